@@ -1,0 +1,156 @@
+//! The seam: what an event log promises.
+
+use std::{
+    borrow::Cow,
+    future::Future,
+    ops::RangeInclusive,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use bytes::Bytes;
+
+/// One event to append: a name and a payload. The log gives it its sequence number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The `event:` field. Empty: the field is left out.
+    pub name: Cow<'static, str>,
+    /// The `data:` field. Every `\n` in it starts a further `data:` line.
+    pub data: Bytes,
+}
+
+/// What one [`EventStream::append`] stores, all of it or nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The events, in order.
+    pub events: Vec<Event>,
+    /// When given, replaces the stream's note: a summary of everything up to this batch that every new
+    /// tail is given between replay and live.
+    pub note: Option<Bytes>,
+}
+
+/// Where a reader wants to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// At the oldest event held.
+    Oldest,
+    /// After this sequence number; `After(0)` wants everything from the first event on.
+    After(u64),
+}
+
+/// What a stream holds at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The oldest sequence number a new reader can be given; `last + 1` when the stream is empty.
+    pub oldest: u64,
+    /// The newest sequence number; 0 when nothing was ever appended.
+    pub last: u64,
+    /// No further event comes.
+    pub closed: bool,
+}
+
+/// A stream's [`Bounds`] and note, as they were when a tail was attached.
+#[derive(Clone, Debug)]
+pub struct Attached {
+    /// The bounds at that moment.
+    pub bounds: Bounds,
+    /// The note at that moment.
+    pub note: Option<Bytes>,
+}
+
+/// Who reads a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readers {
+    /// How many tails are attached now.
+    pub attached: usize,
+    /// When the newest of those that left did so.
+    pub last_detached: Option<Instant>,
+}
+
+/// Finished frames, ready for the wire.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    /// One or more whole SSE frames.
+    pub bytes: Bytes,
+    /// The sequence number of the last frame in it.
+    pub last_seq: u64,
+}
+
+/// The reader fell behind by more than its lag budget: events it has not read are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evicted {
+    /// The last sequence number the reader was given.
+    pub after: u64,
+    /// The oldest one still held.
+    pub oldest: u64,
+}
+
+/// Why [`EventStream::tail`] gives no tail.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TailError {
+    /// Events after the cursor are no longer held.
+    Evicted(Evicted),
+    /// The cursor is ahead of the newest event.
+    Ahead {
+        /// What was asked for.
+        after: u64,
+        /// The newest event there is.
+        last: u64,
+    },
+    /// The log could not be read now.
+    Unavailable(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why a batch was not stored.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// The stream was closed.
+    Closed,
+    /// The log could not store it.
+    Unavailable(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Keyed streams of events.
+pub trait EventLog: Clone + Send + Sync + 'static {
+    /// One key's stream.
+    type Stream: EventStream;
+    /// What goes wrong with the log itself.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// The stream of `key`, created when there is none.
+    fn open(&self, key: &str) -> impl Future<Output = Result<Self::Stream, Self::Error>> + Send;
+    /// The stream of `key`, if there is one.
+    fn find(&self, key: &str) -> impl Future<Output = Result<Option<Self::Stream>, Self::Error>> + Send;
+    /// Drops the stream of `key` and all it holds. Its tails end.
+    fn forget(&self, key: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// One stream of events: appended to by one writer, read by any number of tails.
+pub trait EventStream: Clone + Send + Sync + 'static {
+    /// A reader of this stream.
+    type Tail: Tail;
+
+    /// Stores the batch, then shows it to the tails. Gives the sequence numbers it got; an empty batch
+    /// gives an empty range.
+    fn append(&self, batch: Batch) -> impl Future<Output = Result<RangeInclusive<u64>, AppendError>> + Send;
+    /// Attaches a reader.
+    fn tail(&self, cursor: Cursor) -> impl Future<Output = Result<Self::Tail, TailError>> + Send;
+    /// Ends the stream: no further append, and tails end once they have given everything.
+    fn close(&self);
+    /// What the stream holds now.
+    fn bounds(&self) -> Bounds;
+    /// Who reads it now.
+    fn readers(&self) -> Readers;
+}
+
+/// One reader's place in a stream. Dropping it detaches the reader.
+pub trait Tail: Send + Unpin + 'static {
+    /// How the stream stood when this tail was attached.
+    fn attached(&self) -> &Attached;
+    /// The next frames, as many as are there (up to a chunk's size); `None` after the last one of a
+    /// closed stream. A chunk never reaches over the newest event of [`Tail::attached`]: what is
+    /// replay and what is live come apart there.
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>>;
+}

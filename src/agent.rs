@@ -1,0 +1,75 @@
+//! The seam to an agent: what a backend is.
+//!
+//! A backend is a [`tower::Service`] that starts one agent for a [`SessionSpec`] and gives its two ends,
+//! [`AgentIo`]. Start limits, timeouts and retries are stock tower layers around it.
+
+use std::path::PathBuf;
+
+use tokio::sync::mpsc;
+use tower::{BoxError, Service};
+
+use crate::proto::{AgentCommand, AgentEvent};
+
+/// What to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionSpec {
+    /// The session's id: a v4 uuid in its usual form.
+    pub session_id: String,
+    /// Where it works; inside an allowed workspace.
+    pub cwd: PathBuf,
+    /// The model, or the backend's default.
+    pub model: Option<String>,
+    /// The permission mode, or the backend's default.
+    pub permission_mode: Option<String>,
+    /// The session may have a past: go on with its conversation if there is one.
+    pub resume: bool,
+}
+
+impl SessionSpec {
+    /// A session of this id that starts anew in `cwd`, with the backend's defaults.
+    #[must_use]
+    pub fn new(session_id: impl Into<String>, cwd: impl Into<PathBuf>) -> Self {
+        Self {
+            session_id: session_id.into(),
+            cwd: cwd.into(),
+            model: None,
+            permission_mode: None,
+            resume: false,
+        }
+    }
+}
+
+/// The two ends of a started agent.
+///
+/// Dropping `commands` asks the agent to end: the backend lets it finish within its grace time, then
+/// ends it by force with everything it started. `events` gives [`AgentEvent::Exited`] and then ends
+/// once nothing of the agent is left.
+#[derive(Debug)]
+pub struct AgentIo {
+    /// What to do. Bounded; the session holds its own queue and never waits here.
+    pub commands: mpsc::Sender<AgentCommand>,
+    /// What happens.
+    pub events: mpsc::Receiver<AgentEvent>,
+}
+
+/// Something that starts agents: any `Service<SessionSpec, Response = AgentIo>`.
+///
+/// An error means that no agent could be started; its text is shown to the client.
+pub trait Agent:
+    Service<SessionSpec, Response = AgentIo, Error: Into<BoxError>, Future: Send + 'static>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<T> Agent for T where
+    T: Service<SessionSpec, Response = AgentIo, Error: Into<BoxError>, Future: Send + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}

@@ -1,0 +1,2 @@
+//! `agent-webkit`: serves the protocol from the command line.
+fn main() {}

@@ -1,0 +1,9 @@
+//! The agent-webkit protocol as tower services.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod proto;
+
+#[cfg(feature = "service")]
+pub mod agent;
+#[cfg(feature = "service")]
+pub use agent_webkit_layers as layers;
