@@ -14,7 +14,10 @@ pub enum AgentEvent {
     /// The agent finished its start-up.
     Ready,
     /// A turn began; also one the agent began by itself.
-    TurnStarted,
+    TurnStarted {
+        /// The mode it runs in, if the agent says so: an approval may have changed it.
+        permission_mode: Option<String>,
+    },
     /// A piece of a message that is being written.
     Delta {
         /// The message it belongs to.
@@ -185,6 +188,8 @@ pub enum AgentCommand {
     User {
         /// The content.
         content: Box<RawValue>,
+        /// The message's uuid, the one clients are told.
+        message_uuid: String,
     },
     /// Stop the running turn.
     Interrupt,
