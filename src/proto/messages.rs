@@ -1,7 +1,7 @@
 //! Messages that are being written: an agent sends them block by block, clients want them whole.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -12,18 +12,21 @@ use super::{AgentMessage, OutEvent, json::Members};
 /// A block's completion waits so long for the next word of the agent, which mostly is the stop reason.
 const HOLD: Duration = Duration::from_millis(50);
 
-/// The newest message of the agent and of each of its sub-agents.
+/// So many messages can grow at the same time: the agent's own and its sub-agents'.
+const GROWING: usize = 64;
+
+/// The messages that may still grow, oldest first.
 ///
 /// A finished block is held until something else happens or [`HOLD`] is over: the stop reason follows a
 /// message's last block at once, and one `message_complete` then says both.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
-    by_parent: HashMap<Option<String>, Current>,
+    growing: VecDeque<Growing>,
     held: Option<Held>,
 }
 
 #[derive(Debug)]
-struct Current {
+struct Growing {
     message: AgentMessage,
     /// Blocks before this one were searched for tool calls.
     told: usize,
@@ -32,42 +35,40 @@ struct Current {
 
 #[derive(Debug)]
 struct Held {
-    parent: Option<String>,
+    message_id: String,
     until: Instant,
 }
 
 impl Messages {
-    /// New blocks. Gives what was held for another message.
+    /// New blocks. Gives what was held of another message.
     pub(super) fn add(&mut self, now: Instant, mut new: AgentMessage) -> Vec<OutEvent> {
-        let parent = new.parent_tool_use_id.clone();
-        let events = match &self.held {
-            Some(held) if held.parent == parent && self.is_current(&parent, &new.id) => Vec::new(),
-            _ => self.release(),
-        };
-        match self.by_parent.get_mut(&parent) {
-            Some(current) if current.message.id == new.id => {
-                current.message.blocks.append(&mut new.blocks);
-                current.message.extra = new.extra;
+        let same = self.held.as_ref().is_some_and(|held| held.message_id == new.id);
+        let events = if same { Vec::new() } else { self.release() };
+        self.held = Some(Held { message_id: new.id.clone(), until: now + HOLD });
+        match self.growing.iter_mut().rfind(|growing| growing.message.id == new.id) {
+            Some(growing) => {
+                growing.message.blocks.append(&mut new.blocks);
+                growing.message.extra = new.extra;
             }
-            _ => {
-                let current = Current { message: new, told: 0, tools: HashSet::new() };
-                self.by_parent.insert(parent.clone(), current);
+            None => {
+                if self.growing.len() == GROWING {
+                    self.growing.pop_front();
+                }
+                self.growing.push_back(Growing { message: new, told: 0, tools: HashSet::new() });
             }
         }
-        self.held = Some(Held { parent, until: now + HOLD });
         events
     }
 
     /// A message's stop reason came. Gives the whole message if its last block was held for this.
     pub(super) fn stopped(&mut self, message_id: &str, stop_reason: Option<&str>) -> Vec<OutEvent> {
-        let held = self.held.as_ref().and_then(|held| self.by_parent.get_mut(&held.parent));
-        if let (Some(current), Some(reason)) = (held, stop_reason)
-            && current.message.id == message_id
+        if let (Some(growing), Some(reason)) = (self.held_message(), stop_reason)
+            && growing.message.id == message_id
         {
             let reason = to_raw_value(reason).expect("a string is always JSON");
-            match current.message.extra.iter_mut().find(|(key, _)| key == "stop_reason") {
+            match growing.message.extra.iter_mut().find(|(key, _)| key == "stop_reason") {
                 Some((_, value)) => *value = reason,
-                None => current.message.extra.push(("stop_reason".into(), reason)),
+                None => growing.message.extra.push(("stop_reason".into(), reason)),
             }
         }
         self.release()
@@ -75,19 +76,18 @@ impl Messages {
 
     /// Gives what is held: the message so far, then each tool call that is new in it.
     pub(super) fn release(&mut self) -> Vec<OutEvent> {
-        let Some(current) = self.held.take().and_then(|held| self.by_parent.get_mut(&held.parent)) else {
-            return Vec::new();
-        };
-        let message = &current.message;
+        let Some(growing) = self.held_message() else { return Vec::new() };
+        let message = &growing.message;
         let mut events = vec![OutEvent::message_complete(message)];
-        for block in &message.blocks[current.told..] {
+        for block in &message.blocks[growing.told..] {
             if let Some((id, name, input)) = tool_call(block)
-                && current.tools.insert(id.clone())
+                && growing.tools.insert(id.clone())
             {
                 events.push(OutEvent::tool_use(message, &id, &name, input));
             }
         }
-        current.told = message.blocks.len();
+        growing.told = message.blocks.len();
+        self.held = None;
         events
     }
 
@@ -98,11 +98,12 @@ impl Messages {
     /// Forgets messages that nothing can be added to any more.
     pub(super) fn clear(&mut self) {
         debug_assert!(self.held.is_none(), "release first");
-        self.by_parent.clear();
+        self.growing.clear();
     }
 
-    fn is_current(&self, parent: &Option<String>, id: &str) -> bool {
-        self.by_parent.get(parent).is_some_and(|current| current.message.id == id)
+    fn held_message(&mut self) -> Option<&mut Growing> {
+        let held = self.held.as_ref()?;
+        self.growing.iter_mut().rfind(|growing| growing.message.id == held.message_id)
     }
 }
 
@@ -169,6 +170,7 @@ mod tests {
         let mut messages = Messages::default();
         messages.add(Instant::now(), block(r#"{"type":"text","text":"hi"}"#));
         let mut other = block(r#"{"type":"text","text":"sub"}"#);
+        other.id = "m2".into();
         other.parent_tool_use_id = Some("t1".into());
         let events = messages.add(Instant::now(), other);
         assert!(text(&events)[0].contains("hi"));

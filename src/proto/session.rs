@@ -197,8 +197,9 @@ impl Session {
 
     /// The agent that [`Output::Start`] asked for is there.
     pub fn handle_started(&mut self, _now: Instant) {
-        if let Agent::Starting(commands) = std::mem::replace(&mut self.agent, Agent::Up) {
-            self.outputs.extend(commands.into_iter().map(Output::Command));
+        if let Agent::Starting(commands) = &mut self.agent {
+            self.outputs.extend(commands.drain(..).map(Output::Command));
+            self.agent = Agent::Up;
         }
     }
 
@@ -289,7 +290,7 @@ impl Session {
         }
         self.emit(OutEvent::done());
         self.closed = true;
-        if !matches!(self.agent, Agent::Down) {
+        if !matches!(std::mem::replace(&mut self.agent, Agent::Down), Agent::Down) {
             self.outputs.push_back(Output::Stop);
         }
         self.outputs.push_back(Output::Closed);
