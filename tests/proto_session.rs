@@ -76,7 +76,6 @@ fn step() -> impl Strategy<Value = Step> {
 struct Observer {
     names: Vec<&'static str>,
     open_prompts: BTreeSet<String>,
-    told_tools: BTreeSet<(String, String)>,
     blocks: BTreeMap<String, Vec<Value>>,
     agent_up: bool,
     start_wanted: bool,
