@@ -313,6 +313,7 @@ impl Run {
                 }
                 self.agent(AgentEvent::TurnEnded(TurnEnd {
                     subtype: "success".into(),
+                    turn_cost_usd: None,
                     process_cost_usd: Some(self.process_cost),
                     unprompted,
                     extra: Vec::new(),

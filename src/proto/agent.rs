@@ -172,7 +172,10 @@ pub struct Ask {
 pub struct TurnEnd {
     /// `success`, `error_during_execution`, …
     pub subtype: String,
-    /// What the agent's process has cost so far, in US dollars; cumulative.
+    /// What this turn cost, in US dollars, where the agent says so.
+    pub turn_cost_usd: Option<f64>,
+    /// What the agent's process has cost so far, in US dollars; cumulative. Used where the turn's own cost
+    /// is not known.
     pub process_cost_usd: Option<f64>,
     /// The agent began this turn by itself: it answers none of our messages.
     pub unprompted: bool,

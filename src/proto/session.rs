@@ -451,7 +451,7 @@ impl Session {
     }
 
     fn end_turn(&mut self, now: Instant, end: &TurnEnd) {
-        let turn_cost = end.process_cost_usd.map(|cost| self.cost.turn(cost));
+        let turn_cost = self.cost.turn(end);
         let result = OutEvent::result(
             &self.config.session_id,
             &end.subtype,
