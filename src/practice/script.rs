@@ -240,7 +240,9 @@ mod tests {
     use super::*;
 
     fn request(messages: Value) -> Request {
-        serde_json::from_value(json!({"model": "m-1", "stream": true, "messages": messages})).unwrap()
+        let mut body = json!({"model": "m-1", "stream": true});
+        body["messages"] = messages;
+        serde_json::from_value(body).unwrap()
     }
 
     fn answer(messages: Value) -> Answer {
