@@ -7,3 +7,5 @@ pub mod proto;
 pub mod agent;
 #[cfg(feature = "service")]
 pub use agent_webkit_layers as layers;
+#[cfg(feature = "practice")]
+pub mod practice;
