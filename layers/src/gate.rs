@@ -12,6 +12,14 @@ use tower_service::Service;
 
 use crate::reply::{Reply, ResponseBody};
 
+/// What is to become of a request.
+pub(crate) enum Verdict<T> {
+    /// It goes on to the inner service, with this in its extensions.
+    Pass(T),
+    /// It is answered here.
+    Answer(Response<Reply>),
+}
+
 pin_project! {
     /// A request that waits for the decision `D`, then its response `F` from the service `S`.
     #[project = GateProjection]
@@ -39,12 +47,11 @@ where
     D: Future,
     S: Service<Request<B>, Response = Response<RB>>,
 {
-    /// Drives the gate. `judge` turns the decision into what the request is to carry in its extensions,
-    /// or into the answer that is given instead of a call.
+    /// Drives the gate; `judge` says what the decision means.
     pub(crate) fn poll<T>(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        judge: impl Fn(D::Output) -> Result<T, Response<Reply>>,
+        judge: impl Fn(D::Output) -> Verdict<T>,
     ) -> Poll<Result<Response<ResponseBody<RB>>, S::Error>>
     where
         T: Clone + Send + Sync + 'static,
@@ -55,12 +62,14 @@ where
                     let verdict = judge(ready!(decision.poll(cx)));
                     let (mut service, mut request) = held.take().expect("polled after it was ready");
                     match verdict {
-                        Ok(extension) => {
+                        Verdict::Pass(extension) => {
                             request.extensions_mut().insert(extension);
                             let response = service.call(request);
                             self.set(Self::Calling { response });
                         }
-                        Err(answer) => return Poll::Ready(Ok(for_method(request.method(), answer))),
+                        Verdict::Answer(answer) => {
+                            return Poll::Ready(Ok(for_method(request.method(), answer)));
+                        }
                     }
                 }
                 GateProjection::Calling { response } => {

@@ -8,8 +8,8 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Denied, ResponseBody, Verify};
-use crate::gate::Gate;
+use super::{ResponseBody, Verify};
+use crate::gate::{Gate, Verdict};
 
 pin_project! {
     /// The future of [`Auth`](super::Auth): the verifier's, then the inner service's.
@@ -31,7 +31,10 @@ where
     type Output = Result<Response<ResponseBody<RB>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().gate.poll(cx, |decision| decision.map_err(Denied::render))
+        self.project().gate.poll(cx, |decision| match decision {
+            Ok(principal) => Verdict::Pass(principal),
+            Err(denied) => Verdict::Answer(denied.render()),
+        })
     }
 }
 

@@ -10,8 +10,8 @@ use tower_service::Service;
 
 use super::{Resolve, Resolved, ResponseBody, Unavailable};
 use crate::{
-    gate::Gate,
-    reply::{self, Reply},
+    gate::{Gate, Verdict},
+    reply,
 };
 
 pin_project! {
@@ -41,14 +41,11 @@ where
     }
 }
 
-fn judge<T>(
-    outcome: Result<Option<T>, Unavailable>,
-    not_found: &str,
-) -> Result<Resolved<T>, Response<Reply>> {
+fn judge<T>(outcome: Result<Option<T>, Unavailable>, not_found: &str) -> Verdict<Resolved<T>> {
     match outcome {
-        Ok(Some(value)) => Ok(Resolved(value)),
-        Ok(None) => Err(reply::detail(StatusCode::NOT_FOUND, not_found)),
-        Err(unavailable) => Err(reply::unavailable(&unavailable.to_string())),
+        Ok(Some(value)) => Verdict::Pass(Resolved(value)),
+        Ok(None) => Verdict::Answer(reply::detail(StatusCode::NOT_FOUND, not_found)),
+        Err(unavailable) => Verdict::Answer(reply::unavailable(&unavailable.to_string())),
     }
 }
 
