@@ -7,3 +7,6 @@ pub mod proto;
 pub mod agent;
 #[cfg(feature = "service")]
 pub use agent_webkit_layers as layers;
+
+#[cfg(feature = "claude")]
+pub mod claude;
