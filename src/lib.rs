@@ -10,3 +10,5 @@ pub use agent_webkit_layers as layers;
 
 #[cfg(feature = "claude")]
 pub mod claude;
+#[cfg(feature = "practice")]
+pub mod practice;

@@ -40,7 +40,8 @@ use crate::agent::{AgentIo, SessionSpec};
 /// let spec = SessionSpec::new("5b181949-e7a5-4552-9814-74e14b23ec5d", "/work");
 /// let mut agent = claude.ready().await?.call(spec).await?;
 /// let content = serde_json::value::to_raw_value("hello")?;
-/// agent.commands.send(AgentCommand::User { content }).await?;
+/// let message_uuid = "0c2f9d2e-6a56-4f0a-8f0a-3d0b6f6f2b11".to_owned();
+/// agent.commands.send(AgentCommand::User { content, message_uuid }).await?;
 /// while let Some(event) = agent.events.recv().await {
 ///     println!("{event:?}");
 /// }

@@ -128,8 +128,7 @@ impl Bridge {
     /// What the session wants.
     pub(super) fn handle_command(&mut self, command: AgentCommand) {
         match command {
-            AgentCommand::User { content } => {
-                let uuid = uuid::Uuid::new_v4().to_string();
+            AgentCommand::User { content, message_uuid: uuid } => {
                 self.send(&UserFrame::new(&uuid, &content));
                 self.messages.push(Message { uuid, started: false, interrupt: false });
             }
@@ -212,7 +211,8 @@ impl Bridge {
         match &*subtype {
             "init" => {
                 self.in_turn = true;
-                self.events.push_back(AgentEvent::TurnStarted);
+                let permission_mode = frame.text("permissionMode").map(Into::into);
+                self.events.push_back(AgentEvent::TurnStarted { permission_mode });
                 self.mcp_servers(frame.get("mcp_servers"));
             }
             task if task.starts_with("task_") => self.events.extend(self.tasks.handle(task, frame)),

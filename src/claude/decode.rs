@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-use super::wire::{Members, elements, null};
+use super::wire::{Members, Text, elements, null};
 use crate::proto::{AgentEvent, AgentMessage, Extra, TurnEnd};
 
 /// Members that are the frame's own, not the news it carries.
@@ -57,10 +57,17 @@ pub(super) fn tool_results(frame: &Members<'_>) -> impl Iterator<Item = AgentEve
 pub(super) fn result(frame: &Members<'_>, answers_us: bool) -> AgentEvent {
     AgentEvent::TurnEnded(TurnEnd {
         subtype: frame.text("subtype").map_or_else(|| "unknown".to_owned(), Into::into),
+        turn_cost_usd: turn_cost(frame),
         process_cost_usd: frame.read("total_cost_usd"),
         unprompted: !answers_us && frame.get("origin").is_some(),
         extra: frame.without(&["type", "uuid", "subtype", "session_id", "total_cost_usd"]),
     })
+}
+
+/// What all models cost since the last result.
+fn turn_cost(frame: &Members<'_>) -> Option<f64> {
+    let models: HashMap<Text<'_>, &RawValue> = frame.read("model_usage_since_last_result")?;
+    models.into_values().map(|usage| Members::of(Some(usage)).read::<f64>("costUSD")).sum()
 }
 
 /// The statuses of the MCP servers in an array of `{name, status}`.
@@ -84,13 +91,13 @@ pub(super) fn status(subtype: &str, frame: &Members<'_>) -> Option<AgentEvent> {
     Some(AgentEvent::Status { status, extra })
 }
 
-/// The background tasks, each with its last status: a change of status is told once, though the CLI
-/// tells it twice (`task_updated`, then `task_notification` with the summary).
+/// The background tasks whose end was not told yet, each with its last status.
 #[derive(Debug, Default)]
 pub(super) struct Tasks(HashMap<String, String>);
 
 impl Tasks {
-    /// A `system` frame whose subtype begins with `task_`.
+    /// A `system` frame whose subtype begins with `task_`. The end of a task is told twice: at once
+    /// (`task_updated`), and with its summary (`task_notification`).
     pub(super) fn handle(&mut self, subtype: &str, frame: &Members<'_>) -> Option<AgentEvent> {
         let task_id: String = frame.text("task_id")?.into();
         let patch = Members::of(frame.get("patch"));
@@ -98,21 +105,16 @@ impl Tasks {
             "task_started" => Some("running".to_owned()),
             "task_updated" => patch.text("status").map(Into::into),
             "task_notification" => frame.text("status").map(Into::into),
-            "task_progress" => None,
-            _ => return None,
+            _ => None,
         };
-        let mut extra: Extra = frame.without(&[&ENVELOPE[..], &["task_id", "patch", "status"]].concat());
-        extra.extend(patch.without(&["status"]));
-        let known = if subtype == "task_notification" {
-            self.0.remove(&task_id)
-        } else {
-            self.0.get(&task_id).cloned()
-        };
-        let status = said.filter(|said| known.as_ref() != Some(said));
-        if let Some(status) = status.as_ref().filter(|_| subtype != "task_notification") {
+        let known = self.0.remove(&task_id);
+        let status = said.or(known)?;
+        if subtype != "task_notification" {
             self.0.insert(task_id.clone(), status.clone());
         }
-        Some(AgentEvent::Task { task_id, status, extra })
+        let mut extra: Extra = frame.without(&[&ENVELOPE[..], &["task_id", "patch", "status"]].concat());
+        extra.extend(patch.without(&["status"]));
+        Some(AgentEvent::Task { task_id, status: Some(status), extra })
     }
 }
 
@@ -177,30 +179,50 @@ mod tests {
             assert_eq!(end.unprompted, expected);
         }
         let AgentEvent::TurnEnded(end) = result(&members(own), true) else { panic!("no end") };
-        assert_eq!(end.process_cost_usd, Some(0.5));
+        assert_eq!((end.process_cost_usd, end.turn_cost_usd), (Some(0.5), None));
         assert_eq!(names(&end.extra), ["is_error"]);
     }
 
     #[test]
-    fn a_task_tells_each_status_once() {
+    fn a_task_keeps_its_status_until_another_is_told() {
         let mut tasks = Tasks::default();
         let mut tell = |subtype: &str, json: &str| match tasks.handle(subtype, &members(json)) {
-            Some(AgentEvent::Task { status, extra, .. }) => (status, names(&extra).join(",")),
-            other => panic!("{other:?}"),
+            Some(AgentEvent::Task { status, extra, .. }) => {
+                format!("{}: {}", status.unwrap(), names(&extra).join(","))
+            }
+            other => format!("{other:?}"),
         };
-        let running = tell(
-            "task_started",
-            r#"{"type":"system","task_id":"b","tool_use_id":"t","description":"sleep"}"#,
+        let told = [
+            ("task_started", r#"{"type":"system","task_id":"b","tool_use_id":"t","description":"sleep"}"#),
+            ("task_progress", r#"{"task_id":"b","last_tool_name":"Bash"}"#),
+            ("task_updated", r#"{"task_id":"b","patch":{"status":"completed","end_time":1}}"#),
+            ("task_updated", r#"{"task_id":"b","patch":{"notified":true}}"#),
+            ("task_notification", r#"{"task_id":"b","status":"completed","summary":"done"}"#),
+            ("task_progress", r#"{"task_id":"b"}"#),
+            ("task_notification", r#"{"task_id":"unannounced","status":"stopped"}"#),
+        ]
+        .map(|(subtype, json)| tell(subtype, json));
+        assert_eq!(
+            told,
+            [
+                "running: tool_use_id,description",
+                "running: last_tool_name",
+                "completed: end_time",
+                "completed: notified",
+                "completed: summary",
+                "None",
+                "stopped: ",
+            ]
         );
-        assert_eq!(running, (Some("running".to_owned()), "tool_use_id,description".to_owned()));
-        let progress = tell("task_progress", r#"{"task_id":"b","last_tool_name":"Bash"}"#);
-        assert_eq!(progress, (None, "last_tool_name".to_owned()));
-        let updated = tell("task_updated", r#"{"task_id":"b","patch":{"status":"completed","end_time":1}}"#);
-        assert_eq!(updated, (Some("completed".to_owned()), "end_time".to_owned()));
-        let notified = tell("task_notification", r#"{"task_id":"b","status":"completed","summary":"done"}"#);
-        assert_eq!(notified, (None, "summary".to_owned()));
-        let again = tell("task_notification", r#"{"task_id":"b","status":"stopped"}"#);
-        assert_eq!(again.0.as_deref(), Some("stopped"), "a task nobody announced");
+    }
+
+    #[test]
+    fn a_turn_costs_what_its_models_cost() {
+        let frame = members(
+            r#"{"subtype":"success","total_cost_usd":1.0,"model_usage_since_last_result":{"a":{"costUSD":0.25},"b":{"costUSD":0.5}}}"#,
+        );
+        let AgentEvent::TurnEnded(end) = result(&frame, true) else { panic!("no end") };
+        assert_eq!(end.turn_cost_usd, Some(0.75));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::proto::Extra;
 
 /// A string, borrowed where it holds no escapes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 

@@ -14,7 +14,10 @@ pub enum AgentEvent {
     /// The agent finished its start-up.
     Ready,
     /// A turn began; also one the agent began by itself.
-    TurnStarted,
+    TurnStarted {
+        /// The mode it runs in, if the agent says so: an approval may have changed it.
+        permission_mode: Option<String>,
+    },
     /// A piece of a message that is being written.
     Delta {
         /// The message it belongs to.
@@ -169,7 +172,10 @@ pub struct Ask {
 pub struct TurnEnd {
     /// `success`, `error_during_execution`, …
     pub subtype: String,
-    /// What the agent's process has cost so far, in US dollars; cumulative.
+    /// What this turn cost, in US dollars, where the agent says so.
+    pub turn_cost_usd: Option<f64>,
+    /// What the agent's process has cost so far, in US dollars; cumulative. Used where the turn's own cost
+    /// is not known.
     pub process_cost_usd: Option<f64>,
     /// The agent began this turn by itself: it answers none of our messages.
     pub unprompted: bool,
@@ -185,6 +191,8 @@ pub enum AgentCommand {
     User {
         /// The content.
         content: Box<RawValue>,
+        /// The message's uuid, the one clients are told.
+        message_uuid: String,
     },
     /// Stop the running turn.
     Interrupt,

@@ -2,7 +2,15 @@
 
 use serde_json::value::RawValue;
 
-/// Why a body was refused. The text names the field.
+use super::{
+    Answers, Decision,
+    json::{self, Members},
+};
+
+/// Deeper nesting than any real message has; agents parse by recursion.
+const MAX_DEPTH: usize = 128;
+
+/// Why a body was refused. The text is one sentence and names the field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invalid {
@@ -18,6 +26,16 @@ pub enum Invalid {
 }
 
 /// The body of `POST /sessions`.
+///
+/// ```
+/// use agent_webkit::proto::CreateSession;
+///
+/// let body = CreateSession::parse(br#"{"model":"opus","theme":"dark"}"#)?;
+/// assert_eq!(body.model.as_deref(), Some("opus"));
+/// assert_eq!(CreateSession::parse(b"")?, CreateSession::default());
+/// assert_eq!(CreateSession::parse(br#"{"cwd":1}"#).unwrap_err().to_string(), "cwd must be a string or null");
+/// # Ok::<(), agent_webkit::proto::Invalid>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreateSession {
     /// The model, or the default one.
@@ -32,20 +50,37 @@ impl CreateSession {
     /// Reads a body; an empty one is `{}`, unknown fields are ignored.
     ///
     /// # Errors
-    /// What is wrong with the body.
+    /// What is wrong with the body: [`Invalid::Field`] is a 422 here, the others are 400.
     pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
-        let _ = body;
-        Ok(Self::default())
+        if body.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        let fields = Fields::parse(body)?;
+        Ok(Self {
+            model: fields.argument("model")?,
+            permission_mode: fields.argument("permission_mode")?,
+            cwd: fields.argument("cwd")?,
+        })
     }
 }
 
-/// The body of `POST /sessions/{id}/input`.
+/// The body of `POST /sessions/{id}/input` (PROTOCOL.md, Inbound messages).
+///
+/// ```
+/// use agent_webkit::proto::Inbound;
+///
+/// let message = Inbound::parse(br#"{"type":"user_message","content":"hello"}"#)?;
+/// assert!(matches!(message, Inbound::UserMessage { content } if content.get() == r#""hello""#));
+/// let error = Inbound::parse(br#"{"type":"stop_task"}"#).unwrap_err();
+/// assert_eq!(error.to_string(), "task_id is missing");
+/// # Ok::<(), agent_webkit::proto::Invalid>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Inbound {
     /// A user's message.
     UserMessage {
-        /// A JSON string or an array of content blocks.
+        /// A JSON string or an array of content blocks, on one line.
         content: Box<RawValue>,
     },
     /// Stop the running turn.
@@ -54,15 +89,15 @@ pub enum Inbound {
     PermissionResponse {
         /// The prompt.
         correlation_id: String,
-        /// The answer.
-        decision: super::Decision,
+        /// [`Decision::Allow`] or [`Decision::Deny`].
+        decision: Decision,
     },
     /// The answer to a question.
     QuestionResponse {
         /// The prompt.
         correlation_id: String,
-        /// Either shape of `answers`.
-        answers: Box<RawValue>,
+        /// What was chosen.
+        answers: Answers,
     },
     /// Change the permission mode.
     SetPermissionMode {
@@ -85,9 +120,242 @@ impl Inbound {
     /// Reads a body.
     ///
     /// # Errors
-    /// What is wrong with the body.
+    /// What is wrong with the body; a 400 whatever it is.
     pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
-        let _ = body;
-        Ok(Self::Interrupt)
+        let fields = Fields::parse(body)?;
+        match fields.string("type")?.as_str() {
+            "user_message" => Ok(Self::UserMessage { content: content(fields.required("content")?)? }),
+            "interrupt" => Ok(Self::Interrupt),
+            "permission_response" => Ok(Self::PermissionResponse {
+                correlation_id: fields.string("correlation_id")?,
+                decision: fields.decision()?,
+            }),
+            "question_response" => Ok(Self::QuestionResponse {
+                correlation_id: fields.string("correlation_id")?,
+                answers: Answers::parse(fields.required("answers")?)?,
+            }),
+            "set_permission_mode" => Ok(Self::SetPermissionMode { mode: fields.string("mode")? }),
+            "set_model" => {
+                fields.required("model")?;
+                Ok(Self::SetModel { model: fields.optional_string("model")? })
+            }
+            "stop_task" => Ok(Self::StopTask { task_id: fields.string("task_id")? }),
+            unknown => Err(Invalid::Field(format!("type {unknown:?} is not known"))),
+        }
+    }
+}
+
+struct Fields<'a>(Members<'a>);
+
+impl<'a> Fields<'a> {
+    fn parse(body: &'a [u8]) -> Result<Self, Invalid> {
+        let raw: &RawValue =
+            serde_json::from_slice(body).map_err(|error| Invalid::NotJson(error.to_string()))?;
+        if !raw.get().starts_with('{') {
+            return Err(Invalid::NotAnObject);
+        }
+        if json::depth(body) > MAX_DEPTH {
+            return Err(Invalid::NotJson(format!("nested deeper than {MAX_DEPTH} levels")));
+        }
+        serde_json::from_str(raw.get()).map(Self).map_err(|error| Invalid::NotJson(error.to_string()))
+    }
+
+    /// A member that is there and is not null.
+    fn given(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.get(name).copied().filter(|raw| raw.get() != "null")
+    }
+
+    fn required(&self, name: &str) -> Result<&'a RawValue, Invalid> {
+        self.0.get(name).copied().ok_or_else(|| Invalid::Field(format!("{name} is missing")))
+    }
+
+    fn string(&self, name: &str) -> Result<String, Invalid> {
+        text(self.required(name)?).ok_or_else(|| Invalid::Field(format!("{name} must be a string")))
+    }
+
+    fn optional_string(&self, name: &str) -> Result<Option<String>, Invalid> {
+        self.given(name)
+            .map(|raw| text(raw).ok_or_else(|| Invalid::Field(format!("{name} must be a string or null"))))
+            .transpose()
+    }
+
+    /// A string that may become a process argument, which no NUL can be part of.
+    fn argument(&self, name: &str) -> Result<Option<String>, Invalid> {
+        let value = self.optional_string(name)?.filter(|value| !value.is_empty());
+        match &value {
+            Some(value) if value.contains('\0') => {
+                Err(Invalid::Field(format!("{name} must not hold a NUL character")))
+            }
+            _ => Ok(value),
+        }
+    }
+
+    fn optional_bool(&self, name: &str) -> Result<bool, Invalid> {
+        self.given(name).map_or(Ok(false), |raw| {
+            serde_json::from_str(raw.get())
+                .map_err(|_| Invalid::Field(format!("{name} must be true or false")))
+        })
+    }
+
+    fn optional_raw(&self, name: &str, opens: char, kind: &str) -> Result<Option<Box<RawValue>>, Invalid> {
+        match self.given(name) {
+            Some(raw) if !raw.get().starts_with(opens) => {
+                Err(Invalid::Field(format!("{name} must be {kind}")))
+            }
+            given => Ok(given.map(json::owned)),
+        }
+    }
+
+    fn decision(&self) -> Result<Decision, Invalid> {
+        let interrupt = self.optional_bool("interrupt")?;
+        let message = self.optional_string("message")?;
+        match self.string("behavior")?.as_str() {
+            "allow" if interrupt => Err(Invalid::Field("interrupt goes with behavior \"deny\" only".into())),
+            "allow" => Ok(Decision::Allow {
+                updated_input: self.optional_raw("updated_input", '{', "an object")?,
+                updated_permissions: self.optional_raw("updated_permissions", '[', "an array")?,
+            }),
+            "deny" => Ok(Decision::Deny { message, interrupt }),
+            unknown => {
+                Err(Invalid::Field(format!("behavior must be \"allow\" or \"deny\", not {unknown:?}")))
+            }
+        }
+    }
+}
+
+fn text(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+fn content(raw: &RawValue) -> Result<Box<RawValue>, Invalid> {
+    if raw.get().starts_with('"') {
+        return match text(raw) {
+            Some(_) => Ok(json::owned(raw)),
+            None => Err(Invalid::Field("content is not valid text".into())),
+        };
+    }
+    let blocks: Vec<&RawValue> = serde_json::from_str(raw.get())
+        .map_err(|_| Invalid::Field("content must be a string or an array of content blocks".into()))?;
+    if blocks.is_empty() {
+        return Err(Invalid::Field("content must not be empty".into()));
+    }
+    for (at, block) in blocks.into_iter().enumerate() {
+        check_block(&format!("content[{at}]"), block)?;
+    }
+    Ok(json::owned(raw))
+}
+
+fn check_block(path: &str, block: &RawValue) -> Result<(), Invalid> {
+    let fields = object(path, block)?;
+    match member(path, &fields, "type")?.as_str() {
+        "text" => member(path, &fields, "text").map(drop),
+        "image" => {
+            let path = format!("{path}.source");
+            let source = fields.get("source").ok_or_else(|| Invalid::Field(format!("{path} is missing")))?;
+            let source = object(&path, source)?;
+            match member(&path, &source, "type")?.as_str() {
+                "base64" => {}
+                unknown => {
+                    return Err(Invalid::Field(format!("{path}.type must be \"base64\", not {unknown:?}")));
+                }
+            }
+            member(&path, &source, "media_type")?;
+            member(&path, &source, "data").map(drop)
+        }
+        unknown => Err(Invalid::Field(format!("{path}.type must be \"text\" or \"image\", not {unknown:?}"))),
+    }
+}
+
+fn object<'a>(path: &str, raw: &'a RawValue) -> Result<Members<'a>, Invalid> {
+    serde_json::from_str(raw.get()).map_err(|_| Invalid::Field(format!("{path} must be an object")))
+}
+
+fn member(path: &str, fields: &Members<'_>, name: &str) -> Result<String, Invalid> {
+    let raw = fields.get(name).ok_or_else(|| Invalid::Field(format!("{path}.{name} is missing")))?;
+    text(raw).ok_or_else(|| Invalid::Field(format!("{path}.{name} must be a string")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mistake_is_named() {
+        for (body, named) in [
+            ("{", "not JSON"),
+            ("\u{feff}{}", "not JSON"),
+            ("[]", "must be a JSON object"),
+            ("\"x\"", "must be a JSON object"),
+            ("{}", "type is missing"),
+            (r#"{"type":1}"#, "type must be a string"),
+            (r#"{"type":"bogus"}"#, "\"bogus\" is not known"),
+            (r#"{"type":"user_message"}"#, "content is missing"),
+            (r#"{"type":"user_message","content":null}"#, "content must be"),
+            (r#"{"type":"user_message","content":[]}"#, "content must not be empty"),
+            (r#"{"type":"user_message","content":["x"]}"#, "content[0] must be an object"),
+            (r#"{"type":"user_message","content":[{"type":"text"}]}"#, "content[0].text is missing"),
+            (r#"{"type":"user_message","content":[{"type":"video"}]}"#, "content[0].type"),
+            (r#"{"type":"user_message","content":[{"type":"image"}]}"#, "content[0].source is missing"),
+            (
+                r#"{"type":"user_message","content":[{"type":"image","source":{"type":"url"}}]}"#,
+                "content[0].source.type",
+            ),
+            (r#"{"type":"permission_response","behavior":"allow"}"#, "correlation_id is missing"),
+            (r#"{"type":"permission_response","correlation_id":"c"}"#, "behavior is missing"),
+            (r#"{"type":"permission_response","correlation_id":"c","behavior":"maybe"}"#, "behavior must be"),
+            (
+                r#"{"type":"permission_response","correlation_id":"c","behavior":"allow","interrupt":true}"#,
+                "interrupt",
+            ),
+            (
+                r#"{"type":"permission_response","correlation_id":"c","behavior":"allow","updated_input":[]}"#,
+                "updated_input must be an object",
+            ),
+            (
+                r#"{"type":"permission_response","correlation_id":"c","behavior":"allow","updated_permissions":{}}"#,
+                "updated_permissions must be an array",
+            ),
+            (r#"{"type":"question_response","correlation_id":"c"}"#, "answers is missing"),
+            (r#"{"type":"set_permission_mode","mode":null}"#, "mode must be a string"),
+            (r#"{"type":"set_model"}"#, "model is missing"),
+            (r#"{"type":"set_model","model":7}"#, "model must be a string or null"),
+            (r#"{"type":"stop_task"}"#, "task_id is missing"),
+        ] {
+            let error = Inbound::parse(body.as_bytes()).expect_err(body).to_string();
+            assert!(error.contains(named), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_on_one_line() {
+        let body = b"{\"type\":\"permission_response\",\"correlation_id\":\"c\",\"behavior\":\"allow\",\n\
+            \"updated_input\":{\n\"a\":\r\n1}}";
+        let Ok(Inbound::PermissionResponse {
+            decision: Decision::Allow { updated_input: Some(input), .. },
+            ..
+        }) = Inbound::parse(body)
+        else {
+            panic!("not an allow with an input");
+        };
+        assert_eq!(input.get(), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn nesting_has_a_bound() {
+        let body = format!(r#"{{"type":"user_message","content":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+        assert!(matches!(Inbound::parse(body.as_bytes()), Err(Invalid::NotJson(_))));
+    }
+
+    #[test]
+    fn a_session_can_be_asked_for_in_many_ways() {
+        assert_eq!(CreateSession::parse(b" \n").unwrap(), CreateSession::default());
+        assert_eq!(CreateSession::parse(br#"{"model":null,"x":1}"#).unwrap(), CreateSession::default());
+        for (body, named) in
+            [(r#"{"model":1}"#, "model"), (r#"{"cwd":[]}"#, "cwd"), (r#"{"model":"\u0000"}"#, "NUL")]
+        {
+            let error = CreateSession::parse(body.as_bytes()).expect_err(body);
+            assert!(matches!(&error, Invalid::Field(text) if text.contains(named)), "{body}: {error}");
+        }
+        assert_eq!(CreateSession::parse(b"[]"), Err(Invalid::NotAnObject));
     }
 }

@@ -1,12 +1,32 @@
 //! The protocol without I/O: wire messages and events, and one session's state machine.
+//!
+//! Nothing here reads a clock, a socket or a random number: time is an argument, the rest comes out as
+//! data. It builds with `--no-default-features`, on serde alone.
+//!
+//! - [`CreateSession`], [`Inbound`]: what clients send, checked field by field.
+//! - [`Session`]: one session. [`Inbound`] and [`AgentEvent`] go in, [`Output`] comes out.
+//! - [`AgentEvent`], [`AgentCommand`]: what passes between a session and any agent.
 
 mod agent;
+mod answers;
+mod cost;
+mod event;
+mod idempotency;
 mod inbound;
+mod json;
+mod messages;
+mod output;
+mod prompts;
 mod session;
+mod turn;
 
 pub use agent::{AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Decision, Delta, Extra, TurnEnd};
+pub use answers::Answers;
+pub use event::OutEvent;
+pub use idempotency::IdempotencyKey;
 pub use inbound::{CreateSession, Inbound, Invalid};
-pub use session::{Accepted, IdempotencyKey, OutEvent, Output, Refused, Session, SessionConfig};
+pub use output::{Accepted, NoAnswer, Output, Refused};
+pub use session::{Presence, Session, SessionConfig};
 
 /// The version of the wire that this crate speaks.
 pub const PROTOCOL_VERSION: &str = "1.0";

@@ -1,0 +1,20 @@
+# `make serve` and `make test` are all that a newcomer needs. Nothing is installed outside of this folder.
+.PHONY: serve test lint fuzz
+
+PORT ?= 8000
+
+## Serve a coding agent on http://127.0.0.1:$(PORT); without credentials a scripted model answers.
+serve:
+	@scripts/serve.sh --port $(PORT) $(ARGS)
+
+## Everything that can be tested without an account.
+test:
+	@scripts/test.sh
+
+## Format, lints, documentation, and what each feature needs.
+lint:
+	@scripts/lint.sh
+
+## Each fuzz target for a minute; needs a nightly toolchain.
+fuzz:
+	@fuzz/run.sh

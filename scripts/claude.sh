@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Prints the path of the claude CLI: $AGENT_WEBKIT_CLAUDE, or the pinned one in .local/claude, which is
+# installed when it is not there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=2.1.330
+folder=$PWD/.local/claude
+claude=$folder/node_modules/.bin/claude
+
+if [[ -n ${AGENT_WEBKIT_CLAUDE:-} ]]; then
+    [[ -x $AGENT_WEBKIT_CLAUDE ]] || { echo "AGENT_WEBKIT_CLAUDE=$AGENT_WEBKIT_CLAUDE cannot be run." >&2; exit 1; }
+    echo "$AGENT_WEBKIT_CLAUDE"
+    exit
+fi
+
+if [[ $(cat "$folder/version" 2>/dev/null) != "$version" ]]; then
+    command -v npm >/dev/null || { echo "npm is missing: install Node 20 or newer, or set AGENT_WEBKIT_CLAUDE to a claude CLI." >&2; exit 1; }
+    echo "installing the claude CLI $version into .local/claude" >&2
+    mkdir -p "$folder"
+    npm install --prefix "$folder" --no-audit --no-fund --loglevel=error "@anthropic-ai/claude-code@$version" >&2
+    # npm may be set to run no install scripts; the package's own one puts the binary for this machine in place.
+    "$claude" --version >/dev/null 2>&1 || node "$folder/node_modules/@anthropic-ai/claude-code/install.cjs" >&2
+    "$claude" --version >/dev/null || { echo "the claude CLI in .local/claude does not run on this machine." >&2; exit 1; }
+    echo "$version" >"$folder/version"
+fi
+echo "$claude"

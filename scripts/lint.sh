@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Format, lints, documentation, and what each feature needs and does not need.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() {
+    printf '\n== %s\n' "$*"
+    "$@"
+}
+
+step cargo fmt --all --check
+step cargo clippy --workspace --all-targets --all-features -- -D warnings
+RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
+
+# Each feature by itself, and none.
+for features in "" service claude practice; do
+    step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
+done
+for features in "" auth lookup resume; do
+    step cargo clippy --package agent-webkit-layers --lib --no-default-features --features "$features" -- -D warnings
+done
+
+# The protocol does no I/O, and two of the layers need no runtime.
+lacks() {
+    local crate=$1 package=$2 features=$3
+    printf '\n== %s without %s: %s\n' "$package" "$crate" "${features:-no features}"
+    if cargo tree --package "$package" --no-default-features --features "$features" --edges normal --prefix none | grep "^$crate v"; then
+        echo "$package must not depend on $crate here." >&2
+        return 1
+    fi
+}
+lacks tokio agent-webkit ""
+lacks tokio agent-webkit-layers auth
+lacks tokio agent-webkit-layers lookup
+for framework in axum tonic hyper; do
+    lacks "$framework" agent-webkit-layers auth,lookup,resume
+    lacks "$framework" agent-webkit service,claude
+done
+
+if command -v cargo-deny >/dev/null && [[ -f deny.toml ]]; then
+    step cargo deny check bans licenses sources
+fi

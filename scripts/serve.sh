@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Builds the server and serves, with the arguments passed on to `agent-webkit serve`.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+
+claude=$("$root/scripts/claude.sh")
+cargo build --release --manifest-path "$root/Cargo.toml" --bin agent-webkit
+export AGENT_WEBKIT_CLAUDE=$claude
+
+port=8000
+arguments=("$@")
+while (($#)); do
+    case $1 in
+        --port) port=${2:-$port} ;;
+        --port=*) port=${1#*=} ;;
+    esac
+    shift
+done
+
+authorization=
+if [[ ${AGENT_WEBKIT_NO_AUTH:-} != 1 && " ${arguments[*]} " != *" --no-auth "* && " ${arguments[*]} " != *" --token"* ]]; then
+    token=${AGENT_WEBKIT_AUTH_TOKEN:-${AGENT_WEBKIT_TOKEN:-$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')}}
+    # By the environment: a command line can be read by everybody on the machine.
+    export AGENT_WEBKIT_AUTH_TOKEN=$token
+    authorization=" -H 'authorization: Bearer $token'"
+    echo "token: $token"
+fi
+echo "try:   curl -X POST http://127.0.0.1:$port/sessions$authorization"
+
+exec "${CARGO_TARGET_DIR:-$root/target}/release/agent-webkit" serve "${arguments[@]}"

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Runs every test. No account is needed: the practice model answers the real CLI.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Whoever runs this may be logged in to something; the tests are not.
+unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL CLAUDE_CODE_OAUTH_TOKEN
+for name in ${!AGENT_WEBKIT_@}; do
+    [[ $name == AGENT_WEBKIT_CLAUDE ]] || unset "$name"
+done
+
+AGENT_WEBKIT_CLAUDE=$(scripts/claude.sh)
+export AGENT_WEBKIT_CLAUDE
+
+if ! cmp -s tests/clients/package-lock.json tests/clients/node_modules/.package-lock.ours; then
+    echo "installing the published clients into tests/clients/node_modules"
+    npm ci --prefix tests/clients --no-audit --no-fund --loglevel=error
+    cp tests/clients/package-lock.json tests/clients/node_modules/.package-lock.ours
+fi
+
+if [[ -x tests/layers_alone/run.sh ]]; then
+    tests/layers_alone/run.sh
+fi
+cargo test --workspace --all-features --doc
+if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run --workspace --all-features
+else
+    cargo test --workspace --all-features --all-targets -- --test-threads=4
+fi

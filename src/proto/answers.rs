@@ -1,0 +1,109 @@
+//! What a client chose when the agent asked a question.
+
+use serde_json::value::RawValue;
+
+use super::{
+    inbound::Invalid,
+    json::{self, Members, Object},
+};
+
+/// The chosen labels of each question, in either shape a client may send (PROTOCOL.md, Inbound messages).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answers(Vec<(String, String)>);
+
+impl Answers {
+    /// Reads `[{"question", "selectedOptions": […]}]` or `{"<question>": "label" | ["label", …]}`.
+    pub(super) fn parse(raw: &RawValue) -> Result<Self, Invalid> {
+        if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
+            return items
+                .into_iter()
+                .enumerate()
+                .map(|(at, item)| listed(at, item))
+                .collect::<Result<_, _>>()
+                .map(Self);
+        }
+        let Ok(members) = serde_json::from_str::<Members<'_>>(raw.get()) else {
+            return Err(Invalid::Field("answers must be an array or an object".into()));
+        };
+        members
+            .into_iter()
+            .map(|(question, value)| {
+                let labels = labels(value).ok_or_else(|| {
+                    Invalid::Field(format!("answers[{question:?}] must be a string or an array of strings"))
+                })?;
+                Ok((question, labels))
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// The tool's original input with `answers` put in, which is what the agent must receive.
+    pub(super) fn with_input(&self, input: &RawValue) -> Box<RawValue> {
+        let original: Members<'_> = serde_json::from_str(input.get()).unwrap_or_default();
+        let answers = self
+            .0
+            .iter()
+            .fold(Object::new(), |object, (question, labels)| object.string(question, labels))
+            .finish();
+        let merged = original
+            .iter()
+            .filter(|(key, _)| *key != "answers")
+            .fold(Object::new(), |object, (key, value)| object.raw(key, value))
+            .json("answers", &answers)
+            .finish();
+        json::into_raw(merged)
+    }
+}
+
+fn listed(at: usize, item: &RawValue) -> Result<(String, String), Invalid> {
+    let wrong = |field: &str, want: &str| Invalid::Field(format!("answers[{at}]{field} must be {want}"));
+    let members: Members<'_> = serde_json::from_str(item.get()).map_err(|_| wrong("", "an object"))?;
+    let question = members
+        .get("question")
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .ok_or_else(|| wrong(".question", "a string"))?;
+    let labels = members
+        .get("selectedOptions")
+        .and_then(|raw| labels(raw))
+        .ok_or_else(|| wrong(".selectedOptions", "an array of strings"))?;
+    Ok((question, labels))
+}
+
+fn labels(raw: &RawValue) -> Option<String> {
+    serde_json::from_str::<String>(raw.get())
+        .or_else(|_| serde_json::from_str::<Vec<String>>(raw.get()).map(|labels| labels.join(", ")))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(answers: &str, input: &str) -> String {
+        let answers = Answers::parse(&RawValue::from_string(answers.into()).unwrap()).unwrap();
+        answers.with_input(&RawValue::from_string(input.into()).unwrap()).get().to_owned()
+    }
+
+    #[test]
+    fn both_shapes_reach_the_agent_alike() {
+        let want = r#"{"questions":[1],"answers":{"Which?":"Red, Blue"}}"#;
+        let input = r#"{"questions":[1]}"#;
+        assert_eq!(merged(r#"[{"question":"Which?","selectedOptions":["Red","Blue"]}]"#, input), want);
+        assert_eq!(merged(r#"{"Which?":["Red","Blue"]}"#, input), want);
+        assert_eq!(merged(r#"{"Which?":"Red, Blue"}"#, r#"{"questions":[1],"answers":{"x":"y"}}"#), want);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (answers, named) in [
+            ("3", "answers must be"),
+            ("[3]", "answers[0] must be an object"),
+            (r#"[{"selectedOptions":[]}]"#, "answers[0].question"),
+            (r#"[{"question":"q","selectedOptions":[1]}]"#, "answers[0].selectedOptions"),
+            (r#"{"q":1}"#, "answers[\"q\"]"),
+        ] {
+            let error = Answers::parse(&RawValue::from_string(answers.into()).unwrap()).unwrap_err();
+            assert!(error.to_string().contains(named), "{answers}: {error}");
+        }
+    }
+}

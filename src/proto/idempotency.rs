@@ -1,0 +1,61 @@
+//! `Idempotency-Key`: a repeated request runs nothing twice.
+
+use std::collections::VecDeque;
+
+/// So many keys of a session are remembered; the oldest are forgotten first.
+const KEPT: usize = 1024;
+
+/// A request's `Idempotency-Key` and a digest of its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The header's value.
+    pub key: String,
+    /// SHA-256 of the body.
+    pub digest: [u8; 32],
+}
+
+/// What is known of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    Never,
+    SameBody,
+    OtherBody,
+}
+
+/// The keys of inputs that were taken.
+#[derive(Debug, Default)]
+pub(super) struct IdempotencyKeys(VecDeque<IdempotencyKey>);
+
+impl IdempotencyKeys {
+    pub(super) fn look_up(&self, key: &IdempotencyKey) -> Seen {
+        match self.0.iter().find(|known| known.key == key.key) {
+            None => Seen::Never,
+            Some(known) if known.digest == key.digest => Seen::SameBody,
+            Some(_) => Seen::OtherBody,
+        }
+    }
+
+    pub(super) fn remember(&mut self, key: IdempotencyKey) {
+        if self.0.len() == KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_belongs_to_one_body() {
+        let mut keys = IdempotencyKeys::default();
+        let key = |key: usize, digest: u8| IdempotencyKey { key: key.to_string(), digest: [digest; 32] };
+        assert_eq!(keys.look_up(&key(0, 1)), Seen::Never);
+        keys.remember(key(0, 1));
+        assert_eq!(keys.look_up(&key(0, 1)), Seen::SameBody);
+        assert_eq!(keys.look_up(&key(0, 2)), Seen::OtherBody);
+        (1..=KEPT).for_each(|n| keys.remember(key(n, 1)));
+        assert_eq!(keys.look_up(&key(0, 1)), Seen::Never, "the oldest is forgotten");
+    }
+}

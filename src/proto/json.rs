@@ -1,0 +1,168 @@
+//! Writing one-line JSON without building a tree, and looking into JSON without parsing all of it.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde_json::value::RawValue;
+
+/// The members of a JSON object, each still raw. The last one of a name wins.
+pub(super) type Members<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Writes one JSON object, member by member.
+pub(super) struct Object(Vec<u8>);
+
+impl Object {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        let mut buffer = Vec::with_capacity(capacity);
+        buffer.push(b'{');
+        Self(buffer)
+    }
+
+    pub(super) fn new() -> Self {
+        Self::with_capacity(128)
+    }
+
+    fn key(&mut self, key: &str) {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        push_string(&mut self.0, key);
+        self.0.push(b':');
+    }
+
+    pub(super) fn string(mut self, key: &str, value: &str) -> Self {
+        self.key(key);
+        push_string(&mut self.0, value);
+        self
+    }
+
+    pub(super) fn optional(self, key: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.string(key, value),
+            None => self,
+        }
+    }
+
+    pub(super) fn bool(mut self, key: &str, value: bool) -> Self {
+        self.key(key);
+        self.0.extend_from_slice(if value { b"true" } else { b"false" });
+        self
+    }
+
+    pub(super) fn number(mut self, key: &str, value: f64) -> Self {
+        self.key(key);
+        serde_json::to_writer(&mut self.0, &value).expect("a vector takes every byte");
+        self
+    }
+
+    pub(super) fn raw(mut self, key: &str, value: &RawValue) -> Self {
+        self.key(key);
+        self.0.extend_from_slice(one_line(value.get()).as_bytes());
+        self
+    }
+
+    /// A member whose value is already finished JSON on one line.
+    pub(super) fn json(self, key: &str, value: &[u8]) -> Self {
+        self.pieces(key, &[value])
+    }
+
+    /// A member whose value is finished JSON once its pieces are joined.
+    pub(super) fn pieces(mut self, key: &str, pieces: &[&[u8]]) -> Self {
+        self.key(key);
+        for piece in pieces {
+            self.0.extend_from_slice(piece);
+        }
+        self
+    }
+
+    pub(super) fn members<'a>(self, members: impl IntoIterator<Item = &'a (String, Box<RawValue>)>) -> Self {
+        members.into_iter().fold(self, |object, (key, value)| object.raw(key, value))
+    }
+
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+}
+
+/// Joins finished JSON values to an array.
+pub(super) fn array<'a>(items: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+    let mut buffer = vec![b'['];
+    for item in items {
+        if buffer.len() > 1 {
+            buffer.push(b',');
+        }
+        buffer.extend_from_slice(one_line(item).as_bytes());
+    }
+    buffer.push(b']');
+    buffer
+}
+
+fn push_string(buffer: &mut Vec<u8>, value: &str) {
+    serde_json::to_writer(buffer, value).expect("a vector takes every byte");
+}
+
+/// Valid JSON without the line breaks that may stand between its tokens.
+///
+/// A string holds none: JSON wants them escaped there.
+pub(super) fn one_line(json: &str) -> Cow<'_, str> {
+    if json.contains(['\n', '\r']) {
+        Cow::Owned(json.chars().filter(|c| !matches!(c, '\n' | '\r')).collect())
+    } else {
+        Cow::Borrowed(json)
+    }
+}
+
+/// The same value, owned and on one line.
+pub(super) fn owned(value: &RawValue) -> Box<RawValue> {
+    match one_line(value.get()) {
+        Cow::Borrowed(_) => value.to_owned(),
+        Cow::Owned(line) => RawValue::from_string(line).expect("only space between tokens was taken out"),
+    }
+}
+
+/// Finished bytes as a raw value.
+pub(super) fn into_raw(json: Vec<u8>) -> Box<RawValue> {
+    let text = String::from_utf8(json).expect("made of strings");
+    RawValue::from_string(text).expect("made of whole JSON values")
+}
+
+/// How deep arrays and objects are nested in valid JSON.
+pub(super) fn depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_written_on_one_line() {
+        let raw = RawValue::from_string("{\n \"a\" : \"x\\ny\" }".into()).unwrap();
+        let json =
+            Object::new().string("k\"", "v\n").raw("raw", &raw).bool("b", true).number("n", 0.5).finish();
+        assert_eq!(
+            String::from_utf8(json).unwrap(),
+            r#"{"k\"":"v\n","raw":{ "a" : "x\ny" },"b":true,"n":0.5}"#
+        );
+    }
+
+    #[test]
+    fn brackets_in_strings_are_not_nesting() {
+        assert_eq!(depth(br#"{"a":["[[[\"{{", [1]]}"#), 3);
+        assert_eq!(depth(b"1"), 0);
+    }
+}

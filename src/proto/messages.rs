@@ -1,0 +1,179 @@
+//! Messages that are being written: an agent sends them block by block, clients want them whole.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{AgentMessage, OutEvent, json::Members};
+
+/// A block's completion waits so long for the next word of the agent, which mostly is the stop reason.
+const HOLD: Duration = Duration::from_millis(50);
+
+/// So many messages can grow at the same time: the agent's own and its sub-agents'.
+const GROWING: usize = 64;
+
+/// The messages that may still grow, oldest first.
+///
+/// A finished block is held until something else happens or [`HOLD`] is over: the stop reason follows a
+/// message's last block at once, and one `message_complete` then says both.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    growing: VecDeque<Growing>,
+    held: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Growing {
+    message: AgentMessage,
+    /// Blocks before this one were searched for tool calls.
+    told: usize,
+    tools: HashSet<String>,
+}
+
+#[derive(Debug)]
+struct Held {
+    message_id: String,
+    until: Instant,
+}
+
+impl Messages {
+    /// New blocks. Gives what was held of another message.
+    pub(super) fn add(&mut self, now: Instant, mut new: AgentMessage) -> Vec<OutEvent> {
+        let same = self.held.as_ref().is_some_and(|held| held.message_id == new.id);
+        let events = if same { Vec::new() } else { self.release() };
+        self.held = Some(Held { message_id: new.id.clone(), until: now + HOLD });
+        match self.growing.iter_mut().rfind(|growing| growing.message.id == new.id) {
+            Some(growing) => {
+                growing.message.blocks.append(&mut new.blocks);
+                growing.message.extra = new.extra;
+            }
+            None => {
+                if self.growing.len() == GROWING {
+                    self.growing.pop_front();
+                }
+                self.growing.push_back(Growing { message: new, told: 0, tools: HashSet::new() });
+            }
+        }
+        events
+    }
+
+    /// A message's stop reason came. Gives the whole message if its last block was held for this.
+    pub(super) fn stopped(&mut self, message_id: &str, stop_reason: Option<&str>) -> Vec<OutEvent> {
+        if let (Some(growing), Some(reason)) = (self.held_message(), stop_reason)
+            && growing.message.id == message_id
+        {
+            let reason = to_raw_value(reason).expect("a string is always JSON");
+            match growing.message.extra.iter_mut().find(|(key, _)| key == "stop_reason") {
+                Some((_, value)) => *value = reason,
+                None => growing.message.extra.push(("stop_reason".into(), reason)),
+            }
+        }
+        self.release()
+    }
+
+    /// Gives what is held: the message so far, then each tool call that is new in it.
+    pub(super) fn release(&mut self) -> Vec<OutEvent> {
+        let Some(growing) = self.held_message() else { return Vec::new() };
+        let message = &growing.message;
+        let mut events = vec![OutEvent::message_complete(message)];
+        for block in &message.blocks[growing.told..] {
+            if let Some((id, name, input)) = tool_call(block)
+                && growing.tools.insert(id.clone())
+            {
+                events.push(OutEvent::tool_use(message, &id, &name, input));
+            }
+        }
+        growing.told = message.blocks.len();
+        self.held = None;
+        events
+    }
+
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        self.held.as_ref().map(|held| held.until)
+    }
+
+    /// Forgets messages that nothing can be added to any more.
+    pub(super) fn clear(&mut self) {
+        debug_assert!(self.held.is_none(), "release first");
+        self.growing.clear();
+    }
+
+    fn held_message(&mut self) -> Option<&mut Growing> {
+        let held = self.held.as_ref()?;
+        self.growing.iter_mut().rfind(|growing| growing.message.id == held.message_id)
+    }
+}
+
+fn tool_call(block: &RawValue) -> Option<(String, String, &RawValue)> {
+    let members: Members<'_> = serde_json::from_str(block.get()).ok()?;
+    let text = |name: &str| members.get(name).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    if text("type")? != "tool_use" {
+        return None;
+    }
+    Some((text("id")?, text("name")?, members.get("input")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(json: &str) -> AgentMessage {
+        AgentMessage {
+            id: "m1".into(),
+            parent_tool_use_id: None,
+            blocks: vec![RawValue::from_string(json.into()).unwrap()],
+            extra: vec![("stop_reason".into(), RawValue::NULL.to_owned())],
+        }
+    }
+
+    fn text(events: &[OutEvent]) -> Vec<String> {
+        events
+            .iter()
+            .map(|event| format!("{} {}", event.name, String::from_utf8_lossy(&event.data)))
+            .collect()
+    }
+
+    #[test]
+    fn each_completion_carries_all_blocks_and_each_tool_is_told_once() {
+        let mut messages = Messages::default();
+        let now = Instant::now();
+        assert!(messages.add(now, block(r#"{"type":"text","text":"hi"}"#)).is_empty());
+        assert_eq!(
+            text(&messages.release()),
+            [concat!(
+                r#"message_complete {"message_id":"m1","message":{"id":"m1","role":"assistant","#,
+                r#""content":[{"type":"text","text":"hi"}],"stop_reason":null}}"#
+            )]
+        );
+        messages.add(now, block(r#"{"type":"tool_use","id":"t1","name":"Bash","input":{"a":1}}"#));
+        let events = text(&messages.stopped("m1", Some("tool_use")));
+        assert_eq!(events.len(), 2);
+        assert!(
+            events[0].contains(r#""content":[{"type":"text","text":"hi"},{"type":"tool_use""#),
+            "{events:?}"
+        );
+        assert!(events[0].contains(r#""stop_reason":"tool_use""#), "{events:?}");
+        assert_eq!(
+            events[1],
+            r#"tool_use {"message_id":"m1","tool_use_id":"t1","tool_name":"Bash","input":{"a":1}}"#
+        );
+        messages.add(now, block(r#"{"type":"text","text":"more"}"#));
+        assert_eq!(messages.release().len(), 1, "the tool call is not told again");
+        assert!(messages.release().is_empty());
+    }
+
+    #[test]
+    fn another_message_lets_the_held_one_go() {
+        let mut messages = Messages::default();
+        messages.add(Instant::now(), block(r#"{"type":"text","text":"hi"}"#));
+        let mut other = block(r#"{"type":"text","text":"sub"}"#);
+        other.id = "m2".into();
+        other.parent_tool_use_id = Some("t1".into());
+        let events = messages.add(Instant::now(), other);
+        assert!(text(&events)[0].contains("hi"));
+        assert!(text(&messages.release())[0].ends_with(r#""parent_tool_use_id":"t1"}"#));
+    }
+}

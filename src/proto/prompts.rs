@@ -1,0 +1,80 @@
+//! The prompts that wait for an answer. Each one that enters leaves exactly once.
+
+use super::{
+    Ask, AskKind, OutEvent,
+    json::{self, Object},
+};
+
+/// How a prompt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome<'a> {
+    Answered { behavior: Option<&'a str> },
+    Cancelled,
+    SessionClosed,
+}
+
+/// The open prompts of a session, in the order they were asked.
+#[derive(Debug, Default)]
+pub(super) struct Prompts {
+    open: Vec<Ask>,
+    changed: bool,
+}
+
+impl Prompts {
+    pub(super) fn ask(&mut self, ask: Ask) -> OutEvent {
+        let event = OutEvent::prompt(&ask);
+        self.open.push(ask);
+        self.changed = true;
+        event
+    }
+
+    pub(super) fn get(&self, correlation_id: &str) -> Option<&Ask> {
+        self.open.iter().find(|ask| ask.correlation_id == correlation_id)
+    }
+
+    /// Takes one prompt out and tells how it ended; `None` when it is not open.
+    pub(super) fn settle(&mut self, correlation_id: &str, outcome: Outcome<'_>) -> Option<OutEvent> {
+        let at = self.open.iter().position(|ask| ask.correlation_id == correlation_id)?;
+        self.changed = true;
+        Some(resolved(&self.open.remove(at), outcome))
+    }
+
+    pub(super) fn settle_all(&mut self, outcome: Outcome<'_>) -> Vec<OutEvent> {
+        self.changed |= !self.open.is_empty();
+        self.open.drain(..).map(|ask| resolved(&ask, outcome)).collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Whether prompts came or went since the last call.
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// The open prompts as a JSON array: each with its event's name in `type` and its event's members.
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        let items: Vec<String> = self
+            .open
+            .iter()
+            .map(|ask| {
+                let event = OutEvent::prompt(ask);
+                let name = Object::new().string("type", event.name).finish();
+                let members = String::from_utf8(event.data).expect("made of strings");
+                let name = String::from_utf8(name).expect("made of strings");
+                format!("{},{}", &name[..name.len() - 1], &members[1..])
+            })
+            .collect();
+        json::array(items.iter().map(String::as_str))
+    }
+}
+
+fn resolved(ask: &Ask, outcome: Outcome<'_>) -> OutEvent {
+    let (outcome, behavior) = match outcome {
+        Outcome::Answered { behavior } => ("answered", behavior.filter(|_| ask.kind == AskKind::Permission)),
+        Outcome::Cancelled => ("cancelled", None),
+        Outcome::SessionClosed => ("session_closed", None),
+    };
+    OutEvent::prompt_resolved(&ask.correlation_id, ask.kind, outcome, behavior)
+}

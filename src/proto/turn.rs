@@ -1,0 +1,134 @@
+//! The turn gate: one turn at a time, the next message only after the turn's end.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use serde_json::value::RawValue;
+
+/// The agent ended a turn of its own while our message waits inside it: mostly our turn begins at once.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// A user's message that waits for its turn.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) content: Box<RawValue>,
+    pub(super) message_uuid: String,
+}
+
+#[derive(Debug, Default)]
+enum Turn {
+    #[default]
+    Idle,
+    /// `ours`: it answers one of our messages.
+    Running { ours: bool },
+    /// A turn of the agent's own ended; ours either was part of it or begins now.
+    Settling { until: Instant },
+}
+
+/// What runs and what waits.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    turn: Turn,
+    queue: VecDeque<Queued>,
+}
+
+impl Turns {
+    pub(super) fn push(&mut self, message: Queued) {
+        self.queue.push_back(message);
+    }
+
+    /// The next message, if none runs: its turn runs from here on.
+    pub(super) fn next(&mut self) -> Option<Queued> {
+        if self.is_running() {
+            return None;
+        }
+        let message = self.queue.pop_front()?;
+        self.turn = Turn::Running { ours: true };
+        Some(message)
+    }
+
+    /// The agent began a turn: ours, or one of its own.
+    pub(super) fn began(&mut self) {
+        self.turn = match self.turn {
+            Turn::Idle => Turn::Running { ours: false },
+            Turn::Running { ours } => Turn::Running { ours },
+            Turn::Settling { .. } => Turn::Running { ours: true },
+        };
+    }
+
+    pub(super) fn ended(&mut self, now: Instant, unprompted: bool) {
+        self.turn = match self.turn {
+            Turn::Running { ours: true } if unprompted => Turn::Settling { until: now + SETTLE },
+            _ => Turn::Idle,
+        };
+    }
+
+    /// No turn of ours began after the agent's own: ours was part of that one.
+    pub(super) fn settle(&mut self, now: Instant) {
+        if matches!(self.turn, Turn::Settling { until } if until <= now) {
+            self.turn = Turn::Idle;
+        }
+    }
+
+    /// Ends the turn whatever it was; tells whether one ran.
+    pub(super) fn abort(&mut self) -> bool {
+        let ran = self.is_running();
+        self.turn = Turn::Idle;
+        ran
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        !matches!(self.turn, Turn::Idle)
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn settles_at(&self) -> Option<Instant> {
+        match self.turn {
+            Turn::Settling { until } => Some(until),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_messages(n: usize) -> Turns {
+        let mut turns = Turns::default();
+        for at in 0..n {
+            turns.push(Queued { content: RawValue::NULL.to_owned(), message_uuid: at.to_string() });
+        }
+        turns
+    }
+
+    #[test]
+    fn one_at_a_time() {
+        let (mut turns, now) = (with_messages(2), Instant::now());
+        assert!(turns.next().is_some());
+        assert!(turns.next().is_none());
+        turns.began();
+        assert!(turns.next().is_none());
+        turns.ended(now, false);
+        assert_eq!(turns.next().unwrap().message_uuid, "1");
+    }
+
+    #[test]
+    fn a_turn_of_the_agents_own_does_not_end_ours() {
+        let (mut turns, now) = (with_messages(2), Instant::now());
+        turns.next();
+        turns.ended(now, true);
+        assert!(turns.next().is_none(), "ours is still due");
+        turns.began();
+        turns.settle(now + SETTLE);
+        assert!(turns.next().is_none(), "ours runs");
+        turns.ended(now, true);
+        turns.settle(now + SETTLE);
+        assert!(turns.next().is_some(), "ours was part of the agent's own");
+    }
+}

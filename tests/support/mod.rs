@@ -1,0 +1,26 @@
+//! What the tests over the wire share: the real server, a client, a reader of streams, and scripts for
+//! the practice model.
+//!
+//! ```ignore
+//! let server = Server::start().await;
+//! let mut session = server.session().await;
+//! session.say(Script::text("Hello.")).await;
+//! let result = session.until("result").await;
+//! assert_eq!(result["subtype"], "success");
+//! session.close().await;
+//! ```
+#![allow(dead_code, unused_imports, reason = "every test crate uses another part of it")]
+
+mod cli;
+mod client;
+mod events;
+mod script;
+mod server;
+mod session;
+
+pub(crate) use cli::claude;
+pub(crate) use client::{Client, Reply};
+pub(crate) use events::{Events, Frame, PATIENCE};
+pub(crate) use script::{Script, bash, tool};
+pub(crate) use server::{Builder, Server, TOKEN};
+pub(crate) use session::{Session, allow};

@@ -1,0 +1,254 @@
+//! The real server, as a process of its own.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File},
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{OnceLock, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use agent_webkit::practice::Model;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{Client, PATIENCE, Session, claude};
+
+/// The token of a server that was not given another one.
+pub(crate) const TOKEN: &str = "wire-test-token";
+
+/// A server that asked for more time than this to end is stuck; it promises 15 s.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// What a server is started with.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    token: Option<String>,
+    dirs: TempDir,
+}
+
+/// A server that runs. Dropping it ends it: by SIGTERM, within the time that it promises.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Child,
+    url: String,
+    token: Option<String>,
+    dirs: TempDir,
+}
+
+impl Builder {
+    fn new() -> Self {
+        let dirs = tempfile::Builder::new().prefix("agent-webkit-").tempdir().expect("a directory");
+        for name in ["home", "config", "workspace", "tmp"] {
+            fs::create_dir(dirs.path().join(name)).expect("a directory");
+        }
+        Self { args: Vec::new(), env: Vec::new(), token: Some(TOKEN.into()), dirs }
+    }
+
+    /// Adds an option with a value.
+    pub(crate) fn option(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.args.extend([name.into(), value.as_ref().to_owned()]);
+        self
+    }
+
+    /// Adds an option without one.
+    pub(crate) fn flag(mut self, name: &str) -> Self {
+        self.args.push(name.into());
+        self
+    }
+
+    /// Adds to the server's environment.
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.env.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Starts without a token; the test gives the option that makes this possible, or wants to see it fail.
+    pub(crate) fn no_token(mut self) -> Self {
+        self.token = None;
+        self
+    }
+
+    /// The workspace, to put something in before the start.
+    pub(crate) fn workspace(&self) -> PathBuf {
+        self.dirs.path().join("workspace")
+    }
+
+    /// The command line, with an environment that holds nothing of ours.
+    pub(crate) fn command(&self) -> Command {
+        let dirs = self.dirs.path();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-webkit"));
+        command.args(["serve", "--port", "0", "--claude"]).arg(claude());
+        command.arg("--workspace").arg(self.workspace());
+        if let Some(token) = &self.token {
+            command.args(["--token", token]);
+        }
+        command
+            .args(&self.args)
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("HOME", dirs.join("home"))
+            .env("TMPDIR", dirs.join("tmp"))
+            .env("CLAUDE_CONFIG_DIR", dirs.join("config"))
+            .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
+            .env("ANTHROPIC_BASE_URL", model_url())
+            .env("ANTHROPIC_API_KEY", "x")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.workspace());
+        command
+    }
+
+    /// Starts it and waits until it listens.
+    pub(crate) async fn start(self) -> Server {
+        let log = File::create(self.dirs.path().join("log")).expect("a log");
+        let mut process = self
+            .command()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("the server starts");
+        let stdout = process.stdout.take().expect("a pipe");
+        let mut server = Server { process, url: String::new(), token: self.token, dirs: self.dirs };
+        server.url = tokio::task::spawn_blocking(move || url_line(stdout))
+            .await
+            .expect("a thread")
+            .unwrap_or_else(|| panic!("the server did not say where it listens:\n{}", server.log()));
+        server
+    }
+
+    /// Runs it to its end, which has to come by itself; gives how it ended and what it wrote.
+    pub(crate) async fn fails(self) -> (ExitStatus, String) {
+        let mut command = tokio::process::Command::from(self.command());
+        let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
+        let output =
+            tokio::time::timeout(PATIENCE, output).await.expect("the server ends").expect("its output");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status, String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+impl Server {
+    /// A server with nothing special.
+    pub(crate) async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    pub(crate) fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where it listens, as `host:port`.
+    pub(crate) fn authority(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub(crate) fn workspace(&self) -> PathBuf {
+        self.dir("workspace")
+    }
+
+    /// A directory of this server: `home`, `config`, `workspace`, `tmp`.
+    pub(crate) fn dir(&self, name: &str) -> PathBuf {
+        self.dirs.path().join(name)
+    }
+
+    /// A client with the right token.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&self.url, self.token.as_deref())
+    }
+
+    /// A client with the right token that speaks HTTP/2.
+    pub(crate) fn http2(&self) -> Client {
+        Client::http2(&self.url, self.token.as_deref())
+    }
+
+    /// A new session with nothing special.
+    pub(crate) async fn session(&self) -> Session {
+        self.session_with(&json!({})).await
+    }
+
+    /// A new session.
+    pub(crate) async fn session_with(&self, body: &Value) -> Session {
+        Session::create(self.client(), body).await
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.dirs.path().join("log")).unwrap_or_default()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid().cast_signed()).expect("a pid");
+        let _ = kill_process(pid, signal);
+    }
+
+    /// Waits for its end; `None` when it did not come in that time.
+    pub(crate) fn wait(&mut self, time: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + time;
+        loop {
+            match self.process.try_wait().expect("a child of ours") {
+                None if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
+                status => return status,
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.signal(Signal::TERM);
+        let ended = self.wait(DRAIN).is_some();
+        if !ended {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+        if thread::panicking() {
+            eprintln!("the server's log:\n{}", self.log());
+        } else {
+            assert!(ended, "the server did not end within {DRAIN:?} of SIGTERM:\n{}", self.log());
+        }
+    }
+}
+
+/// The practice model of this test process. It has a thread of its own: a test that blocks must not stop it.
+fn model_url() -> &'static str {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| {
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let model = Model::bind("127.0.0.1:0").await.expect("a port");
+                tell.send(model.url()).expect("someone asked");
+                std::future::pending::<()>().await;
+            });
+        });
+        told.recv().expect("the model's url")
+    })
+}
+
+/// The URL in the line that says so. What follows on stdout is read and dropped, so that the pipe never fills.
+fn url_line(stdout: impl Read + Send + 'static) -> Option<String> {
+    let mut lines = BufReader::new(stdout).lines();
+    let line =
+        lines.find_map(|line| line.ok()?.split_once("listening on ").map(|(_, url)| url.trim().to_owned()));
+    thread::spawn(move || lines.for_each(drop));
+    line
+}

@@ -1,0 +1,81 @@
+//! A session and its reader.
+
+use serde_json::{Value, json};
+
+use super::{Client, Events, Frame, Reply};
+
+/// A session that someone holds and reads.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) id: String,
+    pub(crate) events: Events,
+}
+
+impl Session {
+    /// Creates a session and reads its stream.
+    pub(crate) async fn create(client: Client, body: &Value) -> Self {
+        let id = client.created(body).await;
+        let events = client.events(&id).await;
+        Self { client, id, events }
+    }
+
+    /// Posts a message; whatever comes back is the test's to judge.
+    pub(crate) async fn input(&self, message: &Value) -> Reply {
+        self.client.input(&self.id, message).await
+    }
+
+    /// Posts a message that has to be taken.
+    pub(crate) async fn put(&self, message: &Value) {
+        let reply = self.input(message).await;
+        assert_eq!(reply.status, 204, "{message} gave {reply:?}");
+        assert!(reply.body.is_empty(), "{reply:?}");
+    }
+
+    /// Says something: a text, a script or an array of content blocks.
+    pub(crate) async fn say(&self, content: impl Into<Value>) {
+        self.put(&json!({"type": "user_message", "content": content.into()})).await;
+    }
+
+    /// Says something and reads to the end of its turn; gives the turn's events.
+    pub(crate) async fn turn(&mut self, content: impl Into<Value>) -> Vec<Frame> {
+        let before = self.events.seen.len();
+        self.say(content).await;
+        self.until("result").await;
+        self.events.seen[before..].to_vec()
+    }
+
+    pub(crate) async fn interrupt(&self) {
+        self.put(&json!({"type": "interrupt"})).await;
+    }
+
+    /// Allows what was asked.
+    pub(crate) async fn allow(&self, request: &Frame) {
+        self.put(&allow(request)).await;
+    }
+
+    /// Denies what was asked.
+    pub(crate) async fn deny(&self, request: &Frame) {
+        let id = request.str("correlation_id");
+        self.put(&json!({"type": "permission_response", "correlation_id": id, "behavior": "deny"})).await;
+    }
+
+    /// Reads up to the next event of this name.
+    pub(crate) async fn until(&mut self, event: &str) -> Frame {
+        self.events.until(event).await
+    }
+
+    /// Ends the session, reads to the end of its stream and gives the stream.
+    pub(crate) async fn close(mut self) -> Events {
+        assert_eq!(self.client.delete(&self.id).await.status, 204);
+        self.events.rest().await;
+        assert_eq!(self.events.seen.last().map(|frame| frame.event.as_str()), Some("done"));
+        self.events
+    }
+}
+
+/// The message that allows what was asked.
+pub(crate) fn allow(request: &Frame) -> Value {
+    let id = request.str("correlation_id");
+    json!({"type": "permission_response", "correlation_id": id, "behavior": "allow"})
+}
