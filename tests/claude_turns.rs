@@ -141,7 +141,9 @@ async fn a_question_is_answered_with_its_own_input_and_the_choice() {
 async fn two_tools_of_one_message_ask_and_answer_by_their_ids() {
     let machine = Machine::new().await;
     let mut agent = machine.agent().await;
-    agent.say(Script::new(json!([bash("toolu_1", "touch one"), bash("toolu_2", "touch two")])).then("done")).await;
+    agent
+        .say(Script::new(json!([bash("toolu_1", "touch one"), bash("toolu_2", "touch two")])).then("done"))
+        .await;
     for _ in 0..2 {
         let ask = agent.ask().await;
         agent.allow(&ask).await;
@@ -200,9 +202,9 @@ async fn an_interrupt_in_the_text_keeps_what_was_said() {
     agent.until(|event| matches!(event, AgentEvent::Delta { .. }).then_some(())).await;
     agent.command(AgentCommand::Interrupt).await;
     interrupted(&mut agent).await;
-    let aborted = agent.seen.iter().any(|event| {
-        matches!(event, AgentEvent::Message(message) if member(&message.extra, "aborted") == "true")
-    });
+    let aborted = agent.seen.iter().any(
+        |event| matches!(event, AgentEvent::Message(message) if member(&message.extra, "aborted") == "true"),
+    );
     assert!(aborted, "the half message is told");
     agent.close().await;
 }
@@ -286,7 +288,8 @@ async fn sub_agents_are_marked_and_their_turn_is_unprompted() {
     let machine = Machine::new().await;
     let mut agent = machine.agent().await;
     let inner = Script::new(json!(["inner says", bash("toolu_in", "echo in")])).then("inner final");
-    let input = json!({"description": "do it", "prompt": inner.to_string(), "subagent_type": "general-purpose"});
+    let input =
+        json!({"description": "do it", "prompt": inner.to_string(), "subagent_type": "general-purpose"});
     agent.say(Script::new(tool("toolu_sub", "Task", &input)).then("outer final").then("after")).await;
     assert!(!agent.turn_end().await.unprompted);
     assert!(agent.turn_end().await.unprompted, "the notification begins a turn of its own");
@@ -318,7 +321,9 @@ async fn a_background_task_is_told_and_can_be_stopped() {
     agent.say(Script::new(tool("toolu_bg", "Bash", &input)).then("started").then("seen")).await;
     let task = |wanted: &'static str| {
         move |event: &AgentEvent| match event {
-            AgentEvent::Task { task_id, status, .. } if status.as_deref() == Some(wanted) => Some(task_id.clone()),
+            AgentEvent::Task { task_id, status, .. } if status.as_deref() == Some(wanted) => {
+                Some(task_id.clone())
+            }
             _ => None,
         }
     };
@@ -364,7 +369,9 @@ async fn a_failing_mcp_server_is_told() {
     let mut agent = machine.agent().await;
     agent
         .until(|event| match event {
-            AgentEvent::McpStatus { server_name, status } if server_name == "bad" && status == "failed" => Some(()),
+            AgentEvent::McpStatus { server_name, status } if server_name == "bad" && status == "failed" => {
+                Some(())
+            }
             _ => None,
         })
         .await;
@@ -391,8 +398,11 @@ async fn hostile_content_is_one_message_and_nothing_else() {
 async fn huge_messages_pass_both_ways() {
     let machine = Machine::new().await;
     let mut agent = machine.agent().await;
-    let padding = "x".repeat(3 << 20);
-    agent.say(format!("{padding} {}", Script::new(json!([{"text": "0123456789abcdef", "times": 20000}])))).await;
+    // The CLI itself finds 3 MiB of text too long a prompt.
+    let padding = "x".repeat(2 << 20);
+    agent
+        .say(format!("{padding} {}", Script::new(json!([{"text": "0123456789abcdef", "times": 20000}]))))
+        .await;
     agent.turn_end().await;
     assert_eq!(agent.text().len(), 16 * 20_000);
     agent.close().await;
