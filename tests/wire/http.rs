@@ -1,6 +1,6 @@
 //! The rules that hold for every route, on HTTP/1.1 and HTTP/2.
 
-use http::Method;
+use http::{HeaderValue, Method};
 use serde_json::json;
 
 use crate::support::{Script, Server, Session};
@@ -101,11 +101,7 @@ async fn a_stream_has_the_headers_that_keep_proxies_from_holding_it() {
     for (name, value) in
         [("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no")]
     {
-        assert_eq!(
-            response.headers().get(name).map(|value| value.as_bytes()),
-            Some(value.as_bytes()),
-            "{name}"
-        );
+        assert_eq!(response.headers().get(name).map(HeaderValue::as_bytes), Some(value.as_bytes()), "{name}");
     }
 }
 

@@ -12,9 +12,10 @@ async fn asked(session: &mut Session, name: &str) -> Frame {
 }
 
 fn reply(request: &Frame, fields: Value) -> Value {
-    let mut reply = json!({"type": "permission_response", "correlation_id": request["correlation_id"]});
-    reply.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    reply
+    let Value::Object(mut reply) = fields else { panic!("{fields} is no object") };
+    reply.insert("type".into(), "permission_response".into());
+    reply.insert("correlation_id".into(), request["correlation_id"].clone());
+    reply.into()
 }
 
 /// How the prompt ended; it must have ended exactly once.
@@ -128,7 +129,7 @@ async fn of_twenty_replies_one_is_taken() {
     for answered in replies.collect::<Vec<_>>() {
         match answered.await.unwrap() {
             (behavior, StatusCode::NO_CONTENT) => {
-                assert_eq!(winner.replace(behavior), None, "two were taken")
+                assert_eq!(winner.replace(behavior), None, "two were taken");
             }
             (_, status) => assert_eq!(status, 409),
         }
