@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Script, Server};
+use crate::support::{Script, Server, bash, eventually};
 
 #[tokio::test]
 async fn a_full_queue_pushes_back() {
@@ -51,23 +51,22 @@ async fn a_session_that_nobody_wants_ends() {
 
     let (client, id) = (session.client.clone(), session.id.clone());
     drop(session);
-    while client.get("/sessions").await.json()["sessions"] != json!([]) {
-        tokio::task::yield_now().await;
-    }
+    eventually("the session's end", async || client.get(&format!("/sessions/{id}")).await.status == 404)
+        .await;
     assert_eq!(client.input(&id, &json!({"type": "interrupt"})).await.status, 404);
 }
 
 #[tokio::test]
-async fn a_turn_keeps_its_session() {
-    let server = Server::builder().option("--idle-timeout", "0.3").option("--keepalive", "0.1").start().await;
+async fn a_turn_keeps_its_session_though_nobody_reads() {
+    let server = Server::builder().option("--idle-timeout", "0.3").start().await;
     let client = server.client();
-    let id = client.created(&json!({})).await;
-    let slow = json!({"type": "user_message", "content": Script::slow(20, 50)});
-    assert_eq!(client.input(&id, &slow).await.status, 204);
-    let state = format!("/sessions/{id}");
-    while client.get(&state).await.json()["status"] != "idle" {
-        tokio::task::yield_now().await;
-    }
-    let mut events = client.events(&id).await;
-    events.until("result").await;
+    let id = client.created(&json!({"permission_mode": "acceptEdits"})).await;
+    // A second of words, then a mark that only a turn that was left alone can make.
+    let words = "word ".repeat(20);
+    let script = Script::new(json!([words, bash("toolu_mark", "touch mark")])).then("done").pace(50);
+    let message = json!({"type": "user_message", "content": script});
+    assert_eq!(client.input(&id, &message).await.status, 204);
+    eventually("the session's end", async || client.get(&format!("/sessions/{id}")).await.status == 404)
+        .await;
+    assert!(server.workspace().join("mark").exists(), "the session ended inside of the turn");
 }

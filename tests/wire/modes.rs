@@ -36,9 +36,7 @@ async fn the_operator_may_allow_to_bypass_permissions() {
     // The CLI wants to be told that it is in a sandbox before it bypasses anything as root.
     let server = Server::builder().flag("--allow-bypass").env("IS_SANDBOX", "1").start().await;
     let mut session = server.session_with(&json!({"permission_mode": "bypassPermissions"})).await;
-    let turn = session
-        .turn(Script::bash("touch /tmp/../tmp/agent-webkit-bypass && rm /tmp/agent-webkit-bypass"))
-        .await;
+    let turn = session.turn(Script::bash("touch made")).await;
     assert!(turn.iter().all(|frame| frame.event != "permission_request"), "nothing is asked");
     session.close().await;
 }

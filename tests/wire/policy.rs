@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use crate::support::{Script, Server, TOKEN};
+use crate::support::{Script, Server};
 
 #[tokio::test]
 async fn a_session_works_inside_of_the_workspace_only() {
@@ -83,24 +83,4 @@ async fn a_token_may_come_from_the_environment() {
         let client = server.client().with_token(Some("from-the-environment"));
         assert_eq!(client.get("/sessions").await.status, 200, "{name}");
     }
-}
-
-#[tokio::test]
-async fn the_agent_does_not_know_the_servers_secrets() {
-    let server = Server::builder()
-        .env("AGENT_WEBKIT_AUTH_TOKEN", TOKEN)
-        .env("DATABASE_URL", "postgres://s3cret")
-        .start()
-        .await;
-    let mut session = server.session().await;
-    let look = "env; cat /proc/$PPID/cmdline /proc/$PPID/environ | tr '\\0' '\\n'; touch looked";
-    session.say(Script::bash(look)).await;
-    let request = session.until("permission_request").await;
-    session.allow(&request).await;
-    let seen = session.until("tool_result").await;
-    let seen = seen.str("output");
-    assert!(seen.contains("--session-id"), "it did not look at its parent: {seen}");
-    assert!(!seen.contains(TOKEN) && !seen.contains("s3cret"), "{seen}");
-    session.until("result").await;
-    session.close().await;
 }
