@@ -227,11 +227,11 @@ async fn an_error_of_the_api_ends_the_turn_and_not_the_session() {
 async fn a_retry_is_told() {
     let server = Server::start().await;
     let mut session = server.session().await;
-    let overloaded = json!({"status": 529, "error": "overloaded_error"});
-    let turn = session.turn(Script::new(overloaded)).await;
-    let retries: Vec<_> =
-        named(&turn, "status").into_iter().filter(|frame| frame["status"] == "retrying").cloned().collect();
-    assert_eq!(retries[0]["attempt"], 1, "{retries:?}");
+    session.say(Script::new(json!({"status": 529, "error": "overloaded_error"}))).await;
+    let retry = session.until("status").await;
+    assert_eq!((&retry["status"], &retry["attempt"]), (&json!("retrying"), &json!(1)));
+    session.interrupt().await;
+    session.until("result").await;
     session.close().await;
 }
 
