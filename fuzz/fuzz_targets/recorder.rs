@@ -15,7 +15,9 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
     recorded_and_read_back(&events);
 
     let limit = usize::from(limit);
-    let (Ok(bounded) | Err(bounded)) = parsed(bytes.chunks(chunk), limit);
+    let bounded = parsed(bytes.chunks(chunk), limit);
+    assert_eq!(bounded, parsed([bytes].into_iter(), limit), "the cuts change where the limit is");
+    let (Ok(bounded) | Err(bounded)) = bounded;
     assert!(events.starts_with(&bounded), "a limit changes the events before it");
     assert!(bounded.iter().all(|event| event.data.len() <= limit));
 });
