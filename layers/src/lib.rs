@@ -1,9 +1,15 @@
 //! tower layers for bearer auth, id lookup and resumable event streams.
+#![cfg_attr(all(feature = "auth", feature = "lookup", feature = "resume"), doc = "")]
+#![cfg_attr(all(feature = "auth", feature = "lookup", feature = "resume"), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "auth")]
 pub mod auth;
+#[cfg(any(feature = "auth", feature = "lookup"))]
+mod gate;
 #[cfg(feature = "lookup")]
 pub mod lookup;
+#[cfg(any(feature = "auth", feature = "lookup"))]
+mod reply;
 #[cfg(feature = "resume")]
 pub mod resume;

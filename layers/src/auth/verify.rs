@@ -1,0 +1,117 @@
+use std::{
+    fmt,
+    future::{Ready, ready},
+    sync::{Arc, LazyLock},
+};
+
+use http::request::Parts;
+
+use super::{Denied, Principal};
+
+/// Decides who sends a request, and whether it is let in.
+///
+/// The future does not borrow the request: what it needs is taken out before it is made.
+///
+/// ```
+/// use std::{collections::HashMap, future::{Ready, ready}};
+///
+/// use agent_webkit_layers::auth::{Denied, Principal, Verify, bearer};
+/// use http::request::Parts;
+///
+/// struct ApiKeys(HashMap<String, Principal>);
+///
+/// impl Verify for ApiKeys {
+///     type Future = Ready<Result<Principal, Denied>>;
+///
+///     fn verify(&self, parts: &Parts) -> Self::Future {
+///         ready(bearer(&parts.headers).and_then(|key| self.0.get(key).cloned().ok_or(Denied::Invalid)))
+///     }
+/// }
+///
+/// let keys = ApiKeys(HashMap::from([("k1".to_owned(), Principal::new("ada"))]));
+/// let (parts, ()) = http::Request::get("/").header("authorization", "Bearer k1").body(())?.into_parts();
+/// assert_eq!(keys.verify(&parts).into_inner(), Ok(Principal::new("ada")));
+/// # Ok::<(), http::Error>(())
+/// ```
+pub trait Verify {
+    /// Ends in the principal, or in the reason to send the request away.
+    type Future: Future<Output = Result<Principal, Denied>>;
+
+    /// Begins to verify the request with this head.
+    fn verify(&self, parts: &Parts) -> Self::Future;
+}
+
+impl<V: Verify + ?Sized> Verify for &V {
+    type Future = V::Future;
+
+    fn verify(&self, parts: &Parts) -> Self::Future {
+        (**self).verify(parts)
+    }
+}
+
+impl<V: Verify + ?Sized> Verify for Arc<V> {
+    type Future = V::Future;
+
+    fn verify(&self, parts: &Parts) -> Self::Future {
+        (**self).verify(parts)
+    }
+}
+
+/// A [`Verify`] from a closure over the request's head.
+///
+/// ```
+/// use agent_webkit_layers::auth::{AuthLayer, Denied, Principal, bearer, verify_fn};
+/// use http::request::Parts;
+/// # async fn ask_the_directory(token: &str) -> Result<String, std::io::Error> { Ok(token.to_owned()) }
+///
+/// let layer = AuthLayer::new(verify_fn(|parts: &Parts| {
+///     let token = bearer(&parts.headers).map(str::to_owned);
+///     async move {
+///         let name = ask_the_directory(&token?).await.map_err(|_| Denied::Unavailable)?;
+///         Ok(Principal::new(name))
+///     }
+/// }));
+/// # let _ = layer;
+/// ```
+pub const fn verify_fn<F, Fut>(f: F) -> VerifyFn<F>
+where
+    F: Fn(&Parts) -> Fut,
+    Fut: Future<Output = Result<Principal, Denied>>,
+{
+    VerifyFn(f)
+}
+
+/// What [`verify_fn`] makes.
+#[derive(Clone, Copy)]
+pub struct VerifyFn<F>(F);
+
+impl<F, Fut> Verify for VerifyFn<F>
+where
+    F: Fn(&Parts) -> Fut,
+    Fut: Future<Output = Result<Principal, Denied>>,
+{
+    type Future = Fut;
+
+    fn verify(&self, parts: &Parts) -> Self::Future {
+        (self.0)(parts)
+    }
+}
+
+impl<F> fmt::Debug for VerifyFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("VerifyFn").field(&std::any::type_name::<F>()).finish()
+    }
+}
+
+/// Lets everyone in, whatever the request carries, as the principal `anonymous`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disabled;
+
+impl Verify for Disabled {
+    type Future = Ready<Result<Principal, Denied>>;
+
+    fn verify(&self, _parts: &Parts) -> Self::Future {
+        static ANONYMOUS: LazyLock<Principal> = LazyLock::new(|| Principal::new("anonymous"));
+        ready(Ok(ANONYMOUS.clone()))
+    }
+}

@@ -1,0 +1,95 @@
+//! What auth and lookup have in common: wait for a decision, then call the inner service or answer.
+
+use std::{
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{Method, Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::reply::{Reply, ResponseBody};
+
+/// What is to become of a request.
+pub(crate) enum Verdict<T> {
+    /// It goes on to the inner service, with this in its extensions.
+    Pass(T),
+    /// It is answered here.
+    Answer(Response<Reply>),
+}
+
+pin_project! {
+    /// A request that waits for the decision `D`, then its response `F` from the service `S`.
+    #[project = GateProjection]
+    pub(crate) enum Gate<D, S, B, F> {
+        Deciding { #[pin] decision: D, held: Option<(S, Request<B>)> },
+        Calling { #[pin] response: F },
+    }
+}
+
+impl<D, S, B, F> Gate<D, S, B, F> {
+    /// Holds the request back until `decision` is there.
+    pub(crate) fn closed(decision: D, service: S, request: Request<B>) -> Self {
+        Self::Deciding { decision, held: Some((service, request)) }
+    }
+
+    /// There is nothing to decide.
+    #[cfg(feature = "lookup")]
+    pub(crate) fn open(response: F) -> Self {
+        Self::Calling { response }
+    }
+}
+
+impl<D, S, B, RB> Gate<D, S, B, S::Future>
+where
+    D: Future,
+    S: Service<Request<B>, Response = Response<RB>>,
+{
+    /// Drives the gate; `judge` says what the decision means.
+    pub(crate) fn poll<T>(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        judge: impl Fn(D::Output) -> Verdict<T>,
+    ) -> Poll<Result<Response<ResponseBody<RB>>, S::Error>>
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        loop {
+            match self.as_mut().project() {
+                GateProjection::Deciding { decision, held } => {
+                    let verdict = judge(ready!(decision.poll(cx)));
+                    let (mut service, mut request) = held.take().expect("polled after it was ready");
+                    match verdict {
+                        Verdict::Pass(extension) => {
+                            request.extensions_mut().insert(extension);
+                            let response = service.call(request);
+                            self.set(Self::Calling { response });
+                        }
+                        Verdict::Answer(answer) => {
+                            return Poll::Ready(Ok(for_method(request.method(), answer)));
+                        }
+                    }
+                }
+                GateProjection::Calling { response } => {
+                    return response.poll(cx).map_ok(|response| response.map(ResponseBody::inner));
+                }
+            }
+        }
+    }
+}
+
+fn for_method<RB>(method: &Method, answer: Response<Reply>) -> Response<ResponseBody<RB>> {
+    if method == Method::HEAD {
+        answer.map(|_| ResponseBody::default())
+    } else {
+        answer.map(ResponseBody::own)
+    }
+}
+
+/// Takes the service that was polled ready and leaves a clone, which was not, in its place.
+pub(crate) fn take_ready<S: Clone>(service: &mut S) -> S {
+    let clone = service.clone();
+    mem::replace(service, clone)
+}
