@@ -7,5 +7,8 @@ pub mod proto;
 pub mod agent;
 #[cfg(feature = "service")]
 pub use agent_webkit_layers as layers;
+
+#[cfg(feature = "claude")]
+pub mod claude;
 #[cfg(feature = "practice")]
 pub mod practice;

@@ -1,0 +1,343 @@
+//! The backend: its settings, and the service that starts agents.
+
+use std::{
+    env,
+    ffi::OsString,
+    fmt, fs,
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use serde_json::value::RawValue;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+use super::{
+    codec::DEFAULT_LINE_LIMIT, environment, environment::Environment, error::StartError, mark::Mark, process,
+    supervise::Supervisor, transcript, watcher::Watcher,
+};
+use crate::agent::{AgentIo, SessionSpec};
+
+/// The `claude` CLI as an agent backend: a `Service<SessionSpec, Response = AgentIo>`.
+///
+/// Clones share their settings and their watcher. A call starts one process and answers without waiting
+/// for its start-up; commands sent meanwhile are kept. The agent sees an environment made by an allow-list
+/// (paths, locale, certificates, proxies, `ANTHROPIC_*`, `CLAUDE_*`) and what [`env`](Self::env) and
+/// [`pass_env`](Self::pass_env) add, never the server's `AGENT_WEBKIT_*` or `DATABASE_URL`.
+///
+/// ```no_run
+/// use agent_webkit::{agent::SessionSpec, claude::Claude, proto::AgentCommand};
+/// use tower::{Service, ServiceExt};
+///
+/// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+/// let path = Claude::discover().ok_or("no claude on the PATH")?;
+/// let mut claude = Claude::new(path).pass_env(["MY_TOOL_HOME"]);
+/// let spec = SessionSpec::new("5b181949-e7a5-4552-9814-74e14b23ec5d", "/work");
+/// let mut agent = claude.ready().await?.call(spec).await?;
+/// let content = serde_json::value::to_raw_value("hello")?;
+/// let message_uuid = "0c2f9d2e-6a56-4f0a-8f0a-3d0b6f6f2b11".to_owned();
+/// agent.commands.send(AgentCommand::User { content, message_uuid }).await?;
+/// while let Some(event) = agent.events.recv().await {
+///     println!("{event:?}");
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Claude {
+    settings: Arc<Settings>,
+    watcher: Arc<Watcher>,
+    tracker: TaskTracker,
+}
+
+/// What the operator chose.
+#[derive(Clone)]
+pub(super) struct Settings {
+    program: PathBuf,
+    set: Vec<(OsString, OsString)>,
+    passed: Vec<OsString>,
+    arguments: Vec<OsString>,
+    allow_bypass: bool,
+    pub(super) hooks: Option<Box<RawValue>>,
+    pub(super) grace: Grace,
+    pub(super) line_limit: usize,
+}
+
+/// How long an agent has to end at each step of the close ladder, before the next one.
+///
+/// The defaults end everything within 15 s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Grace {
+    /// From the start to its first answer. 60 s.
+    pub start: Duration,
+    /// From the end of its input (and an interrupt, if a turn runs) to SIGTERM. 5 s.
+    pub input: Duration,
+    /// From SIGTERM to SIGKILL. 5 s.
+    pub term: Duration,
+    /// What it left running: from SIGTERM to SIGKILL. 1 s.
+    pub leftovers: Duration,
+}
+
+impl Default for Grace {
+    fn default() -> Self {
+        Self {
+            start: Duration::from_secs(60),
+            input: Duration::from_secs(5),
+            term: Duration::from_secs(5),
+            leftovers: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Claude {
+    /// A backend on the CLI at this path.
+    #[must_use]
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        let settings = Settings {
+            program: program.into(),
+            set: Vec::new(),
+            passed: Vec::new(),
+            arguments: Vec::new(),
+            allow_bypass: false,
+            hooks: None,
+            grace: Grace::default(),
+            line_limit: DEFAULT_LINE_LIMIT,
+        };
+        Self {
+            settings: Arc::new(settings),
+            watcher: Arc::new(Watcher::new(Mark::of_host())),
+            tracker: TaskTracker::new(),
+        }
+    }
+
+    /// The first executable `claude` on the `PATH`.
+    #[must_use]
+    pub fn discover() -> Option<PathBuf> {
+        use std::os::unix::fs::PermissionsExt;
+
+        let path = env::var_os("PATH")?;
+        env::split_paths(&path).map(|folder| folder.join("claude")).find(|candidate| {
+            fs::metadata(candidate)
+                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        })
+    }
+
+    /// Sets a variable in the agents' environment. Names of the server's own (`AGENT_WEBKIT_*`,
+    /// `DATABASE_URL`) are left out.
+    #[must_use]
+    pub fn env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.with(|settings| settings.set.push((name.into(), value.into())))
+    }
+
+    /// Passes these variables of the server's environment on, beyond the allow-list.
+    #[must_use]
+    pub fn pass_env<N: Into<OsString>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        self.with(|settings| settings.passed.extend(names.into_iter().map(Into::into)))
+    }
+
+    /// Adds an argument to every command line, such as `--mcp-config=…`. Secrets do not belong here:
+    /// every user of the machine can read them.
+    #[must_use]
+    pub fn arg(self, argument: impl Into<OsString>) -> Self {
+        self.with(|settings| settings.arguments.push(argument.into()))
+    }
+
+    /// Lets sessions use the mode `bypassPermissions`. Off unless asked for.
+    #[must_use]
+    pub fn allow_bypass(self, allow: bool) -> Self {
+        self.with(|settings| settings.allow_bypass = allow)
+    }
+
+    /// Where the CLI keeps its settings and transcripts, instead of `~/.claude`.
+    #[must_use]
+    pub fn config_dir(self, folder: impl Into<OsString>) -> Self {
+        self.env("CLAUDE_CONFIG_DIR", folder)
+    }
+
+    /// The hooks whose decisions are asked of the session: the `hooks` object of the CLI's handshake,
+    /// such as `{"PreToolUse":[{"matcher":"Bash","hookCallbackIds":["h0"]}]}`.
+    #[must_use]
+    pub fn hooks(self, hooks: Box<RawValue>) -> Self {
+        self.with(|settings| settings.hooks = Some(hooks))
+    }
+
+    /// How long an agent has to end.
+    #[must_use]
+    pub fn grace(self, grace: Grace) -> Self {
+        self.with(|settings| settings.grace = grace)
+    }
+
+    /// The longest line that is taken from an agent, in bytes; 64 MiB unless set.
+    #[must_use]
+    pub fn line_limit(self, bytes: usize) -> Self {
+        self.with(|settings| settings.line_limit = bytes)
+    }
+
+    /// Runs all tasks on this tracker. A host that waits for it knows that no agent is left.
+    #[must_use]
+    pub fn tracker(mut self, tracker: TaskTracker) -> Self {
+        self.tracker = tracker;
+        self
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
+        self
+    }
+
+    /// Blocks for a moment: looks at a few files and starts a process.
+    fn start(&self, spec: &SessionSpec) -> Result<AgentIo, StartError> {
+        let settings = &self.settings;
+        if uuid::Uuid::parse_str(&spec.session_id).is_err() {
+            return Err(StartError::BadValue("the session's id must be a uuid"));
+        }
+        if spec.permission_mode.as_deref() == Some("bypassPermissions") && !settings.allow_bypass {
+            return Err(StartError::BadValue("the permission mode bypassPermissions is not allowed here"));
+        }
+        let no_directory = |_: io::Error| StartError::NoDirectory(spec.cwd.clone());
+        let cwd = fs::canonicalize(&spec.cwd).map_err(no_directory)?;
+        if !cwd.is_dir() {
+            return Err(StartError::NoDirectory(cwd));
+        }
+        let mark = self.watcher.mark().of_agent();
+        let environment = settings.environment(&mark);
+        let resume = spec.resume && can_resume(&environment, &cwd, &spec.session_id);
+        let arguments = process::arguments(spec, resume, settings.allow_bypass, &settings.arguments)?;
+        self.watcher.ensure();
+        let child = process::spawn(&settings.program, &arguments, &cwd, &environment)?;
+        tracing::debug!(session = spec.session_id, pid = child.id(), resume, "agent started");
+        Ok(Supervisor::start(child, mark, Arc::clone(settings), Arc::clone(&self.watcher), &self.tracker))
+    }
+}
+
+fn can_resume(environment: &Environment, cwd: &Path, session_id: &str) -> bool {
+    let of = |name: &str| environment.get(&OsString::from(name)).filter(|value| !value.is_empty());
+    let home = || of("HOME").map(|home| Path::new(home).join(".claude"));
+    let Some(config_dir) = of("CLAUDE_CONFIG_DIR").map(PathBuf::from).or_else(home) else { return false };
+    transcript::can_resume(&config_dir, cwd, session_id).unwrap_or_else(|error| {
+        tracing::warn!(%error, session = session_id, "the transcript cannot be read; the session starts anew");
+        false
+    })
+}
+
+impl Settings {
+    fn environment(&self, mark: &Mark) -> Environment {
+        let mut environment = environment::inherit(env::vars_os(), &self.passed);
+        let set = self.set.iter().filter(|(name, _)| !environment::is_own(name));
+        environment.extend(set.cloned());
+        let (name, value) = mark.variable();
+        environment.insert(name.into(), value.into());
+        environment
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Names with their values hidden.
+        struct Names<'a>(&'a [(OsString, OsString)]);
+
+        impl fmt::Debug for Names<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_map().entries(self.0.iter().map(|(name, _)| (name, format_args!("..")))).finish()
+            }
+        }
+
+        f.debug_struct("Settings")
+            .field("program", &self.program)
+            .field("set", &Names(&self.set))
+            .field("passed", &self.passed)
+            .field("arguments", &self.arguments)
+            .field("allow_bypass", &self.allow_bypass)
+            .field("grace", &self.grace)
+            .field("line_limit", &self.line_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Service<SessionSpec> for Claude {
+    type Response = AgentIo;
+    type Error = StartError;
+    type Future = StartFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StartError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, spec: SessionSpec) -> StartFuture {
+        let claude = self.clone();
+        StartFuture(Box::pin(async move { claude.start(&spec) }))
+    }
+}
+
+/// An agent that is being started.
+pub struct StartFuture(Pin<Box<dyn Future<Output = Result<AgentIo, StartError>> + Send>>);
+
+impl Future for StartFuture {
+    type Output = Result<AgentIo, StartError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl fmt::Debug for StartFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartFuture").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "5b181949-e7a5-4552-9814-74e14b23ec5d";
+
+    async fn refusal(claude: &Claude, spec: SessionSpec) -> String {
+        claude.clone().call(spec).await.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn debug_hides_values() {
+        let claude = Claude::new("/bin/claude").env("ANTHROPIC_API_KEY", "sk-secret");
+        let shown = format!("{claude:?}");
+        assert!(shown.contains("ANTHROPIC_API_KEY") && !shown.contains("sk-secret"), "{shown}");
+    }
+
+    #[test]
+    fn the_servers_secrets_cannot_be_set_for_an_agent() {
+        let claude = Claude::new("/bin/claude").env("AGENT_WEBKIT_AUTH_TOKEN", "t").env("MINE", "m");
+        let mark = claude.watcher.mark().of_agent();
+        let environment = claude.settings.environment(&mark);
+        let own: Vec<_> = environment.keys().filter(|name| environment::is_own(name)).collect();
+        assert_eq!(own, ["AGENT_WEBKIT_AGENT"]);
+        assert!(environment.contains_key(&OsString::from("MINE")));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_start_says_why() {
+        let here = env::temp_dir();
+        let missing = Claude::new("/nonexistent/claude");
+        assert_eq!(
+            refusal(&missing, SessionSpec::new(ID, &here)).await,
+            "the claude CLI is not at /nonexistent/claude"
+        );
+        let folder = Claude::new("/");
+        assert_eq!(
+            refusal(&folder, SessionSpec::new(ID, &here)).await,
+            "the claude CLI at / may not be executed"
+        );
+        assert_eq!(
+            refusal(&missing, SessionSpec::new(ID, "/nonexistent/work")).await,
+            "the working directory /nonexistent/work does not exist"
+        );
+        assert!(refusal(&missing, SessionSpec::new("x", &here)).await.contains("uuid"));
+        let mut bypass = SessionSpec::new(ID, &here);
+        bypass.permission_mode = Some("bypassPermissions".to_owned());
+        assert!(refusal(&missing, bypass).await.contains("not allowed"));
+    }
+}

@@ -1,0 +1,66 @@
+//! The processes of this machine, as /proc tells them.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::support::PATIENCE;
+
+/// A process that ran when it was looked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Process {
+    pub(crate) pid: i32,
+    pub(crate) args: Vec<String>,
+}
+
+impl Process {
+    /// Everything in its environment that can be read.
+    pub(crate) fn environment(&self) -> String {
+        let bytes = fs::read(format!("/proc/{}/environ", self.pid)).expect("our own process's environment");
+        String::from_utf8_lossy(&bytes).replace('\0', "\n")
+    }
+
+    pub(crate) fn kill(&self) {
+        kill_process(Pid::from_raw(self.pid).expect("a pid"), Signal::KILL).expect("a process of ours");
+    }
+}
+
+/// The processes for which this argument list is what is looked for. Zombies have none.
+pub(crate) fn matching(wanted: impl Fn(&[String]) -> bool) -> Vec<Process> {
+    let pids = fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid: i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let args: Vec<String> =
+            line.split(|byte| *byte == 0).map(|arg| String::from_utf8_lossy(arg).into_owned()).collect();
+        wanted(&args).then_some(Process { pid, args })
+    })
+    .collect()
+}
+
+/// The agent of this session.
+pub(crate) fn agent_of(session_id: &str) -> Vec<Process> {
+    matching(|args| {
+        args.iter().any(|arg| {
+            arg == &format!("--session-id={session_id}") || arg == &format!("--resume={session_id}")
+        })
+    })
+}
+
+/// The commands that were started as `sleep <seconds>`.
+pub(crate) fn sleeps(seconds: u64) -> Vec<Process> {
+    matching(|args| args.len() >= 2 && args[0].ends_with("sleep") && args[1] == seconds.to_string())
+}
+
+/// Waits until `holds`; fails with `what` when it does not come.
+pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} did not come to hold within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
