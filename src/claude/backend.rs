@@ -210,8 +210,9 @@ impl Claude {
         let arguments = process::arguments(spec, resume, settings.allow_bypass, &settings.arguments)?;
         self.watcher.ensure();
         let child = process::spawn(&settings.program, &arguments, &cwd, &environment)?;
-        tracing::debug!(session = spec.session_id, pid = child.id(), resume, "agent started");
-        Ok(Supervisor::start(child, mark, Arc::clone(settings), Arc::clone(&self.watcher), &self.tracker))
+        let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
+        tracing::debug!(resume, "started");
+        Ok(Supervisor::start(child, mark, settings, Arc::clone(&self.watcher), &self.tracker))
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::{
     backend::{Grace, Settings},
@@ -103,7 +104,7 @@ impl Supervisor {
     pub(super) fn start(
         mut child: Child,
         mark: Mark,
-        settings: Arc<Settings>,
+        settings: &Settings,
         watcher: Arc<Watcher>,
         tracker: &TaskTracker,
     ) -> AgentIo {
@@ -128,7 +129,7 @@ impl Supervisor {
             _watcher: watcher,
             child,
         };
-        tracker.spawn(supervisor.run());
+        tracker.spawn(supervisor.run().in_current_span());
         AgentIo { commands, events }
     }
 
@@ -146,10 +147,16 @@ impl Supervisor {
             match self.wake(&mut chunk).await {
                 Wake::Exited(status) => return status,
                 Wake::Read(Ok(read @ 1..)) => self.take(&chunk[..read]),
-                Wake::Read(_) => self.stdout = None,
-                Wake::Wrote(Ok(wrote)) => drop(self.bridge.out().drain(..wrote)),
-                // It reads no more; it is about to exit, or the ladder ends it.
-                Wake::Wrote(Err(_)) => self.stdin = None,
+                Wake::Wrote(Ok(wrote)) => self.bridge.outbox().advance(wrote),
+                // It is about to exit. Should it not, it is of no use any more.
+                Wake::Read(_) => {
+                    self.stdout = None;
+                    self.close();
+                }
+                Wake::Wrote(Err(_)) => {
+                    self.stdin = None;
+                    self.close();
+                }
                 Wake::Room => {}
                 Wake::Command(Some(command)) => self.bridge.handle_command(command),
                 Wake::Command(None) | Wake::NobodyListens => self.close(),
@@ -168,14 +175,13 @@ impl Supervisor {
         let backlog = self.bridge.events().len();
         let nobody_listens = self.events.is_closed();
         let closing = self.ladder.is_closing();
-        let out = self.bridge.out();
-        let no_backpressure = out.is_empty() || self.stdin.is_none();
+        let out = self.bridge.outbox().rest();
         tokio::select! {
             status = self.child.wait() => Wake::Exited(status),
             read = read(self.stdout.as_mut(), chunk), if self.stdout.is_some() && backlog < BACKLOG => Wake::Read(read),
             wrote = write(self.stdin.as_mut(), out), if self.stdin.is_some() && !out.is_empty() => Wake::Wrote(wrote),
             _ = self.events.reserve(), if backlog > 0 && !nobody_listens => Wake::Room,
-            command = receive(self.commands.as_mut()), if self.commands.is_some() && no_backpressure => Wake::Command(command),
+            command = receive(self.commands.as_mut()), if self.commands.is_some() && out.is_empty() => Wake::Command(command),
             () = self.events.closed(), if !closing => Wake::NobodyListens,
             () = until(self.ladder.deadline()), if self.ladder.deadline().is_some() => Wake::Deadline,
             () = until(self.poll_mcp_at), if self.poll_mcp_at.is_some() && !closing => Wake::PollMcp,
@@ -224,8 +230,11 @@ impl Supervisor {
 
     /// On closing the input ends once everything is written.
     fn end_input(&mut self) {
-        if self.ladder.is_closing() && self.bridge.out().is_empty() {
+        if self.ladder.is_closing() && self.bridge.outbox().rest().is_empty() {
             self.stdin = None;
+        }
+        if self.stdin.is_none() {
+            self.bridge.outbox().clear();
         }
     }
 
@@ -259,8 +268,8 @@ impl Supervisor {
 
     /// Ends what the process left behind, reads its last words, and tells its end.
     async fn bury(mut self, status: io::Result<ExitStatus>) {
-        let (mark, grace) = (self.mark.clone(), self.grace.leftovers);
-        match tokio::task::spawn_blocking(move || mark.end_all(grace)).await {
+        let (mark, group, grace) = (self.mark.clone(), self.group, self.grace.leftovers);
+        match tokio::task::spawn_blocking(move || mark.end_all(group, grace)).await {
             Ok(0) => {}
             Ok(left) => tracing::error!(left, "processes of an agent cannot be killed"),
             Err(error) => tracing::error!(%error, "the search for what an agent left behind failed"),
