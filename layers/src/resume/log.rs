@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    fmt,
     future::Future,
     ops::RangeInclusive,
     task::{Context, Poll},
@@ -13,10 +14,17 @@ use bytes::Bytes;
 /// One event to append: a name and a payload. The log gives it its sequence number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The `event:` field. Empty: the field is left out.
+    /// The `event:` field, one line. Empty: the field is left out.
     pub name: Cow<'static, str>,
-    /// The `data:` field. Every `\n` in it starts a further `data:` line.
+    /// The `data:` field. Every line break in it (`\n`, `\r\n` or `\r`) starts a further `data:` line.
     pub data: Bytes,
+}
+
+impl Event {
+    /// An event of this name and payload.
+    pub fn new(name: impl Into<Cow<'static, str>>, data: impl Into<Bytes>) -> Self {
+        Self { name: name.into(), data: data.into() }
+    }
 }
 
 /// What one [`EventStream::append`] stores, all of it or nothing.
@@ -27,6 +35,20 @@ pub struct Batch {
     /// When given, replaces the stream's note: a summary of everything up to this batch that every new
     /// tail is given between replay and live.
     pub note: Option<Bytes>,
+}
+
+impl Batch {
+    /// These events, and the note as it was.
+    #[must_use]
+    pub fn new(events: Vec<Event>) -> Self {
+        Self { events, note: None }
+    }
+}
+
+impl From<Event> for Batch {
+    fn from(event: Event) -> Self {
+        Self::new(vec![event])
+    }
 }
 
 /// Where a reader wants to start.
@@ -49,9 +71,33 @@ pub struct Bounds {
     pub closed: bool,
 }
 
+impl Bounds {
+    /// The bounds of a stream to which nothing was appended yet.
+    pub const EMPTY: Self = Self { oldest: 1, last: 0, closed: false };
+
+    /// The sequence number after which a reader that wants `cursor` starts.
+    ///
+    /// # Errors
+    /// [`TailError::Evicted`] when an event after the cursor is no longer held (a cursor right before the
+    /// oldest event misses none), [`TailError::Ahead`] when the cursor is past the newest event.
+    pub fn admit(&self, cursor: Cursor) -> Result<u64, TailError> {
+        match cursor {
+            Cursor::Oldest => Ok(self.oldest - 1),
+            Cursor::After(after) if after > self.last => Err(TailError::Ahead { after, last: self.last }),
+            Cursor::After(after) if after + 1 < self.oldest => {
+                Err(TailError::Evicted(Evicted { after, oldest: self.oldest }))
+            }
+            Cursor::After(after) => Ok(after),
+        }
+    }
+}
+
 /// A stream's [`Bounds`] and note, as they were when a tail was attached.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attached {
+    /// The tail gives everything after this sequence number. Equal to `bounds.last`: there is nothing to
+    /// replay.
+    pub after: u64,
     /// The bounds at that moment.
     pub bounds: Bounds,
     /// The note at that moment.
@@ -85,6 +131,15 @@ pub struct Evicted {
     pub oldest: u64,
 }
 
+impl fmt::Display for Evicted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { after, oldest } = self;
+        write!(f, "the events after {after} are no longer all held: the oldest held is {oldest}")
+    }
+}
+
+impl std::error::Error for Evicted {}
+
 /// Why [`EventStream::tail`] gives no tail.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -102,6 +157,27 @@ pub enum TailError {
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl fmt::Display for TailError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Evicted(evicted) => evicted.fmt(f),
+            Self::Ahead { after, last } => {
+                write!(f, "event {after} was never sent: the newest event is {last}")
+            }
+            Self::Unavailable(_) => f.write_str("the event log cannot be read now"),
+        }
+    }
+}
+
+impl std::error::Error for TailError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unavailable(source) => Some(&**source),
+            Self::Evicted(_) | Self::Ahead { .. } => None,
+        }
+    }
+}
+
 /// Why a batch was not stored.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -110,6 +186,24 @@ pub enum AppendError {
     Closed,
     /// The log could not store it.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the stream is closed"),
+            Self::Unavailable(_) => f.write_str("the event log cannot be written to now"),
+        }
+    }
+}
+
+impl std::error::Error for AppendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unavailable(source) => Some(&**source),
+            Self::Closed => None,
+        }
+    }
 }
 
 /// Keyed streams of events.
@@ -123,7 +217,8 @@ pub trait EventLog: Clone + Send + Sync + 'static {
     fn open(&self, key: &str) -> impl Future<Output = Result<Self::Stream, Self::Error>> + Send;
     /// The stream of `key`, if there is one.
     fn find(&self, key: &str) -> impl Future<Output = Result<Option<Self::Stream>, Self::Error>> + Send;
-    /// Drops the stream of `key` and all it holds. Its tails end.
+    /// Drops the stream of `key` and all it holds. Its tails end: with [`Evicted`] where there were events
+    /// still to read, so that nobody takes the end of the log for the end of the stream.
     fn forget(&self, key: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
@@ -150,7 +245,31 @@ pub trait Tail: Send + Unpin + 'static {
     /// How the stream stood when this tail was attached.
     fn attached(&self) -> &Attached;
     /// The next frames, as many as are there (up to a chunk's size); `None` after the last one of a
-    /// closed stream. A chunk never reaches over the newest event of [`Tail::attached`]: what is
+    /// closed stream, and for ever after an `Err`. A chunk never reaches over the newest event of [`Tail::attached`]: what is
     /// replay and what is live come apart there.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_right_before_the_oldest_event_misses_nothing() {
+        let bounds = Bounds { oldest: 5, last: 9, closed: false };
+        assert_eq!(bounds.admit(Cursor::Oldest).unwrap(), 4);
+        assert_eq!(bounds.admit(Cursor::After(4)).unwrap(), 4);
+        assert_eq!(bounds.admit(Cursor::After(9)).unwrap(), 9);
+        let evicted = bounds.admit(Cursor::After(3)).unwrap_err();
+        assert!(matches!(evicted, TailError::Evicted(Evicted { after: 3, oldest: 5 })));
+        assert!(matches!(bounds.admit(Cursor::After(10)), Err(TailError::Ahead { after: 10, last: 9 })));
+        assert!(matches!(bounds.admit(Cursor::After(u64::MAX)), Err(TailError::Ahead { .. })));
+    }
+
+    #[test]
+    fn an_empty_stream_admits_the_very_start_only() {
+        assert_eq!(Bounds::EMPTY.admit(Cursor::Oldest).unwrap(), 0);
+        assert_eq!(Bounds::EMPTY.admit(Cursor::After(0)).unwrap(), 0);
+        assert!(Bounds::EMPTY.admit(Cursor::After(1)).is_err());
+    }
 }

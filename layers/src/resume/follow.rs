@@ -1,0 +1,117 @@
+//! A tail as a response body.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use super::{Evicted, Tail, encode_frame, frame::error_data, keepalive::Keepalive};
+
+const COMMENT: Bytes = Bytes::from_static(b": keepalive\n\n");
+
+/// A body that replays what a [`Tail`] holds, tells the state, then follows the stream live.
+///
+/// - The state frame, if there is one, comes when everything up to the newest event of
+///   [`Tail::attached`] is given and before anything later: at once when there is nothing to replay.
+/// - After every `keepalive` of silence comes the comment `: keepalive`.
+/// - A tail that is evicted ends the body with an `error` event
+///   `{"code":"evicted","message":"…"}` that has no id, so that a client that comes back does so with the
+///   id of the last event it has really seen.
+/// - After the last event of a closed stream the body ends.
+///
+/// Must be polled inside a tokio runtime with time enabled, unless it has no keepalive.
+#[derive(Debug)]
+pub struct Follow<T> {
+    tail: Option<T>,
+    /// Waits for the replay to be over.
+    state: Option<Bytes>,
+    given: u64,
+    replay_end: u64,
+    keepalive: Option<Keepalive>,
+}
+
+impl<T: Tail> Follow<T> {
+    /// Follows `tail`, with a comment after each `keepalive` of silence (`None` or zero: never).
+    #[must_use]
+    pub fn new(tail: T, keepalive: Option<Duration>) -> Self {
+        let attached = tail.attached();
+        let (given, replay_end) = (attached.after, attached.bounds.last);
+        let keepalive = Keepalive::new(keepalive);
+        Self { tail: Some(tail), state: None, given, replay_end, keepalive }
+    }
+
+    /// Puts `frame` between replay and live: a finished SSE frame, without an id
+    /// (see [`encode_frame`]).
+    #[must_use]
+    pub fn with_state(mut self, frame: Option<Bytes>) -> Self {
+        self.state = frame;
+        self
+    }
+
+    fn poll_tail(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(tail) = &mut self.tail else { return Poll::Ready(None) };
+        if self.given >= self.replay_end
+            && let Some(state) = self.state.take()
+        {
+            return Poll::Ready(Some(state));
+        }
+        tail.poll_chunk(cx).map(|read| match read {
+            Some(Ok(chunk)) => {
+                self.given = chunk.last_seq;
+                Some(chunk.bytes)
+            }
+            Some(Err(evicted)) => {
+                self.tail = None;
+                Some(eviction_frame(evicted))
+            }
+            None => {
+                self.tail = None;
+                None
+            }
+        })
+    }
+
+    fn poll_keepalive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        match &mut self.keepalive {
+            Some(keepalive) => keepalive.poll_silence(cx).map(|()| Some(COMMENT)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T: Tail> Body for Follow<T> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let polled = match self.poll_tail(cx) {
+            Poll::Ready(bytes) => {
+                self.keepalive.iter_mut().for_each(Keepalive::activity);
+                Poll::Ready(bytes)
+            }
+            Poll::Pending => self.poll_keepalive(cx),
+        };
+        polled.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.tail.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.tail.is_none() { SizeHint::with_exact(0) } else { SizeHint::default() }
+    }
+}
+
+fn eviction_frame(evicted: Evicted) -> Bytes {
+    let message = format!("This reader fell too far behind: {evicted}.");
+    encode_frame(None, "error", &error_data("evicted", &message))
+}

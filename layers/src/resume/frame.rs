@@ -1,0 +1,159 @@
+//! Events as SSE frames.
+
+use bytes::Bytes;
+
+const ID: &[u8] = b"id: ";
+const EVENT: &[u8] = b"event: ";
+const DATA: &[u8] = b"data: ";
+
+/// An event as one finished SSE frame, in an allocation of exactly its size.
+///
+/// Without `id` the frame has no `id:` line and leaves a client's last event id as it is; an empty `name`
+/// gives no `event:` line. SSE knows three line breaks (`\n`, `\r\n`, `\r`): each in `data` starts a
+/// further `data:` line and reaches the client as `\n`; those in `name` are dropped. Nothing in either can
+/// therefore end the frame or forge a field.
+///
+/// ```
+/// use agent_webkit_layers::resume::encode_frame;
+///
+/// assert_eq!(encode_frame(Some(7), "result", b"{}"), "id: 7\nevent: result\ndata: {}\n\n");
+/// assert_eq!(encode_frame(None, "", b"a\nb"), "data: a\ndata: b\n\n");
+/// ```
+#[must_use]
+pub fn encode_frame(id: Option<u64>, name: &str, data: &[u8]) -> Bytes {
+    if has_line_break(name.as_bytes()) {
+        return encode_frame(id, &name.replace(['\n', '\r'], ""), data);
+    }
+    let one_line = !has_line_break(data);
+    let data_len = if one_line { DATA.len() + data.len() + 1 } else { lines(data).map(line_len).sum() };
+    let id_len = id.map_or(0, |id| ID.len() + decimal_len(id) + 1);
+    let name_len = if name.is_empty() { 0 } else { EVENT.len() + name.len() + 1 };
+
+    let mut frame = Vec::with_capacity(id_len + name_len + data_len + 1);
+    if let Some(id) = id {
+        frame.extend_from_slice(ID);
+        push_decimal(&mut frame, id);
+        frame.push(b'\n');
+    }
+    if !name.is_empty() {
+        push_line(&mut frame, EVENT, name.as_bytes());
+    }
+    if one_line {
+        push_line(&mut frame, DATA, data);
+    } else {
+        lines(data).for_each(|line| push_line(&mut frame, DATA, line));
+    }
+    frame.push(b'\n');
+    debug_assert_eq!(frame.len(), frame.capacity());
+    frame.into()
+}
+
+/// A string as a JSON string, quotes included.
+pub(super) fn json_string(text: &str) -> String {
+    let mut json = String::with_capacity(text.len() + 2);
+    json.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            c if c.is_control() => json.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => json.push(c),
+        }
+    }
+    json.push('"');
+    json
+}
+
+/// The data of an `error` event.
+pub(super) fn error_data(code: &str, message: &str) -> Bytes {
+    format!("{{\"code\":{},\"message\":{}}}", json_string(code), json_string(message)).into()
+}
+
+/// Whole blocks without an early exit, so that the compiler compares many bytes at once.
+fn has_line_break(bytes: &[u8]) -> bool {
+    bytes.chunks(128).any(|block| block.iter().fold(false, |found, &b| found | (b == b'\n') | (b == b'\r')))
+}
+
+/// The lines of `data`; one more than it has line breaks.
+fn lines(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(data);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(end) = text.iter().position(|&b| b == b'\n' || b == b'\r') else {
+            return rest.take();
+        };
+        let width = if text[end..].starts_with(b"\r\n") { 2 } else { 1 };
+        rest = Some(&text[end + width..]);
+        Some(&text[..end])
+    })
+}
+
+fn line_len(line: &[u8]) -> usize {
+    DATA.len() + line.len() + 1
+}
+
+fn push_line(frame: &mut Vec<u8>, field: &[u8], value: &[u8]) {
+    frame.extend_from_slice(field);
+    frame.extend_from_slice(value);
+    frame.push(b'\n');
+}
+
+fn decimal_len(n: u64) -> usize {
+    n.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+fn push_decimal(frame: &mut Vec<u8>, mut n: u64) {
+    let mut digits = [b'0'; 20];
+    let len = decimal_len(n);
+    for digit in digits[..len].iter_mut().rev() {
+        *digit += (n % 10) as u8;
+        n /= 10;
+    }
+    frame.extend_from_slice(&digits[..len]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_no_padding() {
+        for n in [0, 1, 9, 10, 99, 100, 12_345, u64::MAX] {
+            assert_eq!(encode_frame(Some(n), "", b"x"), format!("id: {n}\ndata: x\n\n"));
+        }
+    }
+
+    #[test]
+    fn every_kind_of_line_break_starts_a_data_line() {
+        let frame = encode_frame(None, "", b"a\nb\r\nc\rd\n\ne\r\n");
+        assert_eq!(frame, "data: a\ndata: b\ndata: c\ndata: d\ndata: \ndata: e\ndata: \n\n");
+    }
+
+    #[test]
+    fn a_line_break_is_seen_at_any_place() {
+        for len in 1..300 {
+            for at in [0, len / 2, len - 1] {
+                let mut data = vec![b'x'; len];
+                assert!(!has_line_break(&data));
+                data[at] = b'\r';
+                assert!(has_line_break(&data), "{at} of {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_field() {
+        let frame = encode_frame(Some(1), "a\nid: 9\r\ndata: z", b"{}");
+        assert_eq!(frame, "id: 1\nevent: aid: 9data: z\ndata: {}\n\n");
+    }
+
+    #[test]
+    fn no_data_is_an_empty_data_line() {
+        assert_eq!(encode_frame(Some(1), "tick", b""), "id: 1\nevent: tick\ndata: \n\n");
+    }
+
+    #[test]
+    fn json_strings_escape_what_must_be() {
+        assert_eq!(json_string("a\"b\\c\nd\u{1}é"), "\"a\\\"b\\\\c\\u000ad\\u0001é\"");
+    }
+}

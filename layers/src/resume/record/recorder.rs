@@ -1,0 +1,128 @@
+//! The task that copies an upstream's events into a log.
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+};
+
+use bytes::Bytes;
+use http_body::Body;
+
+use crate::resume::{
+    AppendError, Batch, Event, EventLog, EventParser, EventStream, EventTooLarge, frame::error_data,
+};
+
+use super::{RecordConfig, registry::Recording};
+
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why nothing more is recorded.
+enum End {
+    Upstream,
+    UpstreamFailed(BoxError),
+    TooLarge(EventTooLarge),
+    Stopped,
+    Log(AppendError),
+}
+
+impl From<EventTooLarge> for End {
+    fn from(error: EventTooLarge) -> Self {
+        Self::TooLarge(error)
+    }
+}
+
+impl From<AppendError> for End {
+    fn from(error: AppendError) -> Self {
+        Self::Log(error)
+    }
+}
+
+/// Records `body` to its end, then keeps the recording for its time.
+pub(super) async fn run<L, B>(mut recording: Recording<L>, body: B, config: RecordConfig)
+where
+    L: EventLog,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let end = copy(&mut recording, body, config.max_event_bytes).await;
+    if let Some(event) = last_event(&end)
+        && let Err(error @ AppendError::Unavailable(_)) = recording.stream.append(event.into()).await
+    {
+        tracing::warn!(%error, "the end of a recording could not be recorded");
+    }
+    recording.stream.close();
+    if !matches!(end, End::Stopped) {
+        let stopped = tokio::time::timeout(config.retain, recording.stopped()).await;
+        if stopped.is_err()
+            && let Err(error) = recording.forget().await
+        {
+            tracing::warn!(%error, "a recording could not be forgotten");
+        }
+    }
+}
+
+async fn copy<L, B>(recording: &mut Recording<L>, body: B, max_event_bytes: usize) -> End
+where
+    L: EventLog,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let mut body = pin!(body);
+    let mut parser = EventParser::new(max_event_bytes);
+    loop {
+        let bytes = match next_bytes(recording, body.as_mut()).await {
+            Ok(bytes) => bytes,
+            Err(end) => return end,
+        };
+        if let Err(end) = append(&recording.stream, &mut parser, &bytes).await {
+            return end;
+        }
+        // An upstream that always has more must not keep the thread.
+        tokio::task::consume_budget().await;
+    }
+}
+
+async fn next_bytes<L, B>(recording: &mut Recording<L>, mut body: Pin<&mut B>) -> Result<Bytes, End>
+where
+    L: EventLog,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let mut stopped = pin!(recording.stopped());
+    let frame = poll_fn(|cx| match stopped.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(Err(End::Stopped)),
+        Poll::Pending => body.as_mut().poll_frame(cx).map(Ok),
+    });
+    match frame.await? {
+        Some(Ok(frame)) => Ok(frame.into_data().unwrap_or_default()),
+        Some(Err(error)) => Err(End::UpstreamFailed(error.into())),
+        None => Err(End::Upstream),
+    }
+}
+
+async fn append(stream: &impl EventStream, parser: &mut EventParser, bytes: &[u8]) -> Result<(), End> {
+    let mut parsed = Vec::new();
+    let pushed = parser.push(bytes, &mut parsed);
+    if !parsed.is_empty() {
+        let events = parsed.into_iter().map(|event| Event::new(event.name, event.data));
+        stream.append(Batch::new(events.collect())).await?;
+    }
+    Ok(pushed?)
+}
+
+/// What the readers are told when the stream ends but the upstream did not end it.
+fn last_event(end: &End) -> Option<Event> {
+    let (code, message) = match end {
+        End::Upstream | End::Log(AppendError::Closed) => return None,
+        End::UpstreamFailed(error) => {
+            ("upstream_failed", format!("The upstream's stream broke off: {error}."))
+        }
+        End::TooLarge(error) => ("event_too_large", format!("The recording was stopped: {error}.")),
+        End::Stopped => {
+            ("recording_stopped", "The recording was stopped before the upstream's stream ended.".to_owned())
+        }
+        End::Log(error) => {
+            tracing::error!(%error, "a recording ends: its log does not take events");
+            ("log_failed", "The recording was stopped: the event log does not take events.".to_owned())
+        }
+    };
+    Some(Event::new("error", error_data(code, &message)))
+}

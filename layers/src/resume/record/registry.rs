@@ -1,0 +1,192 @@
+//! Which keys are recorded, and by whom: the place where single flight is decided.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::watch;
+
+use crate::resume::{EventLog, EventStream};
+
+pub(super) struct Registry<L: EventLog> {
+    pub(super) log: L,
+    slots: Mutex<Slots<L::Stream>>,
+    /// Every recording task holds a receiver.
+    tasks: watch::Sender<()>,
+}
+
+struct Slots<St> {
+    by_key: HashMap<String, Slot<St>>,
+    recordings: u64,
+    shut: bool,
+}
+
+enum Slot<St> {
+    /// A [`Lead`] decides what becomes of the key; its going closes this channel.
+    Led(watch::Receiver<()>),
+    Recorded {
+        recording: u64,
+        stream: St,
+        /// Its going tells the recording task to stop.
+        _running: watch::Sender<()>,
+    },
+}
+
+/// What a request for a key has to do.
+pub(super) enum Claim<L: EventLog> {
+    Read(L::Stream),
+    Wait(watch::Receiver<()>),
+    Lead(Lead<L>),
+    Refused,
+}
+
+impl<L: EventLog> Registry<L> {
+    pub(super) fn new(log: L) -> Self {
+        let slots = Slots { by_key: HashMap::new(), recordings: 0, shut: false };
+        Self { log, slots: Mutex::new(slots), tasks: watch::Sender::new(()) }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots().by_key.len()
+    }
+
+    pub(super) fn recorded(&self, key: &str) -> Option<L::Stream> {
+        match self.slots().by_key.get(key) {
+            Some(Slot::Recorded { stream, .. }) => Some(stream.clone()),
+            Some(Slot::Led(_)) | None => None,
+        }
+    }
+
+    pub(super) fn claim(self: &Arc<Self>, key: &str) -> Claim<L> {
+        let mut slots = self.slots();
+        if slots.shut {
+            return Claim::Refused;
+        }
+        match slots.by_key.get(key) {
+            Some(Slot::Led(led)) => Claim::Wait(led.clone()),
+            Some(Slot::Recorded { stream, .. }) => Claim::Read(stream.clone()),
+            None => {
+                let (lead, slot) = self.lead(key);
+                slots.by_key.insert(key.to_owned(), slot);
+                Claim::Lead(lead)
+            }
+        }
+    }
+
+    /// Takes the lead over a key from its recording (from any, or from this one), which stops if it still
+    /// runs.
+    fn retire(self: &Arc<Self>, key: &str, of: Option<u64>) -> Option<Lead<L>> {
+        let mut slots = self.slots();
+        let slot = slots.by_key.get_mut(key)?;
+        match slot {
+            Slot::Recorded { recording, .. } if of.is_none_or(|of| of == *recording) => {
+                let (lead, led) = self.lead(key);
+                let retired = std::mem::replace(slot, led);
+                drop(slots);
+                drop(retired);
+                Some(lead)
+            }
+            Slot::Recorded { .. } | Slot::Led(_) => None,
+        }
+    }
+
+    fn lead(self: &Arc<Self>, key: &str) -> (Lead<L>, Slot<L::Stream>) {
+        let (done, led) = watch::channel(());
+        (Lead { registry: Arc::clone(self), key: key.to_owned(), _done: done }, Slot::Led(led))
+    }
+
+    pub(super) async fn shutdown(&self) {
+        let ended = {
+            let mut slots = self.slots();
+            slots.shut = true;
+            std::mem::take(&mut slots.by_key)
+        };
+        drop(ended);
+        self.tasks.closed().await;
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots<L::Stream>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) async fn forget<L: EventLog>(registry: &Arc<Registry<L>>, key: &str) -> Result<(), L::Error> {
+    let _lead = registry.retire(key, None);
+    registry.log.forget(key).await
+}
+
+/// The right to decide what becomes of a key. Dropped without a recording, it leaves the key free, and
+/// those who wait claim it anew.
+pub(super) struct Lead<L: EventLog> {
+    registry: Arc<Registry<L>>,
+    key: String,
+    _done: watch::Sender<()>,
+}
+
+impl<L: EventLog> Lead<L> {
+    /// Gives `stream` to everybody who asks for the key. `None` after a shutdown.
+    pub(super) fn record(self, stream: L::Stream) -> Option<Recording<L>> {
+        let mut slots = self.registry.slots();
+        if slots.shut {
+            return None;
+        }
+        slots.recordings += 1;
+        let (running, stop) = watch::channel(());
+        let recording = slots.recordings;
+        let slot = Slot::Recorded { recording, stream: stream.clone(), _running: running };
+        slots.by_key.insert(self.key.clone(), slot);
+        drop(slots);
+        Some(Recording {
+            registry: Arc::clone(&self.registry),
+            key: self.key.clone(),
+            id: recording,
+            stream,
+            stop,
+            _task: self.registry.tasks.subscribe(),
+        })
+    }
+}
+
+impl<L: EventLog> Drop for Lead<L> {
+    fn drop(&mut self) {
+        let mut slots = self.registry.slots();
+        if matches!(slots.by_key.get(&self.key), Some(Slot::Led(_))) {
+            slots.by_key.remove(&self.key);
+        }
+    }
+}
+
+/// The right to append to a key's stream. Dropping it, however that comes about, ends the stream and
+/// leaves the key free.
+pub(super) struct Recording<L: EventLog> {
+    registry: Arc<Registry<L>>,
+    key: String,
+    id: u64,
+    pub(super) stream: L::Stream,
+    stop: watch::Receiver<()>,
+    _task: watch::Receiver<()>,
+}
+
+impl<L: EventLog> Recording<L> {
+    /// Waits until this recording shall stop.
+    pub(super) async fn stopped(&mut self) {
+        while self.stop.changed().await.is_ok() {}
+    }
+
+    /// Forgets the stream; meanwhile requests for the key wait. Nothing happens when another recording has
+    /// the key.
+    pub(super) async fn forget(self) -> Result<(), L::Error> {
+        match self.registry.retire(&self.key, Some(self.id)) {
+            Some(_lead) => self.registry.log.forget(&self.key).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl<L: EventLog> Drop for Recording<L> {
+    fn drop(&mut self) {
+        self.stream.close();
+        drop(self.registry.retire(&self.key, Some(self.id)));
+    }
+}

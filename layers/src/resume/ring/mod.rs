@@ -1,0 +1,99 @@
+//! An event log in memory.
+
+mod config;
+mod state;
+mod stream;
+mod tail;
+mod waiters;
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+pub use config::RingConfig;
+pub use stream::RingStream;
+pub use tail::RingTail;
+
+use super::EventLog;
+
+/// An [`EventLog`] in memory: each stream keeps its newest events, bounded in number and in bytes.
+///
+/// See [`RingConfig`] for what is kept. Clones share the streams. Nothing is forgotten by itself:
+/// a stream stays until [`EventLog::forget`].
+///
+/// ```
+/// use agent_webkit_layers::resume::{Event, EventLog, EventStream, RingConfig, RingLog};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let log = RingLog::new(RingConfig::default().window_events(2));
+/// let stream = log.open("session").await.unwrap();
+/// for data in ["a", "b", "c"] {
+///     stream.append(Event::new("letter", data).into()).await.unwrap();
+/// }
+/// assert_eq!(stream.bounds().oldest, 2);
+/// assert_eq!(stream.bounds().last, 3);
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RingLog {
+    config: RingConfig,
+    streams: Arc<Mutex<HashMap<String, RingStream>>>,
+}
+
+impl RingLog {
+    /// An empty log whose streams keep what `config` says.
+    #[must_use]
+    pub fn new(config: RingConfig) -> Self {
+        Self { config, streams: Arc::default() }
+    }
+
+    fn streams(&self) -> MutexGuard<'_, HashMap<String, RingStream>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for RingLog {
+    fn default() -> Self {
+        Self::new(RingConfig::default())
+    }
+}
+
+impl EventLog for RingLog {
+    type Stream = RingStream;
+    type Error = Infallible;
+
+    async fn open(&self, key: &str) -> Result<RingStream, Infallible> {
+        let mut streams = self.streams();
+        if let Some(stream) = streams.get(key) {
+            return Ok(stream.clone());
+        }
+        let stream = RingStream::new(self.config.clone());
+        streams.insert(key.to_owned(), stream.clone());
+        Ok(stream)
+    }
+
+    async fn find(&self, key: &str) -> Result<Option<RingStream>, Infallible> {
+        Ok(self.streams().get(key).cloned())
+    }
+
+    async fn forget(&self, key: &str) -> Result<(), Infallible> {
+        let stream = self.streams().remove(key);
+        if let Some(stream) = stream {
+            stream.forget();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RingLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RingLog")
+            .field("config", &self.config)
+            .field("streams", &self.streams().len())
+            .finish()
+    }
+}

@@ -1,0 +1,150 @@
+//! What an agent says, and what becomes of a session that loses its agent.
+
+use std::time::Instant;
+
+use super::{Agent, Request, Session};
+use crate::proto::{AgentEvent, Ask, NoAnswer, OutEvent, Output, TurnEnd, prompts::Outcome};
+
+impl Session {
+    /// The agent that [`Output::Start`] asked for is there.
+    pub fn handle_started(&mut self, _now: Instant) {
+        if let Agent::Starting(commands) = &mut self.agent {
+            self.outputs.extend(commands.drain(..).map(Output::Command));
+            self.agent = Agent::Up;
+        }
+    }
+
+    /// The agent that [`Output::Start`] asked for could not be started; `message` says why.
+    pub fn handle_start_failed(&mut self, now: Instant, message: &str) {
+        self.lose_agent(now, "agent_start_failed", message);
+    }
+
+    /// Something the agent said.
+    pub fn handle_agent(&mut self, now: Instant, event: AgentEvent) {
+        if self.closed {
+            return;
+        }
+        match event {
+            AgentEvent::Message(message) => {
+                let events = self.messages.add(now, message);
+                self.emit_all(events);
+            }
+            AgentEvent::MessageStopped { message_id, stop_reason } => {
+                let events = self.messages.stopped(&message_id, stop_reason.as_deref());
+                self.emit_all(events);
+            }
+            other => {
+                self.release_messages();
+                self.handle_other(now, other);
+            }
+        }
+    }
+
+    fn handle_other(&mut self, now: Instant, event: AgentEvent) {
+        match event {
+            AgentEvent::Delta { message_id, parent_tool_use_id, delta } => {
+                self.emit(OutEvent::message_delta(&message_id, parent_tool_use_id.as_deref(), &delta));
+            }
+            AgentEvent::TurnStarted { permission_mode } => {
+                self.turns.began();
+                if permission_mode.is_some() {
+                    self.config.permission_mode = permission_mode;
+                }
+            }
+            AgentEvent::ToolResult { tool_use_id, parent_tool_use_id, output, is_error } => {
+                self.emit(OutEvent::tool_result(
+                    &tool_use_id,
+                    parent_tool_use_id.as_deref(),
+                    &output,
+                    is_error,
+                ));
+            }
+            AgentEvent::Ask(ask) => self.ask(ask),
+            AgentEvent::Withdrawn { correlation_id } => self.settle(&correlation_id, Outcome::Cancelled),
+            AgentEvent::TurnEnded(end) => self.end_turn(now, &end),
+            AgentEvent::McpStatus { server_name, status } => {
+                if self.mcp.get(&server_name) != Some(&status) {
+                    self.emit(OutEvent::mcp_status_change(&server_name, &status));
+                    self.mcp.insert(server_name, status);
+                }
+            }
+            AgentEvent::Task { task_id, status, extra } => {
+                let status = status.as_deref().unwrap_or("running");
+                self.emit(OutEvent::task_update(&task_id, status, &extra));
+                if matches!(status, "completed" | "failed" | "stopped" | "killed") {
+                    self.running_tasks.remove(&task_id);
+                    self.touch(now);
+                } else {
+                    self.running_tasks.insert(task_id);
+                }
+            }
+            AgentEvent::Status { status, extra } => self.emit(OutEvent::status(&status, &extra)),
+            AgentEvent::Answer { request, outcome } => {
+                self.answer(request, outcome.map_err(NoAnswer::Refused));
+            }
+            AgentEvent::Error { code, message } => self.emit(OutEvent::error(&code, &message)),
+            AgentEvent::Exited { message } => self.lose_agent(now, "agent_exited", &message),
+            AgentEvent::Ready | AgentEvent::Message(_) | AgentEvent::MessageStopped { .. } => {}
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        self.settle(&ask.correlation_id, Outcome::Cancelled);
+        let event = self.prompts.ask(ask);
+        self.emit(event);
+    }
+
+    fn answer(&mut self, id: u64, outcome: Result<(), NoAnswer>) {
+        let Some(request) = self.requests.remove(&id) else { return };
+        if outcome.is_ok() {
+            match request {
+                Request::PermissionMode(mode) => self.config.permission_mode = Some(mode),
+                Request::Model(model) => self.config.model = model,
+                Request::StopTask => {}
+            }
+        }
+        self.outputs.push_back(Output::Answer { request: id, outcome });
+    }
+
+    fn end_turn(&mut self, now: Instant, end: &TurnEnd) {
+        let turn_cost = self.cost.turn(end);
+        let result = OutEvent::result(
+            &self.config.session_id,
+            &end.subtype,
+            turn_cost,
+            self.cost.session(),
+            &end.extra,
+        );
+        self.emit(result);
+        if self.running_tasks.is_empty() {
+            self.messages.clear();
+        }
+        self.touch(now);
+        self.turns.ended(now, end.unprompted);
+        self.send_next();
+    }
+
+    /// The agent is gone: whatever waited for it ends here, and the next message starts another one.
+    fn lose_agent(&mut self, now: Instant, code: &str, message: &str) {
+        if self.closed {
+            return;
+        }
+        self.agent = Agent::Down;
+        let settled = self.prompts.settle_all(Outcome::Cancelled);
+        self.emit_all(settled);
+        for task_id in std::mem::take(&mut self.running_tasks) {
+            self.emit(OutEvent::task_update(&task_id, "killed", &Vec::new()));
+        }
+        self.emit(OutEvent::error(code, message));
+        if self.turns.abort() {
+            self.emit(OutEvent::aborted_result(&self.config.session_id, code, self.cost.session()));
+        }
+        for request in std::mem::take(&mut self.requests).into_keys() {
+            self.outputs.push_back(Output::Answer { request, outcome: Err(NoAnswer::AgentGone) });
+        }
+        self.messages.clear();
+        self.cost.new_process();
+        self.touch(now);
+        self.send_next();
+    }
+}

@@ -1,0 +1,104 @@
+//! What clients want of a session.
+
+use std::time::Instant;
+
+use serde_json::value::RawValue;
+
+use super::{Request, Session};
+use crate::proto::{
+    Accepted, AgentCommand, Ask, AskKind, Decision, IdempotencyKey, Inbound, OutEvent, Refused,
+    idempotency::Seen, prompts::Outcome, turn::Queued,
+};
+
+impl Session {
+    /// A client's message (PROTOCOL.md, Inbound messages). A repeat of `key` and body changes nothing.
+    ///
+    /// # Errors
+    /// Why it was not taken; nothing changed.
+    pub fn handle_input(
+        &mut self,
+        now: Instant,
+        input: Inbound,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Accepted, Refused> {
+        if self.closed {
+            return Err(Refused::Closed);
+        }
+        match key.as_ref().map(|key| self.keys.look_up(key)) {
+            Some(Seen::SameBody) => return Ok(Accepted::Done),
+            Some(Seen::OtherBody) => return Err(Refused::KeyReused),
+            Some(Seen::Never) | None => {}
+        }
+        let accepted = self.take_input(input)?;
+        self.touch(now);
+        if let Some(key) = key {
+            self.keys.remember(key);
+        }
+        Ok(accepted)
+    }
+
+    fn take_input(&mut self, input: Inbound) -> Result<Accepted, Refused> {
+        match input {
+            Inbound::UserMessage { content } => self.take_message(content)?,
+            Inbound::Interrupt if self.turns.is_running() => self.tell(AgentCommand::Interrupt),
+            Inbound::Interrupt => {}
+            Inbound::PermissionResponse { correlation_id, decision } => {
+                self.decide(&correlation_id, decision)?;
+            }
+            Inbound::QuestionResponse { correlation_id, answers } => {
+                let ask = self.open_prompt(&correlation_id)?;
+                if ask.kind != AskKind::Question {
+                    return Err(Refused::NotAQuestion);
+                }
+                let updated_input = Some(answers.with_input(&ask.input));
+                self.decide(&correlation_id, Decision::Allow { updated_input, updated_permissions: None })?;
+            }
+            Inbound::SetPermissionMode { mode } => {
+                let request = self.request(Request::PermissionMode(mode.clone()));
+                self.tell(AgentCommand::SetPermissionMode { request, mode });
+                return Ok(Accepted::Asked(request));
+            }
+            Inbound::SetModel { model } => {
+                let request = self.request(Request::Model(model.clone()));
+                self.tell(AgentCommand::SetModel { request, model });
+                return Ok(Accepted::Asked(request));
+            }
+            Inbound::StopTask { task_id } => {
+                let request = self.request(Request::StopTask);
+                self.tell(AgentCommand::StopTask { request, task_id });
+                return Ok(Accepted::Asked(request));
+            }
+        }
+        Ok(Accepted::Done)
+    }
+
+    fn take_message(&mut self, content: Box<RawValue>) -> Result<(), Refused> {
+        if self.turns.queued() >= self.config.queue_limit {
+            return Err(Refused::Backpressure);
+        }
+        let message_uuid = (self.config.new_uuid)();
+        self.emit(OutEvent::user_message(&content, &message_uuid));
+        self.turns.push(Queued { content, message_uuid });
+        self.send_next();
+        Ok(())
+    }
+
+    fn open_prompt(&self, correlation_id: &str) -> Result<&Ask, Refused> {
+        self.prompts.get(correlation_id).ok_or(Refused::Settled)
+    }
+
+    fn decide(&mut self, correlation_id: &str, decision: Decision) -> Result<(), Refused> {
+        self.open_prompt(correlation_id)?;
+        let behavior = Some(if matches!(decision, Decision::Deny { .. }) { "deny" } else { "allow" });
+        self.settle(correlation_id, Outcome::Answered { behavior });
+        self.tell(AgentCommand::Decide { correlation_id: correlation_id.to_owned(), decision });
+        Ok(())
+    }
+
+    fn request(&mut self, request: Request) -> u64 {
+        let id = self.next_request;
+        self.next_request += 1;
+        self.requests.insert(id, request);
+        id
+    }
+}

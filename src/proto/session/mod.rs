@@ -1,0 +1,250 @@
+//! One session's state machine.
+
+mod agent;
+mod input;
+mod past;
+mod time;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+use super::{
+    AgentCommand, NoAnswer, OutEvent, Output,
+    cost::Cost,
+    idempotency::IdempotencyKeys,
+    json::Object,
+    messages::Messages,
+    prompts::{Outcome, Prompts},
+    turn::{Queued, Turns},
+};
+
+pub use past::Past;
+
+/// What a session needs to know from the start.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// The session's id.
+    pub session_id: String,
+    /// The model to start with, or the agent's default.
+    pub model: Option<String>,
+    /// The permission mode to start with, or the agent's default.
+    pub permission_mode: Option<String>,
+    /// A session without reader, turn or input for so long ends.
+    pub idle_timeout: Duration,
+    /// A session that has been at rest for so long lets its agent go; the next message starts another.
+    pub hibernate_after: Option<Duration>,
+    /// So many user messages may wait.
+    pub queue_limit: usize,
+    /// Makes the `message_uuid` of a user's message: a new v4 uuid at every call.
+    pub new_uuid: fn() -> String,
+}
+
+/// Who watches a session, as its event log knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Presence {
+    /// So many readers are attached.
+    pub readers: usize,
+    /// When the newest of those that left did so.
+    pub last_detached: Option<Instant>,
+}
+
+/// One session, without I/O: inputs, the agent's events and the time go in, [`Output`]s come out.
+///
+/// After every `handle_…` call and [`Session::close`], call [`Session::poll_output`] until it gives
+/// `None`, then [`Session::take_note`] and [`Session::poll_timeout`].
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use agent_webkit::proto::{AgentCommand, Inbound, Output, Session, SessionConfig};
+///
+/// let mut session = Session::new(
+///     SessionConfig {
+///         session_id: "c1".into(),
+///         model: None,
+///         permission_mode: None,
+///         idle_timeout: Duration::from_secs(300),
+///         hibernate_after: None,
+///         queue_limit: 128,
+///         new_uuid: || "u1".into(),
+///     },
+///     Instant::now(),
+/// );
+/// let now = Instant::now();
+/// session.handle_started(now);
+/// session.handle_input(now, Inbound::parse(br#"{"type":"user_message","content":"hi"}"#)?, None)?;
+///
+/// let Some(Output::Event(ready)) = session.poll_output() else { panic!() };
+/// assert_eq!(ready.name, "session_ready");
+/// let Some(Output::Event(message)) = session.poll_output() else { panic!() };
+/// assert_eq!(message.data, br#"{"content":"hi","message_uuid":"u1"}"#);
+/// assert!(matches!(session.poll_output(), Some(Output::Command(AgentCommand::User { .. }))));
+/// assert!(session.poll_output().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    config: SessionConfig,
+    outputs: VecDeque<Output>,
+    agent: Agent,
+    turns: Turns,
+    prompts: Prompts,
+    messages: Messages,
+    cost: Cost,
+    mcp: BTreeMap<String, String>,
+    running_tasks: BTreeSet<String>,
+    keys: IdempotencyKeys,
+    requests: BTreeMap<u64, Request>,
+    next_request: u64,
+    active_at: Instant,
+    idle_at: Instant,
+    closed: bool,
+    noted: Option<(&'static str, f64)>,
+}
+
+#[derive(Debug)]
+enum Agent {
+    /// Commands are kept until it is there.
+    Starting(Vec<AgentCommand>),
+    Up,
+    Down,
+}
+
+/// An input that waits for the agent's answer, and what it changes when the agent agrees.
+#[derive(Debug)]
+enum Request {
+    PermissionMode(String),
+    Model(Option<String>),
+    StopTask,
+}
+
+impl Session {
+    /// A new session whose agent is being started: as if [`Output::Start`] had been given already. Its
+    /// first output is `session_ready`.
+    #[must_use]
+    pub fn new(config: SessionConfig, now: Instant) -> Self {
+        let ready = Output::Event(OutEvent::session_ready(&config.session_id));
+        Self {
+            active_at: now,
+            idle_at: now + config.idle_timeout,
+            config,
+            outputs: VecDeque::from([ready]),
+            agent: Agent::Starting(Vec::new()),
+            turns: Turns::default(),
+            prompts: Prompts::default(),
+            messages: Messages::default(),
+            cost: Cost::default(),
+            mcp: BTreeMap::new(),
+            running_tasks: BTreeSet::new(),
+            keys: IdempotencyKeys::default(),
+            requests: BTreeMap::new(),
+            next_request: 1,
+            closed: false,
+            noted: None,
+        }
+    }
+
+    /// Ends the session: open prompts settle as `session_closed`, `done` is the last event.
+    pub fn close(&mut self) {
+        if self.closed {
+            return;
+        }
+        self.release_messages();
+        let settled = self.prompts.settle_all(Outcome::SessionClosed);
+        self.emit_all(settled);
+        for request in std::mem::take(&mut self.requests).into_keys() {
+            self.outputs.push_back(Output::Answer { request, outcome: Err(NoAnswer::SessionClosed) });
+        }
+        self.emit(OutEvent::done());
+        self.closed = true;
+        if !matches!(std::mem::replace(&mut self.agent, Agent::Down), Agent::Down) {
+            self.outputs.push_back(Output::Stop);
+        }
+        self.outputs.push_back(Output::Closed);
+    }
+
+    /// What to do next, in this order. Call until it gives `None`.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The members `"status":…,"pending":[…],"session_cost_usd":…` of `session_state`, when they changed
+    /// since the last call.
+    pub fn take_note(&mut self) -> Option<String> {
+        let told = (self.status(), self.cost.session());
+        let prompts_changed = self.prompts.take_changed();
+        if self.noted.replace(told) == Some(told) && !prompts_changed {
+            return None;
+        }
+        let note = Object::new()
+            .string("status", told.0)
+            .json("pending", &self.prompts.to_json())
+            .number("session_cost_usd", told.1)
+            .finish();
+        let note = String::from_utf8(note).expect("made of strings");
+        Some(note[1..note.len() - 1].to_owned())
+    }
+
+    /// The model that the session runs with, if one was chosen.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.config.model.as_deref()
+    }
+
+    /// The permission mode that the session runs in, as far as it is known.
+    #[must_use]
+    pub fn permission_mode(&self) -> Option<&str> {
+        self.config.permission_mode.as_deref()
+    }
+
+    /// What the session does, in the agent's own terms.
+    fn status(&self) -> &'static str {
+        match () {
+            () if self.closed => "closed",
+            () if !self.prompts.is_empty() => "requires_action",
+            () if self.turns.is_running() => "running",
+            () => "idle",
+        }
+    }
+
+    fn emit(&mut self, event: OutEvent) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn emit_all(&mut self, events: Vec<OutEvent>) {
+        self.outputs.extend(events.into_iter().map(Output::Event));
+    }
+
+    fn release_messages(&mut self) {
+        let events = self.messages.release();
+        self.emit_all(events);
+    }
+
+    /// Tells the agent, and starts one if there is none.
+    fn tell(&mut self, command: AgentCommand) {
+        match &mut self.agent {
+            Agent::Up => self.outputs.push_back(Output::Command(command)),
+            Agent::Starting(commands) => commands.push(command),
+            Agent::Down => {
+                self.agent = Agent::Starting(vec![command]);
+                self.outputs.push_back(Output::Start {
+                    model: self.config.model.clone(),
+                    permission_mode: self.config.permission_mode.clone(),
+                });
+            }
+        }
+    }
+
+    fn send_next(&mut self) {
+        if let Some(Queued { content, message_uuid }) = self.turns.next() {
+            self.tell(AgentCommand::User { content, message_uuid });
+        }
+    }
+
+    fn settle(&mut self, correlation_id: &str, outcome: Outcome<'_>) {
+        if let Some(event) = self.prompts.settle(correlation_id, outcome) {
+            self.emit(event);
+        }
+    }
+}
