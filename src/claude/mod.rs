@@ -28,8 +28,8 @@
 //! Without I/O: [`Framer`] and [`encode`] are the lines, `wire` borrows what is in them, `stream` (the hot
 //! path), `decode` and `asks` turn frames into events, `encode` and `outbox` turn commands into frames,
 //! `bridge` is the conversation of one process. With I/O: `supervise` owns a process and carries bytes,
-//! `process`, `environment` and `transcript` know how one is started, `mark` and `watcher` how it and all
-//! it started are ended.
+//! `process`, `environment` and `transcript` know how one is started, `ladder`, `mark` and `watcher` how it
+//! and all it started are ended.
 //!
 //! # Measured on 2.1.330
 //!
@@ -62,15 +62,18 @@ mod decode;
 mod encode;
 mod environment;
 mod error;
+mod ladder;
 mod mark;
 mod outbox;
 mod process;
+mod settings;
 mod stream;
 mod supervise;
 mod transcript;
 mod watcher;
 mod wire;
 
-pub use backend::{Claude, Grace, StartFuture};
+pub use backend::{Claude, StartFuture};
 pub use codec::{DEFAULT_LINE_LIMIT, Framed, Framer, encode};
 pub use error::StartError;
+pub use settings::Grace;

@@ -14,11 +14,12 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::{
-    backend::{Grace, Settings},
     bridge::{Bridge, Stage},
     codec::{Framed, Framer},
+    ladder::{Ladder, Step},
     mark::{Mark, end_group},
     process::{Tail, obituary},
+    settings::{Grace, Settings},
     watcher::Watcher,
 };
 use crate::{
@@ -61,32 +62,6 @@ pub(super) struct Supervisor {
     _watcher: Arc<Watcher>,
 }
 
-/// How far the process is from its end.
-#[derive(Clone, Copy, Debug)]
-enum Ladder {
-    /// The handshake has to be answered by then.
-    Starting(Instant),
-    Running,
-    /// Its input has ended; SIGTERM is next.
-    InputEnded(Instant),
-    /// SIGTERM was sent; SIGKILL is next.
-    Termed(Instant),
-    Killed,
-}
-
-impl Ladder {
-    const fn deadline(self) -> Option<Instant> {
-        match self {
-            Self::Starting(at) | Self::InputEnded(at) | Self::Termed(at) => Some(at),
-            Self::Running | Self::Killed => None,
-        }
-    }
-
-    const fn is_closing(self) -> bool {
-        !matches!(self, Self::Starting(_) | Self::Running)
-    }
-}
-
 /// What the task woke up for.
 enum Wake {
     Exited(io::Result<ExitStatus>),
@@ -122,7 +97,7 @@ impl Supervisor {
             bridge: Bridge::new(settings.hooks.as_deref()),
             commands: Some(commands_in),
             events: events_out,
-            ladder: Ladder::Starting(Instant::now() + settings.grace.start),
+            ladder: Ladder::starting(&settings.grace),
             poll_mcp_at: None,
             grace: settings.grace,
             mark,
@@ -193,9 +168,9 @@ impl Supervisor {
         while let Some(framed) = self.framer.next() {
             hand_on(&mut self.bridge, framed);
         }
-        match (self.ladder, self.bridge.stage()) {
-            (Ladder::Starting(_), Stage::Ready) => self.ladder = Ladder::Running,
-            (Ladder::Starting(_), Stage::Failed) => self.close(),
+        match (self.ladder.is_starting(), self.bridge.stage()) {
+            (true, Stage::Ready) => self.ladder = Ladder::Running,
+            (true, Stage::Failed) => self.close(),
             _ => {}
         }
         if self.bridge.mcp_pending() && self.poll_mcp_at.is_none() {
@@ -216,7 +191,7 @@ impl Supervisor {
         }
     }
 
-    /// First step of the ladder: stop the turn, then no more input.
+    /// Stops the turn, then takes no more input.
     fn close(&mut self) {
         self.commands = None;
         if self.ladder.is_closing() {
@@ -225,7 +200,7 @@ impl Supervisor {
         if self.bridge.in_turn() {
             self.bridge.interrupt();
         }
-        self.ladder = Ladder::InputEnded(Instant::now() + self.grace.input);
+        self.ladder = Ladder::input_ended(&self.grace);
     }
 
     /// On closing the input ends once everything is written.
@@ -240,22 +215,14 @@ impl Supervisor {
 
     /// A deadline passed.
     fn climb(&mut self) {
-        match self.ladder {
-            Ladder::Starting(_) => {
+        match self.ladder.climb(&self.grace) {
+            Step::GiveUpStart => {
                 let message = "The agent did not answer in time after its start.".to_owned();
                 let code = "agent_start_failed".to_owned();
                 self.bridge.events().push_back(AgentEvent::Error { code, message });
                 self.close();
             }
-            Ladder::InputEnded(_) => {
-                self.signal(Signal::TERM);
-                self.ladder = Ladder::Termed(Instant::now() + self.grace.term);
-            }
-            Ladder::Termed(_) => {
-                self.signal(Signal::KILL);
-                self.ladder = Ladder::Killed;
-            }
-            Ladder::Running | Ladder::Killed => {}
+            Step::Signal(signal) => self.signal(signal),
         }
     }
 
