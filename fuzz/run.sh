@@ -23,7 +23,7 @@ for target in "${targets[@]}"; do
     mkdir -p "corpus/$target"
     log=target/$target.log
     if ! cargo fuzz run --fuzz-dir . "$target" "corpus/$target" "seeds/$target" -- \
-        -max_total_time="$seconds" -max_len=16384 -print_final_stats=1 -print_funcs=0 >"$log" 2>&1; then
+        -max_total_time="$seconds" -max_len=4096 -print_final_stats=1 -print_funcs=0 >"$log" 2>&1; then
         tail -n 60 "$log"
         echo "$target: FAILED" >&2
         exit 1
