@@ -41,7 +41,7 @@
 //! | `{"text": "ab", "times": 1000}` | a block of text, a delta per repetition: long answers from short prompts |
 //! | `{"think": "hm"}` | a block of thinking |
 //! | `{"tool": "Bash", "input": {"command": "ls"}, "id": "toolu_1"}` | a tool call; `input` is `{}` and `id` made up when left out |
-//! | `{"status": 529, "error": "overloaded_error"}` | an HTTP error (a whole step, not a block) |
+//! | `{"status": 529, "error": "overloaded_error"}` | an HTTP error (a whole step, not a block); asked again, it fails again |
 //! | `{"hang": 2.5}` | a message that starts and stays silent for so many seconds, then ends empty (a whole step) |
 //!
 //! Three texts are replaced, so that a test sees what the model saw: `ECHO_HISTORY` by the texts of all

@@ -10,7 +10,8 @@ use serde_json::{
 use uuid::Uuid;
 
 /// How the user messages begin that the CLI writes by itself.
-const WRITTEN_BY_THE_CLI: [&str; 3] = ["<system-reminder>", "<task-notification>", "[Request interrupted"];
+const WRITTEN_BY_THE_CLI: [&str; 4] =
+    ["<system-reminder>", "<task-notification>", "<local-command-", "[Request interrupted"];
 
 /// The parts of a Messages API request that matter here.
 #[derive(Debug, Deserialize)]

@@ -100,6 +100,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             model: spec.model.clone(),
             permission_mode: spec.permission_mode.clone(),
             idle_timeout: limits.idle_timeout,
+            hibernate_after: None,
             queue_limit: limits.queue,
             new_uuid: || Uuid::new_v4().to_string(),
         };

@@ -18,9 +18,20 @@ mod script;
 mod server;
 mod session;
 
+use std::time::{Duration, Instant};
+
 pub(crate) use cli::claude;
 pub(crate) use client::{Client, Reply};
 pub(crate) use events::{Events, Frame, PATIENCE};
 pub(crate) use script::{Script, bash, tool};
 pub(crate) use server::{Builder, Server, TOKEN};
 pub(crate) use session::{Session, allow};
+
+/// Waits until `holds`; fails with `what` when it does not come.
+pub(crate) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "{what} did not come to hold within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

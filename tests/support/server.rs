@@ -31,6 +31,7 @@ pub(crate) struct Builder {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     token: Option<String>,
+    claude: PathBuf,
     dirs: TempDir,
 }
 
@@ -49,7 +50,7 @@ impl Builder {
         for name in ["home", "config", "workspace", "tmp"] {
             fs::create_dir(dirs.path().join(name)).expect("a directory");
         }
-        Self { args: Vec::new(), env: Vec::new(), token: Some(TOKEN.into()), dirs }
+        Self { args: Vec::new(), env: Vec::new(), token: Some(TOKEN.into()), claude: claude(), dirs }
     }
 
     /// Adds an option with a value.
@@ -76,17 +77,23 @@ impl Builder {
         self
     }
 
-    /// The workspace, to put something in before the start.
-    pub(crate) fn workspace(&self) -> PathBuf {
-        self.dirs.path().join("workspace")
+    /// Uses this CLI.
+    pub(crate) fn claude(mut self, path: impl Into<PathBuf>) -> Self {
+        self.claude = path.into();
+        self
+    }
+
+    /// A directory of the server that is to be: `home`, `config`, `workspace`, `tmp`.
+    pub(crate) fn dir(&self, name: &str) -> PathBuf {
+        self.dirs.path().join(name)
     }
 
     /// The command line, with an environment that holds nothing of ours.
     pub(crate) fn command(&self) -> Command {
         let dirs = self.dirs.path();
         let mut command = Command::new(env!("CARGO_BIN_EXE_agent-webkit"));
-        command.args(["serve", "--port", "0", "--claude"]).arg(claude());
-        command.arg("--workspace").arg(self.workspace());
+        command.args(["serve", "--port", "0", "--claude"]).arg(&self.claude);
+        command.arg("--workspace").arg(self.dir("workspace"));
         if let Some(token) = &self.token {
             command.args(["--token", token]);
         }
@@ -101,7 +108,7 @@ impl Builder {
             .env("ANTHROPIC_BASE_URL", model_url())
             .env("ANTHROPIC_API_KEY", "x")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.workspace());
+            .current_dir(self.dir("workspace"));
         command
     }
 

@@ -1,7 +1,23 @@
 //! The protocol over the wire: the real server, the real `claude` CLI, the practice model.
+//!
+//! One module per behaviour; each test tells a story and starts its own server. They share one crate, so
+//! that they are linked once.
 #![cfg(feature = "cli")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod create;
+mod http;
+mod idempotency;
+mod interrupt;
+mod limits;
+mod modes;
+mod npm_clients;
+mod permissions;
+mod policy;
+mod questions;
+mod resume;
+mod smuggling;
+mod tasks;
 mod turns;

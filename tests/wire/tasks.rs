@@ -1,0 +1,74 @@
+//! Sub-agents, background tasks and MCP servers.
+
+use serde_json::json;
+
+use crate::support::{Script, Server, tool};
+
+#[tokio::test]
+async fn what_a_sub_agent_says_is_marked() {
+    let server = Server::start().await;
+    let mut session = server.session().await;
+    let inner = format!("Look. {}", Script::text("inner"));
+    let input = json!({"description": "look", "prompt": inner, "subagent_type": "general-purpose"});
+    session.say(Script::new(tool("toolu_sub", "Task", &input)).then("outer")).await;
+    let done = session
+        .events
+        .until_where("the end of the task", |frame| {
+            frame.event == "task_update" && frame["status"] == "completed"
+        })
+        .await;
+    assert_eq!(done["tool_use_id"], "toolu_sub");
+    // The agent looks at what came back in a turn of its own.
+    session.until("result").await;
+
+    let said = |text: &str| {
+        let mut messages = session.events.all("message_complete");
+        messages
+            .find(|frame| frame["message"]["content"][0]["text"] == text)
+            .unwrap_or_else(|| panic!("nobody said {text}"))
+    };
+    assert_eq!(said("inner")["parent_tool_use_id"], "toolu_sub");
+    assert!(said("outer")["parent_tool_use_id"].is_null());
+    session.close().await;
+}
+
+#[tokio::test]
+async fn a_background_task_is_told_and_can_be_stopped() {
+    let server = Server::start().await;
+    let mut session = server.session().await;
+    let input = json!({"command": "sleep 3600", "run_in_background": true});
+    session.say(Script::new(tool("toolu_task", "Bash", &input)).then("started")).await;
+    let started = session.until("task_update").await;
+    assert_eq!(started["status"], "running");
+    assert_eq!(started["tool_use_id"], "toolu_task");
+    session.until("result").await;
+
+    let task_id = started.str("task_id").to_owned();
+    session.put(&json!({"type": "stop_task", "task_id": task_id})).await;
+    let stopped = session
+        .events
+        .until_where("the end of the task", |frame| {
+            frame.event == "task_update" && frame["status"] != "running"
+        })
+        .await;
+    assert_eq!(stopped["task_id"], task_id.as_str());
+    assert!(["stopped", "killed"].contains(&stopped.str("status")), "{stopped:?}");
+    session.close().await;
+}
+
+#[tokio::test]
+async fn an_mcp_server_that_fails_is_told() {
+    let builder = Server::builder();
+    let settings =
+        json!({"mcpServers": {"broken": {"type": "stdio", "command": "/nonexistent/server", "args": []}}});
+    std::fs::write(builder.dir("config").join(".claude.json"), settings.to_string()).unwrap();
+    let server = builder.start().await;
+    let mut session = server.session().await;
+    session.say("hello").await;
+    let told = session
+        .events
+        .until_where("the failure", |frame| frame.event == "mcp_status_change" && frame["status"] == "failed")
+        .await;
+    assert_eq!(told["server_name"], "broken");
+    session.close().await;
+}
