@@ -1,7 +1,10 @@
 //! How many sessions there may be, and what happens when an agent cannot be started.
 
+use std::time::Duration;
+
 use agent_webkit::service::Limits;
 use http::{Method, StatusCode};
+use tower::ServiceExt;
 
 use super::{
     fake::FakeAgents,
@@ -9,27 +12,39 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_full_server_says_so_until_a_session_ends() {
+async fn a_full_server_says_so() {
     let mut rig = Rig::with(Limits::default().max_sessions(2));
-    let (first, agent) = rig.session().await;
+    let (_first, _agent) = rig.session().await;
     let (_second, _agent) = rig.session().await;
     let reply = rig.create("").await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(reply.header("retry-after"), Some("1"));
     assert!(rig.agents.try_recv().is_err(), "no agent was started");
+}
 
-    rig.ask(Method::DELETE, &format!("/sessions/{first}"), "").await;
-    // Its agent is still there, and so is its slot: the next session waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_new_session_waits_for_the_agent_of_one_that_has_ended() {
+    let mut rig = Rig::with(Limits::default().max_sessions(1));
+    let (id, agent) = rig.session().await;
+    rig.ask(Method::DELETE, &format!("/sessions/{id}"), "").await;
+
     let stack = rig.stack.clone();
     let create = request("ada", Method::POST, "/sessions", &[], "");
-    let waiting =
-        tokio::spawn(
-            async move { Reply::of(tower::ServiceExt::oneshot(stack, create).await.unwrap()).await },
-        );
-    tokio::task::yield_now().await;
-    assert!(rig.agents.try_recv().is_err());
+    let waiting = tokio::spawn(async move { Reply::of(stack.oneshot(create).await.unwrap()).await });
+    // The clock is paused: this second passes when nothing else can go on.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!waiting.is_finished());
+    assert!(rig.agents.try_recv().is_err(), "there is never more than one agent");
     drop(agent);
     assert_eq!(waiting.await.unwrap().status, StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_does_not_wait_for_ever() {
+    let mut rig = Rig::with(Limits::default().max_sessions(1));
+    let (id, _agent) = rig.session().await;
+    rig.ask(Method::DELETE, &format!("/sessions/{id}"), "").await;
+    assert_eq!(rig.create("").await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]

@@ -76,6 +76,19 @@ async fn deleting_settles_everything_and_can_be_repeated() {
 }
 
 #[tokio::test]
+async fn its_last_events_are_there_for_readers_that_are_slow() {
+    let mut rig = Rig::new();
+    let (id, agent) = rig.session().await;
+    let slow = rig.events(&id, None).await;
+    let mut quick = rig.events(&id, None).await;
+    drop(agent);
+    quick.until("error").await;
+    rig.ask(Method::DELETE, &format!("/sessions/{id}"), "").await;
+    let names: Vec<_> = slow.rest().await.into_iter().map(|event| event.name).collect();
+    assert_eq!(names, ["session_ready", "session_state", "error", "done"]);
+}
+
+#[tokio::test]
 async fn it_goes_on_after_its_agents_end() {
     let mut rig = Rig::new();
     let (id, first) = rig.session().await;
