@@ -73,3 +73,19 @@ async fn it_can_be_set_up_by_the_environment_alone() {
     client.created(&json!({})).await;
     assert_eq!(client.create(&json!({})).await.status, 503);
 }
+
+#[tokio::test]
+async fn pages_of_other_origins_cannot_use_an_open_server() {
+    let foreign = [("origin", "http://attacker.example"), ("sec-fetch-site", "cross-site")];
+    let open = Server::builder().no_token().flag("--no-auth").start().await;
+    let client = open.client();
+    let reply = client.ask(Method::POST, "/sessions", &foreign, "{}").await;
+    assert_eq!(reply.status, 403);
+    assert!(reply.detail().contains("origin"));
+    assert_eq!(client.get("/sessions").await.json()["sessions"], json!([]));
+    client.created(&json!({})).await;
+
+    let guarded = Server::start().await;
+    let reply = guarded.client().ask(Method::POST, "/sessions", &foreign, "{}").await;
+    assert_eq!(reply.status, 200, "who has the token may come from anywhere");
+}

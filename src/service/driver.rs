@@ -82,7 +82,10 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 )));
             }
             Some(_) => {}
-            None => return Err(Failure::unavailable("the server is shutting down")),
+            None => {
+                link.gone().await;
+                return Err(Failure::unavailable("the server is shutting down"));
+            }
         }
         let stream = sessions.log().open(&spec.session_id).await.map_err(|error| {
             tracing::error!(session = spec.session_id, %error, "the event log cannot be opened");
@@ -125,7 +128,10 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             slot,
         };
         match driver.settle().await {
-            ControlFlow::Continue(()) => Ok(driver),
+            ControlFlow::Continue(()) => {
+                tracing::info!(session = driver.spec.session_id, cwd = %driver.spec.cwd.display(), "a session began");
+                Ok(driver)
+            }
             ControlFlow::Break(()) => {
                 driver.finish().await;
                 Err(Failure::unavailable("the event log cannot be written now"))
@@ -280,6 +286,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     async fn finish(self) {
         let Self { link, stream, mailbox, registration, mut slot, spec, handle, .. } = self;
         let log = registration.log().clone();
+        tracing::info!(session = spec.session_id, "a session ended");
         slot.leave();
         drop((stream, registration, mailbox));
         tokio::join!(link.gone(), all_read(handle.stream()));

@@ -36,9 +36,13 @@ pub(crate) struct Link<A> {
     pub(crate) events: Vec<AgentEvent>,
 }
 
+type Start = Pin<Box<dyn Future<Output = Result<AgentIo, BoxError>> + Send>>;
+
 enum Phase {
     Absent,
-    Starting(Pin<Box<dyn Future<Output = Result<AgentIo, BoxError>> + Send>>),
+    Starting(Start),
+    /// To be let go as soon as it is there.
+    Unwanted(Start),
     Running(AgentIo),
     /// Asked to end, or lost; what it still says goes nowhere.
     Leaving(mpsc::Receiver<AgentEvent>),
@@ -56,13 +60,13 @@ impl<A: Agent> Link<A> {
         self.wanted = Some(spec);
     }
 
-    /// Lets the agent end: it gets no further command and is not heard any more. One that is still being
-    /// started is not.
+    /// Lets the agent end: it gets no further command and is not heard any more.
     pub(crate) fn retire(&mut self) {
         self.wanted = None;
         self.phase = match std::mem::replace(&mut self.phase, Phase::Absent) {
             Phase::Running(AgentIo { events, .. }) | Phase::Leaving(events) => Phase::Leaving(events),
-            Phase::Absent | Phase::Starting(_) => Phase::Absent,
+            Phase::Starting(start) | Phase::Unwanted(start) => Phase::Unwanted(start),
+            Phase::Absent => Phase::Absent,
         };
     }
 
@@ -108,11 +112,7 @@ impl<A: Agent> Link<A> {
                     }
                     return News::Events;
                 }
-                Phase::Leaving(events) => {
-                    if events.recv().await.is_none() {
-                        self.phase = Phase::Absent;
-                    }
-                }
+                Phase::Unwanted(_) | Phase::Leaving(_) => self.part().await,
             }
         }
     }
@@ -120,8 +120,26 @@ impl<A: Agent> Link<A> {
     /// Lets the agent end and waits until it is gone.
     pub(crate) async fn gone(mut self) {
         self.retire();
-        if let Phase::Leaving(mut events) = self.phase {
-            while events.recv().await.is_some() {}
+        while !matches!(self.phase, Phase::Absent) {
+            self.part().await;
+        }
+    }
+
+    /// One step away from an agent that was let go.
+    async fn part(&mut self) {
+        match &mut self.phase {
+            Phase::Unwanted(start) => {
+                self.phase = match start.await {
+                    Ok(AgentIo { events, .. }) => Phase::Leaving(events),
+                    Err(_) => Phase::Absent,
+                };
+            }
+            Phase::Leaving(events) => {
+                if events.recv().await.is_none() {
+                    self.phase = Phase::Absent;
+                }
+            }
+            Phase::Absent | Phase::Starting(_) | Phase::Running(_) => {}
         }
     }
 }
@@ -213,11 +231,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_agent_that_is_still_being_started_can_be_let_go() {
+    async fn an_agent_that_is_not_started_yet_never_is() {
         let (mut link, mut far) = link();
         link.start(spec());
-        link.retire();
         link.gone().await;
         assert!(far.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn one_that_is_being_started_is_let_go_and_waited_for() {
+        let (go, gone) = tokio::sync::oneshot::channel::<AgentIo>();
+        let gone = Arc::new(std::sync::Mutex::new(Some(gone)));
+        let agent = service_fn(move |_: SessionSpec| gone.lock().unwrap().take().expect("one start"));
+        let mut link = Link::new(agent);
+        link.start(spec());
+        assert!(tokio::time::timeout(std::time::Duration::ZERO, link.next()).await.is_err(), "it starts");
+
+        let gone = tokio::spawn(link.gone());
+        let (commands, mut far_commands) = mpsc::channel(1);
+        let (far_events, events) = mpsc::channel(1);
+        go.send(AgentIo { commands, events }).unwrap();
+        assert!(far_commands.recv().await.is_none(), "it is let go");
+        assert!(!gone.is_finished());
+        drop(far_events);
+        gone.await.unwrap();
     }
 }
