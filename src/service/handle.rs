@@ -2,13 +2,14 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -74,13 +75,10 @@ impl Latest {
     }
 }
 
-/// A session as `GET /sessions` and `GET /sessions/{id}` show it.
+/// What `GET /sessions` and `GET /sessions/{id}` tell beside the note.
 #[derive(Serialize)]
 struct Description<'a> {
     session_id: &'a str,
-    status: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pending: Option<&'a RawValue>,
     oldest_seq: u64,
     as_of_seq: u64,
     model: Option<&'a str>,
@@ -88,13 +86,6 @@ struct Description<'a> {
     cwd: Cow<'a, str>,
     /// Milliseconds since the epoch.
     created_at: u64,
-}
-
-#[derive(Deserialize)]
-struct Note<'a> {
-    status: &'a str,
-    #[serde(borrow)]
-    pending: &'a RawValue,
 }
 
 impl<L: EventLog> SessionHandle<L> {
@@ -136,17 +127,14 @@ impl<L: EventLog> SessionHandle<L> {
         &self.shared
     }
 
-    /// The session as a JSON object, with its open prompts or without.
+    /// The session as a JSON object: what is known of it here and the members of its note, the open
+    /// prompts only if they are asked for.
     pub(crate) fn describe(&self, with_pending: bool) -> Box<RawValue> {
         let shared = &*self.shared;
         let latest = shared.latest();
-        let note = format!("{{{}}}", latest.note);
-        let note: Note<'_> = serde_json::from_str(&note).expect("a note has a status and a list of prompts");
         let created_at = shared.created_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let description = Description {
             session_id: &shared.id,
-            status: note.status,
-            pending: with_pending.then_some(note.pending),
             oldest_seq: shared.stream.bounds().oldest,
             as_of_seq: latest.as_of,
             model: latest.model.as_deref(),
@@ -154,7 +142,17 @@ impl<L: EventLog> SessionHandle<L> {
             cwd: shared.cwd.to_string_lossy(),
             created_at: u64::try_from(created_at).unwrap_or(u64::MAX),
         };
-        serde_json::value::to_raw_value(&description).expect("made of strings and numbers")
+        let mut object = serde_json::to_string(&description).expect("made of strings and numbers");
+        object.pop();
+        let note = format!("{{{}}}", latest.note);
+        let note: BTreeMap<&str, &RawValue> = serde_json::from_str(&note).expect("a note is JSON members");
+        for (name, value) in note {
+            if with_pending || name != "pending" {
+                object.push_str(&format!(",\"{name}\":{value}"));
+            }
+        }
+        object.push('}');
+        RawValue::from_string(object).expect("an object was opened and closed")
     }
 }
 

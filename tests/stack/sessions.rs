@@ -40,6 +40,11 @@ async fn its_state_tells_what_is_open() {
     assert_eq!(state["cwd"], rig.workspace.path().canonicalize().unwrap().to_str().unwrap());
     assert!(state["created_at"].as_u64().unwrap() > 1_600_000_000_000, "milliseconds");
 
+    let told = rig.events(&id, Some(2)).await.until("session_state").await.data;
+    for (member, value) in told.as_object().unwrap() {
+        assert_eq!(&state[member], value, "{member}");
+    }
+
     let list = rig.get("/sessions").await.json();
     assert_eq!(list["sessions"][0]["status"], "requires_action");
     assert!(list["sessions"][0].get("pending").is_none());
