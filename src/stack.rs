@@ -32,8 +32,9 @@ use tower_http::{
     catch_panic::{CatchPanic, CatchPanicLayer},
     classify::{ServerErrorsAsFailures, SharedClassifier},
     sensitive_headers::{SetSensitiveRequestHeaders, SetSensitiveRequestHeadersLayer},
-    trace::{Trace, TraceLayer},
+    trace::{DefaultOnFailure, Trace, TraceLayer},
 };
+use tracing::Level;
 
 use crate::{
     agent::Agent,
@@ -51,10 +52,10 @@ use crate::{
 /// is; paths are relative to where it is mounted. Clones share their sessions.
 ///
 /// ```
-/// use agent_webkit::{Stack, agent::AgentIo, layers::auth::StaticTokens, service::Policy};
-/// # use agent_webkit::agent::SessionSpec;
+/// use agent_webkit::{Stack, layers::auth::StaticTokens, service::Policy};
+/// # use agent_webkit::agent::{AgentIo, SessionSpec};
 /// use http::{Request, StatusCode};
-/// use tower::{Service, ServiceExt};
+/// use tower::ServiceExt;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -63,12 +64,12 @@ use crate::{
 /// #     let (_, events) = tokio::sync::mpsc::channel(1);
 /// #     Ok::<_, std::io::Error>(AgentIo { commands, events })
 /// # });
-/// let mut stack = Stack::builder(agent, Policy::new(["."])?)
+/// let stack = Stack::builder(agent, Policy::new(["."])?)
 ///     .auth(StaticTokens::new(["s3cret"])?)
 ///     .build();
 ///
-/// let list = Request::get("/sessions").header("authorization", "Bearer s3cret");
-/// let answer = stack.ready().await?.call(list.body(String::new())?).await?;
+/// let list = Request::get("/sessions").header("authorization", "Bearer s3cret").body(String::new())?;
+/// let answer = stack.clone().oneshot(list).await?;
 /// assert_eq!(answer.status(), StatusCode::OK);
 ///
 /// stack.sessions().shutdown().await;
@@ -170,7 +171,8 @@ impl<A, V, L> StackBuilder<A, V, L> {
         let inner = ServiceBuilder::new()
             .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION]))
             .layer(CatchPanicLayer::custom(answer_panic as AnswerPanic))
-            .layer(TraceLayer::new_for_http())
+            // A 503 to a client that is too fast is nothing that an operator must act on.
+            .layer(TraceLayer::new_for_http().on_failure(DefaultOnFailure::new().level(Level::WARN)))
             .layer(AuthLayer::new(self.verifier))
             .layer(LookupLayer::new(id, sessions.clone()).not_found("there is no such session"))
             .layer(ResumeLayer::attach(find_stream::<L> as FindStream<L>).keepalive(self.keepalive))

@@ -75,7 +75,12 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         let mut link = Link::new(agent);
         link.start(spec.clone());
         match slot.cancel.run_until_cancelled(link.next()).await {
-            Some(News::Started(Err(error))) => return Err(Failure::unavailable(sentence(&error))),
+            Some(News::Started(Err(error))) => {
+                return Err(Failure::unavailable(format!(
+                    "the agent could not be started: {}",
+                    sentence(&error)
+                )));
+            }
             Some(_) => {}
             None => return Err(Failure::unavailable("the server is shutting down")),
         }

@@ -33,7 +33,7 @@ use crate::{
 
 /// The settings of a server. See the [module](self).
 ///
-/// With the feature `cli` it is a [`clap::Args`], to flatten into a command line of one's own.
+/// It is a [`clap::Args`], to flatten into a command line of one's own.
 #[derive(Clone, Parser)]
 #[command(name = "agent-webkit", no_binary_name = true)]
 #[non_exhaustive]

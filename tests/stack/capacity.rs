@@ -39,7 +39,7 @@ async fn an_agent_that_cannot_be_started_is_a_503_in_its_own_words() {
     let reply = rig.create("").await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(reply.header("retry-after"), Some("1"));
-    assert_eq!(reply.detail(), "no claude here");
+    assert_eq!(reply.detail(), "the agent could not be started: no claude here");
     assert!(rig.stack.sessions().is_empty());
 }
 
@@ -49,6 +49,6 @@ async fn a_failed_start_gives_its_slot_back() {
     let limits = Limits::default().max_sessions(1);
     let rig = Rig::build(agents.refusing("no"), far, |builder| builder.limits(limits));
     for _ in 0..3 {
-        assert_eq!(rig.create("").await.detail(), "no");
+        assert!(rig.create("").await.detail().ends_with(": no"));
     }
 }

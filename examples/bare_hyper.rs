@@ -1,0 +1,49 @@
+//! The stack on hyper alone, over HTTP/1.1 and HTTP/2.
+//!
+//! Configured by the environment like `agent-webkit serve` (`AGENT_WEBKIT_AUTH_TOKEN`,
+//! `AGENT_WEBKIT_WORKSPACE`, …); `ADDR` says where to listen.
+//!
+//! ```text
+//! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --example bare_hyper
+//! curl -X POST http://127.0.0.1:8000/sessions -H 'authorization: Bearer secret'
+//! ```
+
+use std::{env, error::Error};
+
+use agent_webkit::settings::Settings;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let settings = Settings::from_env()?;
+    let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:0")).await?;
+    let address = listener.local_addr()?;
+    settings.check_exposure([address.ip()])?;
+
+    let server = settings.launch().await?;
+    let connections = GracefulShutdown::new();
+    let http = auto::Builder::new(TokioExecutor::new());
+    println!("listening on http://{address}");
+    loop {
+        let (stream, _) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            _ = tokio::signal::ctrl_c() => break,
+        };
+        let service = TowerToHyperService::new(server.stack.clone());
+        let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+    }
+
+    // Streams end by themselves when their sessions do; without that, hyper would wait for their readers.
+    server.stack.sessions().shutdown().await;
+    connections.shutdown().await;
+    Ok(())
+}
