@@ -12,3 +12,11 @@ pub use agent_webkit_layers as layers;
 pub mod claude;
 #[cfg(feature = "practice")]
 pub mod practice;
+#[cfg(feature = "service")]
+pub mod service;
+#[cfg(feature = "cli")]
+pub mod settings;
+#[cfg(feature = "service")]
+pub mod stack;
+#[cfg(feature = "service")]
+pub use stack::Stack;

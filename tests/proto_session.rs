@@ -7,13 +7,14 @@ use std::{
 
 use agent_webkit::proto::{
     Accepted, AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Delta, IdempotencyKey, Inbound, Output,
-    Presence, Refused, Session, SessionConfig, TurnEnd,
+    Past, Presence, Refused, Session, SessionConfig, TurnEnd,
 };
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json, value::to_raw_value};
 
 const QUEUE_LIMIT: usize = 3;
 const IDLE: Duration = Duration::from_secs(300);
+const REST: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -111,7 +112,15 @@ impl Observer {
                 assert!(!self.agent_up && !self.start_wanted, "two agents at once");
                 self.start_wanted = true;
             }
-            Output::Stop => self.stopped = true,
+            Output::Stop => {
+                assert!(
+                    !self.turn_runs || self.names.last() == Some(&"done"),
+                    "an agent was let go in its turn"
+                );
+                self.agent_up = false;
+                self.start_wanted = false;
+                self.stopped = true;
+            }
             Output::Answer { request, .. } => {
                 assert!(self.asked.remove(&request), "answered twice, or never asked");
             }
@@ -165,6 +174,7 @@ struct Run {
     now: Instant,
     process_cost: f64,
     last_request: u64,
+    note: String,
 }
 
 impl Run {
@@ -175,6 +185,7 @@ impl Run {
             model: None,
             permission_mode: None,
             idle_timeout: IDLE,
+            hibernate_after: Some(REST),
             queue_limit: QUEUE_LIMIT,
             new_uuid: || "u".into(),
         };
@@ -184,6 +195,7 @@ impl Run {
             now,
             process_cost: 0.0,
             last_request: 0,
+            note: String::new(),
         };
         run.drain();
         run
@@ -194,6 +206,7 @@ impl Run {
             self.observer.see(output);
         }
         if let Some(note) = self.session.take_note() {
+            self.note.clone_from(&note);
             let note: Value =
                 serde_json::from_str(&format!("{{{note}}}")).expect("a note is members of an object");
             let pending: BTreeSet<String> = note["pending"]
@@ -353,7 +366,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_session_keeps_its_promises(steps in vec(step(), 0..80)) {
@@ -395,8 +408,10 @@ proptest! {
 fn an_idle_session_ends_and_a_watched_one_does_not() {
     let mut run = Run::new();
     run.take(&Step::Started);
+    run.take(&Step::Wait { seconds: 120, readers: 1 });
+    assert!(run.observer.stopped, "it hibernates first");
     let due = run.session.poll_timeout().expect("an idle session has a timer");
-    assert_eq!(due, run.now + IDLE);
+    assert_eq!(due, run.now - REST + IDLE);
 
     run.now = due;
     run.session.handle_timeout(due, Presence { readers: 1, last_detached: None });
@@ -420,7 +435,53 @@ fn a_running_turn_keeps_a_session_alive() {
     run.take(&Step::Message);
     assert_eq!(run.session.poll_timeout(), None);
     run.take(&Step::TurnEnded { unprompted: false });
-    assert_eq!(run.session.poll_timeout(), Some(run.now + IDLE));
+    assert_eq!(run.session.poll_timeout(), Some(run.now + REST));
+}
+
+#[test]
+fn a_session_at_rest_hibernates_and_wakes() {
+    let mut run = Run::new();
+    run.take(&Step::Started);
+    run.take(&Step::Wait { seconds: 120, readers: 0 });
+    assert!(run.observer.stopped && !run.observer.agent_up);
+    assert_eq!(run.observer.names, ["session_ready", "status"]);
+    run.take(&Step::Message);
+    assert!(run.observer.start_wanted);
+    run.take(&Step::Started);
+    assert_eq!(run.observer.started_turns, 1);
+}
+
+#[test]
+fn a_restored_session_ends_what_was_cut() {
+    let mut before = Run::new();
+    for step in [Step::Started, Step::Message, Step::TurnEnded { unprompted: false }, Step::Message] {
+        before.take(&step);
+    }
+    before.take(&Step::AskPermission(1));
+    before.take(&Step::AskQuestion(2));
+    let note = before.note.clone();
+
+    let config = SessionConfig {
+        session_id: "s".into(),
+        model: None,
+        permission_mode: None,
+        idle_timeout: IDLE,
+        hibernate_after: None,
+        queue_limit: QUEUE_LIMIT,
+        new_uuid: || "u".into(),
+    };
+    let mut session = Session::restore(config, &Past::from_note(&note), before.now);
+    let mut events = Vec::new();
+    while let Some(output) = session.poll_output() {
+        let Output::Event(event) = output else { panic!("only events, not {output:?}") };
+        events.push((event.name, serde_json::from_slice::<Value>(&event.data).unwrap()));
+    }
+    let names: Vec<_> = events.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["prompt_resolved", "prompt_resolved", "error", "result"]);
+    assert_eq!(events[0].1, json!({"correlation_id": "p1", "kind": "permission", "outcome": "cancelled"}));
+    assert_eq!(events[1].1["kind"], "question");
+    assert_eq!(events[3].1["terminal_reason"], "server_restart");
+    assert_eq!(events[3].1["session_cost_usd"], 0.000_11);
 }
 
 #[test]

@@ -1,1 +1,241 @@
+use serde_json::{Value, json};
 
+use super::*;
+
+struct Cli {
+    bridge: Bridge,
+}
+
+impl Cli {
+    /// A CLI whose handshake is done.
+    fn ready() -> Self {
+        let mut cli = Self { bridge: Bridge::new(None) };
+        let asked = cli.told();
+        assert_eq!(asked[0]["request"], json!({"subtype": "initialize", "hooks": null}));
+        cli.answers(&asked[0], &json!({"commands": []}));
+        assert!(matches!(cli.bridge.events().pop_front(), Some(AgentEvent::Ready)));
+        assert_eq!(cli.told()[0]["request"]["subtype"], "mcp_status");
+        cli
+    }
+
+    fn writes(&mut self, frame: &Value) {
+        self.bridge.handle_line(frame.to_string().as_bytes());
+    }
+
+    fn answers(&mut self, request: &Value, response: &Value) {
+        let id = &request["request_id"];
+        self.writes(&json!({"type": "control_response", "response":
+            {"subtype": "success", "request_id": id, "response": response}}));
+    }
+
+    fn refuses(&mut self, request: &Value, words: &str) {
+        let id = &request["request_id"];
+        self.writes(&json!({"type": "control_response", "response":
+            {"subtype": "error", "request_id": id, "error": words}}));
+    }
+
+    /// What it was told since the last call.
+    fn told(&mut self) -> Vec<Value> {
+        let out = std::mem::take(self.bridge.out());
+        out.split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).unwrap()).collect()
+    }
+
+    fn events(&mut self) -> Vec<AgentEvent> {
+        self.bridge.events().drain(..).collect()
+    }
+
+    fn says(&mut self, uuid: &str) {
+        let content = RawValue::from_string("\"hi\"".to_owned()).unwrap();
+        self.bridge.handle_command(AgentCommand::User { content, message_uuid: uuid.to_owned() });
+        assert_eq!(
+            self.told(),
+            [json!({"type": "user", "uuid": uuid, "message":
+            {"role": "user", "content": "hi"}})]
+        );
+    }
+
+    fn asks(&mut self, request_id: &str) {
+        self.writes(&json!({"type": "control_request", "request_id": request_id, "request":
+            {"subtype": "can_use_tool", "tool_name": "Bash", "input": {"command": "touch q"}, "tool_use_id": "toolu_p"}}));
+        let events = self.events();
+        assert!(
+            matches!(&events[..], [AgentEvent::Ask(ask)] if ask.correlation_id == "toolu_p"),
+            "{events:?}"
+        );
+    }
+
+    fn allows(&mut self, correlation_id: &str) -> Vec<Value> {
+        let decision = Decision::Allow { updated_input: None, updated_permissions: None };
+        self.bridge
+            .handle_command(AgentCommand::Decide { correlation_id: correlation_id.to_owned(), decision });
+        self.told()
+    }
+
+    fn unprompted(&mut self) -> bool {
+        match &self.events()[..] {
+            [AgentEvent::TurnEnded(end)] => end.unprompted,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_refused_handshake_is_the_end_of_it() {
+    let mut cli = Cli { bridge: Bridge::new(None) };
+    let asked = cli.told();
+    cli.refuses(&asked[0], "no account");
+    assert_eq!(cli.bridge.stage(), Stage::Failed);
+    assert!(
+        matches!(&cli.events()[..], [AgentEvent::Error { message, .. }] if message.contains("no account"))
+    );
+}
+
+#[test]
+fn a_prompt_is_answered_once_with_its_own_input() {
+    let mut cli = Cli::ready();
+    cli.asks("q1");
+    assert_eq!(
+        cli.allows("toolu_p"),
+        [json!({"type": "control_response", "response":
+        {"subtype": "success", "request_id": "q1", "response":
+            {"behavior": "allow", "updatedInput": {"command": "touch q"}}}})]
+    );
+    assert!(cli.allows("toolu_p").is_empty());
+}
+
+#[test]
+fn a_withdrawn_prompt_is_never_answered() {
+    let mut cli = Cli::ready();
+    cli.asks("q1");
+    cli.writes(&json!({"type": "control_cancel_request", "request_id": "q1"}));
+    assert!(
+        matches!(&cli.events()[..], [AgentEvent::Withdrawn { correlation_id }] if correlation_id == "toolu_p")
+    );
+    assert!(cli.allows("toolu_p").is_empty());
+}
+
+#[test]
+fn a_hook_is_asked_by_its_event() {
+    let mut cli = Cli::ready();
+    cli.writes(&json!({"type": "control_request", "request_id": "h", "request": {"subtype": "hook_callback",
+        "callback_id": "h0", "input": {"hook_event_name": "PreToolUse", "tool_name": "Bash"}, "tool_use_id": "t"}}));
+    let events = cli.events();
+    let [AgentEvent::Ask(ask)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((&*ask.correlation_id, &*ask.name), ("h", "PreToolUse"));
+    let decision = Decision::Hook(RawValue::from_string("{}".to_owned()).unwrap());
+    cli.bridge.handle_command(AgentCommand::Decide { correlation_id: "h".to_owned(), decision });
+    assert_eq!(cli.told()[0]["response"]["response"], json!({}));
+}
+
+#[test]
+fn what_we_do_not_know_is_refused_not_ignored() {
+    let mut cli = Cli::ready();
+    for subtype in ["mcp_message", "from_the_future"] {
+        let request = json!({"subtype": subtype, "server_name": "x"});
+        cli.writes(&json!({"type": "control_request", "request_id": "q", "request": request}));
+        let told = cli.told();
+        assert_eq!(
+            (&told[0]["response"]["subtype"], &told[0]["response"]["request_id"]),
+            (&json!("error"), &json!("q"))
+        );
+    }
+    assert!(cli.events().is_empty());
+}
+
+#[test]
+fn lines_that_are_no_frames_change_nothing() {
+    let mut cli = Cli::ready();
+    for line in [&b"{"[..], b"{}", b"{\"type\":7}", b"{\"type\":\"user\"", b"{\"type\":\"\xff\"}"] {
+        cli.bridge.handle_line(line);
+    }
+    cli.writes(&json!({"type": "assistant", "message": 7}));
+    cli.writes(&json!({"type": "stream_event", "event": "x"}));
+    cli.writes(&json!({"type": "from_the_future"}));
+    assert!(cli.events().is_empty() && cli.told().is_empty());
+}
+
+#[test]
+fn a_turn_of_the_clis_own_that_took_our_message_in_is_ours() {
+    let mut cli = Cli::ready();
+    let origin = json!({"kind": "task-notification"});
+    cli.says("u1");
+    cli.writes(&json!({"type": "result", "subtype": "success", "origin": origin}));
+    assert!(cli.unprompted() && cli.bridge.in_turn(), "our message still waits for its turn");
+    cli.writes(
+        &json!({"type": "result", "subtype": "success", "origin": origin, "user_message_uuids": ["u1"]}),
+    );
+    assert!(!cli.unprompted() && !cli.bridge.in_turn());
+}
+
+#[test]
+fn an_interrupt_that_passed_a_queued_message_by_is_repeated_when_it_starts() {
+    let mut cli = Cli::ready();
+    cli.says("u1");
+    cli.bridge.handle_command(AgentCommand::Interrupt);
+    let interrupt = cli.told().remove(0);
+    assert_eq!(interrupt["request"]["subtype"], "interrupt");
+    cli.answers(&interrupt, &json!({"still_queued": ["u1"]}));
+    assert!(cli.told().is_empty(), "it is not running yet");
+    let started = json!({"type": "command_lifecycle", "command_uuid": "u1", "state": "started"});
+    cli.writes(&started);
+    let again = cli.told().remove(0);
+    assert_eq!(again["request"]["subtype"], "interrupt");
+    cli.answers(&again, &json!({"still_queued": []}));
+    cli.writes(&started);
+    assert!(cli.told().is_empty(), "once is enough");
+}
+
+#[test]
+fn an_interrupt_answered_after_the_message_started_is_repeated_at_once() {
+    let mut cli = Cli::ready();
+    cli.says("u1");
+    cli.bridge.handle_command(AgentCommand::Interrupt);
+    let interrupt = cli.told().remove(0);
+    cli.writes(&json!({"type": "command_lifecycle", "command_uuid": "u1", "state": "started"}));
+    cli.answers(&interrupt, &json!({"still_queued": ["u1"]}));
+    assert_eq!(cli.told()[0]["request"]["subtype"], "interrupt");
+}
+
+#[test]
+fn commands_are_answered_in_the_clis_words_or_at_its_end() {
+    let mut cli = Cli::ready();
+    cli.bridge.handle_command(AgentCommand::SetPermissionMode { request: 3, mode: "bogus".to_owned() });
+    cli.bridge.handle_command(AgentCommand::SetModel { request: 4, model: None });
+    cli.bridge.handle_command(AgentCommand::StopTask { request: 5, task_id: "b".to_owned() });
+    let told = cli.told();
+    cli.refuses(&told[0], "must be one of …");
+    cli.answers(&told[1], &json!({"model": "m"}));
+    cli.bridge.handle_end();
+    let outcomes: Vec<_> = cli
+        .events()
+        .into_iter()
+        .map(|event| match event {
+            AgentEvent::Answer { request, outcome } => (request, outcome.err()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            (3, Some("must be one of …".to_owned())),
+            (4, None),
+            (5, Some("the agent ended before it answered".to_owned()))
+        ]
+    );
+}
+
+#[test]
+fn mcp_servers_are_told_and_asked_after_while_they_connect() {
+    let mut cli = Cli::ready();
+    cli.writes(&json!({"type": "system", "subtype": "init", "permissionMode": "plan",
+        "mcp_servers": [{"name": "a", "status": "pending"}]}));
+    let events = cli.events();
+    assert!(matches!(&events[0], AgentEvent::TurnStarted { permission_mode: Some(mode) } if mode == "plan"));
+    assert!(matches!(&events[1], AgentEvent::McpStatus { status, .. } if status == "pending"));
+    assert!(cli.bridge.mcp_pending());
+    cli.bridge.ask_mcp_status();
+    let asked = cli.told().remove(0);
+    cli.answers(&asked, &json!({"mcpServers": [{"name": "a", "status": "failed", "error": "ENOENT"}]}));
+    assert!(matches!(&cli.events()[..], [AgentEvent::McpStatus { status, .. }] if status == "failed"));
+    assert!(!cli.bridge.mcp_pending());
+}

@@ -67,7 +67,10 @@ pub(super) fn result(frame: &Members<'_>, answers_us: bool) -> AgentEvent {
 /// What all models cost since the last result.
 fn turn_cost(frame: &Members<'_>) -> Option<f64> {
     let models: HashMap<Text<'_>, &RawValue> = frame.read("model_usage_since_last_result")?;
-    models.into_values().map(|usage| Members::of(Some(usage)).read::<f64>("costUSD")).sum()
+    // Not `sum`: that of nothing is minus zero.
+    models
+        .into_values()
+        .try_fold(0.0, |sum, usage| Some(sum + Members::of(Some(usage)).read::<f64>("costUSD")?))
 }
 
 /// The statuses of the MCP servers in an array of `{name, status}`.
@@ -223,6 +226,9 @@ mod tests {
         );
         let AgentEvent::TurnEnded(end) = result(&frame, true) else { panic!("no end") };
         assert_eq!(end.turn_cost_usd, Some(0.75));
+        let free = members(r#"{"subtype":"success","model_usage_since_last_result":{}}"#);
+        let AgentEvent::TurnEnded(end) = result(&free, true) else { panic!("no end") };
+        assert!(end.turn_cost_usd.is_some_and(f64::is_sign_positive));
     }
 
     #[test]

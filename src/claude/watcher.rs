@@ -45,7 +45,7 @@ impl Watcher {
         match self.start() {
             Ok(started) => *shell = Some(started),
             Err(error) => {
-                tracing::error!(%error, "no watcher: a kill -9 of this process would leave agents behind")
+                tracing::error!(%error, "no watcher: a kill -9 of this process would leave agents behind");
             }
         }
     }

@@ -25,6 +25,11 @@ impl Cost {
         self.session
     }
 
+    /// Goes on from what the session had cost before.
+    pub(super) fn restore(&mut self, session: f64) {
+        self.session = session;
+    }
+
     /// Another process counts from zero.
     pub(super) fn new_process(&mut self) {
         self.process = 0.0;

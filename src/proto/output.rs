@@ -60,9 +60,9 @@ pub enum Output {
         /// The permission mode to start with.
         permission_mode: Option<String>,
     },
-    /// Tell the agent. Comes only between `handle_started` and the agent's end.
+    /// Tell the agent. Comes only between `handle_started` and the agent's end or [`Output::Stop`].
     Command(AgentCommand),
-    /// Let the agent end: drop its command channel, or do not start it.
+    /// Let the agent end, or do not start it. It is not heard any more.
     Stop,
     /// Answer the input that [`Accepted::Asked`] kept waiting.
     Answer {

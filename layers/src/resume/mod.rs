@@ -1,4 +1,66 @@
-//! Resumable event streams.
+//! Makes server-sent event streams resumable: a client that comes back with `Last-Event-ID` goes on right
+//! after the last event it has seen.
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use agent_webkit_layers::resume::{ResumeLayer, RingConfig, RingLog};
+//! use bytes::Bytes;
+//! use http::{Request, Response, request::Parts};
+//! use http_body_util::{BodyExt, Full};
+//! use tower::{Service, ServiceBuilder, ServiceExt};
+//!
+//! // An upstream that streams two events and knows nothing of resuming.
+//! async fn upstream(_: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
+//!     let stream = "data: first\n\ndata: second\n\n";
+//!     Ok(Response::builder().header("content-type", "text/event-stream").body(stream.into()).unwrap())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Infallible> {
+//! let log = RingLog::new(RingConfig::default());
+//! let mut service = ServiceBuilder::new()
+//!     .layer(ResumeLayer::record(log, |request: &Parts| Some(request.uri.path().to_owned())))
+//!     .service_fn(upstream);
+//!
+//! let request = Request::get("/news").body(()).unwrap();
+//! let response = service.ready().await?.call(request).await?;
+//! let stream = response.into_body().collect().await?.to_bytes();
+//! assert_eq!(stream, "id: 1\ndata: first\n\nid: 2\ndata: second\n\n");
+//!
+//! let request = Request::get("/news").header("last-event-id", "1").body(()).unwrap();
+//! let response = service.ready().await?.call(request).await?;
+//! let rest = response.into_body().collect().await?.to_bytes();
+//! assert_eq!(rest, "id: 2\ndata: second\n\n");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What a client gets
+//!
+//! Every event is one frame, `id: <seq>\nevent: <name>\ndata: <line>\n\n`, whose `seq` starts at 1 and rises
+//! by 1. A GET request names the last one it has seen in the header `Last-Event-ID` or the query parameter
+//! `last_event_id` (the header wins); without either it starts at the oldest event held. It is answered:
+//!
+//! | | |
+//! |---|---|
+//! | 200 `text/event-stream` | the events after the last one seen, with no gap and no duplicate, then live; `: keepalive` after 15 s of silence |
+//! | 400 | the id is not a number |
+//! | 412 | events after it are no longer held, or it was never sent |
+//! | 503 with `retry-after` | the log cannot be read now |
+//!
+//! Errors have the body `{"detail": "<one sentence>"}`. A reader that falls behind the window by more than
+//! its lag budget is told so by a last frame without an id, `event: error` with `{"code":"evicted",…}`: no
+//! event is ever left out silently. HEAD gets the same head, other methods pass to the inner service.
+//!
+//! # Two ways to use it
+//!
+//! - Events of your own: append them to an [`EventStream`] of an [`EventLog`] and let
+//!   [`ResumeLayer::attach`] answer from it, or answer from your own service with [`last_event_id`],
+//!   [`stream_response`] and [`refusal_response`].
+//! - Events of an upstream: [`ResumeLayer::record`], as above.
+//!
+//! [`RingLog`] is the log in memory; a durable one implements [`EventLog`].
 
 mod attach;
 mod body;

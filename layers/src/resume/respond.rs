@@ -64,7 +64,7 @@ pub(super) fn retry_response<B: From<Bytes>>(detail: &str) -> Response<B> {
 pub(super) fn head_response<B: From<Bytes>>(bounds: &Bounds, cursor: Cursor) -> Response<B> {
     match bounds.admit(cursor) {
         Ok(_) => stream_head(Bytes::new().into()),
-        Err(error) => refusal_response(&error).map(|_: Bytes| Bytes::new().into()),
+        Err(error) => refusal_response(&error),
     }
 }
 

@@ -1,2 +1,61 @@
 //! `agent-webkit`: serves the protocol from the command line.
-fn main() {}
+
+mod connections;
+mod drain;
+mod health;
+mod serve;
+
+use std::process::ExitCode;
+
+use agent_webkit::settings::{Settings, SettingsError};
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// A coding agent behind HTTP: resumable streams, approvals, supervision.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the agent-webkit protocol, over HTTP/1.1 and HTTP/2
+    Serve(Box<Settings>),
+}
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("{0}")]
+    Io(String),
+}
+
+fn main() -> ExitCode {
+    let Cli { command: Command::Serve(settings) } = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Failure::Io(format!("the runtime could not be started: {error}"))),
+    };
+    let outcome = runtime.block_on(serve::serve(*settings));
+    // Whatever still runs now had its time; the process does not wait for it.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    eprintln!("agent-webkit: {failure}");
+    match failure {
+        Failure::Settings(_) => ExitCode::from(2),
+        Failure::Io(_) => ExitCode::FAILURE,
+    }
+}

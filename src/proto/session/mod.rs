@@ -2,6 +2,7 @@
 
 mod agent;
 mod input;
+mod past;
 mod time;
 
 use std::{
@@ -19,6 +20,8 @@ use super::{
     turn::{Queued, Turns},
 };
 
+pub use past::Past;
+
 /// What a session needs to know from the start.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
@@ -30,6 +33,8 @@ pub struct SessionConfig {
     pub permission_mode: Option<String>,
     /// A session without reader, turn or input for so long ends.
     pub idle_timeout: Duration,
+    /// A session that has been at rest for so long lets its agent go; the next message starts another.
+    pub hibernate_after: Option<Duration>,
     /// So many user messages may wait.
     pub queue_limit: usize,
     /// Makes the `message_uuid` of a user's message: a new v4 uuid at every call.
@@ -60,6 +65,7 @@ pub struct Presence {
 ///         model: None,
 ///         permission_mode: None,
 ///         idle_timeout: Duration::from_secs(300),
+///         hibernate_after: None,
 ///         queue_limit: 128,
 ///         new_uuid: || "u1".into(),
 ///     },
@@ -91,9 +97,10 @@ pub struct Session {
     keys: IdempotencyKeys,
     requests: BTreeMap<u64, Request>,
     next_request: u64,
+    active_at: Instant,
     idle_at: Instant,
     closed: bool,
-    noted: Option<&'static str>,
+    noted: Option<(&'static str, f64)>,
 }
 
 #[derive(Debug)]
@@ -119,6 +126,7 @@ impl Session {
     pub fn new(config: SessionConfig, now: Instant) -> Self {
         let ready = Output::Event(OutEvent::session_ready(&config.session_id));
         Self {
+            active_at: now,
             idle_at: now + config.idle_timeout,
             config,
             outputs: VecDeque::from([ready]),
@@ -161,14 +169,19 @@ impl Session {
         self.outputs.pop_front()
     }
 
-    /// The members `"status":…,"pending":[…]` of `session_state`, when they changed since the last call.
+    /// The members `"status":…,"pending":[…],"session_cost_usd":…` of `session_state`, when they changed
+    /// since the last call.
     pub fn take_note(&mut self) -> Option<String> {
-        let status = self.status();
+        let told = (self.status(), self.cost.session());
         let prompts_changed = self.prompts.take_changed();
-        if self.noted.replace(status) == Some(status) && !prompts_changed {
+        if self.noted.replace(told) == Some(told) && !prompts_changed {
             return None;
         }
-        let note = Object::new().string("status", status).json("pending", &self.prompts.to_json()).finish();
+        let note = Object::new()
+            .string("status", told.0)
+            .json("pending", &self.prompts.to_json())
+            .number("session_cost_usd", told.1)
+            .finish();
         let note = String::from_utf8(note).expect("made of strings");
         Some(note[1..note.len() - 1].to_owned())
     }

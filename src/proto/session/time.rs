@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
-use super::{Presence, Session};
+use super::{Agent, Presence, Session};
+use crate::proto::{OutEvent, Output};
 
 impl Session {
     /// When [`Session::handle_timeout`] wants to be called. Ask again after every other call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let idle_at = if self.is_busy() { None } else { Some(self.idle_at) };
-        [self.messages.held_until(), self.turns.settles_at(), idle_at]
+        [self.messages.held_until(), self.turns.settles_at(), self.hibernates_at(), idle_at]
             .into_iter()
             .flatten()
             .min()
@@ -26,6 +27,9 @@ impl Session {
         }
         self.turns.settle(now);
         self.send_next();
+        if self.hibernates_at().is_some_and(|at| at <= now) {
+            self.hibernate();
+        }
         if self.is_busy() || now < self.idle_at {
             return;
         }
@@ -36,11 +40,23 @@ impl Session {
         }
     }
 
+    fn hibernates_at(&self) -> Option<Instant> {
+        let rests = matches!(self.agent, Agent::Up) && self.requests.is_empty() && !self.is_busy();
+        self.config.hibernate_after.filter(|_| rests).map(|after| self.active_at + after)
+    }
+
+    fn hibernate(&mut self) {
+        self.agent = Agent::Down;
+        self.outputs.push_back(Output::Stop);
+        self.emit(OutEvent::status("hibernating", &Vec::new()));
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.turns.is_running() || !self.prompts.is_empty() || !self.running_tasks.is_empty()
     }
 
     pub(super) fn touch(&mut self, now: Instant) {
+        self.active_at = now;
         self.idle_at = now + self.config.idle_timeout;
     }
 }

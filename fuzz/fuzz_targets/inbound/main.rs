@@ -1,0 +1,27 @@
+//! Bodies from clients, and a session between them and an agent that says anything at any time.
+//!
+//! The input is a script: steps with a record separator (0x1e) between them, see [`Run::take`].
+#![no_main]
+
+mod observer;
+mod run;
+
+use agent_webkit::proto::{CreateSession, Inbound};
+use libfuzzer_sys::fuzz_target;
+
+use self::run::Run;
+
+fuzz_target!(|input: &[u8]| {
+    if let Err(error) = CreateSession::parse(input) {
+        assert!(!error.to_string().is_empty());
+    }
+    if let Err(error) = Inbound::parse(input) {
+        assert!(!error.to_string().is_empty());
+    }
+
+    let mut run = Run::new();
+    for step in input.split(|byte| *byte == b'\x1e') {
+        run.take(step);
+    }
+    run.end();
+});

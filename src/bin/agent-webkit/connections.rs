@@ -1,0 +1,123 @@
+//! The listener and its connections: HTTP/1.1, and HTTP/2 known in advance.
+
+use std::{convert::Infallible, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use tower::{BoxError, Service};
+
+/// So long a connection may take to send a request's head, or its first byte.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A pause when no connection can be taken, as without free file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections that are being accepted and served.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    stop: CancellationToken,
+    accepting: JoinHandle<GracefulShutdown>,
+}
+
+impl Connections {
+    /// Serves every connection of `listener` with a clone of `service`.
+    pub(crate) fn accept<S, B>(listener: TcpListener, service: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
+        S: Clone + Send + Sync + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let accepting = tokio::spawn(async move {
+            let graceful = GracefulShutdown::new();
+            let server = server();
+            let serve_all = async {
+                loop {
+                    let stream = next(&listener).await;
+                    let service = TowerToHyperService::new(service.clone());
+                    tokio::spawn(serve(stream, server.clone(), service, graceful.watcher(), stopped.clone()));
+                }
+            };
+            tokio::select! {
+                () = serve_all => {}
+                () = stopped.cancelled() => {}
+            }
+            graceful
+        });
+        Self { stop, accepting }
+    }
+
+    /// Takes no further connection, and waits until those there are have ended.
+    pub(crate) async fn shutdown(self) {
+        self.stop.cancel();
+        if let Ok(graceful) = self.accepting.await {
+            graceful.shutdown().await;
+        }
+    }
+}
+
+async fn next(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve<S, B>(
+    stream: TcpStream,
+    server: auto::Builder<TokioExecutor>,
+    service: TowerToHyperService<S>,
+    watcher: Watcher,
+    stopped: CancellationToken,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
+    S: Clone + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    // An agent writes in small pieces; each is to be seen at once.
+    let _ = stream.set_nodelay(true);
+    // A connection that says nothing is not served, so that there is nothing to shut down gracefully.
+    let speaks = tokio::time::timeout(HEAD_TIMEOUT, stream.readable());
+    if !matches!(stopped.run_until_cancelled(speaks).await, Some(Ok(Ok(())))) {
+        return;
+    }
+    let connection = server.serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(error, "a connection ended in an error");
+    }
+}
+
+fn server() -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20))
+        // One connection may carry a reader for each of many sessions.
+        .max_concurrent_streams(1024)
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20);
+    server
+}

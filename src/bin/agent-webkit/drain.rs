@@ -1,0 +1,85 @@
+//! The end: sessions first, then connections, in bounded time.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use agent_webkit::service::Sessions;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, timeout_at},
+};
+
+use crate::connections::Connections;
+
+/// Everything is over within this time.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// Waits for SIGTERM or SIGINT.
+#[derive(Debug)]
+pub(crate) struct Draining {
+    signals: Signals,
+    flag: Arc<AtomicBool>,
+}
+
+impl Draining {
+    /// Takes both signals over from here on.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let signals = Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        };
+        Ok(Self { signals, flag: Arc::default() })
+    }
+
+    /// Set once the server drains.
+    pub(crate) fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.flag)
+    }
+
+    /// Returns at the first signal. At the second one the process ends at once.
+    pub(crate) async fn wait(mut self) {
+        self.signals.next().await;
+        self.flag.store(true, Ordering::Relaxed);
+        tokio::spawn(async move {
+            let signal = self.signals.next().await;
+            tracing::warn!("a second signal: ending at once");
+            std::process::exit(128 + signal.as_raw_value());
+        });
+    }
+}
+
+#[derive(Debug)]
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    async fn next(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+        }
+    }
+}
+
+/// Ends every session, so that the streams end by themselves and the agents are gone, then the connections.
+pub(crate) async fn drain(sessions: &Sessions, connections: Connections) {
+    let deadline = Instant::now() + DRAIN;
+    tracing::info!(sessions = sessions.len(), "draining");
+    let ended = async {
+        // Connections are still accepted meanwhile: whoever asks is told that the server is not ready.
+        sessions.shutdown().await;
+        connections.shutdown().await;
+    };
+    match timeout_at(deadline, ended).await {
+        Ok(()) => tracing::info!("drained"),
+        Err(_) => tracing::warn!("not everything ended in time"),
+    }
+}

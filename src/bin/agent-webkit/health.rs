@@ -1,0 +1,111 @@
+//! `/healthz` and `/readyz`, in front of everything that asks who is there.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{Either, Full};
+use pin_project_lite::pin_project;
+use tower::Service;
+
+/// The body of a small answer.
+pub(crate) type Small = Full<Bytes>;
+
+/// A service with the two probes in front.
+#[derive(Clone, Debug)]
+pub(crate) struct Probed<S> {
+    inner: S,
+    draining: Arc<AtomicBool>,
+}
+
+impl<S> Probed<S> {
+    /// `/healthz` is 200 as long as the process answers, `/readyz` until `draining` is set.
+    pub(crate) fn new(inner: S, draining: Arc<AtomicBool>) -> Self {
+        Self { inner, draining }
+    }
+
+    fn probe<B>(&self, request: &Request<B>) -> Option<Response<Small>> {
+        let head = match *request.method() {
+            Method::GET => false,
+            Method::HEAD => true,
+            _ => return None,
+        };
+        let answer = match request.uri().path() {
+            "/healthz" => json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned()),
+            "/readyz" if self.draining.load(Ordering::Relaxed) => {
+                detail(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down")
+            }
+            "/readyz" => json(StatusCode::OK, r#"{"status":"ready"}"#.to_owned()),
+            _ => return None,
+        };
+        Some(if head { answer.map(|_| Small::default()) } else { answer })
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Probed<S>
+where
+    S: Service<Request<B>, Response = Response<Either<Small, R>>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        match self.probe(&request) {
+            Some(answer) => ResponseFuture::Probe { answer: Some(answer) },
+            None => ResponseFuture::Inner { future: self.inner.call(request) },
+        }
+    }
+}
+
+pin_project! {
+    /// A probe's answer, or the inner service's.
+    #[project = Projection]
+    pub(crate) enum ResponseFuture<F> {
+        Probe { answer: Option<Response<Small>> },
+        Inner { #[pin] future: F },
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<Either<Small, R>>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        match self.project() {
+            Projection::Probe { answer } => {
+                let answer = answer.take().expect("a response future is not polled after it was ready");
+                Poll::Ready(Ok(answer.map(Either::Left)))
+            }
+            Projection::Inner { future } => future.poll(cx),
+        }
+    }
+}
+
+/// A refusal; `sentence` needs no escaping.
+pub(crate) fn detail(status: StatusCode, sentence: &str) -> Response<Small> {
+    json(status, format!(r#"{{"detail":"{sentence}"}}"#))
+}
+
+fn json(status: StatusCode, body: String) -> Response<Small> {
+    let length = HeaderValue::from(body.len());
+    let mut response = Response::new(Small::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_LENGTH, length);
+    response
+}

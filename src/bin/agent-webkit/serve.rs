@@ -1,0 +1,86 @@
+//! The server's life: bind, serve, drain.
+
+use std::{io::Write, net::SocketAddr};
+
+use agent_webkit::{
+    service::host::AllowHostLayer,
+    settings::{Launched, Settings},
+};
+use http::StatusCode;
+use http_body_util::Either;
+use tokio::net::{TcpListener, lookup_host};
+use tower::ServiceBuilder;
+use tower_http::csrf::CsrfLayer;
+
+use crate::{Failure, connections::Connections, drain, health};
+
+/// Serves until a signal says that it is enough.
+pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
+    let settings = settings.completed()?;
+    let addresses = resolve(&settings).await?;
+    settings.check_exposure(addresses.iter().map(SocketAddr::ip))?;
+    let Launched { stack, model } = settings.launch().await?;
+    let (listener, address) = bind(&addresses).await?;
+
+    let sessions = stack.sessions().clone();
+    let stack = ServiceBuilder::new()
+        .layer(csrf(settings.no_auth))
+        .map_response(|response: http::Response<_>| response.map(Either::Right))
+        .layer(allowed_hosts(&settings, address))
+        .service(stack);
+    let draining = drain::Draining::listen().map_err(|error| Failure::Io(error.to_string()))?;
+    let connections = Connections::accept(listener, health::Probed::new(stack, draining.flag()));
+    announce(address);
+
+    draining.wait().await;
+    drain::drain(&sessions, connections).await;
+    drop(model);
+    Ok(())
+}
+
+async fn resolve(settings: &Settings) -> Result<Vec<SocketAddr>, Failure> {
+    let host = settings.host.trim_start_matches('[').trim_end_matches(']');
+    let found = lookup_host((host, settings.port)).await.map(Iterator::collect::<Vec<_>>);
+    match found {
+        Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+        Ok(_) => Err(Failure::Io(format!("{host} has no address"))),
+        Err(error) => Err(Failure::Io(format!("{host} has no address: {error}"))),
+    }
+}
+
+async fn bind(addresses: &[SocketAddr]) -> Result<(TcpListener, SocketAddr), Failure> {
+    let bind = async {
+        let listener = TcpListener::bind(addresses).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bind.await.map_err(|error: std::io::Error| {
+        Failure::Io(format!("{} cannot be listened on: {error}", addresses[0]))
+    })
+}
+
+/// On loopback, nobody may reach the server by a name that is not its own.
+fn allowed_hosts(settings: &Settings, address: SocketAddr) -> AllowHostLayer {
+    if !address.ip().is_loopback() {
+        return AllowHostLayer::any();
+    }
+    let names = settings.allow_hosts.iter().chain([&settings.host]);
+    names.fold(AllowHostLayer::loopback(), AllowHostLayer::allow)
+}
+
+/// Without tokens, a page from elsewhere could make the browser on this machine start agents.
+fn csrf<B>(
+    no_auth: bool,
+) -> CsrfLayer<impl tower_http::csrf::ResponseForProtectionError<Either<health::Small, B>>> {
+    CsrfLayer::new().with_insecure_bypass(move |_, _| !no_auth).with_rejection_response(|_| {
+        let refusal = "this request comes from a page of another origin";
+        health::detail(StatusCode::FORBIDDEN, refusal).map(Either::Left)
+    })
+}
+
+/// The one line on the standard output: scripts wait for it.
+fn announce(address: SocketAddr) {
+    let mut stdout = std::io::stdout();
+    let _ = writeln!(stdout, "listening on http://{address}");
+    let _ = stdout.flush();
+}

@@ -1,0 +1,209 @@
+//! The service itself: which route does what.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Buf;
+use http::{Extensions, Method, Request, Response, StatusCode, request::Parts};
+use http_body::Body;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tower::{BoxError, Service};
+
+use super::{
+    Limits, Policy, SessionHandle, Sessions,
+    body::{self, ResponseBody},
+    create, input,
+    reply::{self, Failure},
+    route::Route,
+    state,
+};
+use crate::{
+    agent::Agent,
+    layers::{
+        auth::Principal,
+        lookup::Resolved,
+        resume::{Cursor, EventLog, EventStream, Follow, RingLog, Tail, refusal_response, stream_response},
+    },
+};
+
+/// A stream that was silent for so long gets a comment.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// The events of one reader, as a response body.
+pub type Events<L> = Follow<<<L as EventLog>::Stream as EventStream>::Tail>;
+
+/// The agent-webkit protocol over an [`Agent`], as a [`tower::Service`] (PROTOCOL.md, Endpoints).
+///
+/// It takes any request body, answers every request, and never fails. Paths are relative to where it is
+/// mounted. By itself it lets everybody in and gives every reader the stream from the oldest event held:
+/// put the layers around it, or take a [`Stack`](crate::Stack) that has them all.
+///
+/// - A [`Principal`] in the request's extensions owns the sessions that the request makes, and sees no others.
+/// - A `Resolved<SessionHandle>` is used instead of looking the id up.
+///
+/// Clones share their sessions.
+pub struct AgentService<A, L: EventLog = RingLog> {
+    agent: A,
+    shared: Arc<Shared<L>>,
+}
+
+struct Shared<L: EventLog> {
+    sessions: Sessions<L>,
+    policy: Policy,
+    limits: Limits,
+}
+
+impl<A, L: EventLog> AgentService<A, L> {
+    /// Sessions of this agent, whose events are kept in `log`.
+    pub fn new(agent: A, log: L, policy: Policy, limits: Limits) -> Self {
+        let sessions = Sessions::new(log, limits.max_sessions);
+        Self { agent, shared: Arc::new(Shared { sessions, policy, limits }) }
+    }
+
+    /// The running sessions.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions<L> {
+        &self.shared.sessions
+    }
+}
+
+impl<A: Agent, L: EventLog> AgentService<A, L> {
+    async fn answer<B>(self, request: Request<B>) -> Response<ResponseBody<Events<L>>>
+    where
+        B: Body<Data: Buf, Error: Into<BoxError>>,
+    {
+        let (parts, body) = request.into_parts();
+        let head = parts.method == Method::HEAD;
+        match self.dispatch(&parts, body).await {
+            Ok(response) if head => response.map(|_| ResponseBody::empty()),
+            Ok(response) => response,
+            Err(failure) => failure.into_response_to(head),
+        }
+    }
+
+    async fn dispatch<B>(self, parts: &Parts, body: B) -> Result<Response<ResponseBody<Events<L>>>, Failure>
+    where
+        B: Body<Data: Buf, Error: Into<BoxError>>,
+    {
+        let Shared { sessions, policy, limits } = &*self.shared;
+        let caller = caller(&parts.extensions);
+        let route = Route::parse(parts.uri.path()).ok_or_else(Failure::unknown_path)?;
+        match (&parts.method, route) {
+            (&Method::OPTIONS, _) => Ok(reply::options(route.allow())),
+            (&Method::POST, Route::Sessions) => {
+                let body = body::read(&parts.headers, body, limits.max_body).await?;
+                create::create(body, caller, self.agent, sessions, policy, limits).await
+            }
+            (&Method::GET | &Method::HEAD, Route::Sessions) => Ok(list(&sessions.list(caller.as_deref()))),
+            (&Method::DELETE, Route::Session(id)) => {
+                sessions.close(id, caller.as_deref()).await;
+                Ok(reply::no_content())
+            }
+            (&Method::GET | &Method::HEAD, Route::Session(id)) => {
+                Ok(reply::json(StatusCode::OK, &self.session(parts, id)?.describe(true)))
+            }
+            (&Method::GET | &Method::HEAD, Route::Stream(id)) => Ok(stream(&self.session(parts, id)?).await),
+            (&Method::POST, Route::Input(id)) => {
+                let session = self.session(parts, id)?;
+                let body = body::read(&parts.headers, body, limits.max_body).await?;
+                input::input(&parts.headers, body, &session, policy, limits).await?;
+                Ok(reply::no_content())
+            }
+            _ => Err(Failure::method(route.allow())),
+        }
+    }
+
+    /// The session that a layer has found already, or the caller's session of this id.
+    fn session(&self, parts: &Parts, id: &str) -> Result<SessionHandle<L>, Failure> {
+        match parts.extensions.get::<Resolved<SessionHandle<L>>>() {
+            Some(Resolved(session)) => Ok(session.clone()),
+            None => self
+                .shared
+                .sessions
+                .get(id, caller(&parts.extensions).as_deref())
+                .ok_or_else(Failure::unknown_session),
+        }
+    }
+}
+
+fn caller(extensions: &Extensions) -> Option<Arc<str>> {
+    extensions.get::<Principal>().map(|principal| Arc::clone(&principal.name))
+}
+
+fn list<L: EventLog, F>(sessions: &[SessionHandle<L>]) -> Response<ResponseBody<F>> {
+    #[derive(Serialize)]
+    struct List {
+        sessions: Vec<Box<RawValue>>,
+    }
+    let sessions = sessions.iter().map(|session| session.describe(false)).collect();
+    reply::json(StatusCode::OK, &List { sessions })
+}
+
+/// The stream from the oldest event held.
+async fn stream<L: EventLog>(session: &SessionHandle<L>) -> Response<ResponseBody<Events<L>>> {
+    match session.stream().tail(Cursor::Oldest).await {
+        Ok(tail) => {
+            let state = state::session_state(tail.attached());
+            stream_response(tail, Some(KEEPALIVE), state).map(ResponseBody::inner)
+        }
+        Err(error) => refusal_response(&error),
+    }
+}
+
+impl<A: Clone, L: EventLog> Clone for AgentService<A, L> {
+    fn clone(&self) -> Self {
+        Self { agent: self.agent.clone(), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<A, L: EventLog> fmt::Debug for AgentService<A, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentService").field("sessions", self.sessions()).finish_non_exhaustive()
+    }
+}
+
+impl<A, L, B> Service<Request<B>> for AgentService<A, L>
+where
+    A: Agent,
+    L: EventLog,
+    B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response<ResponseBody<Events<L>>>;
+    type Error = Infallible;
+    type Future = ResponseFuture<ResponseBody<Events<L>>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ResponseFuture { answer: Box::pin(self.clone().answer(request)) }
+    }
+}
+
+/// The answer of an [`AgentService`], with the body `B`.
+pub struct ResponseFuture<B> {
+    answer: Pin<Box<dyn Future<Output = Response<B>> + Send>>,
+}
+
+impl<B> Future for ResponseFuture<B> {
+    type Output = Result<Response<B>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.answer.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl<B> fmt::Debug for ResponseFuture<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

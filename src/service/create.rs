@@ -1,0 +1,79 @@
+//! `POST /sessions`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::Serialize;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::{
+    Limits, Policy, Sessions,
+    body::ResponseBody,
+    driver::{self, Driver},
+    reply::{self, Failure},
+};
+use crate::{
+    agent::{Agent, SessionSpec},
+    layers::resume::EventLog,
+    proto::{CreateSession, Invalid, PROTOCOL_VERSION},
+};
+
+#[derive(Serialize)]
+struct Created<'a> {
+    session_id: &'a str,
+    protocol_version: &'a str,
+}
+
+/// Makes a session for `owner`. The answer is there once its agent is being started, not once it is up.
+pub(crate) async fn create<A: Agent, L: EventLog, F>(
+    body: Bytes,
+    owner: Option<Arc<str>>,
+    agent: A,
+    sessions: &Sessions<L>,
+    policy: &Policy,
+    limits: &Limits,
+) -> Result<Response<ResponseBody<F>>, Failure> {
+    let wanted = CreateSession::parse(&body).map_err(|invalid| match invalid {
+        Invalid::Field(_) => Failure::unprocessable(invalid.to_string()),
+        _ => Failure::bad_request(invalid.to_string()),
+    })?;
+    let spec = permitted(wanted, policy).await?;
+    let slot = sessions.reserve().await?;
+    let session_id = spec.session_id.clone();
+    let request = driver::Request { spec, owner, limits: limits.clone() };
+    let (answer, started) = oneshot::channel();
+    let sessions = sessions.clone();
+    // In a task of its own: a client that hangs up half-way leaves nothing half-made behind.
+    tokio::spawn(async move {
+        match Driver::start(request, agent, &sessions, slot).await {
+            Ok(driver) => {
+                if answer.send(Ok(())).is_err() {
+                    driver.cancel();
+                }
+                driver.run().await;
+            }
+            Err(failure) => {
+                let _ = answer.send(Err(failure));
+            }
+        }
+    });
+    started.await.unwrap_or_else(|_| Err(Failure::unavailable("the session could not be made")))?;
+    let created = Created { session_id: &session_id, protocol_version: PROTOCOL_VERSION };
+    Ok(reply::json(StatusCode::OK, &created))
+}
+
+/// What is to be started, if the policy allows it.
+async fn permitted(wanted: CreateSession, policy: &Policy) -> Result<SessionSpec, Failure> {
+    let CreateSession { model, permission_mode, cwd } = wanted;
+    if let Some(mode) = &permission_mode {
+        policy.start_in(mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
+    }
+    let policy = policy.clone();
+    let cwd = tokio::task::spawn_blocking(move || policy.directory(cwd.as_deref()))
+        .await
+        .map_err(|_| Failure::unavailable("cwd could not be looked at"))?
+        .map_err(|denied| Failure::forbidden(denied.to_string()))?;
+    Ok(SessionSpec { model, permission_mode, ..SessionSpec::new(Uuid::new_v4().to_string(), cwd) })
+}

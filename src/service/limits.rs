@@ -1,0 +1,77 @@
+//! What a server lets its clients use.
+
+use std::time::Duration;
+
+/// The bounds of a service, with the protocol's defaults.
+///
+/// ```
+/// use std::time::Duration;
+/// use agent_webkit::service::Limits;
+///
+/// let limits = Limits::default().max_sessions(4).idle_timeout(Duration::from_secs(60));
+/// assert_eq!(limits.max_body, 32 * 1024 * 1024);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// So many user messages of one session may wait for their turn. Default 128.
+    pub queue: usize,
+    /// A session without reader, running turn or input for so long ends. Default 300 s.
+    pub idle_timeout: Duration,
+    /// So many sessions may be alive at once; the agents of ended ones count until they are gone.
+    /// Default 64.
+    pub max_sessions: usize,
+    /// The longest request body, in bytes. Default 32 MiB.
+    pub max_body: usize,
+    /// So long an input that asks the agent something waits for its answer. Default 30 s.
+    pub answer_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            queue: 128,
+            idle_timeout: Duration::from_secs(300),
+            max_sessions: 64,
+            max_body: 32 * 1024 * 1024,
+            answer_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Limits {
+    /// Sets how many user messages of one session may wait.
+    #[must_use]
+    pub fn queue(mut self, messages: usize) -> Self {
+        self.queue = messages;
+        self
+    }
+
+    /// Sets how long a session lives that nobody uses.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets how many sessions may be alive at once.
+    #[must_use]
+    pub fn max_sessions(mut self, sessions: usize) -> Self {
+        self.max_sessions = sessions;
+        self
+    }
+
+    /// Sets the longest request body, in bytes.
+    #[must_use]
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// Sets how long an input waits for the agent's answer.
+    #[must_use]
+    pub fn answer_timeout(mut self, timeout: Duration) -> Self {
+        self.answer_timeout = timeout;
+        self
+    }
+}

@@ -1,0 +1,223 @@
+//! A session's link to its agent: at most one agent, and a new one only after the old one is gone.
+
+use std::{future::Future, pin::Pin};
+
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tower::{BoxError, ServiceExt};
+
+use crate::{
+    agent::{Agent, AgentIo, SessionSpec},
+    proto::{AgentCommand, AgentEvent},
+};
+
+/// As many events are taken at once, so that a burst becomes one batch of the log.
+const BURST: usize = 256;
+
+/// What the link has to tell.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// The agent that was asked for is there, or why it is not.
+    Started(Result<(), BoxError>),
+    /// The agent said something: take it out of [`Link::events`].
+    Events,
+}
+
+/// The agent does not take its commands.
+#[derive(Debug)]
+pub(crate) struct Stuck;
+
+/// The agent of one session, if it has one.
+pub(crate) struct Link<A> {
+    agent: A,
+    phase: Phase,
+    /// An agent to start as soon as the old one is gone.
+    wanted: Option<SessionSpec>,
+    /// What the agent said last.
+    pub(crate) events: Vec<AgentEvent>,
+}
+
+enum Phase {
+    Absent,
+    Starting(Pin<Box<dyn Future<Output = Result<AgentIo, BoxError>> + Send>>),
+    Running(AgentIo),
+    /// Asked to end, or lost; what it still says goes nowhere.
+    Leaving(mpsc::Receiver<AgentEvent>),
+}
+
+impl<A: Agent> Link<A> {
+    /// Without an agent.
+    pub(crate) fn new(agent: A) -> Self {
+        Self { agent, phase: Phase::Absent, wanted: None, events: Vec::with_capacity(BURST) }
+    }
+
+    /// Starts an agent, once the one before it is gone. [`Link::next`] tells what became of it.
+    pub(crate) fn start(&mut self, spec: SessionSpec) {
+        self.retire();
+        self.wanted = Some(spec);
+    }
+
+    /// Lets the agent end: it gets no further command and is not heard any more. One that is still being
+    /// started is not.
+    pub(crate) fn retire(&mut self) {
+        self.wanted = None;
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Absent) {
+            Phase::Running(AgentIo { events, .. }) | Phase::Leaving(events) => Phase::Leaving(events),
+            Phase::Absent | Phase::Starting(_) => Phase::Absent,
+        };
+    }
+
+    /// Tells the agent, without waiting.
+    pub(crate) fn send(&mut self, command: AgentCommand) -> Result<(), Stuck> {
+        match &self.phase {
+            Phase::Running(io) => match io.commands.try_send(command) {
+                Err(TrySendError::Full(_)) => Err(Stuck),
+                // One that has stopped listening is about to say that it exited.
+                Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// What happens next; never, if there is no agent. Loses nothing when it is dropped half-way.
+    pub(crate) async fn next(&mut self) -> News {
+        loop {
+            match &mut self.phase {
+                Phase::Absent => match self.wanted.take() {
+                    Some(spec) => {
+                        let started = self.agent.clone().oneshot(spec);
+                        self.phase = Phase::Starting(Box::pin(async { started.await.map_err(Into::into) }));
+                    }
+                    None => std::future::pending().await,
+                },
+                Phase::Starting(starting) => {
+                    let (phase, outcome) = match starting.await {
+                        Ok(io) => (Phase::Running(io), Ok(())),
+                        Err(error) => (Phase::Absent, Err(error)),
+                    };
+                    self.phase = phase;
+                    return News::Started(outcome);
+                }
+                Phase::Running(io) => {
+                    if io.events.recv_many(&mut self.events, BURST).await == 0 {
+                        let message = "the agent ended without a word".to_owned();
+                        self.events.push(AgentEvent::Exited { message });
+                    }
+                    if let Some(end) = self.events.iter().position(is_exit) {
+                        self.events.truncate(end + 1);
+                        self.retire();
+                    }
+                    return News::Events;
+                }
+                Phase::Leaving(events) => {
+                    if events.recv().await.is_none() {
+                        self.phase = Phase::Absent;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets the agent end and waits until it is gone.
+    pub(crate) async fn gone(mut self) {
+        self.retire();
+        if let Phase::Leaving(mut events) = self.phase {
+            while events.recv().await.is_some() {}
+        }
+    }
+}
+
+fn is_exit(event: &AgentEvent) -> bool {
+    matches!(event, AgentEvent::Exited { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Mutex;
+    use tower::service_fn;
+
+    use super::*;
+
+    /// An agent's own ends of its channels.
+    struct Far {
+        commands: mpsc::Receiver<AgentCommand>,
+        events: mpsc::Sender<AgentEvent>,
+    }
+
+    /// A link whose agents' far ends come out of the receiver.
+    fn link() -> (Link<impl Agent>, mpsc::UnboundedReceiver<Far>) {
+        let (made, far) = mpsc::unbounded_channel();
+        let agent = service_fn(move |_: SessionSpec| {
+            let (command_tx, commands) = mpsc::channel(1);
+            let (events, event_rx) = mpsc::channel(8);
+            made.send(Far { commands, events }).unwrap();
+            async { Ok::<_, BoxError>(AgentIo { commands: command_tx, events: event_rx }) }
+        });
+        (Link::new(agent), far)
+    }
+
+    fn spec() -> SessionSpec {
+        SessionSpec::new("id", "/")
+    }
+
+    async fn up(link: &mut Link<impl Agent>, far: &mut mpsc::UnboundedReceiver<Far>) -> Far {
+        link.start(spec());
+        assert!(matches!(link.next().await, News::Started(Ok(()))));
+        far.recv().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_burst_comes_at_once() {
+        let (mut link, mut far) = link();
+        let agent = up(&mut link, &mut far).await;
+        for _ in 0..3 {
+            agent.events.send(AgentEvent::Ready).await.unwrap();
+        }
+        link.next().await;
+        assert_eq!(link.events.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_full_channel_is_noticed_and_a_closed_one_is_an_exit() {
+        let (mut link, mut far) = link();
+        let Far { commands, events } = up(&mut link, &mut far).await;
+        assert!(link.send(AgentCommand::Interrupt).is_ok());
+        assert!(link.send(AgentCommand::Interrupt).is_err());
+        drop((commands, events));
+        assert!(link.send(AgentCommand::Interrupt).is_ok());
+        link.next().await;
+        assert!(matches!(link.events[..], [AgentEvent::Exited { .. }]));
+    }
+
+    #[tokio::test]
+    async fn a_new_agent_waits_until_the_old_one_is_gone() {
+        let (mut link, mut far) = link();
+        let mut old = up(&mut link, &mut far).await;
+        old.events.send(AgentEvent::Exited { message: String::new() }).await.unwrap();
+        link.next().await;
+        assert!(old.commands.recv().await.is_none(), "it is let go");
+        link.start(spec());
+        let link = Arc::new(Mutex::new(link));
+        let next = tokio::spawn({
+            let link = Arc::clone(&link);
+            async move { link.lock().await.next().await }
+        });
+        old.events.send(AgentEvent::Ready).await.unwrap();
+        // Room for eight: this waits until the link has taken what was said before.
+        old.events.reserve_many(8).await.unwrap();
+        assert!(far.try_recv().is_err(), "the old one is still there");
+        drop(old);
+        assert!(matches!(next.await.unwrap(), News::Started(Ok(()))));
+        assert!(link.lock().await.events.iter().all(is_exit), "what a leaving agent says goes nowhere");
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_is_still_being_started_can_be_let_go() {
+        let (mut link, mut far) = link();
+        link.start(spec());
+        link.retire();
+        link.gone().await;
+        assert!(far.try_recv().is_err());
+    }
+}

@@ -1,0 +1,40 @@
+//! The core service: routes, bodies, errors, and the sessions behind them (PROTOCOL.md, Endpoints).
+//!
+//! [`AgentService`] is the protocol as a [`tower::Service`] over any [`Agent`](crate::agent::Agent). It is
+//! complete by itself but for what the layers add around it: who is let in, and resuming at any event.
+//! [`Stack`](crate::Stack) puts it all together.
+//!
+//! | path | methods |
+//! |---|---|
+//! | `/sessions` | `POST` makes a session, `GET` lists the caller's |
+//! | `/sessions/{id}` | `GET` tells how it stands, `DELETE` ends it |
+//! | `/sessions/{id}/stream` | `GET` gives its events |
+//! | `/sessions/{id}/input` | `POST` takes one message |
+//!
+//! Each also takes `OPTIONS`, and `HEAD` where there is a `GET`. Every error is `{"detail": "<a sentence>"}`.
+
+mod body;
+mod core;
+mod create;
+mod driver;
+mod handle;
+pub mod host;
+mod input;
+mod limits;
+mod link;
+mod policy;
+mod registry;
+mod reply;
+mod route;
+mod state;
+
+pub use self::{
+    body::ResponseBody,
+    core::{AgentService, Events, ResponseFuture},
+    handle::SessionHandle,
+    limits::Limits,
+    policy::Policy,
+    registry::Sessions,
+    route::session_id,
+    state::session_state,
+};

@@ -1,0 +1,182 @@
+//! What clients may ask of the agent: where it works, and how freely.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// The modes that [`Policy`] lets a session start in.
+const MODES: [&str; 5] = ["acceptEdits", "auto", "default", "dontAsk", "plan"];
+
+/// The mode in which the agent asks nobody.
+const BYPASS: &str = "bypassPermissions";
+
+/// What clients may ask of the agent.
+///
+/// A session works inside one of the workspaces, symlinks resolved, or it is refused with 403.
+///
+/// ```
+/// use agent_webkit::service::Policy;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let policy = Policy::new(["."])?.allow_bypass(false);
+/// assert!(policy.workspaces()[0].is_absolute());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Policy {
+    workspaces: Arc<[PathBuf]>,
+    allow_bypass: bool,
+}
+
+/// Why [`Policy`] says no: one sentence for the client, which tells nothing of what is outside.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Denied(String);
+
+impl Policy {
+    /// Sessions work in these directories and below. The first one is where they start by default.
+    ///
+    /// # Errors
+    /// A workspace does not exist or is no directory, or there is none.
+    pub fn new(workspaces: impl IntoIterator<Item = impl AsRef<Path>>) -> io::Result<Self> {
+        let workspaces = workspaces
+            .into_iter()
+            .map(|root| canonical_dir(root.as_ref()))
+            .collect::<io::Result<Vec<_>>>()?;
+        if workspaces.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no workspace is given"));
+        }
+        Ok(Self { workspaces: workspaces.into(), allow_bypass: false })
+    }
+
+    /// Lets clients choose the mode `bypassPermissions`, in which the agent asks nobody. Off by default.
+    #[must_use]
+    pub fn allow_bypass(mut self, allow: bool) -> Self {
+        self.allow_bypass = allow;
+        self
+    }
+
+    /// The workspaces, canonical; there is at least one.
+    #[must_use]
+    pub fn workspaces(&self) -> &[PathBuf] {
+        &self.workspaces
+    }
+
+    /// May a session start in this mode?
+    pub(crate) fn start_in(&self, mode: &str) -> Result<(), Denied> {
+        if mode != BYPASS && !MODES.contains(&mode) {
+            return Err(Denied(format!("permission_mode must be one of {}", MODES.join(", "))));
+        }
+        self.change_to(mode)
+    }
+
+    /// May a session change to this mode? Modes that do not exist are the agent's to refuse.
+    pub(crate) fn change_to(&self, mode: &str) -> Result<(), Denied> {
+        if mode == BYPASS && !self.allow_bypass {
+            return Err(Denied(format!("the mode {BYPASS} is not allowed here")));
+        }
+        Ok(())
+    }
+
+    /// Where a session works that asked for `cwd`. Reads the file system.
+    ///
+    /// A relative path starts in the first workspace. Whatever is wrong with the path, the answer is the
+    /// same sentence.
+    pub(crate) fn directory(&self, cwd: Option<&str>) -> Result<PathBuf, Denied> {
+        let first = &self.workspaces[0];
+        let Some(cwd) = cwd else { return Ok(first.clone()) };
+        canonical_dir(&first.join(cwd))
+            .ok()
+            .filter(|dir| self.workspaces.iter().any(|root| dir.starts_with(root)))
+            .ok_or_else(|| Denied("cwd must be a directory inside an allowed workspace".to_owned()))
+    }
+}
+
+fn canonical_dir(path: &Path) -> io::Result<PathBuf> {
+    let about = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let canonical = path.canonicalize().map_err(about)?;
+    if !canonical.is_dir() {
+        return Err(about(io::ErrorKind::NotADirectory.into()));
+    }
+    Ok(canonical)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    /// `<tmp>/work/{inner,file}`, `<tmp>/workshop`, `<tmp>/work/out -> <tmp>/workshop`, `<tmp>/in -> work/inner`
+    fn tree() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        fs::create_dir_all(base.join("work/inner")).unwrap();
+        fs::create_dir_all(base.join("workshop")).unwrap();
+        fs::write(base.join("work/file"), "").unwrap();
+        symlink(base.join("workshop"), base.join("work/out")).unwrap();
+        symlink(base.join("work/inner"), base.join("in")).unwrap();
+        (dir, base)
+    }
+
+    #[test]
+    fn the_first_workspace_is_the_default_and_the_base_of_relative_paths() {
+        let (_dir, base) = tree();
+        let policy = Policy::new([base.join("work"), base.join("workshop")]).unwrap();
+        assert_eq!(policy.directory(None).unwrap(), base.join("work"));
+        assert_eq!(policy.directory(Some("inner")).unwrap(), base.join("work/inner"));
+        assert_eq!(policy.directory(Some("")).unwrap(), base.join("work"));
+    }
+
+    #[test]
+    fn what_resolves_inside_a_workspace_is_allowed() {
+        let (_dir, base) = tree();
+        let policy = Policy::new([base.join("work")]).unwrap();
+        for cwd in ["work", "work/inner", "work/inner/..", "in"] {
+            assert!(policy.directory(base.join(cwd).to_str()).is_ok(), "{cwd}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_denied_in_the_same_words() {
+        let (_dir, base) = tree();
+        let policy = Policy::new([base.join("work")]).unwrap();
+        let outside = ["", "workshop", "work/..", "work/out", "work/file", "work/missing", "missing"];
+        let absolute = outside.iter().map(|cwd| base.join(cwd).display().to_string());
+        let relative = ["..", "out", "inner/../../workshop", "/", "\0", "inner\0"].map(str::to_owned);
+        for cwd in absolute.chain(relative) {
+            let denied = policy.directory(Some(&cwd)).unwrap_err();
+            assert_eq!(denied.0, "cwd must be a directory inside an allowed workspace", "{cwd}");
+        }
+    }
+
+    #[test]
+    fn a_workspace_must_be_a_directory() {
+        let (_dir, base) = tree();
+        for root in ["missing", "work/file"] {
+            let error = Policy::new([base.join(root)]).unwrap_err().to_string();
+            assert!(error.contains(root), "{error}");
+        }
+        assert!(Policy::new(Vec::<PathBuf>::new()).is_err());
+    }
+
+    #[test]
+    fn modes() {
+        let policy = Policy::new(["."]).unwrap();
+        for mode in MODES {
+            assert!(policy.start_in(mode).is_ok(), "{mode}");
+        }
+        for mode in ["bypassPermissions", "BypassPermissions", "--dangerously-skip-permissions", ""] {
+            assert!(policy.start_in(mode).is_err(), "{mode}");
+        }
+        assert!(policy.change_to("bypassPermissions").is_err());
+        assert!(policy.change_to("whatever").is_ok());
+        let policy = policy.allow_bypass(true);
+        assert!(policy.start_in(BYPASS).is_ok());
+        assert!(policy.change_to(BYPASS).is_ok());
+        assert!(policy.start_in("whatever").is_err());
+    }
+}

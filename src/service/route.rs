@@ -1,0 +1,118 @@
+//! Which path means what.
+//!
+//! Paths are relative to where the service is mounted: hosts that nest it strip their prefix.
+
+use http::{Method, request::Parts};
+
+/// What a path names. The methods it takes are [`Route::allow`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// `/sessions`
+    Sessions,
+    /// `/sessions/{id}`
+    Session(&'a str),
+    /// `/sessions/{id}/stream`
+    Stream(&'a str),
+    /// `/sessions/{id}/input`
+    Input(&'a str),
+}
+
+impl<'a> Route<'a> {
+    /// What `path` names, or `None`. A trailing slash names nothing.
+    pub(crate) fn parse(path: &'a str) -> Option<Self> {
+        let mut segments = path.strip_prefix('/')?.split('/');
+        if segments.next() != Some("sessions") {
+            return None;
+        }
+        let route = match (segments.next(), segments.next()) {
+            (None, _) => Self::Sessions,
+            (Some(""), _) => return None,
+            (Some(id), None) => Self::Session(id),
+            (Some(id), Some("stream")) => Self::Stream(id),
+            (Some(id), Some("input")) => Self::Input(id),
+            _ => return None,
+        };
+        segments.next().is_none().then_some(route)
+    }
+
+    /// The methods this path takes, as the `Allow` header names them.
+    pub(crate) fn allow(self) -> &'static str {
+        match self {
+            Self::Sessions => "GET, HEAD, OPTIONS, POST",
+            Self::Session(_) => "DELETE, GET, HEAD, OPTIONS",
+            Self::Stream(_) => "GET, HEAD, OPTIONS",
+            Self::Input(_) => "OPTIONS, POST",
+        }
+    }
+}
+
+/// The id of the session without which a request means nothing, for a lookup layer.
+///
+/// `None` for paths without an id, for `DELETE`, which answers 204 whatever the id is, and for methods that
+/// the path does not take.
+#[must_use]
+pub fn session_id(request: &Parts) -> Option<String> {
+    match (&request.method, Route::parse(request.uri.path())?) {
+        (&Method::GET | &Method::HEAD, Route::Session(id) | Route::Stream(id))
+        | (&Method::POST, Route::Input(id)) => Some(id.to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn id(method: &str, path: &str) -> Option<String> {
+        session_id(&Request::builder().method(method).uri(path).body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn an_id_is_looked_up_only_where_it_must_exist() {
+        for (method, path) in [
+            ("GET", "/sessions/a"),
+            ("HEAD", "/sessions/a"),
+            ("GET", "/sessions/a/stream?last_event_id=1"),
+            ("HEAD", "/sessions/a/stream"),
+            ("POST", "/sessions/a/input"),
+        ] {
+            assert_eq!(id(method, path).as_deref(), Some("a"), "{method} {path}");
+        }
+        for (method, path) in [
+            ("DELETE", "/sessions/a"),
+            ("OPTIONS", "/sessions/a"),
+            ("POST", "/sessions/a/stream"),
+            ("GET", "/sessions/a/input"),
+            ("GET", "/sessions"),
+            ("GET", "/sessions/a/other"),
+        ] {
+            assert_eq!(id(method, path), None, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn paths() {
+        let table = [
+            ("/sessions", Some(Route::Sessions)),
+            ("/sessions/a", Some(Route::Session("a"))),
+            ("/sessions/a/stream", Some(Route::Stream("a"))),
+            ("/sessions/a/input", Some(Route::Input("a"))),
+            ("/sessions/", None),
+            ("/sessions/a/", None),
+            ("/sessions//stream", None),
+            ("/sessions/a/stream/", None),
+            ("/sessions/a/input/b", None),
+            ("/sessions/a/other", None),
+            ("//sessions", None),
+            ("/", None),
+            ("", None),
+            ("*", None),
+            ("sessions", None),
+        ];
+        for (path, route) in table {
+            assert_eq!(Route::parse(path), route, "{path}");
+        }
+    }
+}

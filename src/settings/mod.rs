@@ -1,0 +1,299 @@
+//! The settings of a server, by arguments and by environment: what `agent-webkit serve` reads, for hosts
+//! that want to be configured the same way.
+//!
+//! Every setting has an option and a variable `AGENT_WEBKIT_…`; the option wins. A host takes them all from
+//! the environment:
+//!
+//! ```no_run
+//! use agent_webkit::settings::Settings;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Settings::from_env()?.launch().await?;
+//! // Mount `server.stack` anywhere, and keep `server` while it serves.
+//! # Ok(())
+//! # }
+//! ```
+
+mod cli_path;
+mod launch;
+mod model;
+mod units;
+
+use std::{env, ffi::OsString, net::IpAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+
+use clap::{ArgAction, Parser, builder::FalseyValueParser};
+
+pub use launch::{AnyVerifier, Launched};
+pub use model::Model;
+
+use crate::{
+    layers::auth::{Disabled, StaticTokens},
+    service::{Limits, Policy},
+};
+
+/// The settings of a server. See the [module](self).
+///
+/// With the feature `cli` it is a [`clap::Args`], to flatten into a command line of one's own.
+#[derive(Clone, Parser)]
+#[command(name = "agent-webkit", no_binary_name = true)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Address or name to listen on. Anything but loopback needs a token.
+    #[arg(long, env = "AGENT_WEBKIT_HOST", default_value = "127.0.0.1")]
+    pub host: String,
+
+    /// Port to listen on; 0 takes any free one.
+    #[arg(long, env = "AGENT_WEBKIT_PORT", default_value_t = 8000)]
+    pub port: u16,
+
+    /// Bearer token that clients send; again for a second one, to rotate them. [env:
+    /// AGENT_WEBKIT_AUTH_TOKEN, or else AGENT_WEBKIT_TOKEN]
+    #[arg(long = "token", value_name = "TOKEN")]
+    pub tokens: Vec<String>,
+
+    /// Let everybody in who can reach the port.
+    #[arg(long, env = "AGENT_WEBKIT_NO_AUTH", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub no_auth: bool,
+
+    /// A further name that clients may call this server by while it listens on loopback, as behind a proxy;
+    /// again for more.
+    #[arg(long = "allow-host", value_name = "NAME", env = "AGENT_WEBKIT_ALLOW_HOST", value_delimiter = ',')]
+    pub allow_hosts: Vec<String>,
+
+    /// The claude CLI. Default: the one on the PATH, or in .local/claude.
+    #[arg(long, value_name = "PATH", env = "AGENT_WEBKIT_CLAUDE")]
+    pub claude: Option<PathBuf>,
+
+    /// Directory that agents may work in, and below; again for more. The first one is where they start.
+    /// Default: the current directory. [env: AGENT_WEBKIT_WORKSPACE, several with `:` between]
+    #[arg(long = "workspace", value_name = "DIR")]
+    pub workspaces: Vec<PathBuf>,
+
+    /// Events of a session that are kept for clients that come back.
+    #[arg(long, value_name = "EVENTS", env = "AGENT_WEBKIT_LOG_WINDOW", default_value = "1000")]
+    pub log_window: NonZeroUsize,
+
+    /// Silence on a stream after which a comment is sent.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_KEEPALIVE", default_value = "15s", value_parser = units::duration)]
+    pub keepalive: Duration,
+
+    /// A session that nobody uses for so long ends.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_IDLE_TIMEOUT", default_value = "300s", value_parser = units::duration)]
+    pub idle_timeout: Duration,
+
+    /// Sessions that may be alive at once.
+    #[arg(long, value_name = "SESSIONS", env = "AGENT_WEBKIT_MAX_SESSIONS", default_value = "64")]
+    pub max_sessions: NonZeroUsize,
+
+    /// Longest request body.
+    #[arg(long, value_name = "SIZE", env = "AGENT_WEBKIT_MAX_BODY", default_value = "32MiB", value_parser = units::size)]
+    pub max_body: usize,
+
+    /// Let clients choose the mode bypassPermissions, in which the agent asks nobody.
+    #[arg(long, env = "AGENT_WEBKIT_ALLOW_BYPASS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub allow_bypass: bool,
+
+    /// Variable of this environment that agents see as well; again for more. They see the usual ones
+    /// (PATH, HOME, locale, proxies) and those of the claude CLI anyway, and never this server's own.
+    #[arg(long = "pass-env", value_name = "NAME", env = "AGENT_WEBKIT_PASS_ENV", value_delimiter = ',')]
+    pub pass_env: Vec<String>,
+
+    /// Let the scripted practice model answer, whatever credentials there are.
+    #[arg(long, env = "AGENT_WEBKIT_PRACTICE", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub practice: bool,
+}
+
+/// What is wrong with the settings, in one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsError(String);
+
+impl SettingsError {
+    fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
+
+impl Settings {
+    /// The settings that the environment gives, and the defaults for the rest.
+    ///
+    /// # Errors
+    /// A variable holds what its setting cannot be.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        let settings = Self::try_parse_from(std::iter::empty::<OsString>())
+            .map_err(|error| SettingsError::new(first_line(&error.to_string())))?;
+        settings.completed()
+    }
+
+    /// These settings, with what only the environment gives: tokens and workspaces that no option named.
+    ///
+    /// # Errors
+    /// A token that is not text.
+    pub fn completed(self) -> Result<Self, SettingsError> {
+        self.completed_from(|name| env::var_os(name))
+    }
+
+    fn completed_from(mut self, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, SettingsError> {
+        if self.tokens.is_empty() {
+            let token = env("AGENT_WEBKIT_AUTH_TOKEN").or_else(|| env("AGENT_WEBKIT_TOKEN"));
+            // An empty variable is how some launchers say that there is none.
+            if let Some(token) = token.filter(|token| !(self.no_auth && token.is_empty())) {
+                let token = token.into_string().map_err(|_| SettingsError::new("a token must be text"))?;
+                self.tokens.push(token);
+            }
+        }
+        if self.workspaces.is_empty() {
+            let listed = env("AGENT_WEBKIT_WORKSPACE").filter(|listed| !listed.is_empty());
+            self.workspaces = match listed {
+                Some(listed) => env::split_paths(&listed).filter(|dir| !dir.as_os_str().is_empty()).collect(),
+                None => vec![PathBuf::from(".")],
+            };
+        }
+        Ok(self)
+    }
+
+    /// Who is let in.
+    ///
+    /// # Errors
+    /// There is neither a token nor `no_auth`, or both; or a token that no request could carry.
+    pub fn verifier(&self) -> Result<AnyVerifier, SettingsError> {
+        match (self.no_auth, self.tokens.is_empty()) {
+            (true, true) => Ok(Arc::new(Disabled)),
+            (false, false) => StaticTokens::new(&self.tokens)
+                .map(|tokens| Arc::new(tokens) as AnyVerifier)
+                .map_err(|error| SettingsError::new(error.to_string())),
+            (true, false) => Err(SettingsError::new("a token and --no-auth exclude each other")),
+            (false, true) => Err(SettingsError::new(
+                "there is no token: give one by AGENT_WEBKIT_AUTH_TOKEN or --token, or let everybody in with --no-auth",
+            )),
+        }
+    }
+
+    /// May a server with these settings listen on these addresses?
+    ///
+    /// # Errors
+    /// One of them can be reached by others, and everybody would be let in.
+    pub fn check_exposure(&self, addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), SettingsError> {
+        let exposed = addresses.into_iter().find(|address| !address.is_loopback());
+        match exposed {
+            Some(address) if self.no_auth => Err(SettingsError::new(format!(
+                "--no-auth is for loopback only, and {address} is not: give a token instead"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What clients may ask of the agent.
+    ///
+    /// # Errors
+    /// A workspace does not exist or is no directory.
+    pub fn policy(&self) -> Result<Policy, SettingsError> {
+        Policy::new(&self.workspaces)
+            .map(|policy| policy.allow_bypass(self.allow_bypass))
+            .map_err(|error| SettingsError::new(format!("this workspace cannot be used: {error}")))
+    }
+
+    /// What clients may use.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits::default()
+            .idle_timeout(self.idle_timeout)
+            .max_sessions(self.max_sessions.get())
+            .max_body(self.max_body)
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("tokens", &format_args!(".."))
+            .field("no_auth", &self.no_auth)
+            .field("claude", &self.claude)
+            .field("workspaces", &self.workspaces)
+            .finish_non_exhaustive()
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or(text).trim_start_matches("error: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str], vars: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::try_parse_from(args).map_err(|error| SettingsError::new(error.to_string()))?.completed_from(
+            |name| vars.iter().find(|(given, _)| *given == name).map(|(_, value)| value.into()),
+        )
+    }
+
+    #[test]
+    fn a_server_is_never_open_by_accident() {
+        let auth = |args: &[&str], vars: &[(&str, &str)]| parse(args, vars).unwrap().verifier().map(drop);
+        assert!(auth(&[], &[]).is_err());
+        assert!(auth(&["--no-auth"], &[]).is_ok());
+        assert!(auth(&["--token", "a"], &[]).is_ok());
+        assert!(auth(&["--token", "a", "--token", "b"], &[]).is_ok());
+        assert!(auth(&["--token", "a", "--token", ""], &[]).is_err());
+        assert!(auth(&["--token", "a", "--no-auth"], &[]).is_err());
+        assert!(auth(&[], &[("AGENT_WEBKIT_AUTH_TOKEN", "a")]).is_ok());
+        assert!(auth(&[], &[("AGENT_WEBKIT_AUTH_TOKEN", "")]).is_err());
+        assert!(auth(&[], &[("AGENT_WEBKIT_TOKEN", "a")]).is_ok());
+        assert!(auth(&["--no-auth"], &[("AGENT_WEBKIT_AUTH_TOKEN", "a")]).is_err());
+        assert!(auth(&["--no-auth"], &[("AGENT_WEBKIT_AUTH_TOKEN", "")]).is_ok());
+    }
+
+    #[test]
+    fn the_nearest_token_wins() {
+        let vars = [("AGENT_WEBKIT_AUTH_TOKEN", "a"), ("AGENT_WEBKIT_TOKEN", "t")];
+        assert_eq!(parse(&[], &vars).unwrap().tokens, ["a"]);
+        assert_eq!(parse(&[], &vars[1..]).unwrap().tokens, ["t"]);
+        assert_eq!(parse(&["--token", "f"], &vars).unwrap().tokens, ["f"]);
+    }
+
+    #[test]
+    fn an_open_server_stays_on_loopback() {
+        let open = parse(&["--no-auth"], &[]).unwrap();
+        let closed = parse(&["--token", "a"], &[]).unwrap();
+        let [here, there] =
+            [["127.0.0.1", "::1"], ["::1", "0.0.0.0"]].map(|list| list.map(|ip| ip.parse().unwrap()));
+        assert!(open.check_exposure(here).is_ok());
+        assert!(open.check_exposure(there).is_err());
+        assert!(closed.check_exposure(there).is_ok());
+    }
+
+    #[test]
+    fn workspaces_come_as_a_list_or_one_by_one() {
+        let vars = [("AGENT_WEBKIT_WORKSPACE", "/a:/b")];
+        assert_eq!(parse(&[], &vars).unwrap().workspaces, ["/a", "/b"].map(PathBuf::from));
+        assert_eq!(parse(&["--workspace", "/c:d"], &vars).unwrap().workspaces, ["/c:d"].map(PathBuf::from));
+        assert_eq!(parse(&[], &[]).unwrap().workspaces, [PathBuf::from(".")]);
+        assert!(parse(&["--workspace", "/no/such/dir"], &[]).unwrap().policy().is_err());
+    }
+
+    #[test]
+    fn options_are_checked() {
+        let given = parse(&["--keepalive", "250ms", "--max-body=1KiB", "--max-sessions", "3"], &[]).unwrap();
+        assert_eq!(given.keepalive, Duration::from_millis(250));
+        assert_eq!(given.limits().max_body, 1024);
+        assert_eq!(given.limits().max_sessions, 3);
+        for wrong in [
+            &["--keepalive", "0"][..],
+            &["--port", "65536"],
+            &["--max-sessions", "0"],
+            &["--log-window", "0"],
+            &["--bogus"],
+        ] {
+            assert!(parse(wrong, &[]).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_token() {
+        let settings = parse(&["--token", "s3cret"], &[]).unwrap();
+        assert!(!format!("{settings:?}").contains("s3cret"));
+    }
+}

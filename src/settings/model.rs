@@ -1,0 +1,110 @@
+//! Which model answers: the account's, or the practice model.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    path::PathBuf,
+};
+
+use crate::practice;
+
+/// Each of these, when set, tells the CLI how to reach a model.
+const CREDENTIALS: [&str; 5] = [
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+];
+
+/// The model that agents talk to.
+#[derive(Debug)]
+pub enum Model {
+    /// The one that the environment's credentials give.
+    Account,
+    /// The scripted one, served by this process. Dropping it ends it.
+    Practice(practice::Model),
+}
+
+impl Model {
+    /// The practice model when it is asked for, or when this environment holds no credentials.
+    ///
+    /// # Errors
+    /// The practice model finds no port on loopback.
+    pub(super) async fn choose(practice: bool, env: impl Fn(&str) -> Option<OsString>) -> io::Result<Self> {
+        if !practice && has_credentials(env) {
+            return Ok(Self::Account);
+        }
+        let model = practice::Model::bind("127.0.0.1:0").await?;
+        tracing::warn!(
+            url = model.url(),
+            "{}",
+            if practice {
+                "the practice model answers, as asked for"
+            } else {
+                "no credentials were found: the practice model answers"
+            }
+        );
+        Ok(Self::Practice(model))
+    }
+
+    /// What the agents' environment needs for it.
+    #[must_use]
+    pub fn env(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Account => Vec::new(),
+            Self::Practice(model) => vec![
+                ("ANTHROPIC_BASE_URL", model.url()),
+                ("ANTHROPIC_API_KEY", "practice".to_owned()),
+                ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".to_owned()),
+            ],
+        }
+    }
+}
+
+fn has_credentials(env: impl Fn(&str) -> Option<OsString>) -> bool {
+    let set = |name: &str| env(name).filter(|value| !value.is_empty());
+    let config = set("CLAUDE_CONFIG_DIR")
+        .map(PathBuf::from)
+        .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".claude")));
+    CREDENTIALS.iter().any(|name| set(name).as_deref().is_some_and(|value| value != OsStr::new("0")))
+        || config.is_some_and(|dir| dir.join(".credentials.json").is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with<'a>(vars: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> + 'a {
+        |name| vars.iter().find(|(given, _)| *given == name).map(|(_, value)| value.into())
+    }
+
+    #[test]
+    fn credentials_are_a_variable_or_a_file() {
+        assert!(!has_credentials(with(&[])));
+        assert!(!has_credentials(with(&[("ANTHROPIC_API_KEY", "")])));
+        assert!(!has_credentials(with(&[("CLAUDE_CODE_USE_BEDROCK", "0")])));
+        assert!(!has_credentials(with(&[("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")])));
+        for name in CREDENTIALS {
+            assert!(has_credentials(with(&[(name, "1")])), "{name}");
+        }
+        let home = tempfile::tempdir().unwrap();
+        let at_home = [("HOME", home.path().to_str().unwrap())];
+        assert!(!has_credentials(with(&at_home)));
+        std::fs::create_dir(home.path().join(".claude")).unwrap();
+        std::fs::write(home.path().join(".claude/.credentials.json"), "{}").unwrap();
+        assert!(has_credentials(with(&at_home)));
+        assert!(!has_credentials(with(&[at_home[0], ("CLAUDE_CONFIG_DIR", "/nowhere")])));
+    }
+
+    #[tokio::test]
+    async fn practice_is_what_is_left_without_an_account() {
+        let account = [("ANTHROPIC_API_KEY", "k")];
+        assert!(matches!(Model::choose(false, with(&account)).await.unwrap(), Model::Account));
+        for (asked, vars) in [(true, &account[..]), (false, &[])] {
+            let model = Model::choose(asked, with(vars)).await.unwrap();
+            let Model::Practice(practice) = &model else { panic!("{asked}") };
+            assert!(model.env().contains(&("ANTHROPIC_BASE_URL", practice.url())));
+        }
+    }
+}

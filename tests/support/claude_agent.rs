@@ -1,0 +1,228 @@
+//! A real CLI behind the backend, with a home of its own and the practice model for a mind.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use agent_webkit::{
+    agent::{AgentIo, SessionSpec},
+    claude::{Claude, Grace},
+    practice::Model,
+    proto::{AgentCommand, AgentEvent, Ask, Decision, Delta, TurnEnd},
+};
+use serde_json::value::{RawValue, to_raw_value};
+use tempfile::TempDir;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+#[path = "cli.rs"]
+mod cli;
+#[path = "script.rs"]
+pub(crate) mod script;
+
+/// Nothing takes longer than this unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A machine with the CLI: folders that nobody else uses, and the model.
+pub(crate) struct Machine {
+    pub(crate) dirs: TempDir,
+    pub(crate) claude: Claude,
+    pub(crate) tracker: TaskTracker,
+    _model: Option<Model>,
+}
+
+impl Machine {
+    pub(crate) async fn new() -> Self {
+        let model = Model::bind("127.0.0.1:0").await.expect("a port");
+        let dirs = tempfile::Builder::new().prefix("agent-webkit-").tempdir().expect("a directory");
+        let url = model.url();
+        Self { _model: Some(model), ..Self::at(dirs, &url) }
+    }
+
+    /// With folders and a model that are there already.
+    pub(crate) fn at(dirs: TempDir, model_url: &str) -> Self {
+        for name in ["home", "workspace"] {
+            fs::create_dir_all(dirs.path().join(name)).expect("a directory");
+        }
+        let mut grace = Grace::default();
+        grace.input = Duration::from_secs(1);
+        grace.term = Duration::from_secs(1);
+        let tracker = TaskTracker::new();
+        let claude = Claude::new(cli::claude())
+            .env("HOME", dirs.path().join("home"))
+            .config_dir(dirs.path().join("config"))
+            .env("ANTHROPIC_BASE_URL", model_url)
+            .env("ANTHROPIC_API_KEY", "x")
+            .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
+            .grace(grace)
+            .tracker(tracker.clone());
+        Self { dirs, claude, tracker, _model: None }
+    }
+
+    /// Changes the backend's settings.
+    pub(crate) fn with(mut self, change: impl FnOnce(Claude) -> Claude) -> Self {
+        self.claude = change(self.claude);
+        self
+    }
+
+    pub(crate) fn workspace(&self) -> PathBuf {
+        self.dirs.path().join("workspace")
+    }
+
+    pub(crate) fn spec(&self) -> SessionSpec {
+        SessionSpec::new(uuid::Uuid::new_v4(), self.workspace())
+    }
+
+    pub(crate) async fn start(&self, spec: SessionSpec) -> Agent {
+        let io = self.claude.clone().oneshot(spec).await.expect("the CLI starts");
+        Agent { io, seen: Vec::new() }
+    }
+
+    /// An agent on a new session.
+    pub(crate) async fn agent(&self) -> Agent {
+        self.start(self.spec()).await
+    }
+
+    /// Every process of this machine's agents: no other has this home.
+    pub(crate) fn processes(&self) -> Vec<i32> {
+        processes(&self.dirs.path().join("home"))
+    }
+}
+
+/// The processes that have this home.
+pub(crate) fn processes(home: &Path) -> Vec<i32> {
+    let home = format!("HOME={}", home.display());
+    let all = fs::read_dir("/proc").expect("a Linux machine").flatten();
+    all.filter_map(|process| process.file_name().to_str()?.parse().ok())
+        .filter(|pid: &i32| {
+            let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environ.split(|byte| *byte == 0).any(|variable| variable == home.as_bytes())
+        })
+        .collect()
+}
+
+/// Waits until that is so.
+pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < PATIENCE, "it never came: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// One agent, and all it said.
+pub(crate) struct Agent {
+    pub(crate) io: AgentIo,
+    pub(crate) seen: Vec<AgentEvent>,
+}
+
+impl Agent {
+    pub(crate) async fn command(&self, command: AgentCommand) {
+        self.io.commands.send(command).await.expect("the agent listens");
+    }
+
+    pub(crate) async fn say(&self, text: impl ToString) {
+        let content = to_raw_value(&text.to_string()).expect("a string");
+        let message_uuid = uuid::Uuid::new_v4().to_string();
+        self.command(AgentCommand::User { content, message_uuid }).await;
+    }
+
+    pub(crate) async fn decide(&self, ask: &Ask, decision: Decision) {
+        let correlation_id = ask.correlation_id.clone();
+        self.command(AgentCommand::Decide { correlation_id, decision }).await;
+    }
+
+    pub(crate) async fn allow(&self, ask: &Ask) {
+        self.decide(ask, Decision::Allow { updated_input: None, updated_permissions: None }).await;
+    }
+
+    /// The next event this finds something in.
+    pub(crate) async fn until<T>(&mut self, mut find: impl FnMut(&AgentEvent) -> Option<T>) -> T {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.io.events.recv()).await;
+            let Ok(Some(event)) = next else { panic!("it never came, but {:#?}", self.seen) };
+            let found = find(&event);
+            self.seen.push(event);
+            if let Some(found) = found {
+                return found;
+            }
+        }
+    }
+
+    pub(crate) async fn turn_end(&mut self) -> TurnEnd {
+        self.until(|event| match event {
+            AgentEvent::TurnEnded(end) => Some(end.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn ask(&mut self) -> Ask {
+        self.until(|event| match event {
+            AgentEvent::Ask(ask) => Some(ask.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The result of that tool call, as text, and whether it failed.
+    pub(crate) async fn tool_result(&mut self, id: &str) -> (String, bool) {
+        self.until(|event| match event {
+            AgentEvent::ToolResult { tool_use_id, output, is_error, .. } if tool_use_id == id => {
+                Some((output.get().to_owned(), *is_error))
+            }
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn answer(&mut self) -> Result<(), String> {
+        self.until(|event| match event {
+            AgentEvent::Answer { outcome, .. } => Some(outcome.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// What it says when it is gone; nothing comes after that.
+    pub(crate) async fn exited(&mut self) -> String {
+        let message = self
+            .until(|event| match event {
+                AgentEvent::Exited { message } => Some(message.clone()),
+                _ => None,
+            })
+            .await;
+        assert!(self.io.events.recv().await.is_none());
+        message
+    }
+
+    /// Asks it to end, and reads to its end.
+    pub(crate) async fn close(self) -> String {
+        let AgentIo { commands, events } = self.io;
+        drop(commands);
+        let (nobody, _) = tokio::sync::mpsc::channel(1);
+        let mut rest = Self { io: AgentIo { commands: nobody, events }, seen: self.seen };
+        rest.exited().await
+    }
+
+    /// The text of all deltas so far.
+    pub(crate) fn text(&self) -> String {
+        let texts = self.seen.iter().filter_map(|event| match event {
+            AgentEvent::Delta { delta: Delta::Text(text), .. } => Some(string(text)),
+            _ => None,
+        });
+        texts.collect()
+    }
+}
+
+/// A JSON string's text.
+pub(crate) fn string(raw: &RawValue) -> String {
+    serde_json::from_str(raw.get()).expect("a string")
+}
+
+/// That member of what came along.
+pub(crate) fn member<'a>(extra: &'a [(String, Box<RawValue>)], name: &str) -> &'a str {
+    extra.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.get())
+}
