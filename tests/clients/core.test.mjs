@@ -17,10 +17,11 @@ test("create, send, stream, close", async () => {
   await reader.until("result");
   assert.equal(reader.text(), "Hello from the model.");
 
-  const rest = new Reader(client.attachSession(session.id, { resumeFromEventId: session.lastEventId }));
-  const done = rest.until("done");
+  const other = new Reader(client.attachSession(session.id, { resumeFromEventId: "1" }));
+  await other.until("result");
+  assert.equal(other.ids()[0], 2);
   await session.close();
-  await done;
+  await other.until("done");
   await assert.rejects(session.send("too late"), (error) => error instanceof TransportError && error.status === 404);
 });
 
