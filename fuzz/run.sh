@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Runs each fuzz target, or those that are named, for FUZZ_SECONDS (60). A finding ends it with an error.
+# Runs each fuzz target, or those that are named, for FUZZ_SECONDS (60) and says how many inputs it tried.
+# A finding ends it with an error; its input is in artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")"
 
+readonly seconds=${FUZZ_SECONDS:-60}
 readonly tools=$PWD/../.local/cargo
 export PATH=$tools/bin:$PATH
 # The sanitizer's flags are unstable ones; so they work with the toolchain that everything else uses.
 export RUSTC_BOOTSTRAP=1
 
 if ! command -v cargo-fuzz >/dev/null; then
+    echo "installing cargo-fuzz into .local/cargo"
     cargo install --quiet --locked --root "$tools" --version 0.13.2 cargo-fuzz
 fi
 
@@ -16,8 +19,14 @@ targets=("$@")
 [[ ${#targets[@]} -gt 0 ]] || mapfile -t targets < <(cargo fuzz list --fuzz-dir .)
 
 for target in "${targets[@]}"; do
+    cargo fuzz build --fuzz-dir . "$target"
     mkdir -p "corpus/$target"
-    echo "== $target"
-    cargo fuzz run --fuzz-dir . "$target" "corpus/$target" "seeds/$target" -- \
-        -max_total_time="${FUZZ_SECONDS:-60}" -max_len=65536 -print_final_stats=1 -verbosity=0
+    log=target/$target.log
+    if ! cargo fuzz run --fuzz-dir . "$target" "corpus/$target" "seeds/$target" -- \
+        -max_total_time="$seconds" -max_len=4096 -print_final_stats=1 -print_funcs=0 >"$log" 2>&1; then
+        tail -n 60 "$log"
+        echo "$target: FAILED" >&2
+        exit 1
+    fi
+    echo "$target: ok, $(awk '/number_of_executed_units/ { print $2 }' "$log") inputs in $seconds s"
 done

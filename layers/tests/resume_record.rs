@@ -424,3 +424,38 @@ async fn a_recording_that_panics_ends_its_stream_and_frees_its_key() {
     }
     assert!(layer.recordings().is_empty());
 }
+
+/// An inner service that insists on being asked for readiness first.
+#[derive(Debug)]
+struct Ready(bool);
+
+impl Clone for Ready {
+    fn clone(&self) -> Self {
+        Self(false)
+    }
+}
+
+impl Service<Request<()>> for Ready {
+    type Response = Response<Fed>;
+    type Error = io::Error;
+    type Future = std::future::Ready<io::Result<Response<Fed>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0 = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        assert!(std::mem::take(&mut self.0), "called without having been ready");
+        std::future::ready(Ok(Response::new(Fed(unbounded_channel().1))))
+    }
+}
+
+#[tokio::test]
+async fn the_service_that_was_ready_is_the_one_called() {
+    let layer = ResumeLayer::record(RingLog::default(), |request: &Parts| Some(request.uri.to_string()));
+    let mut service = layer.layer(Ready(false));
+    for _ in 0..2 {
+        service.ready().await.unwrap().call(Request::new(())).await.unwrap();
+    }
+}

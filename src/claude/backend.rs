@@ -10,7 +10,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use serde_json::value::RawValue;
@@ -18,8 +17,14 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::{
-    codec::DEFAULT_LINE_LIMIT, environment, environment::Environment, error::StartError, mark::Mark, process,
-    supervise::Supervisor, transcript, watcher::Watcher,
+    environment::Environment,
+    error::StartError,
+    mark::Mark,
+    process,
+    settings::{Grace, Settings},
+    supervise::Supervisor,
+    transcript,
+    watcher::Watcher,
 };
 use crate::agent::{AgentIo, SessionSpec};
 
@@ -54,62 +59,12 @@ pub struct Claude {
     tracker: TaskTracker,
 }
 
-/// What the operator chose.
-#[derive(Clone)]
-pub(super) struct Settings {
-    program: PathBuf,
-    set: Vec<(OsString, OsString)>,
-    passed: Vec<OsString>,
-    arguments: Vec<OsString>,
-    allow_bypass: bool,
-    pub(super) hooks: Option<Box<RawValue>>,
-    pub(super) grace: Grace,
-    pub(super) line_limit: usize,
-}
-
-/// How long an agent has to end at each step of the close ladder, before the next one.
-///
-/// The defaults end everything within 15 s.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Grace {
-    /// From the start to its first answer. 60 s.
-    pub start: Duration,
-    /// From the end of its input (and an interrupt, if a turn runs) to SIGTERM. 5 s.
-    pub input: Duration,
-    /// From SIGTERM to SIGKILL. 5 s.
-    pub term: Duration,
-    /// What it left running: from SIGTERM to SIGKILL. 1 s.
-    pub leftovers: Duration,
-}
-
-impl Default for Grace {
-    fn default() -> Self {
-        Self {
-            start: Duration::from_secs(60),
-            input: Duration::from_secs(5),
-            term: Duration::from_secs(5),
-            leftovers: Duration::from_secs(1),
-        }
-    }
-}
-
 impl Claude {
     /// A backend on the CLI at this path.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        let settings = Settings {
-            program: program.into(),
-            set: Vec::new(),
-            passed: Vec::new(),
-            arguments: Vec::new(),
-            allow_bypass: false,
-            hooks: None,
-            grace: Grace::default(),
-            line_limit: DEFAULT_LINE_LIMIT,
-        };
         Self {
-            settings: Arc::new(settings),
+            settings: Arc::new(Settings::new(program.into())),
             watcher: Arc::new(Watcher::new(Mark::of_host())),
             tracker: TaskTracker::new(),
         }
@@ -210,8 +165,9 @@ impl Claude {
         let arguments = process::arguments(spec, resume, settings.allow_bypass, &settings.arguments)?;
         self.watcher.ensure();
         let child = process::spawn(&settings.program, &arguments, &cwd, &environment)?;
-        tracing::debug!(session = spec.session_id, pid = child.id(), resume, "agent started");
-        Ok(Supervisor::start(child, mark, Arc::clone(settings), Arc::clone(&self.watcher), &self.tracker))
+        let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
+        tracing::debug!(resume, "started");
+        Ok(Supervisor::start(child, mark, settings, Arc::clone(&self.watcher), &self.tracker))
     }
 }
 
@@ -223,40 +179,6 @@ fn can_resume(environment: &Environment, cwd: &Path, session_id: &str) -> bool {
         tracing::warn!(%error, session = session_id, "the transcript cannot be read; the session starts anew");
         false
     })
-}
-
-impl Settings {
-    fn environment(&self, mark: &Mark) -> Environment {
-        let mut environment = environment::inherit(env::vars_os(), &self.passed);
-        let set = self.set.iter().filter(|(name, _)| !environment::is_own(name));
-        environment.extend(set.cloned());
-        let (name, value) = mark.variable();
-        environment.insert(name.into(), value.into());
-        environment
-    }
-}
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Names with their values hidden.
-        struct Names<'a>(&'a [(OsString, OsString)]);
-
-        impl fmt::Debug for Names<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_map().entries(self.0.iter().map(|(name, _)| (name, format_args!("..")))).finish()
-            }
-        }
-
-        f.debug_struct("Settings")
-            .field("program", &self.program)
-            .field("set", &Names(&self.set))
-            .field("passed", &self.passed)
-            .field("arguments", &self.arguments)
-            .field("allow_bypass", &self.allow_bypass)
-            .field("grace", &self.grace)
-            .field("line_limit", &self.line_limit)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Service<SessionSpec> for Claude {
@@ -299,23 +221,6 @@ mod tests {
 
     async fn refusal(claude: &Claude, spec: SessionSpec) -> String {
         claude.clone().call(spec).await.unwrap_err().to_string()
-    }
-
-    #[test]
-    fn debug_hides_values() {
-        let claude = Claude::new("/bin/claude").env("ANTHROPIC_API_KEY", "sk-secret");
-        let shown = format!("{claude:?}");
-        assert!(shown.contains("ANTHROPIC_API_KEY") && !shown.contains("sk-secret"), "{shown}");
-    }
-
-    #[test]
-    fn the_servers_secrets_cannot_be_set_for_an_agent() {
-        let claude = Claude::new("/bin/claude").env("AGENT_WEBKIT_AUTH_TOKEN", "t").env("MINE", "m");
-        let mark = claude.watcher.mark().of_agent();
-        let environment = claude.settings.environment(&mark);
-        let own: Vec<_> = environment.keys().filter(|name| environment::is_own(name)).collect();
-        assert_eq!(own, ["AGENT_WEBKIT_AGENT"]);
-        assert!(environment.contains_key(&OsString::from("MINE")));
     }
 
     #[tokio::test]

@@ -5,14 +5,13 @@ use std::{
     mem,
 };
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
     asks::Asks,
-    codec::encode,
     decode::{self, Tasks},
     encode::{Request, RequestFrame, ResponseFrame, UserFrame},
+    outbox::Outbox,
     stream::Streams,
     wire::{Frame, Members, Text},
 };
@@ -33,7 +32,7 @@ pub(super) struct Bridge {
     stage: Stage,
     mcp_pending: bool,
     events: VecDeque<AgentEvent>,
-    out: Vec<u8>,
+    outbox: Outbox,
 }
 
 /// How far the start-up is.
@@ -77,7 +76,7 @@ impl Bridge {
             stage: Stage::Starting,
             mcp_pending: false,
             events: VecDeque::new(),
-            out: Vec::new(),
+            outbox: Outbox::default(),
         };
         bridge.ask(Asked::Initialize, Request::Initialize { hooks });
         bridge
@@ -129,7 +128,7 @@ impl Bridge {
     pub(super) fn handle_command(&mut self, command: AgentCommand) {
         match command {
             AgentCommand::User { content, message_uuid: uuid } => {
-                self.send(&UserFrame::new(&uuid, &content));
+                self.outbox.push(&UserFrame::new(&uuid, &content));
                 self.messages.push(Message { uuid, started: false, interrupt: false });
             }
             AgentCommand::Interrupt => self.interrupt(),
@@ -187,8 +186,8 @@ impl Bridge {
     }
 
     /// What is to be written to the CLI.
-    pub(super) const fn out(&mut self) -> &mut Vec<u8> {
-        &mut self.out
+    pub(super) const fn outbox(&mut self) -> &mut Outbox {
+        &mut self.outbox
     }
 
     fn result(&mut self, frame: &Members<'_>) {
@@ -240,11 +239,13 @@ impl Bridge {
                 let ask = self.asks.hook(&id, &request);
                 self.events.push_back(AgentEvent::Ask(ask));
             }
-            "mcp_message" => self.send(&ResponseFrame::error(&id, "there is no in-process MCP server here")),
+            "mcp_message" => {
+                self.outbox.push(&ResponseFrame::error(&id, "there is no in-process MCP server here"));
+            }
             other => {
                 tracing::warn!(subtype = other, "the agent asked for something we do not know");
                 let words = format!("unsupported control request: {other}");
-                self.send(&ResponseFrame::error(&id, &words));
+                self.outbox.push(&ResponseFrame::error(&id, &words));
             }
         }
     }
@@ -310,19 +311,13 @@ impl Bridge {
             tracing::debug!(correlation_id, "a decision nobody waits for");
             return;
         };
-        self.send(&ResponseFrame::decision(&open.request_id, open.kind, &open.input, decision));
+        self.outbox.push(&ResponseFrame::decision(&open.request_id, open.kind, &open.input, decision));
     }
 
     fn ask(&mut self, asked: Asked, request: Request<'_>) {
         self.last_request += 1;
         self.asked.insert(self.last_request, asked);
-        self.send(&RequestFrame::new(self.last_request, request));
-    }
-
-    fn send<T: Serialize>(&mut self, frame: &T) {
-        if let Err(error) = encode(frame, &mut self.out) {
-            tracing::error!(%error, "a frame could not be written");
-        }
+        self.outbox.push(&RequestFrame::new(self.last_request, request));
     }
 }
 

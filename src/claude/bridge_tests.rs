@@ -36,8 +36,11 @@ impl Cli {
 
     /// What it was told since the last call.
     fn told(&mut self) -> Vec<Value> {
-        let out = std::mem::take(self.bridge.out());
-        out.split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).unwrap()).collect()
+        let out = mem::take(self.bridge.outbox());
+        out.rest()
+            .split_inclusive(|byte| *byte == b'\n')
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
     }
 
     fn events(&mut self) -> Vec<AgentEvent> {

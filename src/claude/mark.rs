@@ -7,7 +7,9 @@
 
 use std::{
     collections::HashSet,
-    fs, thread,
+    fs,
+    path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -51,10 +53,15 @@ impl Mark {
     }
 
     /// Ends everything that carries it, together with its process group: SIGTERM, after `grace` SIGKILL,
-    /// again and again until a few looks in a row find nothing. Blocks.
+    /// again and again until a few looks in a row find nothing. Blocks. `group` is the agent's own, for
+    /// where marks cannot be seen.
     ///
     /// Returns how many are left, which is more than none only if they cannot be killed.
-    pub(super) fn end_all(&self, grace: Duration) -> usize {
+    pub(super) fn end_all(&self, group: Option<Pid>, grace: Duration) -> usize {
+        if !can_look() {
+            group.into_iter().for_each(|group| end_group(group, Signal::KILL));
+            return 0;
+        }
         let (start, mut asked, mut quiet) = (Instant::now(), HashSet::new(), 0);
         loop {
             let found = self.carriers();
@@ -87,6 +94,11 @@ impl Mark {
             })
             .collect()
     }
+}
+
+/// There is a `/proc` that shows marks.
+pub(super) fn can_look() -> bool {
+    Path::new("/proc/self/environ").exists()
 }
 
 /// To a process and its group, but never to our own group, wherever the process has moved to.
@@ -128,11 +140,11 @@ mod tests {
         let mut polite = sleeper(&mark, "sleep 300");
         let mut deaf = sleeper(&mark, "trap '' TERM; while :; do sleep 300 & wait; done");
         let mut bystander = sleeper(&other, "sleep 300");
-        assert_eq!(mark.end_all(Duration::from_millis(100)), 0);
+        assert_eq!(mark.end_all(None, Duration::from_millis(100)), 0);
         assert!(!polite.wait().unwrap().success() && !deaf.wait().unwrap().success());
         assert!(mark.carriers().is_empty());
         assert!(bystander.try_wait().unwrap().is_none());
-        assert_eq!(other.end_all(Duration::ZERO), 0);
+        assert_eq!(other.end_all(None, Duration::ZERO), 0);
         bystander.wait().unwrap();
     }
 }

@@ -1,4 +1,59 @@
-//! x
+//! The `claude` CLI as an agent backend.
+//!
+//! [`Claude`] starts one CLI process per session and speaks its control protocol over stdin and stdout:
+//! NDJSON, undocumented and growing. So it is read tolerantly (unknown frames and members are passed on or
+//! passed over) and answered completely (a request we do not know gets an error, never silence).
+//!
+//! # One turn
+//!
+//! ```text
+//! AgentCommand              stdin →                      ← stdout                     AgentEvent
+//!                           control_request initialize
+//!                                                        control_response             Ready
+//! User                      user {uuid}
+//!                                                        system/init                  TurnStarted, McpStatus…
+//!                                                        stream_event …_delta         Delta…
+//!                                                        assistant (one block)        Message
+//!                                                        control_request can_use_tool Ask
+//! Decide                    control_response
+//!                                                        stream_event message_delta   MessageStopped
+//!                                                        user (tool_result)           ToolResult
+//!                                                        result {user_message_uuids}  TurnEnded
+//! (commands are dropped)    end of input
+//!                                                        exit                         Exited
+//! ```
+//!
+//! # Where things are
+//!
+//! Without I/O: [`Framer`] and [`encode`] are the lines, `wire` borrows what is in them, `stream` (the hot
+//! path), `decode` and `asks` turn frames into events, `encode` and `outbox` turn commands into frames,
+//! `bridge` is the conversation of one process. With I/O: `supervise` owns a process and carries bytes,
+//! `process`, `environment` and `transcript` know how one is started, `ladder`, `mark` and `watcher` how it
+//! and all it started are ended.
+//!
+//! # Measured on 2.1.330
+//!
+//! - **Whose turn it was.** The CLI begins turns by itself when a background task ends, and a message that
+//!   arrives during one may become part of it; then its only `result` has the task's `origin`. Messages
+//!   carry a uuid that `user_message_uuids` names, so a turn is unprompted only if it names none of ours.
+//! - **Interrupts can miss.** One that arrives a millisecond after a message passes the message by, which
+//!   then runs to its end. The answer tells (`still_queued`), and the interrupt is repeated when
+//!   `command_lifecycle` tells that the message started.
+//! - **Blocks before reasons.** An `assistant` frame holds one block and comes before the stop reason of
+//!   its message is known; several frames share one message id.
+//! - **Resuming.** `--resume` fails without a transcript that holds a message, `--session-id` fails if the
+//!   file exists at all; the file decides, see `transcript`. A message killed within about 100 ms of its
+//!   being sent is not in it yet. After shells were killed with the CLI, the next one begins with an
+//!   unprompted, empty turn.
+//! - **Shells escape.** The CLI's shells run in sessions of their own, survive it, and keep it from ending
+//!   at the end of its input; see `mark` and `watcher`.
+//!
+//! # The end of an agent
+//!
+//! When its commands are dropped, or nobody takes its events: interrupt if a turn runs, end of input,
+//! 5 s, SIGTERM to its group, 5 s, SIGKILL (see [`Grace`]). However it ended, everything that carries its
+//! mark is ended before [`AgentEvent::Exited`](crate::proto::AgentEvent::Exited) says so.
+
 mod asks;
 mod backend;
 mod bridge;
@@ -7,14 +62,18 @@ mod decode;
 mod encode;
 mod environment;
 mod error;
+mod ladder;
 mod mark;
+mod outbox;
 mod process;
+mod settings;
 mod stream;
 mod supervise;
 mod transcript;
 mod watcher;
 mod wire;
 
-pub use backend::{Claude, Grace, StartFuture};
+pub use backend::{Claude, StartFuture};
 pub use codec::{DEFAULT_LINE_LIMIT, Framed, Framer, encode};
 pub use error::StartError;
+pub use settings::Grace;

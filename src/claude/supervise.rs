@@ -11,13 +11,15 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::{
-    backend::{Grace, Settings},
     bridge::{Bridge, Stage},
     codec::{Framed, Framer},
+    ladder::{Ladder, Step},
     mark::{Mark, end_group},
     process::{Tail, obituary},
+    settings::{Grace, Settings},
     watcher::Watcher,
 };
 use crate::{
@@ -60,32 +62,6 @@ pub(super) struct Supervisor {
     _watcher: Arc<Watcher>,
 }
 
-/// How far the process is from its end.
-#[derive(Clone, Copy, Debug)]
-enum Ladder {
-    /// The handshake has to be answered by then.
-    Starting(Instant),
-    Running,
-    /// Its input has ended; SIGTERM is next.
-    InputEnded(Instant),
-    /// SIGTERM was sent; SIGKILL is next.
-    Termed(Instant),
-    Killed,
-}
-
-impl Ladder {
-    const fn deadline(self) -> Option<Instant> {
-        match self {
-            Self::Starting(at) | Self::InputEnded(at) | Self::Termed(at) => Some(at),
-            Self::Running | Self::Killed => None,
-        }
-    }
-
-    const fn is_closing(self) -> bool {
-        !matches!(self, Self::Starting(_) | Self::Running)
-    }
-}
-
 /// What the task woke up for.
 enum Wake {
     Exited(io::Result<ExitStatus>),
@@ -103,7 +79,7 @@ impl Supervisor {
     pub(super) fn start(
         mut child: Child,
         mark: Mark,
-        settings: Arc<Settings>,
+        settings: &Settings,
         watcher: Arc<Watcher>,
         tracker: &TaskTracker,
     ) -> AgentIo {
@@ -121,14 +97,14 @@ impl Supervisor {
             bridge: Bridge::new(settings.hooks.as_deref()),
             commands: Some(commands_in),
             events: events_out,
-            ladder: Ladder::Starting(Instant::now() + settings.grace.start),
+            ladder: Ladder::starting(&settings.grace),
             poll_mcp_at: None,
             grace: settings.grace,
             mark,
             _watcher: watcher,
             child,
         };
-        tracker.spawn(supervisor.run());
+        tracker.spawn(supervisor.run().in_current_span());
         AgentIo { commands, events }
     }
 
@@ -146,10 +122,16 @@ impl Supervisor {
             match self.wake(&mut chunk).await {
                 Wake::Exited(status) => return status,
                 Wake::Read(Ok(read @ 1..)) => self.take(&chunk[..read]),
-                Wake::Read(_) => self.stdout = None,
-                Wake::Wrote(Ok(wrote)) => drop(self.bridge.out().drain(..wrote)),
-                // It reads no more; it is about to exit, or the ladder ends it.
-                Wake::Wrote(Err(_)) => self.stdin = None,
+                Wake::Wrote(Ok(wrote)) => self.bridge.outbox().advance(wrote),
+                // It is about to exit. Should it not, it is of no use any more.
+                Wake::Read(_) => {
+                    self.stdout = None;
+                    self.close();
+                }
+                Wake::Wrote(Err(_)) => {
+                    self.stdin = None;
+                    self.close();
+                }
                 Wake::Room => {}
                 Wake::Command(Some(command)) => self.bridge.handle_command(command),
                 Wake::Command(None) | Wake::NobodyListens => self.close(),
@@ -168,14 +150,13 @@ impl Supervisor {
         let backlog = self.bridge.events().len();
         let nobody_listens = self.events.is_closed();
         let closing = self.ladder.is_closing();
-        let out = self.bridge.out();
-        let no_backpressure = out.is_empty() || self.stdin.is_none();
+        let out = self.bridge.outbox().rest();
         tokio::select! {
             status = self.child.wait() => Wake::Exited(status),
             read = read(self.stdout.as_mut(), chunk), if self.stdout.is_some() && backlog < BACKLOG => Wake::Read(read),
             wrote = write(self.stdin.as_mut(), out), if self.stdin.is_some() && !out.is_empty() => Wake::Wrote(wrote),
             _ = self.events.reserve(), if backlog > 0 && !nobody_listens => Wake::Room,
-            command = receive(self.commands.as_mut()), if self.commands.is_some() && no_backpressure => Wake::Command(command),
+            command = receive(self.commands.as_mut()), if self.commands.is_some() && out.is_empty() => Wake::Command(command),
             () = self.events.closed(), if !closing => Wake::NobodyListens,
             () = until(self.ladder.deadline()), if self.ladder.deadline().is_some() => Wake::Deadline,
             () = until(self.poll_mcp_at), if self.poll_mcp_at.is_some() && !closing => Wake::PollMcp,
@@ -187,9 +168,9 @@ impl Supervisor {
         while let Some(framed) = self.framer.next() {
             hand_on(&mut self.bridge, framed);
         }
-        match (self.ladder, self.bridge.stage()) {
-            (Ladder::Starting(_), Stage::Ready) => self.ladder = Ladder::Running,
-            (Ladder::Starting(_), Stage::Failed) => self.close(),
+        match (self.ladder.is_starting(), self.bridge.stage()) {
+            (true, Stage::Ready) => self.ladder = Ladder::Running,
+            (true, Stage::Failed) => self.close(),
             _ => {}
         }
         if self.bridge.mcp_pending() && self.poll_mcp_at.is_none() {
@@ -210,7 +191,7 @@ impl Supervisor {
         }
     }
 
-    /// First step of the ladder: stop the turn, then no more input.
+    /// Stops the turn, then takes no more input.
     fn close(&mut self) {
         self.commands = None;
         if self.ladder.is_closing() {
@@ -219,34 +200,29 @@ impl Supervisor {
         if self.bridge.in_turn() {
             self.bridge.interrupt();
         }
-        self.ladder = Ladder::InputEnded(Instant::now() + self.grace.input);
+        self.ladder = Ladder::input_ended(&self.grace);
     }
 
     /// On closing the input ends once everything is written.
     fn end_input(&mut self) {
-        if self.ladder.is_closing() && self.bridge.out().is_empty() {
+        if self.ladder.is_closing() && self.bridge.outbox().rest().is_empty() {
             self.stdin = None;
+        }
+        if self.stdin.is_none() {
+            self.bridge.outbox().clear();
         }
     }
 
     /// A deadline passed.
     fn climb(&mut self) {
-        match self.ladder {
-            Ladder::Starting(_) => {
+        match self.ladder.climb(&self.grace) {
+            Step::GiveUpStart => {
                 let message = "The agent did not answer in time after its start.".to_owned();
                 let code = "agent_start_failed".to_owned();
                 self.bridge.events().push_back(AgentEvent::Error { code, message });
                 self.close();
             }
-            Ladder::InputEnded(_) => {
-                self.signal(Signal::TERM);
-                self.ladder = Ladder::Termed(Instant::now() + self.grace.term);
-            }
-            Ladder::Termed(_) => {
-                self.signal(Signal::KILL);
-                self.ladder = Ladder::Killed;
-            }
-            Ladder::Running | Ladder::Killed => {}
+            Step::Signal(signal) => self.signal(signal),
         }
     }
 
@@ -259,8 +235,8 @@ impl Supervisor {
 
     /// Ends what the process left behind, reads its last words, and tells its end.
     async fn bury(mut self, status: io::Result<ExitStatus>) {
-        let (mark, grace) = (self.mark.clone(), self.grace.leftovers);
-        match tokio::task::spawn_blocking(move || mark.end_all(grace)).await {
+        let (mark, group, grace) = (self.mark.clone(), self.group, self.grace.leftovers);
+        match tokio::task::spawn_blocking(move || mark.end_all(group, grace)).await {
             Ok(0) => {}
             Ok(left) => tracing::error!(left, "processes of an agent cannot be killed"),
             Err(error) => tracing::error!(%error, "the search for what an agent left behind failed"),

@@ -5,14 +5,13 @@
 //! in a process group of its own and does not carry the mark it looks for.
 
 use std::{
-    path::Path,
     process::Stdio,
     sync::{Mutex, PoisonError},
 };
 
 use tokio::process::{Child, Command};
 
-use super::mark::Mark;
+use super::mark::{Mark, can_look};
 
 /// Started with the first agent, and again should it have been killed. Ends when the last clone of the
 /// backend and the last agent are gone.
@@ -35,7 +34,7 @@ impl Watcher {
 
     /// Makes sure that it runs. Without `/proc` there is nothing it could look at.
     pub(super) fn ensure(&self) {
-        if !Path::new("/proc/self/environ").exists() {
+        if !can_look() {
             return;
         }
         let mut shell = self.shell.lock().unwrap_or_else(PoisonError::into_inner);

@@ -143,6 +143,26 @@ impl Inbound {
             unknown => Err(Invalid::Field(format!("type {unknown:?} is not known"))),
         }
     }
+
+    /// The permission modes that this message would set, by itself or along with an approval.
+    #[must_use]
+    pub fn modes(&self) -> Vec<String> {
+        match self {
+            Self::SetPermissionMode { mode } => vec![mode.clone()],
+            Self::PermissionResponse {
+                decision: Decision::Allow { updated_permissions: Some(updates), .. },
+                ..
+            } => {
+                let updates: Vec<&RawValue> = serde_json::from_str(updates.get()).unwrap_or_default();
+                let member = |update: &&RawValue| {
+                    let members: Members<'_> = serde_json::from_str(update.get()).ok()?;
+                    text(members.get("mode")?)
+                };
+                updates.iter().filter_map(member).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 struct Fields<'a>(Members<'a>);
@@ -338,6 +358,17 @@ mod tests {
             panic!("not an allow with an input");
         };
         assert_eq!(input.get(), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn modes_are_found_wherever_they_hide() {
+        let modes = |body: &str| Inbound::parse(body.as_bytes()).unwrap().modes();
+        assert_eq!(modes(r#"{"type":"set_permission_mode","mode":"plan"}"#), ["plan"]);
+        let updates = r#"[{"type":"addRules"},{"type":"setMode","mode":"bypassPermissions"},7]"#;
+        let allow =
+            r#"{"type":"permission_response","correlation_id":"c","behavior":"allow","updated_permissions":"#;
+        assert_eq!(modes(&format!("{allow}{updates}}}")), ["bypassPermissions"]);
+        assert!(modes(r#"{"type":"interrupt"}"#).is_empty());
     }
 
     #[test]

@@ -102,52 +102,67 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
+    use std::{collections::VecDeque, io};
 
     use http::StatusCode;
-    use http_body_util::{Empty, Full, StreamBody};
+    use http_body_util::{Empty, Full};
 
     use super::*;
 
-    /// A body of these chunks that does not tell its length.
-    fn chunks(chunks: &'static [&'static str]) -> impl Body<Data = Bytes, Error = Infallible> {
-        let frames = chunks.iter().map(|chunk| Ok(Frame::data(Bytes::from_static(chunk.as_bytes()))));
-        StreamBody::new(tokio_stream::iter(frames))
+    /// Chunks of an unknown total length, then what `end` says.
+    struct Chunks(VecDeque<&'static str>, End);
+
+    #[derive(Clone, Copy)]
+    enum End {
+        Clean,
+        Broken,
+        Never,
     }
 
-    fn status(failure: Failure) -> StatusCode {
-        failure.into_response::<Empty<Bytes>>().status()
+    impl Body for Chunks {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            match (self.0.pop_front(), self.1) {
+                (Some(chunk), _) => Poll::Ready(Some(Ok(Frame::data(chunk.into())))),
+                (None, End::Clean) => Poll::Ready(None),
+                (None, End::Broken) => Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into()))),
+                (None, End::Never) => Poll::Pending,
+            }
+        }
+    }
+
+    async fn refused(headers: &HeaderMap, body: Chunks) -> StatusCode {
+        read(headers, body, 4).await.unwrap_err().into_response::<Empty<Bytes>>().status()
     }
 
     #[tokio::test]
     async fn a_body_up_to_the_limit_is_read() {
         let headers = HeaderMap::new();
-        assert_eq!(read(&headers, chunks(&["ab", "cd"]), 4).await.unwrap(), "abcd");
-        assert_eq!(read(&headers, Full::from("abcd"), 4).await.unwrap(), "abcd");
+        assert_eq!(read(&headers, Chunks(["ab", "cd"].into(), End::Clean), 4).await.unwrap(), "abcd");
+        assert_eq!(read(&headers, Full::<Bytes>::from("abcd"), 4).await.unwrap(), "abcd");
         assert_eq!(read(&headers, Empty::<Bytes>::new(), 0).await.unwrap(), "");
     }
 
     #[tokio::test]
     async fn a_longer_one_is_refused_while_it_is_read() {
-        let failure = read(&HeaderMap::new(), chunks(&["ab", "cd", "e"]), 4).await.unwrap_err();
-        assert_eq!(status(failure), StatusCode::PAYLOAD_TOO_LARGE);
+        let endless = Chunks(["ab", "cd", "e"].into(), End::Never);
+        assert_eq!(refused(&HeaderMap::new(), endless).await, StatusCode::PAYLOAD_TOO_LARGE);
     }
 
     #[tokio::test]
     async fn one_that_announces_more_is_not_read() {
-        let never = StreamBody::new(tokio_stream::pending::<Result<Frame<Bytes>, Infallible>>());
         let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, "5".parse().unwrap())]);
-        let failure = read(&headers, never, 4).await.unwrap_err();
-        assert_eq!(status(failure), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(refused(&headers, Chunks([].into(), End::Never)).await, StatusCode::PAYLOAD_TOO_LARGE);
     }
 
     #[tokio::test]
     async fn one_that_breaks_off_is_a_bad_request() {
-        let broken = StreamBody::new(tokio_stream::iter([
-            Ok(Frame::data(Bytes::from("{"))),
-            Err(std::io::Error::other("reset")),
-        ]));
-        let failure = read(&HeaderMap::new(), broken, 4).await.unwrap_err();
-        assert_eq!(status(failure), StatusCode::BAD_REQUEST);
+        let broken = Chunks(["{"].into(), End::Broken);
+        assert_eq!(refused(&HeaderMap::new(), broken).await, StatusCode::BAD_REQUEST);
     }
 }

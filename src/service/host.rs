@@ -71,7 +71,9 @@ impl AllowHostLayer {
 
     fn allows<B>(&self, request: &Request<B>) -> bool {
         let Some(names) = &self.names else { return true };
-        let allows_name = |authority: &Authority| is_loopback_or_among(names, authority.host());
+        let allows_name = |authority: &Authority| {
+            !authority.as_str().contains('@') && is_loopback_or_among(names, authority.host())
+        };
         let mut named = false;
         let target = request.uri().authority().map(allows_name);
         let allows_header =
@@ -196,7 +198,7 @@ mod tests {
             "10.0.0.1",
             "0.0.0.0",
             "[::]",
-            "user@localhost:x",
+            "user@localhost",
             "",
             "not a host",
         ] {

@@ -30,8 +30,8 @@ pub(crate) async fn input<L: EventLog>(
 ) -> Result<(), Failure> {
     let key = idempotency_key(headers, &body)?;
     let input = Inbound::parse(&body).map_err(|invalid| Failure::bad_request(invalid.to_string()))?;
-    if let Inbound::SetPermissionMode { mode } = &input {
-        policy.change_to(mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
+    for mode in input.modes() {
+        policy.change_to(&mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
     }
     drop(body);
     let (reply, outcome) = oneshot::channel();

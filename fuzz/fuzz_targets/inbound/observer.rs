@@ -43,6 +43,11 @@ impl Observer {
             Output::Answer { request, .. } => {
                 assert!(self.asked.remove(&request), "answered twice, or never asked");
             }
+            Output::Stop => {
+                assert!(!self.turn_runs || self.done, "an agent was let go in its turn");
+                self.agent_up = false;
+                self.start_wanted = false;
+            }
             Output::Closed => self.closed = true,
             _ => {}
         }
@@ -66,6 +71,14 @@ impl Observer {
             }
             _ => {}
         }
+    }
+
+    /// The session goes on in another process, from its note; the prompts that were open are still to settle.
+    pub(crate) fn see_process_lost(&mut self) {
+        self.agent_up = false;
+        self.start_wanted = false;
+        self.turn_runs = false;
+        self.asked.clear();
     }
 
     pub(crate) fn see_note(&self, note: &str) {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use agent_webkit::proto::{
-    Accepted, AgentEvent, AgentMessage, Ask, AskKind, Delta, Extra, Inbound, Output, Presence, Session,
+    Accepted, AgentEvent, AgentMessage, Ask, AskKind, Delta, Extra, Inbound, Past, Presence, Session,
     SessionConfig, TurnEnd,
 };
 use serde_json::value::{RawValue, to_raw_value};
@@ -15,25 +15,22 @@ pub(crate) struct Run {
     observer: Observer,
     now: Instant,
     process_cost: f64,
+    /// The newest note.
+    note: String,
 }
 
 impl Run {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
-        let config = SessionConfig {
-            session_id: "s".into(),
-            model: None,
-            permission_mode: None,
-            idle_timeout: Duration::from_secs(300),
-            queue_limit: 3,
-            new_uuid: || "u".into(),
-        };
-        Self {
-            session: Session::new(config, now),
+        let mut run = Self {
+            session: Session::new(config(), now),
             observer: Observer::new(),
             now,
             process_cost: 0.0,
-        }
+            note: String::new(),
+        };
+        run.drain();
+        run
     }
 
     /// A step that begins with `{` is a client's body. Of any other the first byte says what happens and
@@ -59,13 +56,11 @@ impl Run {
 
     fn drain(&mut self) {
         while let Some(output) = self.session.poll_output() {
-            if matches!(output, Output::Stop) {
-                self.observer.start_wanted = false;
-            }
             self.observer.see(output);
         }
         if let Some(note) = self.session.take_note() {
             self.observer.see_note(&note);
+            self.note = note;
         }
     }
 
@@ -94,6 +89,11 @@ impl Run {
                 }
             }
             b'!' => self.session.close(),
+            b'*' if !self.observer.closed => {
+                self.session = Session::restore(config(), &Past::from_note(&self.note), self.now);
+                self.observer.see_process_lost();
+                self.process_cost = 0.0;
+            }
             _ if self.observer.agent_up => {
                 if let Some(event) = self.agent_event(what, of, payload) {
                     self.session.handle_agent(self.now, event);
@@ -162,6 +162,18 @@ impl Run {
             }
             _ => return None,
         })
+    }
+}
+
+fn config() -> SessionConfig {
+    SessionConfig {
+        session_id: "s".into(),
+        model: None,
+        permission_mode: None,
+        idle_timeout: Duration::from_secs(300),
+        hibernate_after: Some(Duration::from_secs(120)),
+        queue_limit: 3,
+        new_uuid: || "u".into(),
     }
 }
 

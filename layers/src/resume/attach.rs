@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 use super::{
-    Attached, Cursor, EventStream, ResponseBody,
+    Attached, Cursor, EventStream, ResponseBody, Tail,
     respond::{refusal_response, stream_response},
 };
 
@@ -73,8 +73,6 @@ impl<St: EventStream> Attachment<St> {
         cursor: Cursor,
         keepalive: Option<Duration>,
     ) -> Response<ResponseBody<B, St::Tail>> {
-        use super::Tail as _;
-
         match self.stream.tail(cursor).await {
             Ok(tail) => {
                 let state = self.state.and_then(|state| state(tail.attached()));

@@ -2,71 +2,15 @@
 
 use bytes::Bytes;
 
+use crate::json;
+
 const ID: &[u8] = b"id: ";
 const EVENT: &[u8] = b"event: ";
 const DATA: &[u8] = b"data: ";
 
-/// An event as one finished SSE frame, in an allocation of exactly its size.
-///
-/// Without `id` the frame has no `id:` line and leaves a client's last event id as it is; an empty `name`
-/// gives no `event:` line. SSE knows three line breaks (`\n`, `\r\n`, `\r`): each in `data` starts a
-/// further `data:` line and reaches the client as `\n`; those in `name` are dropped. Nothing in either can
-/// therefore end the frame or forge a field.
-///
-/// ```
-/// use agent_webkit_layers::resume::encode_frame;
-///
-/// assert_eq!(encode_frame(Some(7), "result", b"{}"), "id: 7\nevent: result\ndata: {}\n\n");
-/// assert_eq!(encode_frame(None, "", b"a\nb"), "data: a\ndata: b\n\n");
-/// ```
-#[must_use]
-pub fn encode_frame(id: Option<u64>, name: &str, data: &[u8]) -> Bytes {
-    if has_line_break(name.as_bytes()) {
-        return encode_frame(id, &name.replace(['\n', '\r'], ""), data);
-    }
-    let one_line = !has_line_break(data);
-    let data_len = if one_line { DATA.len() + data.len() + 1 } else { lines(data).map(line_len).sum() };
-    let id_len = id.map_or(0, |id| ID.len() + decimal_len(id) + 1);
-    let name_len = if name.is_empty() { 0 } else { EVENT.len() + name.len() + 1 };
-
-    let mut frame = Vec::with_capacity(id_len + name_len + data_len + 1);
-    if let Some(id) = id {
-        frame.extend_from_slice(ID);
-        push_decimal(&mut frame, id);
-        frame.push(b'\n');
-    }
-    if !name.is_empty() {
-        push_line(&mut frame, EVENT, name.as_bytes());
-    }
-    if one_line {
-        push_line(&mut frame, DATA, data);
-    } else {
-        lines(data).for_each(|line| push_line(&mut frame, DATA, line));
-    }
-    frame.push(b'\n');
-    debug_assert_eq!(frame.len(), frame.capacity());
-    frame.into()
-}
-
-/// A string as a JSON string, quotes included.
-pub(super) fn json_string(text: &str) -> String {
-    let mut json = String::with_capacity(text.len() + 2);
-    json.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            c if c.is_control() => json.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => json.push(c),
-        }
-    }
-    json.push('"');
-    json
-}
-
 /// The data of an `error` event.
 pub(super) fn error_data(code: &str, message: &str) -> Bytes {
-    format!("{{\"code\":{},\"message\":{}}}", json_string(code), json_string(message)).into()
+    format!("{{\"code\":{},\"message\":{}}}", json::string(code), json::string(message)).into()
 }
 
 /// Whole blocks without an early exit, so that the compiler compares many bytes at once.
@@ -150,10 +94,5 @@ mod tests {
     #[test]
     fn no_data_is_an_empty_data_line() {
         assert_eq!(encode_frame(Some(1), "tick", b""), "id: 1\nevent: tick\ndata: \n\n");
-    }
-
-    #[test]
-    fn json_strings_escape_what_must_be() {
-        assert_eq!(json_string("a\"b\\c\nd\u{1}é"), "\"a\\\"b\\\\c\\u000ad\\u0001é\"");
     }
 }

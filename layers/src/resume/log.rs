@@ -82,7 +82,7 @@ impl Bounds {
     /// oldest event misses none), [`TailError::Ahead`] when the cursor is past the newest event.
     pub fn admit(&self, cursor: Cursor) -> Result<u64, TailError> {
         match cursor {
-            Cursor::Oldest => Ok(self.oldest - 1),
+            Cursor::Oldest => Ok(self.oldest.saturating_sub(1)),
             Cursor::After(after) if after > self.last => Err(TailError::Ahead { after, last: self.last }),
             Cursor::After(after) if after + 1 < self.oldest => {
                 Err(TailError::Evicted(Evicted { after, oldest: self.oldest }))

@@ -244,7 +244,8 @@ mod tests {
         for _ in 0..100 {
             parser.push(&[b'x'; 100], &mut events).unwrap();
         }
-        parser.push(b"x\ndata: 1\n\n", &mut events).unwrap();
+        parser.push(b"x\ndata: 1\n", &mut events).unwrap();
+        parser.push(&[b":", &[b'x'; 200][..], b"\n\n"].concat(), &mut events).unwrap();
         assert_eq!(events.len(), 1);
         assert!(parser.line.capacity() < 200);
     }

@@ -5,7 +5,7 @@ mod drain;
 mod health;
 mod serve;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use agent_webkit::settings::{Settings, SettingsError};
 use clap::{Parser, Subcommand};
@@ -37,7 +37,8 @@ enum Failure {
 fn main() -> ExitCode {
     let Cli { command: Command::Serve(settings) } = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

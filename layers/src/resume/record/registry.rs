@@ -190,3 +190,40 @@ impl<L: EventLog> Drop for Recording<L> {
         drop(self.registry.retire(&self.key, Some(self.id)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resume::RingLog;
+
+    async fn record(registry: &Arc<Registry<RingLog>>) -> Recording<RingLog> {
+        let Claim::Lead(lead) = registry.claim("key") else { panic!("the key is not free") };
+        lead.record(registry.log.open("key").await.unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_late_end_of_an_old_recording_leaves_the_new_one_alone() {
+        let registry = Arc::new(Registry::new(RingLog::default()));
+        let old = record(&registry).await;
+        forget(&registry, "key").await.unwrap();
+        let new = record(&registry).await;
+        old.forget().await.unwrap();
+        assert!(!registry.recorded("key").unwrap().bounds().closed);
+        drop(new);
+        assert!(registry.recorded("key").is_none());
+    }
+
+    #[tokio::test]
+    async fn requests_wait_while_a_recording_is_forgotten() {
+        let registry = Arc::new(Registry::new(RingLog::default()));
+        let recording = record(&registry).await;
+        let lead = registry.retire("key", None).unwrap();
+        let Claim::Wait(mut led) = registry.claim("key") else { panic!("nobody leads") };
+        assert!(!led.has_changed().unwrap());
+        drop(recording);
+        assert!(matches!(registry.claim("key"), Claim::Wait(_)));
+        drop(lead);
+        assert!(led.changed().await.is_err());
+        assert!(matches!(registry.claim("key"), Claim::Lead(_)));
+    }
+}

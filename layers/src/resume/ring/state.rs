@@ -228,3 +228,50 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn append(state: &mut State, frames: usize) {
+        state.append(std::iter::repeat_n(Bytes::from_static(&[b'x'; 10]), frames));
+    }
+
+    fn read(state: &mut State, next: &mut u64) {
+        match state.read(*next, u64::MAX) {
+            Found::Frames(chunk) => *next = chunk.last_seq + 1,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_joined_chunk_is_dropped_once_every_reader_that_can_is_caught_up() {
+        let mut state = State::new(RingConfig::default().window_events(4).lag_budget(50));
+        let (mut first, mut second, evicted) = (1, 1, 1);
+        for next in [first, second, evicted] {
+            state.enter(next);
+        }
+        append(&mut state, 3);
+        read(&mut state, &mut first);
+        assert!(matches!(state.read(first, u64::MAX), Found::Nothing));
+        assert!(state.joined.is_some(), "the second reader comes yet");
+        read(&mut state, &mut second);
+        append(&mut state, 3);
+        read(&mut state, &mut first);
+        read(&mut state, &mut second);
+        assert!(matches!(state.read(evicted, u64::MAX), Found::Evicted(_)));
+        assert!(matches!(state.read(second, u64::MAX), Found::Nothing));
+        assert!(state.joined.is_none());
+    }
+
+    #[test]
+    fn the_room_of_a_burst_is_given_back() {
+        let mut state = State::new(RingConfig::default().window_events(10));
+        state.enter(1);
+        append(&mut state, 10_000);
+        assert!(state.frames.capacity() >= 10_000);
+        state.leave(1);
+        assert!(state.frames.capacity() < 500);
+        assert_eq!(state.held_bytes(), 100);
+    }
+}

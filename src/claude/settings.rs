@@ -1,0 +1,124 @@
+//! What the operator chose.
+
+use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};
+
+use serde_json::value::RawValue;
+
+use super::{
+    codec::DEFAULT_LINE_LIMIT,
+    environment::{self, Environment},
+    mark::Mark,
+};
+
+/// How long an agent has to end at each step of the close ladder, before the next one.
+///
+/// The defaults end everything within 15 s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Grace {
+    /// From the start to its first answer. 60 s.
+    pub start: Duration,
+    /// From the end of its input (and an interrupt, if a turn runs) to SIGTERM. 5 s.
+    pub input: Duration,
+    /// From SIGTERM to SIGKILL. 5 s.
+    pub term: Duration,
+    /// What it left running: from SIGTERM to SIGKILL. 1 s.
+    pub leftovers: Duration,
+}
+
+impl Default for Grace {
+    fn default() -> Self {
+        Self {
+            start: Duration::from_secs(60),
+            input: Duration::from_secs(5),
+            term: Duration::from_secs(5),
+            leftovers: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What the operator chose.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) program: PathBuf,
+    pub(super) set: Vec<(OsString, OsString)>,
+    pub(super) passed: Vec<OsString>,
+    pub(super) arguments: Vec<OsString>,
+    pub(super) allow_bypass: bool,
+    pub(super) hooks: Option<Box<RawValue>>,
+    pub(super) grace: Grace,
+    pub(super) line_limit: usize,
+}
+
+impl Settings {
+    /// The defaults, for the CLI at this path.
+    pub(super) fn new(program: PathBuf) -> Self {
+        Self {
+            program,
+            set: Vec::new(),
+            passed: Vec::new(),
+            arguments: Vec::new(),
+            allow_bypass: false,
+            hooks: None,
+            grace: Grace::default(),
+            line_limit: DEFAULT_LINE_LIMIT,
+        }
+    }
+
+    /// The environment of an agent that carries this mark.
+    pub(super) fn environment(&self, mark: &Mark) -> Environment {
+        let mut environment = environment::inherit(env::vars_os(), &self.passed);
+        let set = self.set.iter().filter(|(name, _)| !environment::is_own(name));
+        environment.extend(set.cloned());
+        let (name, value) = mark.variable();
+        environment.insert(name.into(), value.into());
+        environment
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Names with their values hidden.
+        struct Names<'a>(&'a [(OsString, OsString)]);
+
+        impl fmt::Debug for Names<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_map().entries(self.0.iter().map(|(name, _)| (name, format_args!("..")))).finish()
+            }
+        }
+
+        f.debug_struct("Settings")
+            .field("program", &self.program)
+            .field("set", &Names(&self.set))
+            .field("passed", &self.passed)
+            .field("arguments", &self.arguments)
+            .field("allow_bypass", &self.allow_bypass)
+            .field("grace", &self.grace)
+            .field("line_limit", &self.line_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_hides_values() {
+        let mut settings = Settings::new("/bin/claude".into());
+        settings.set.push(("ANTHROPIC_API_KEY".into(), "sk-secret".into()));
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("ANTHROPIC_API_KEY") && !shown.contains("sk-secret"), "{shown}");
+    }
+
+    #[test]
+    fn the_servers_secrets_cannot_be_set_for_an_agent() {
+        let mut settings = Settings::new("/bin/claude".into());
+        settings.set.push(("AGENT_WEBKIT_AUTH_TOKEN".into(), "t".into()));
+        settings.set.push(("MINE".into(), "m".into()));
+        let environment = settings.environment(&Mark::of_host().of_agent());
+        let own: Vec<_> = environment.keys().filter(|name| environment::is_own(name)).collect();
+        assert_eq!(own, ["AGENT_WEBKIT_AGENT"]);
+        assert!(environment.contains_key(&OsString::from("MINE")));
+    }
+}

@@ -1,0 +1,277 @@
+//! How agents end: asked to, killed, or with their host; and that nothing of them stays behind.
+
+#[path = "support/claude_agent.rs"]
+#[allow(dead_code, reason = "every test crate uses another part of it")]
+mod support;
+
+use std::{env, fs, process::Stdio};
+
+use agent_webkit::{
+    practice::Model,
+    proto::{AgentCommand, AgentEvent, Decision},
+};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+};
+
+use support::{
+    Agent, Machine, eventually, processes,
+    script::{Script, bash, tool},
+};
+
+/// Starts a shell in the background that outlives its turn; gives the process ids it wrote down: its own,
+/// and that of a process in a session of its own.
+async fn background_shell(machine: &Machine, agent: &mut Agent) -> Vec<i32> {
+    let command = "echo $$ > shell; setsid sh -c 'trap \"\" TERM HUP; echo $$ > deaf; while :; do sleep 1; done' & sleep 300";
+    let input = json!({"command": command, "run_in_background": true});
+    agent.say(Script::new(tool("toolu_bg", "Bash", &input)).then("started")).await;
+    loop {
+        let ask = agent
+            .until(|event| match event {
+                AgentEvent::Ask(ask) => Some(Some(ask.clone())),
+                AgentEvent::TurnEnded(_) => Some(None),
+                _ => None,
+            })
+            .await;
+        match ask {
+            Some(ask) => agent.allow(&ask).await,
+            None => break,
+        }
+    }
+    let read = |name: &str| fs::read_to_string(machine.workspace().join(name)).ok()?.trim().parse().ok();
+    let mut pids = Vec::new();
+    eventually("the shells run", || {
+        pids = ["shell", "deaf"].into_iter().filter_map(read).collect();
+        pids.len() == 2
+    });
+    let all = machine.processes();
+    assert!(pids.iter().all(|pid| all.contains(pid)), "{pids:?} of {all:?}");
+    pids
+}
+
+fn assert_gone(machine: &Machine, pids: &[i32]) {
+    assert_eq!(machine.processes(), [0; 0], "something is left");
+    for pid in pids {
+        let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        assert!(state.is_empty() || state.contains(") Z "), "{state}");
+    }
+}
+
+fn kill(pid: i32) {
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+}
+
+/// The CLI itself among the machine's processes.
+fn cli(machine: &Machine) -> i32 {
+    let is_cli = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains("--permission-prompt-tool")
+    };
+    machine.processes().into_iter().find(is_cli).expect("the CLI runs")
+}
+
+#[tokio::test]
+async fn an_idle_agent_ends_by_itself_when_asked() {
+    let machine = Machine::new().await;
+    let mut agent = machine.agent().await;
+    agent.say("hi").await;
+    agent.turn_end().await;
+    assert_eq!(agent.close().await, "The agent exited with status 0.");
+    assert_gone(&machine, &[]);
+}
+
+#[tokio::test]
+async fn an_agent_that_is_closed_before_it_is_ready_ends() {
+    let machine = Machine::new().await;
+    let agent = machine.agent().await;
+    agent.close().await;
+    assert_gone(&machine, &[]);
+}
+
+#[tokio::test]
+async fn closing_ends_a_running_turn() {
+    let machine = Machine::new().await;
+    let mut agent = machine.agent().await;
+    agent.say(Script::slow(10_000, 50)).await;
+    agent.until(|event| matches!(event, AgentEvent::Delta { .. }).then_some(())).await;
+    agent.close().await;
+    assert_gone(&machine, &[]);
+}
+
+#[tokio::test]
+async fn closing_takes_background_shells_along() {
+    let machine = Machine::new().await;
+    let mut agent = machine.agent().await;
+    let pids = background_shell(&machine, &mut agent).await;
+    agent.close().await;
+    assert_gone(&machine, &pids);
+}
+
+#[tokio::test]
+async fn an_agent_nobody_listens_to_ends() {
+    let machine = Machine::new().await;
+    let mut agent = machine.agent().await;
+    let pids = background_shell(&machine, &mut agent).await;
+    let Agent { io, .. } = agent;
+    drop(io.events);
+    machine.tracker.close();
+    machine.tracker.wait().await;
+    assert_gone(&machine, &pids);
+    drop(io.commands);
+}
+
+#[tokio::test]
+async fn a_killed_agent_tells_its_end_and_leaves_nothing() {
+    let machine = Machine::new().await;
+    let spec = machine.spec();
+    let mut agent = machine.start(spec.clone()).await;
+    agent.say("remember the word heron").await;
+    agent.turn_end().await;
+    let pids = background_shell(&machine, &mut agent).await;
+    agent.say(Script::slow(1000, 20)).await;
+    agent.until(|event| matches!(event, AgentEvent::Delta { .. }).then_some(())).await;
+    agent.command(AgentCommand::SetModel { request: 9, model: None }).await;
+    kill(cli(&machine));
+    assert_eq!(agent.exited().await, "The agent was ended by signal 9.");
+    assert_gone(&machine, &pids);
+
+    // The next one goes on with the conversation.
+    let mut again = spec;
+    again.resume = true;
+    let mut agent = machine.start(again).await;
+    agent.say(Script::text("ECHO_HISTORY")).await;
+    // Before that it begins a turn by itself, to take notice of the shell that is gone.
+    while agent.turn_end().await.unprompted {}
+    assert!(agent.text().contains("remember the word heron"), "{}", agent.text());
+    agent.close().await;
+}
+
+#[tokio::test]
+async fn a_session_without_a_past_can_be_resumed_too() {
+    let machine = Machine::new().await;
+    let mut spec = machine.spec();
+    spec.resume = true;
+    let mut agent = machine.start(spec.clone()).await;
+    agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
+    kill(cli(&machine));
+    agent.exited().await;
+
+    // Killed while it wrote the first lines of its transcript.
+    let slug =
+        spec.cwd.canonicalize().unwrap().to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let folder = machine.dirs.path().join("config/projects").join(slug);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(format!("{}.jsonl", spec.session_id)), "{\"type\":\"queue-operation\"}\n{\"ty")
+        .unwrap();
+    let mut agent = machine.start(spec).await;
+    agent.say("hello").await;
+    assert_eq!(agent.turn_end().await.subtype, "success");
+    agent.close().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_cannot_go_on_says_why() {
+    let machine = Machine::new().await.with(|claude| claude.arg("--no-such-flag"));
+    let mut agent = machine.agent().await;
+    let message = agent.exited().await;
+    assert!(
+        message.starts_with("The agent exited with status 1: ") && message.contains("no-such-flag"),
+        "{message}"
+    );
+    assert!(!agent.seen.iter().any(|event| matches!(event, AgentEvent::Ready)));
+}
+
+#[tokio::test]
+async fn a_prompt_at_the_end_of_the_agent_is_answered_by_its_end() {
+    let machine = Machine::new().await;
+    let mut agent = machine.agent().await;
+    agent.say(Script::new(bash("toolu_p", "touch p")).then("never")).await;
+    let ask = agent.ask().await;
+    kill(cli(&machine));
+    agent.exited().await;
+    let decision = Decision::Deny { message: None, interrupt: false };
+    let late = AgentCommand::Decide { correlation_id: ask.correlation_id, decision };
+    assert!(agent.io.commands.send(late).await.is_err(), "nobody is there any more");
+    assert_gone(&machine, &[]);
+}
+
+#[tokio::test]
+async fn the_agent_sees_its_own_environment_and_not_the_servers() {
+    let machine = Machine::new().await.with(|claude| {
+        claude.env("AGENT_WEBKIT_AUTH_TOKEN", "secret").env("DATABASE_URL", "secret").env("MINE", "for you")
+    });
+    let mut agent = machine.agent().await;
+    agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
+    let pid = cli(&machine);
+    let environ = String::from_utf8(fs::read(format!("/proc/{pid}/environ")).unwrap()).unwrap();
+    assert!(environ.contains("MINE=for you") && !environ.contains("secret"), "{environ}");
+    let line = String::from_utf8(fs::read(format!("/proc/{pid}/cmdline")).unwrap()).unwrap();
+    assert!(!line.contains("for you"));
+    agent.close().await;
+}
+
+#[tokio::test]
+async fn an_oversize_line_is_told_and_the_agent_goes_on() {
+    let machine = Machine::new().await.with(|claude| claude.line_limit(32 << 10));
+    let mut agent = machine.agent().await;
+    let long = "0123456789abcdef".repeat(4 << 10);
+    agent.say(Script::text(&long)).await;
+    agent
+        .until(|event| match event {
+            AgentEvent::Error { code, .. } if code == "oversize_line" => Some(()),
+            _ => None,
+        })
+        .await;
+    agent.command(AgentCommand::SetModel { request: 1, model: None }).await;
+    assert_eq!(agent.answer().await, Ok(()));
+    agent.close().await;
+}
+
+const MODEL: &str = "CLAUDE_TEST_HOST_MODEL";
+const DIRS: &str = "CLAUDE_TEST_HOST_DIRS";
+
+/// No test: the host that the next one starts as a process of its own and kills.
+#[tokio::test]
+#[ignore = "it is the next one's host"]
+async fn host() {
+    let (Some(model), Some(dirs)) = (env::var_os(MODEL), env::var_os(DIRS)) else { return };
+    let dirs = tempfile::Builder::new().disable_cleanup(true).tempdir_in(dirs).unwrap();
+    let machine = Machine::at(dirs, model.to_str().unwrap());
+    let mut agent = machine.agent().await;
+    let pids = background_shell(&machine, &mut agent).await;
+    let home = machine.dirs.path().join("home");
+    println!("host: {} {} {}", home.display(), pids[0], pids[1]);
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_killed_host_takes_its_agents_along() {
+    let model = Model::bind("127.0.0.1:0").await.unwrap();
+    let dirs = tempfile::tempdir().unwrap();
+    let mut host = Command::new(env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", "host"])
+        .env(MODEL, model.url())
+        .env(DIRS, dirs.path())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
+    let line = loop {
+        let line = lines.next_line().await.unwrap().expect("the host has an agent");
+        if let Some((_, line)) = line.split_once("host: ") {
+            break line.to_owned();
+        }
+    };
+    let home = line.split(' ').next().unwrap().to_owned();
+    assert!(processes(home.as_ref()).len() >= 3, "the CLI and two shells run");
+    host.kill().await.unwrap();
+    tokio::task::spawn_blocking(move || {
+        eventually("nothing is left", || processes(home.as_ref()).is_empty());
+    })
+    .await
+    .unwrap();
+}

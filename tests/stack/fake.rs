@@ -1,0 +1,104 @@
+//! An agent that does what the test says.
+
+use std::{
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
+
+use agent_webkit::{
+    agent::{AgentIo, SessionSpec},
+    proto::{AgentCommand, AgentEvent, Ask, AskKind, TurnEnd},
+};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tower::{BoxError, Service};
+
+/// Starts fake agents; each gives its far end to the test.
+#[derive(Clone, Debug)]
+pub(crate) struct FakeAgents {
+    started: mpsc::UnboundedSender<Far>,
+    refusal: Option<&'static str>,
+}
+
+/// The agent's own side.
+#[derive(Debug)]
+pub(crate) struct Far {
+    pub(crate) spec: SessionSpec,
+    pub(crate) commands: mpsc::Receiver<AgentCommand>,
+    pub(crate) events: mpsc::Sender<AgentEvent>,
+}
+
+impl FakeAgents {
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Far>) {
+        let (started, far) = mpsc::unbounded_channel();
+        (Self { started, refusal: None }, far)
+    }
+
+    /// None of them can be started.
+    pub(crate) fn refusing(mut self, words: &'static str) -> Self {
+        self.refusal = Some(words);
+        self
+    }
+}
+
+impl Service<SessionSpec> for FakeAgents {
+    type Response = AgentIo;
+    type Error = BoxError;
+    type Future = Ready<Result<AgentIo, BoxError>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, spec: SessionSpec) -> Self::Future {
+        if let Some(words) = self.refusal {
+            return ready(Err(words.into()));
+        }
+        let (command_tx, commands) = mpsc::channel(8);
+        let (events, event_rx) = mpsc::channel(1024);
+        // A test that does not look at its agents lets them end at once.
+        let _ = self.started.send(Far { spec, commands, events });
+        ready(Ok(AgentIo { commands: command_tx, events: event_rx }))
+    }
+}
+
+impl Far {
+    pub(crate) async fn say(&self, event: AgentEvent) {
+        self.events.send(event).await.expect("the session listens");
+    }
+
+    pub(crate) async fn hears(&mut self) -> AgentCommand {
+        self.commands.recv().await.expect("a command")
+    }
+
+    /// Waits until it is asked to end.
+    pub(crate) async fn is_let_go(&mut self) {
+        assert!(self.commands.recv().await.is_none(), "a command came");
+    }
+
+    pub(crate) async fn ends_turn(&self) {
+        let end = TurnEnd {
+            subtype: "success".into(),
+            turn_cost_usd: None,
+            process_cost_usd: Some(0.5),
+            unprompted: false,
+            extra: Vec::new(),
+        };
+        self.say(AgentEvent::TurnEnded(end)).await;
+    }
+
+    pub(crate) async fn asks(&self, correlation_id: &str) {
+        let ask = Ask {
+            kind: AskKind::Permission,
+            correlation_id: correlation_id.into(),
+            name: "Bash".into(),
+            input: RawValue::from_string(r#"{"command":"ls"}"#.into()).unwrap(),
+            context: Vec::new(),
+        };
+        self.say(AgentEvent::Ask(ask)).await;
+    }
+
+    pub(crate) async fn answers(&self, request: u64, outcome: Result<(), String>) {
+        self.say(AgentEvent::Answer { request, outcome }).await;
+    }
+}

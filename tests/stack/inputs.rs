@@ -1,0 +1,146 @@
+//! What becomes of a message.
+
+use std::time::Duration;
+
+use agent_webkit::{
+    proto::{AgentCommand, AgentEvent},
+    service::Limits,
+};
+use http::{Method, StatusCode};
+
+use super::rig::{Reply, Rig, request};
+
+const HI: &str = r#"{"type":"user_message","content":"hi"}"#;
+const PLAN: &str = r#"{"type":"set_permission_mode","mode":"plan"}"#;
+
+fn allow(correlation_id: &str) -> String {
+    format!(r#"{{"type":"permission_response","correlation_id":"{correlation_id}","behavior":"allow"}}"#)
+}
+
+#[tokio::test]
+async fn a_message_is_in_the_log_before_it_is_answered() {
+    let mut rig = Rig::new();
+    let (id, mut agent) = rig.session().await;
+    assert_eq!(rig.input(&id, HI).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(rig.get(&format!("/sessions/{id}")).await.json()["as_of_seq"], 2);
+    assert!(matches!(agent.hears().await, AgentCommand::User { content, .. } if content.get() == r#""hi""#));
+}
+
+#[tokio::test]
+async fn of_twenty_answers_to_a_prompt_one_wins() {
+    let mut rig = Rig::new();
+    let (id, mut agent) = rig.session().await;
+    let mut events = rig.events(&id, None).await;
+    agent.asks("c1").await;
+    events.until("permission_request").await;
+
+    let mut answers = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let stack = rig.stack.clone();
+        let request = request("ada", Method::POST, &format!("/sessions/{id}/input"), &[], allow("c1"));
+        answers
+            .spawn(async move { Reply::of(tower::ServiceExt::oneshot(stack, request).await.unwrap()).await });
+    }
+    let statuses: Vec<_> = answers.join_all().await.into_iter().map(|reply| reply.status).collect();
+    let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
+    assert_eq!((count(StatusCode::NO_CONTENT), count(StatusCode::CONFLICT)), (1, 19));
+    assert!(
+        matches!(agent.hears().await, AgentCommand::Decide { correlation_id, .. } if correlation_id == "c1")
+    );
+    assert!(agent.commands.try_recv().is_err(), "it is told once");
+    assert_eq!(rig.input(&id, allow("never-asked")).await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn an_answer_of_the_agent_is_waited_for() {
+    let mut rig = Rig::new();
+    let (id, mut agent) = rig.session().await;
+    let agree = async {
+        let AgentCommand::SetPermissionMode { request, mode } = agent.hears().await else { panic!() };
+        assert_eq!(mode, "plan");
+        agent.answers(request, Ok(())).await;
+    };
+    let (reply, ()) = tokio::join!(rig.input(&id, PLAN), agree);
+    assert_eq!(reply.status, StatusCode::NO_CONTENT);
+    assert_eq!(rig.get(&format!("/sessions/{id}")).await.json()["permission_mode"], "plan");
+}
+
+#[tokio::test]
+async fn its_refusal_is_told_in_its_own_words() {
+    let mut rig = Rig::new();
+    let (id, mut agent) = rig.session().await;
+    let refuse = async {
+        let AgentCommand::SetPermissionMode { request, .. } = agent.hears().await else { panic!() };
+        agent.answers(request, Err("no \"planning\" today".into())).await;
+    };
+    let (reply, ()) = tokio::join!(rig.input(&id, PLAN), refuse);
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+    assert_eq!(reply.detail(), "no \"planning\" today");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_does_not_answer_is_not_waited_for_for_ever() {
+    let mut rig = Rig::with(Limits::default().answer_timeout(Duration::from_secs(5)));
+    let (id, _agent) = rig.session().await;
+    let reply = rig.input(&id, PLAN).await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(reply.header("retry-after"), Some("1"));
+}
+
+#[tokio::test]
+async fn an_agent_that_ends_meanwhile_is_a_503_and_a_session_that_does_a_404() {
+    let mut rig = Rig::new();
+    let (id, mut agent) = rig.session().await;
+    let exit = async {
+        agent.hears().await;
+        agent.say(AgentEvent::Exited { message: "out of memory".into() }).await;
+    };
+    let (reply, ()) = tokio::join!(rig.input(&id, PLAN), exit);
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+
+    let (id, mut agent) = rig.session().await;
+    let delete = async {
+        agent.hears().await;
+        rig.ask(Method::DELETE, &format!("/sessions/{id}"), "").await;
+    };
+    let (reply, ()) = tokio::join!(rig.input(&id, PLAN), delete);
+    assert_eq!(reply.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_full_queue_says_so() {
+    let mut rig = Rig::with(Limits::default().queue(2));
+    let (id, _agent) = rig.session().await;
+    for _ in 0..3 {
+        assert_eq!(rig.input(&id, HI).await.status, StatusCode::NO_CONTENT, "one runs, two wait");
+    }
+    let reply = rig.input(&id, HI).await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(reply.header("retry-after"), Some("1"));
+    assert_eq!(reply.json()["code"], "backpressure");
+    assert_eq!(rig.input(&id, r#"{"type":"interrupt"}"#).await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_repeat_under_the_same_key_runs_nothing_twice() {
+    let mut rig = Rig::new();
+    let (id, mut agent) = rig.session().await;
+    let path = format!("/sessions/{id}/input");
+    let send = async |key: &str, body: &'static str| {
+        let request = request("ada", Method::POST, &path, &[("idempotency-key", key)], body);
+        Reply::of(rig.answer(request).await).await
+    };
+    for _ in 0..2 {
+        assert_eq!(send("k1", HI).await.status, StatusCode::NO_CONTENT);
+    }
+    let other = r#"{"type":"user_message","content":"other"}"#;
+    assert_eq!(send("k1", other).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(send("k2", other).await.status, StatusCode::NO_CONTENT);
+    for wrong in ["", "two words", &"k".repeat(256)] {
+        assert_eq!(send(wrong, HI).await.status, StatusCode::BAD_REQUEST, "{wrong:?}");
+    }
+    agent.hears().await;
+    agent.ends_turn().await;
+    let AgentCommand::User { content, .. } = agent.hears().await else { panic!() };
+    assert_eq!(content.get(), r#""other""#, "the first one was queued once");
+}

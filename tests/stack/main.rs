@@ -1,0 +1,14 @@
+//! The whole stack in one process, over fake agents: what clients of any host see.
+#![cfg(feature = "service")]
+
+mod bodies;
+mod capacity;
+mod fake;
+mod hosts;
+mod inputs;
+mod owners;
+mod resuming;
+mod rig;
+mod routes;
+mod sessions;
+mod shutdown;

@@ -1,0 +1,97 @@
+//! Paths, methods, statuses and headers.
+
+use http::{Method, StatusCode};
+use uuid::Uuid;
+
+use super::rig::{Reply, Rig, request};
+
+#[tokio::test]
+async fn every_path_tells_its_methods() {
+    let mut rig = Rig::new();
+    let (id, _agent) = rig.session().await;
+    for (path, allow) in [
+        ("/sessions".to_owned(), "GET, HEAD, OPTIONS, POST"),
+        (format!("/sessions/{id}"), "DELETE, GET, HEAD, OPTIONS"),
+        (format!("/sessions/{id}/stream"), "GET, HEAD, OPTIONS"),
+        (format!("/sessions/{id}/input"), "OPTIONS, POST"),
+    ] {
+        let options = rig.ask(Method::OPTIONS, &path, "").await;
+        assert_eq!(options.status, StatusCode::NO_CONTENT, "{path}");
+        assert_eq!(options.header("allow"), Some(allow), "{path}");
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
+            if allow.split(", ").any(|allowed| allowed == method) {
+                continue;
+            }
+            let reply = rig.ask(method.parse().unwrap(), &path, "").await;
+            assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            assert_eq!(reply.header("allow"), Some(allow), "{method} {path}");
+            if method != "HEAD" {
+                assert!(reply.detail().contains(allow), "{method} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_404() {
+    let mut rig = Rig::new();
+    let (id, _agent) = rig.session().await;
+    let (never, malformed) = (Uuid::new_v4().to_string(), "not-an-id");
+    for path in
+        ["/", "/session", "/sessions/", &format!("/sessions/{id}/"), &format!("/sessions/{id}/output")]
+    {
+        for method in [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS] {
+            let reply = rig.ask(method.clone(), path, "").await;
+            assert_eq!(reply.status, StatusCode::NOT_FOUND, "{method} {path}");
+            assert!(!reply.detail().is_empty());
+        }
+    }
+    for id in [&never, malformed] {
+        assert_eq!(rig.get(&format!("/sessions/{id}")).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(rig.get(&format!("/sessions/{id}/stream")).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(rig.input(id, r#"{"type":"interrupt"}"#).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(rig.input(id, "{").await.status, StatusCode::NOT_FOUND, "before the body is looked at");
+    }
+}
+
+#[tokio::test]
+async fn strangers_learn_nothing() {
+    let mut rig = Rig::new();
+    let (id, _agent) = rig.session().await;
+    for path in ["/sessions", &format!("/sessions/{id}"), &format!("/sessions/{id}/stream"), "/nothing"] {
+        for method in [Method::GET, Method::POST, Method::DELETE, Method::PUT] {
+            let reply = rig.ask_as("wrong", method.clone(), path, "{").await;
+            assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{method} {path}");
+            assert!(reply.header("www-authenticate").unwrap().starts_with("Bearer"));
+            assert!(!reply.detail().is_empty());
+        }
+    }
+    assert_eq!(rig.get(&format!("/sessions/{id}")).await.status, StatusCode::OK, "it is untouched");
+}
+
+#[tokio::test]
+async fn head_is_get_without_its_body() {
+    let mut rig = Rig::new();
+    let (id, _agent) = rig.session().await;
+    for path in ["/sessions".to_owned(), format!("/sessions/{id}"), format!("/sessions/{id}/stream")] {
+        let get = rig.answer(request("ada", Method::GET, &path, &[], "")).await;
+        let head = Reply::of(rig.answer(request("ada", Method::HEAD, &path, &[], "")).await).await;
+        assert_eq!(head.status, get.status(), "{path}");
+        assert_eq!(&head.headers, get.headers(), "{path}");
+        assert!(head.body.is_empty(), "{path}");
+    }
+    let head = rig.ask(Method::HEAD, "/sessions/none", "").await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::NOT_FOUND, 0));
+}
+
+#[tokio::test]
+async fn a_stream_has_the_headers_that_keep_it_flowing() {
+    let mut rig = Rig::new();
+    let (id, _agent) = rig.session().await;
+    let stream = rig.answer(request("ada", Method::GET, &format!("/sessions/{id}/stream"), &[], "")).await;
+    for (name, value) in
+        [("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no")]
+    {
+        assert_eq!(stream.headers()[name], value);
+    }
+}
