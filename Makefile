@@ -15,6 +15,6 @@ test:
 lint:
 	@scripts/lint.sh
 
-## Each fuzz target for a minute; needs a nightly toolchain.
+## Each fuzz target for a minute.
 fuzz:
 	@fuzz/run.sh

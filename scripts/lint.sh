@@ -37,6 +37,7 @@ for framework in axum tonic hyper; do
     lacks "$framework" agent-webkit service,claude
 done
 
+PATH=$PATH:$PWD/.local/cargo/bin
 if command -v cargo-deny >/dev/null && [[ -f deny.toml ]]; then
     step cargo deny check bans licenses sources
 fi

@@ -7,6 +7,8 @@
 pub mod auth;
 #[cfg(any(feature = "auth", feature = "lookup"))]
 mod gate;
+#[cfg(any(feature = "auth", feature = "lookup", feature = "resume"))]
+mod json;
 #[cfg(feature = "lookup")]
 pub mod lookup;
 #[cfg(any(feature = "auth", feature = "lookup"))]

@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    fmt::Write,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -12,13 +11,15 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use crate::json;
+
 /// A body that is given in one frame.
 #[derive(Debug, Default)]
 pub(crate) struct Reply(Option<Bytes>);
 
 /// An answer with the body `{"detail": sentence}`.
 pub(crate) fn detail(status: StatusCode, sentence: &str) -> Response<Reply> {
-    let body = format!("{{\"detail\":{}}}", json_string(sentence));
+    let body = json::detail(sentence);
     let mut response = Response::new(Reply::default());
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -34,22 +35,6 @@ pub(crate) fn unavailable(sentence: &str) -> Response<Reply> {
     let mut response = detail(StatusCode::SERVICE_UNAVAILABLE, sentence);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
-}
-
-fn json_string(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\0'..='\x1f' => write!(quoted, "\\u{:04x}", u32::from(c)).expect("a String takes everything"),
-            _ => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 impl Body for Reply {
@@ -147,15 +132,6 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-
-    #[test]
-    fn a_sentence_is_escaped_and_read_back_the_same() {
-        let hard = "a \"quoted\" \\ path,\n\ttab, \u{0}\u{1f}\u{7f} ünïcode 🦀 </script>";
-        assert_eq!(
-            json_string(hard),
-            "\"a \\\"quoted\\\" \\\\ path,\\n\\u0009tab, \\u0000\\u001f\u{7f} ünïcode 🦀 </script>\""
-        );
-    }
 
     #[tokio::test]
     async fn an_answer_is_json_of_a_known_length_in_one_frame() {

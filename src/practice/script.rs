@@ -10,8 +10,13 @@ use serde_json::{
 use uuid::Uuid;
 
 /// How the user messages begin that the CLI writes by itself.
-const WRITTEN_BY_THE_CLI: [&str; 4] =
-    ["<system-reminder>", "<task-notification>", "<local-command-", "[Request interrupted"];
+const WRITTEN_BY_THE_CLI: [&str; 5] = [
+    "<system-reminder>",
+    "<task-notification>",
+    "<local-command-",
+    "[Request interrupted",
+    "[Image: source:",
+];
 
 /// The parts of a Messages API request that matter here.
 #[derive(Debug, Deserialize)]

@@ -29,9 +29,10 @@ pub(crate) struct Reply {
 }
 
 impl Client {
-    /// Over HTTP/1.1.
+    /// Over HTTP/1.1, each request on a connection of its own: none is lost to one that is being closed.
     pub(crate) fn new(base: &str, token: Option<&str>) -> Self {
-        Self::over(Http::builder(TokioExecutor::new()).build_http(), base, token)
+        let http = Http::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
+        Self::over(http, base, token)
     }
 
     /// Over HTTP/2, known in advance.

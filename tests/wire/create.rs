@@ -71,7 +71,7 @@ async fn an_agent_that_cannot_start_is_told() {
     let reply = server.client().create(&json!({})).await;
     assert_eq!(reply.status, 503);
     assert!(reply.header("retry-after").is_some(), "{reply:?}");
-    assert!(reply.detail().contains("agent"), "{}", reply.detail());
+    assert!(reply.detail().contains("claude"), "{}", reply.detail());
 }
 
 #[tokio::test]

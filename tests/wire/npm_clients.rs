@@ -15,7 +15,7 @@ async fn passes(file: &str) {
     );
     let server = Server::start().await;
     let output = Command::new("node")
-        .args(["--test", "--test-reporter=spec", file])
+        .args(["--test", "--test-force-exit", "--test-reporter=spec", file])
         .current_dir(&clients)
         .env_clear()
         .env("PATH", env::var_os("PATH").unwrap_or_default())

@@ -87,6 +87,6 @@ async fn a_question_may_be_declined() {
     session.deny(&request).await;
     session.until("result").await;
     assert_eq!(session.events.all("tool_result").last().unwrap()["is_error"], true);
-    assert_eq!(session.events.all("prompt_resolved").next().unwrap()["behavior"], "deny");
+    assert_eq!(session.events.all("prompt_resolved").next().unwrap()["outcome"], "answered");
     session.close().await;
 }

@@ -215,13 +215,13 @@ async fn done_ends_the_body_of_every_reader() {
 
 #[tokio::test]
 async fn a_reader_that_stalls_costs_nobody_and_is_told_when_it_is_too_far_behind() {
-    let server = Server::start().await;
+    let server = Server::builder().option("--log-window", "50").start().await;
     let mut session = server.session().await;
     let mut stalled = std::net::TcpStream::connect(server.authority()).unwrap();
     let (id, token) = (&session.id, crate::support::TOKEN);
     write!(
         stalled,
-        "GET /sessions/{id}/stream HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\r\n",
+        "GET /sessions/{id}/stream HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n",
         server.authority()
     )
     .unwrap();

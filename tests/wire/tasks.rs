@@ -11,13 +11,16 @@ async fn what_a_sub_agent_says_is_marked() {
     let inner = format!("Look. {}", Script::text("inner"));
     let input = json!({"description": "look", "prompt": inner, "subagent_type": "general-purpose"});
     session.say(Script::new(tool("toolu_sub", "Task", &input)).then("outer")).await;
-    let done = session
+    let started = session.until("task_update").await;
+    assert_eq!((&started["tool_use_id"], &started["status"]), (&json!("toolu_sub"), &json!("running")));
+    session
         .events
         .until_where("the end of the task", |frame| {
-            frame.event == "task_update" && frame["status"] == "completed"
+            frame.event == "task_update"
+                && frame["task_id"] == started["task_id"]
+                && frame["status"] == "completed"
         })
         .await;
-    assert_eq!(done["tool_use_id"], "toolu_sub");
     // The agent looks at what came back in a turn of its own.
     session.until("result").await;
 

@@ -171,7 +171,8 @@ async fn pictures_reach_the_model() {
 
 #[tokio::test]
 async fn a_prompt_of_three_megabytes_arrives_whole() {
-    let server = Server::start().await;
+    // So long a prompt is more than the CLI believes to fit into the model.
+    let server = Server::builder().env("CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "100000000").start().await;
     let mut session = server.session().await;
     let line = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n";
     let prompt = format!("{}{}", line.repeat(3 * 1024 * 1024 / line.len()), Script::text("ECHO_HISTORY"));

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::json;
+
 const ID: &[u8] = b"id: ";
 const EVENT: &[u8] = b"event: ";
 const DATA: &[u8] = b"data: ";
@@ -48,25 +50,9 @@ pub fn encode_frame(id: Option<u64>, name: &str, data: &[u8]) -> Bytes {
     frame.into()
 }
 
-/// A string as a JSON string, quotes included.
-pub(super) fn json_string(text: &str) -> String {
-    let mut json = String::with_capacity(text.len() + 2);
-    json.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            c if c.is_control() => json.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => json.push(c),
-        }
-    }
-    json.push('"');
-    json
-}
-
 /// The data of an `error` event.
 pub(super) fn error_data(code: &str, message: &str) -> Bytes {
-    format!("{{\"code\":{},\"message\":{}}}", json_string(code), json_string(message)).into()
+    format!("{{\"code\":{},\"message\":{}}}", json::string(code), json::string(message)).into()
 }
 
 /// Whole blocks without an early exit, so that the compiler compares many bytes at once.
@@ -150,10 +136,5 @@ mod tests {
     #[test]
     fn no_data_is_an_empty_data_line() {
         assert_eq!(encode_frame(Some(1), "tick", b""), "id: 1\nevent: tick\ndata: \n\n");
-    }
-
-    #[test]
-    fn json_strings_escape_what_must_be() {
-        assert_eq!(json_string("a\"b\\c\nd\u{1}é"), "\"a\\\"b\\\\c\\u000ad\\u0001é\"");
     }
 }

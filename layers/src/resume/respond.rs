@@ -8,7 +8,8 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
 
-use super::{Bounds, Cursor, Follow, InvalidLastEventId, Tail, TailError, frame::json_string};
+use super::{Bounds, Cursor, Follow, InvalidLastEventId, Tail, TailError};
+use crate::json;
 
 pub(super) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -34,7 +35,7 @@ pub fn refusal_response<B: From<Bytes>>(error: &TailError) -> Response<B> {
     match error {
         TailError::Evicted(_) | TailError::Ahead { .. } => detail_response(
             StatusCode::PRECONDITION_FAILED,
-            &format!("The stream cannot be resumed: {error}."),
+            &format!("the stream cannot be resumed: {error}"),
         ),
         TailError::Unavailable(source) => unavailable_response(&**source),
     }
@@ -42,15 +43,13 @@ pub fn refusal_response<B: From<Bytes>>(error: &TailError) -> Response<B> {
 
 /// The 400 answer to a malformed last event id. The body is `{"detail": "…"}`.
 pub(super) fn invalid_response<B: From<Bytes>>(error: InvalidLastEventId) -> Response<B> {
-    let mut detail = error.to_string();
-    detail[..1].make_ascii_uppercase();
-    detail_response(StatusCode::BAD_REQUEST, &format!("{detail}."))
+    detail_response(StatusCode::BAD_REQUEST, &error.to_string())
 }
 
 /// The 503 answer when the log does not work. The client is not told why, the operator is.
 pub(super) fn unavailable_response<B: From<Bytes>>(source: &dyn fmt::Display) -> Response<B> {
     tracing::error!(error = %source, "the event log is unavailable");
-    retry_response("The event log is not available now; try again.")
+    retry_response("the event log is not available now; try again")
 }
 
 /// A 503 answer that asks to try again in a second.
@@ -83,7 +82,7 @@ pub(super) fn stream_head<B>(body: B) -> Response<B> {
 }
 
 fn detail_response<B: From<Bytes>>(status: StatusCode, detail: &str) -> Response<B> {
-    let body = format!("{{\"detail\":{}}}", json_string(detail));
+    let body = json::detail(detail);
     let mut response = Response::new(Bytes::from(body).into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, JSON);

@@ -104,7 +104,7 @@ impl<L: EventLog> Reader<L> {
 }
 
 fn shutting_down<B, T: Tail>() -> Response<ResponseBody<B, T>> {
-    retry_response("The server is shutting down; try again.")
+    retry_response("the server is shutting down; try again")
 }
 
 /// An event stream in plain text.
