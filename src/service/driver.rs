@@ -17,11 +17,12 @@ use super::{
     handle::{Latest, Mail, NotTaken, Shared},
     link::{Link, News, Stuck},
     registry::{Registration, Slot},
-    reply::Failure,
+    reply::{Failure, sentence},
+    stream_end::{ClosedOnDrop, all_read},
 };
 use crate::{
     agent::{Agent, SessionSpec},
-    layers::resume::{AppendError, Batch, Event, EventLog, EventStream},
+    layers::resume::{Batch, Event, EventLog, EventStream},
     proto::{Accepted, AgentCommand, AgentEvent, Output, Presence, Session, SessionConfig},
 };
 
@@ -30,10 +31,6 @@ const MAILBOX: usize = 256;
 
 /// As many inputs are taken at once, so that they share one batch of the log.
 const MAILS: usize = 32;
-
-/// So long the readers of a session that has ended may take to read its last events.
-const LAST_READ: Duration = Duration::from_secs(10);
-const LAST_READ_POLL: Duration = Duration::from_millis(20);
 
 type Reply = oneshot::Sender<Result<(), NotTaken>>;
 
@@ -51,7 +48,9 @@ pub(crate) struct Driver<A, L: EventLog> {
     replies: Vec<(Reply, Result<(), NotTaken>)>,
     /// Inputs that wait for the agent's answer.
     asked: HashMap<u64, Reply>,
-    registration: Registration<L>,
+    /// From the first event in the log to the last.
+    registration: Option<Registration<L>>,
+    log: L,
     slot: Slot,
 }
 
@@ -78,7 +77,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Some(News::Started(Err(error))) => {
                 return Err(Failure::unavailable(format!(
                     "the agent could not be started: {}",
-                    sentence(&error)
+                    sentence(&*error)
                 )));
             }
             Some(_) => {}
@@ -122,7 +121,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             cancel: slot.cancel.clone(),
             replies: Vec::new(),
             asked: HashMap::new(),
-            registration: sessions.register(handle.clone()),
+            registration: None,
+            log: sessions.log().clone(),
             handle,
             spec,
             slot,
@@ -130,6 +130,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         match driver.settle().await {
             ControlFlow::Continue(()) => {
                 tracing::info!(session = driver.spec.session_id, cwd = %driver.spec.cwd.display(), "a session began");
+                driver.registration = Some(sessions.register(driver.handle.clone()));
                 Ok(driver)
             }
             ControlFlow::Break(()) => {
@@ -191,7 +192,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         let now = now();
         match news {
             News::Started(Ok(())) => self.session.handle_started(now),
-            News::Started(Err(error)) => self.session.handle_start_failed(now, &sentence(&error)),
+            News::Started(Err(error)) => self.session.handle_start_failed(now, &sentence(&*error)),
             News::Events => {
                 for event in self.link.events.drain(..) {
                     self.session.handle_agent(now, event);
@@ -238,11 +239,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         let seqs = match self.stream.0.append(batch).await {
             Ok(seqs) => seqs,
             Err(error) => {
-                let error: &dyn std::fmt::Debug = match &error {
-                    AppendError::Unavailable(error) => error,
-                    other => other,
-                };
-                tracing::error!(session = self.spec.session_id, ?error, "the event log takes no events");
+                let error = sentence(&error);
+                tracing::error!(session = self.spec.session_id, error, "the event log takes no events");
                 return ControlFlow::Break(());
             }
         };
@@ -284,8 +282,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Ends the streams, then waits until the agent is gone and the readers have read what there is.
     async fn finish(self) {
-        let Self { link, stream, mailbox, registration, mut slot, spec, handle, .. } = self;
-        let log = registration.log().clone();
+        let Self { link, stream, mailbox, registration, log, mut slot, spec, handle, .. } = self;
         tracing::info!(session = spec.session_id, "a session ended");
         slot.leave();
         drop((stream, registration, mailbox));
@@ -296,40 +293,6 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     }
 }
 
-/// Waits until nobody reads a closed stream any more, within bounds: forgetting it cuts its readers off.
-async fn all_read(stream: &impl EventStream) {
-    let no_reader = async {
-        while stream.readers().attached > 0 {
-            tokio::time::sleep(LAST_READ_POLL).await;
-        }
-    };
-    let _ = tokio::time::timeout(LAST_READ, no_reader).await;
-}
-
-/// Ends the stream, whatever became of its session.
-struct ClosedOnDrop<S: EventStream>(S);
-
-impl<S: EventStream> Drop for ClosedOnDrop<S> {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
-}
-
-/// An error and what caused it, in one line.
-fn sentence(error: &tower::BoxError) -> String {
-    let mut sentence = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !sentence.contains(&cause_text) {
-            sentence.push_str(": ");
-            sentence.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    sentence
 }

@@ -27,6 +27,7 @@ mod registry;
 mod reply;
 mod route;
 mod state;
+mod stream_end;
 
 pub use self::{
     body::ResponseBody,

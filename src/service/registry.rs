@@ -210,12 +210,6 @@ pub(crate) struct Registration<L: EventLog> {
     id: String,
 }
 
-impl<L: EventLog> Registration<L> {
-    pub(crate) fn log(&self) -> &L {
-        self.sessions.log()
-    }
-}
-
 impl<L: EventLog> Drop for Registration<L> {
     fn drop(&mut self) {
         self.sessions.table().remove(&self.id);

@@ -1,6 +1,6 @@
 //! Answers: JSON bodies, and refusals with their `detail`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, error::Error};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -114,4 +114,19 @@ pub(crate) fn options<B>(allow: &'static str) -> Response<ResponseBody<B>> {
     let mut response = no_content();
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     response
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn sentence(error: &dyn Error) -> String {
+    let mut sentence = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !sentence.contains(&cause_text) {
+            sentence.push_str(": ");
+            sentence.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    sentence
 }

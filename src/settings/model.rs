@@ -57,6 +57,9 @@ impl Model {
                 ("ANTHROPIC_BASE_URL", model.url()),
                 ("ANTHROPIC_API_KEY", "practice".to_owned()),
                 ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".to_owned()),
+                // Either would win over the base URL.
+                ("CLAUDE_CODE_USE_BEDROCK", "0".to_owned()),
+                ("CLAUDE_CODE_USE_VERTEX", "0".to_owned()),
             ],
         }
     }
