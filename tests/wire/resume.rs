@@ -1,9 +1,11 @@
 //! Resuming a stream: nothing is lost, nothing comes twice, and what is gone is said to be gone.
 
-use std::io::{Read, Write};
-
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpSocket,
+    task::JoinSet,
+};
 
 use crate::support::{Client, Events, Frame, Reply, Script, Server, Session, bash};
 
@@ -217,25 +219,25 @@ async fn done_ends_the_body_of_every_reader() {
 async fn a_reader_that_stalls_costs_nobody_and_is_told_when_it_is_too_far_behind() {
     let server = Server::builder().option("--log-window", "50").start().await;
     let mut session = server.session().await;
-    let mut stalled = std::net::TcpStream::connect(server.authority()).unwrap();
-    let (id, token) = (&session.id, crate::support::TOKEN);
-    write!(
-        stalled,
-        "GET /sessions/{id}/stream HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n",
-        server.authority()
-    )
-    .unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    let mut stalled = socket.connect(server.authority().parse().unwrap()).await.unwrap();
+    let (host, id, token) = (server.authority(), &session.id, crate::support::TOKEN);
+    let request = format!(
+        "GET /sessions/{id}/stream HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
+    stalled.write_all(request.as_bytes()).await.unwrap();
 
-    // More than the window, the lag budget and whatever the sockets hold.
+    // Two megabytes a turn: more than the window, the lag budget and what the sockets hold.
     let text = "0123456789abcde ".repeat(1024);
-    for _ in 0..16 {
+    for _ in 0..9 {
         session.turn(Script::new(json!({"text": text, "times": 64}))).await;
     }
     let stream = session.close().await;
     assert_contiguous(&stream, 1);
 
     let mut read = String::new();
-    stalled.read_to_string(&mut read).unwrap();
+    stalled.read_to_string(&mut read).await.unwrap();
     let end = &read[read.len().saturating_sub(400)..];
     assert!(end.contains("event: error\n") && end.contains(r#""code":"evicted""#), "{end}");
     assert!(!read.contains("event: done"), "nothing follows a gap");
