@@ -262,7 +262,14 @@ impl Run {
                     assert!(self.observer.open_prompts.contains(&prompt(id)));
                 }
             }
-            Step::SetModel => drop(self.input(&json!({"type": "set_model", "model": "m"}))),
+            Step::SetModel => {
+                let full = self.observer.asked.len() >= QUEUE_LIMIT;
+                let taken = self.input(&json!({"type": "set_model", "model": "m"}));
+                assert!(
+                    matches!(taken, Ok(_) | Err(Refused::Closed)) != full || self.observer.closed,
+                    "{taken:?}"
+                );
+            }
             Step::Started | Step::StartFailed => {
                 if std::mem::take(&mut self.observer.start_wanted) {
                     if matches!(step, Step::Started) {

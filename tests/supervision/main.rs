@@ -11,10 +11,10 @@ use std::{
     time::Duration,
 };
 
-use processes::{agent_of, eventually, sleeps};
+use processes::{agent_of, sleeps};
 use rustix::process::Signal;
 use serde_json::json;
-use support::{Script, Server, Session, tool};
+use support::{Script, Server, Session, eventually, tool};
 
 /// A sleep that no other test has: its length is its name.
 fn a_length_of_its_own() -> u64 {
@@ -28,13 +28,13 @@ async fn with_background_shell(server: &Server) -> (Session, u64) {
     let length = a_length_of_its_own();
     let input = json!({"command": format!("sleep {length}"), "run_in_background": true});
     session.turn(Script::new(json!([tool("toolu_bg", "Bash", &input)])).then("It runs.")).await;
-    eventually("the background shell", || !sleeps(length).is_empty()).await;
+    eventually("the background shell", async || !sleeps(length).is_empty()).await;
     (session, length)
 }
 
 async fn assert_nothing_left(session_id: &str, length: u64) {
-    eventually("the end of the agent", || agent_of(session_id).is_empty()).await;
-    eventually("the end of the background shell", || sleeps(length).is_empty()).await;
+    eventually("the end of the agent", async || agent_of(session_id).is_empty()).await;
+    eventually("the end of the background shell", async || sleeps(length).is_empty()).await;
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn delete_ends_a_running_turn() {
     session.until("message_delta").await;
     let id = session.id.clone();
     session.close().await;
-    eventually("the end of the agent", || agent_of(&id).is_empty()).await;
+    eventually("the end of the agent", async || agent_of(&id).is_empty()).await;
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_second_signal_ends_the_server_at_once_and_leaves_nothing() {
     let mut server = Server::start().await;
     let (session, length) = with_background_shell(&server).await;
     server.signal(Signal::TERM);
-    eventually("the drain", || server.log().contains("drain")).await;
+    eventually("the drain", async || server.log().contains("drain")).await;
     server.signal(Signal::INT);
     server.wait(Duration::from_secs(2)).expect("the server ends at once");
     assert_nothing_left(&session.id, length).await;
@@ -102,7 +102,7 @@ async fn an_idle_agents_death_is_told_and_the_conversation_goes_on() {
     let error = session.until("error").await;
     assert_eq!(error["code"], "agent_exited");
     assert!(error.str("message").contains("signal"), "{error:?}");
-    eventually("the end of the background shell", || sleeps(length).is_empty()).await;
+    eventually("the end of the background shell", async || sleeps(length).is_empty()).await;
 
     session.turn(Script::new("ECHO_HISTORY")).await;
     let answer = session.events.all("message_complete").last().expect("an answer");

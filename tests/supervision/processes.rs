@@ -1,13 +1,8 @@
 //! The processes of this machine, as /proc tells them.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
-
-use super::support::PATIENCE;
 
 /// A process that ran when it was looked for.
 #[derive(Clone, Debug)]
@@ -54,13 +49,4 @@ pub(crate) fn agent_of(session_id: &str) -> Vec<Process> {
 /// The commands that were started as `sleep <seconds>`.
 pub(crate) fn sleeps(seconds: u64) -> Vec<Process> {
     matching(|args| args.len() >= 2 && args[0].ends_with("sleep") && args[1] == seconds.to_string())
-}
-
-/// Waits until `holds`; fails with `what` when it does not come.
-pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what} did not come to hold within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -54,17 +54,17 @@ impl Session {
                 self.decide(&correlation_id, Decision::Allow { updated_input, updated_permissions: None })?;
             }
             Inbound::SetPermissionMode { mode } => {
-                let request = self.request(Request::PermissionMode(mode.clone()));
+                let request = self.request(Request::PermissionMode(mode.clone()))?;
                 self.tell(AgentCommand::SetPermissionMode { request, mode });
                 return Ok(Accepted::Asked(request));
             }
             Inbound::SetModel { model } => {
-                let request = self.request(Request::Model(model.clone()));
+                let request = self.request(Request::Model(model.clone()))?;
                 self.tell(AgentCommand::SetModel { request, model });
                 return Ok(Accepted::Asked(request));
             }
             Inbound::StopTask { task_id } => {
-                let request = self.request(Request::StopTask);
+                let request = self.request(Request::StopTask)?;
                 self.tell(AgentCommand::StopTask { request, task_id });
                 return Ok(Accepted::Asked(request));
             }
@@ -95,10 +95,14 @@ impl Session {
         Ok(())
     }
 
-    fn request(&mut self, request: Request) -> u64 {
+    /// As many may wait for the agent's answer as messages may wait for their turn.
+    fn request(&mut self, request: Request) -> Result<u64, Refused> {
+        if self.requests.len() >= self.config.queue_limit {
+            return Err(Refused::Backpressure);
+        }
         let id = self.next_request;
         self.next_request += 1;
         self.requests.insert(id, request);
-        id
+        Ok(id)
     }
 }
