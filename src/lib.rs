@@ -52,6 +52,8 @@ pub use agent_webkit_layers as layers;
 
 #[cfg(feature = "claude")]
 pub mod claude;
+#[cfg(feature = "store")]
+pub mod db;
 #[cfg(feature = "practice")]
 pub mod practice;
 #[cfg(feature = "service")]
@@ -60,5 +62,7 @@ pub mod service;
 pub mod settings;
 #[cfg(feature = "service")]
 pub mod stack;
+#[cfg(feature = "service")]
+pub mod store;
 #[cfg(feature = "service")]
 pub use stack::Stack;

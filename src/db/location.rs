@@ -1,0 +1,80 @@
+//! Where sessions are kept, as an operator writes it.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+/// Where sessions are kept: `memory`, `sqlite:PATH` or `postgres://…`.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Location {
+    /// In this process; a restart ends them.
+    Memory,
+    /// In a file of this host.
+    Sqlite(PathBuf),
+    /// On a Postgres server, at this URL.
+    Postgres(String),
+}
+
+/// This names no place to keep sessions in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a store is memory, sqlite:PATH or postgres://USER@HOST/DATABASE")]
+pub struct InvalidLocation;
+
+impl FromStr for Location {
+    type Err = InvalidLocation;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLocation> {
+        match text.split_once(':') {
+            None if text == "memory" => Ok(Self::Memory),
+            Some(("sqlite", path)) if !path.is_empty() => {
+                Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
+            }
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                Ok(Self::Postgres(text.to_owned()))
+            }
+            _ => Err(InvalidLocation),
+        }
+    }
+}
+
+/// Without the password that a URL may hold.
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory"),
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => {
+                let place = url.split_once("//").map_or("", |(_, rest)| rest);
+                let authority_end = place.find(['/', '?']).unwrap_or(place.len());
+                let host = place[..authority_end].rsplit_once('@').map_or(0, |(user, _)| user.len() + 1);
+                let path_end = place.find('?').unwrap_or(place.len());
+                write!(f, "postgres://{}", &place[host..path_end])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_kinds_of_places() {
+        let parse = |text: &str| text.parse::<Location>();
+        assert_eq!(parse("memory"), Ok(Location::Memory));
+        assert_eq!(parse("sqlite:/a/b.db"), Ok(Location::Sqlite("/a/b.db".into())));
+        assert_eq!(parse("sqlite:b.db"), Ok(Location::Sqlite("b.db".into())));
+        assert_eq!(parse("sqlite:///a/b.db"), Ok(Location::Sqlite("/a/b.db".into())));
+        assert!(matches!(parse("postgres://h/d"), Ok(Location::Postgres(_))));
+        assert!(matches!(parse("postgresql://h/d"), Ok(Location::Postgres(_))));
+        for wrong in ["", "sqlite", "sqlite:", "postgres:h", "mysql://h/d", "memory:", "/a/b.db"] {
+            assert_eq!(parse(wrong), Err(InvalidLocation), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let shown = |url: &str| format!("{:?}", Location::Postgres(url.to_owned()));
+        assert_eq!(shown("postgres://u:p@w@h:1/d?password=p"), "postgres://h:1/d");
+        assert_eq!(shown("postgresql:///d"), "postgres:///d");
+    }
+}

@@ -1,0 +1,39 @@
+//! The tables, as numbered steps that `sqlx` applies once, also when several hosts start at once.
+
+use sqlx::{
+    AssertSqlSafe, SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+/// The steps that were applied are remembered here, apart from those of the database's other users.
+const APPLIED: &str = "agent_webkit_migrations";
+
+macro_rules! migrations {
+    ($kind:literal) => {
+        migrator(&[
+            ("transcripts", include_str!(concat!("migrations/", $kind, "/0001_transcripts.sql"))),
+            ("streams", include_str!(concat!("migrations/", $kind, "/0002_streams.sql"))),
+            ("sessions", include_str!(concat!("migrations/", $kind, "/0003_sessions.sql"))),
+        ])
+    };
+}
+
+#[cfg(feature = "postgres")]
+pub(super) fn postgres() -> Migrator {
+    migrations!("postgres")
+}
+
+#[cfg(feature = "sqlite")]
+pub(super) fn sqlite() -> Migrator {
+    migrations!("sqlite")
+}
+
+fn migrator(steps: &[(&'static str, &'static str)]) -> Migrator {
+    let steps = (1..).zip(steps).map(|(version, (description, sql))| {
+        let sql = AssertSqlSafe(*sql).into_sql_str();
+        Migration::new(version, (*description).into(), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(steps.collect());
+    migrator.dangerous_set_table_name(APPLIED);
+    migrator
+}
