@@ -48,6 +48,8 @@ pub mod proto;
 #[cfg(feature = "service")]
 pub mod agent;
 #[cfg(feature = "service")]
+pub mod catalog;
+#[cfg(feature = "service")]
 pub use agent_webkit_layers as layers;
 
 #[cfg(feature = "claude")]

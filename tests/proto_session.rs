@@ -7,7 +7,7 @@ use std::{
 
 use agent_webkit::proto::{
     Accepted, AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Delta, IdempotencyKey, Inbound, Output,
-    Past, Presence, Refused, Session, SessionConfig, TurnEnd,
+    Past, Presence, Refused, Session, SessionConfig, TurnEnd, WhenIdle,
 };
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json, value::to_raw_value};
@@ -185,6 +185,7 @@ impl Run {
             model: None,
             permission_mode: None,
             idle_timeout: IDLE,
+            when_idle: WhenIdle::Close,
             hibernate_after: Some(REST),
             queue_limit: QUEUE_LIMIT,
             new_uuid: || "u".into(),
@@ -473,11 +474,12 @@ fn a_restored_session_ends_what_was_cut() {
         model: None,
         permission_mode: None,
         idle_timeout: IDLE,
+        when_idle: WhenIdle::Close,
         hibernate_after: None,
         queue_limit: QUEUE_LIMIT,
         new_uuid: || "u".into(),
     };
-    let mut session = Session::restore(config, &Past::from_note(&note), before.now);
+    let mut session = Session::restore(config, Past::from_note(&note), [], before.now);
     let mut events = Vec::new();
     while let Some(output) = session.poll_output() {
         let Output::Event(event) = output else { panic!("only events, not {output:?}") };

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use tower::{BoxError, Service};
 
 use super::{
-    Limits, Policy, SessionHandle, Sessions,
+    Limits, Persistence, Policy, SessionHandle, Sessions,
     body::{self, ResponseBody},
     create, input,
     reply::{self, Failure},
@@ -57,17 +57,32 @@ pub struct AgentService<A, L: EventLog = RingLog> {
 
 struct Shared<L: EventLog> {
     sessions: Sessions<L>,
-    policy: Policy,
     limits: Limits,
 }
 
-impl<A, L: EventLog> AgentService<A, L> {
-    /// Sessions of this agent, whose events are kept in `log`.
+impl<A: Agent, L: EventLog> AgentService<A, L> {
+    /// Sessions of this agent, whose events are kept in `log`. They end with the process.
     pub fn new(agent: A, log: L, policy: Policy, limits: Limits) -> Self {
-        let sessions = Sessions::new(log, limits.max_sessions);
-        Self { agent, shared: Arc::new(Shared { sessions, policy, limits }) }
+        Self::build(agent, log, policy, limits, None)
     }
 
+    /// Sessions that outlive the process: `log` is a durable one, and the agents keep what they remember in
+    /// the same transcript store.
+    pub fn persistent(agent: A, log: L, policy: Policy, limits: Limits, persistence: Persistence) -> Self {
+        Self::build(agent, log, policy, limits, Some(persistence))
+    }
+
+    fn build(agent: A, log: L, policy: Policy, limits: Limits, persistence: Option<Persistence>) -> Self {
+        let revive = create::reviver(agent.clone(), limits.clone());
+        let sessions = Sessions::new(log, policy, &limits, persistence, revive);
+        if tokio::runtime::Handle::try_current().is_ok() {
+            sessions.keep();
+        }
+        Self { agent, shared: Arc::new(Shared { sessions, limits }) }
+    }
+}
+
+impl<A, L: EventLog> AgentService<A, L> {
     /// The running sessions.
     #[must_use]
     pub fn sessions(&self) -> &Sessions<L> {
@@ -93,28 +108,37 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     where
         B: Body<Data: Buf, Error: Into<BoxError>>,
     {
-        let Shared { sessions, policy, limits } = &*self.shared;
+        let Shared { sessions, limits } = &*self.shared;
+        sessions.keep();
         let caller = caller(&parts.extensions);
         let route = Route::parse(parts.uri.path()).ok_or_else(Failure::unknown_path)?;
         match (&parts.method, route) {
             (&Method::OPTIONS, _) => Ok(reply::options(route.allow())),
             (&Method::POST, Route::Sessions) => {
                 let body = body::read(&parts.headers, body, limits.max_body).await?;
-                create::create(body, caller, self.agent, sessions, policy, limits).await
+                create::create(body, caller, self.agent, sessions, limits).await
             }
-            (&Method::GET | &Method::HEAD, Route::Sessions) => Ok(list(&sessions.list(caller.as_deref()))),
+            (&Method::GET | &Method::HEAD, Route::Sessions) => {
+                Ok(list(sessions.describe_all(caller.as_deref()).await?))
+            }
             (&Method::DELETE, Route::Session(id)) => {
-                sessions.close(id, caller.as_deref()).await;
+                sessions.close(id, caller.as_deref()).await?;
                 Ok(reply::no_content())
             }
             (&Method::GET | &Method::HEAD, Route::Session(id)) => {
-                Ok(reply::json(StatusCode::OK, &self.session(parts, id)?.describe(true)))
+                Ok(reply::json(StatusCode::OK, &self.session(parts, id).await?.describe(true)))
             }
-            (&Method::GET | &Method::HEAD, Route::Stream(id)) => Ok(stream(&self.session(parts, id)?).await),
+            (&Method::GET | &Method::HEAD, Route::Stream(id)) => {
+                Ok(stream(&self.session(parts, id).await?).await)
+            }
             (&Method::POST, Route::Input(id)) => {
-                let session = self.session(parts, id)?;
+                let mut session = self.session(parts, id).await?;
                 let body = body::read(&parts.headers, body, limits.max_body).await?;
-                input::input(&parts.headers, body, &session, policy, limits).await?;
+                let input = input::Input::parse(&parts.headers, &body, sessions.policy())?;
+                while let input::Taken::NotHere = input.give_to(&session, limits).await? {
+                    session =
+                        sessions.find(id, caller.as_deref()).await?.ok_or_else(Failure::unknown_session)?;
+                }
                 Ok(reply::no_content())
             }
             _ => Err(Failure::method(route.allow())),
@@ -122,14 +146,14 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     }
 
     /// The session that a layer has found already, or the caller's session of this id.
-    fn session(&self, parts: &Parts, id: &str) -> Result<SessionHandle<L>, Failure> {
+    async fn session(&self, parts: &Parts, id: &str) -> Result<SessionHandle<L>, Failure> {
         match parts.extensions.get::<Resolved<SessionHandle<L>>>() {
             Some(Resolved(session)) => Ok(session.clone()),
-            None => self
-                .shared
-                .sessions
-                .get(id, caller(&parts.extensions).as_deref())
-                .ok_or_else(Failure::unknown_session),
+            None => {
+                let caller = caller(&parts.extensions);
+                let found = self.shared.sessions.find(id, caller.as_deref()).await?;
+                found.ok_or_else(Failure::unknown_session)
+            }
         }
     }
 }
@@ -138,12 +162,11 @@ fn caller(extensions: &Extensions) -> Option<Arc<str>> {
     extensions.get::<Principal>().map(|principal| Arc::clone(&principal.name))
 }
 
-fn list<L: EventLog, F>(sessions: &[SessionHandle<L>]) -> Response<ResponseBody<F>> {
+fn list<F>(sessions: Vec<Box<RawValue>>) -> Response<ResponseBody<F>> {
     #[derive(Serialize)]
     struct List {
         sessions: Vec<Box<RawValue>>,
     }
-    let sessions = sessions.iter().map(|session| session.describe(false)).collect();
     reply::json(StatusCode::OK, &List { sessions })
 }
 

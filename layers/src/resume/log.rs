@@ -182,8 +182,10 @@ impl std::error::Error for TailError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// The stream was closed.
+    /// The stream was closed, or let go of.
     Closed,
+    /// Another writer has taken the stream over: nothing is stored by this one any more.
+    Fenced,
     /// The log could not store it.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -192,6 +194,7 @@ impl fmt::Display for AppendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the stream is closed"),
+            Self::Fenced => f.write_str("the stream has another writer by now"),
             Self::Unavailable(_) => f.write_str("the event log cannot be written to now"),
         }
     }
@@ -201,7 +204,7 @@ impl std::error::Error for AppendError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unavailable(source) => Some(&**source),
-            Self::Closed => None,
+            Self::Closed | Self::Fenced => None,
         }
     }
 }
@@ -234,6 +237,9 @@ pub trait EventStream: Clone + Send + Sync + 'static {
     fn tail(&self, cursor: Cursor) -> impl Future<Output = Result<Self::Tail, TailError>> + Send;
     /// Ends the stream: no further append, and tails end once they have given everything.
     fn close(&self);
+    /// Lets go of the stream without ending it: its tails here end where they are, and what a durable log
+    /// has stored can be opened again. Where nothing is stored this is [`EventStream::close`].
+    fn release(&self);
     /// What the stream holds now.
     fn bounds(&self) -> Bounds;
     /// Who reads it now.

@@ -132,9 +132,7 @@ impl Session {
         self.agent = Agent::Down;
         let settled = self.prompts.settle_all(Outcome::Cancelled);
         self.emit_all(settled);
-        for task_id in std::mem::take(&mut self.running_tasks) {
-            self.emit(OutEvent::task_update(&task_id, "killed", &Vec::new()));
-        }
+        self.kill_tasks();
         self.emit(OutEvent::error(code, message));
         if self.turns.abort() {
             self.emit(OutEvent::aborted_result(&self.config.session_id, code, self.cost.session()));

@@ -79,6 +79,10 @@ impl EventStream for RingStream {
         self.shared.end(State::close);
     }
 
+    fn release(&self) {
+        self.close();
+    }
+
     fn bounds(&self) -> Bounds {
         self.shared.lock().state.bounds()
     }
