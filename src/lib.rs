@@ -56,6 +56,8 @@ pub use agent_webkit_layers as layers;
 pub mod claude;
 #[cfg(feature = "store")]
 pub mod db;
+#[cfg(feature = "store")]
+pub mod log;
 #[cfg(feature = "practice")]
 pub mod practice;
 #[cfg(feature = "service")]
@@ -64,6 +66,8 @@ pub mod service;
 pub mod settings;
 #[cfg(feature = "service")]
 pub mod stack;
+#[cfg(feature = "store")]
+pub mod storage;
 #[cfg(feature = "service")]
 pub mod store;
 #[cfg(feature = "service")]

@@ -2,14 +2,12 @@
 
 use std::{env, fmt, future::Ready, sync::Arc};
 
-use super::{Model, Settings, SettingsError, cli_path};
+use super::{Model, Settings, SettingsError, Store, cli_path};
 use crate::{
     Stack,
     claude::Claude,
-    layers::{
-        auth::{Denied, Principal, Verify},
-        resume::{RingConfig, RingLog},
-    },
+    layers::auth::{Denied, Principal, Verify},
+    storage::AnyLog,
 };
 
 /// A verifier that was chosen at run time.
@@ -18,7 +16,9 @@ pub type AnyVerifier = Arc<dyn Verify<Future = Ready<Result<Principal, Denied>>>
 /// A server that was put together from [`Settings`].
 pub struct Launched {
     /// The protocol, to be mounted.
-    pub stack: Stack<Claude, AnyVerifier>,
+    pub stack: Stack<Claude, AnyVerifier, AnyLog>,
+    /// Where the sessions are kept. Shut it down after them.
+    pub store: Store,
     /// The model that the agents talk to. Dropping it ends the practice model.
     pub model: Model,
 }
@@ -28,7 +28,7 @@ impl Settings {
     ///
     /// # Errors
     /// One of the settings cannot be: see [`Settings::verifier`] and [`Settings::policy`]; or the CLI is
-    /// not there, or the practice model cannot be served.
+    /// not there, the store cannot be used, or the practice model cannot be served.
     pub async fn launch(&self) -> Result<Launched, SettingsError> {
         let verifier = self.verifier()?;
         let policy = self.policy()?;
@@ -39,19 +39,24 @@ impl Settings {
         tracing::info!(claude = %program.display(), workspaces = ?policy.workspaces(), "agents");
         let claude = Claude::new(program).allow_bypass(self.allow_bypass).pass_env(&self.pass_env);
         let claude = model.env().into_iter().fold(claude, |claude, (name, value)| claude.env(name, value));
-        let log = RingLog::new(RingConfig::default().window_events(self.log_window.get()));
-        let stack = Stack::builder(claude, policy)
-            .auth(verifier)
-            .log(log)
-            .limits(self.limits())
-            .keepalive(self.keepalive)
-            .build();
-        Ok(Launched { stack, model })
+        let store = self.open_store(|name| env::var_os(name)).await?;
+        let builder = |claude| {
+            let limits = self.limits();
+            Stack::builder(claude, policy).auth(verifier).limits(limits).keepalive(self.keepalive)
+        };
+        let stack = match &store {
+            Store::Memory(log) => builder(claude).log(log.clone().into()).build(),
+            Store::Database(storage) => {
+                let transcripts = Arc::clone(storage.transcripts());
+                builder(claude.transcripts(transcripts)).storage(storage).build()
+            }
+        };
+        Ok(Launched { stack, store, model })
     }
 }
 
 impl fmt::Debug for Launched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Launched").field("stack", &self.stack).field("model", &self.model).finish()
+        f.debug_struct("Launched").field("stack", &self.stack).field("store", &self.store).field("model", &self.model).finish()
     }
 }

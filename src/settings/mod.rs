@@ -17,6 +17,7 @@
 mod cli_path;
 mod launch;
 mod model;
+mod store;
 mod units;
 
 use std::{env, ffi::OsString, net::IpAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
@@ -25,8 +26,10 @@ use clap::{ArgAction, Parser, builder::FalseyValueParser};
 
 pub use launch::{AnyVerifier, Launched};
 pub use model::Model;
+pub use store::Store;
 
 use crate::{
+    db::Location,
     layers::auth::{Disabled, StaticTokens},
     service::{Limits, Policy},
 };
@@ -69,15 +72,33 @@ pub struct Settings {
     #[arg(long = "workspace", value_name = "DIR")]
     pub workspaces: Vec<PathBuf>,
 
-    /// Events of a session that are kept for clients that come back.
-    #[arg(long, value_name = "EVENTS", env = "AGENT_WEBKIT_LOG_WINDOW", default_value = "1000")]
-    pub log_window: NonZeroUsize,
+    /// Where sessions are kept: `memory`, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Default: a SQLite
+    /// file in the user's data directory.
+    #[arg(long, value_name = "STORE", env = "AGENT_WEBKIT_STORE", hide_env_values = true)]
+    pub store: Option<Location>,
+
+    /// Events of a session that are kept for clients that come back, and no others. Default: in memory the
+    /// last 1000; in a database all, but for the token deltas of finished messages beyond the last 1000.
+    #[arg(long, value_name = "EVENTS", env = "AGENT_WEBKIT_LOG_WINDOW")]
+    pub log_window: Option<NonZeroUsize>,
+
+    /// A session at rest for so long lets its agent process go; the next input starts it again.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_HIBERNATE_AFTER", default_value = "120s", value_parser = units::duration)]
+    pub hibernate_after: Duration,
+
+    /// A stored session that nobody uses for so long is deleted. Default: never.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_RETENTION", value_parser = units::duration)]
+    pub retention: Option<Duration>,
+
+    /// A host of several on one Postgres that is not heard of for so long may lose its sessions to others.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_LEASE", default_value = "15s", value_parser = units::duration)]
+    pub lease: Duration,
 
     /// Silence on a stream after which a comment is sent.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_KEEPALIVE", default_value = "15s", value_parser = units::duration)]
     pub keepalive: Duration,
 
-    /// A session that nobody uses for so long ends.
+    /// A session that nobody uses for so long ends; one that is stored only leaves the memory.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_IDLE_TIMEOUT", default_value = "300s", value_parser = units::duration)]
     pub idle_timeout: Duration,
 
@@ -198,6 +219,8 @@ impl Settings {
     pub fn limits(&self) -> Limits {
         Limits::default()
             .idle_timeout(self.idle_timeout)
+            .hibernate_after(self.hibernate_after)
+            .retention(self.retention)
             .max_sessions(self.max_sessions.get())
             .max_body(self.max_body)
     }
@@ -212,6 +235,7 @@ impl std::fmt::Debug for Settings {
             .field("no_auth", &self.no_auth)
             .field("claude", &self.claude)
             .field("workspaces", &self.workspaces)
+            .field("store", &self.store)
             .finish_non_exhaustive()
     }
 }
@@ -285,6 +309,8 @@ mod tests {
             &["--port", "65536"],
             &["--max-sessions", "0"],
             &["--log-window", "0"],
+            &["--store", "redis://h"],
+            &["--lease", "0"],
             &["--bogus"],
         ] {
             assert!(parse(wrong, &[]).is_err(), "{wrong:?}");
