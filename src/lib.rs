@@ -54,6 +54,8 @@ pub use agent_webkit_layers as layers;
 pub mod claude;
 #[cfg(feature = "store")]
 pub mod db;
+#[cfg(feature = "store")]
+pub mod log;
 #[cfg(feature = "practice")]
 pub mod practice;
 #[cfg(feature = "service")]
