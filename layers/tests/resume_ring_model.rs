@@ -9,7 +9,7 @@ use std::{
 };
 
 use agent_webkit_layers::resume::{
-    AppendError, Batch, Chunk, Cursor, Event, EventLog, EventStream, Evicted, RingConfig, RingLog,
+    AppendError, Batch, Bounds, Chunk, Cursor, Event, EventLog, EventStream, Evicted, RingConfig, RingLog,
     RingStream, RingTail, Tail, TailError, encode_frame,
 };
 use bytes::Bytes;
@@ -314,4 +314,29 @@ fn stalled_readers_cost_one_lag_budget_together_and_are_told() {
         assert!(matches!(poll(tail), Poll::Ready(Some(Err(Evicted { after: 0, oldest: 1991 })))));
         assert!(matches!(poll(tail), Poll::Ready(None)));
     }
+}
+
+#[test]
+fn a_resumed_stream_goes_on_after_its_last_event() {
+    let stream = RingStream::resume_at(RingConfig::default(), 41, Some("note".into()));
+    assert_eq!(stream.bounds(), Bounds { oldest: 42, last: 41, closed: false });
+    assert!(matches!(now(stream.tail(Cursor::After(40))), Err(TailError::Evicted(_))));
+    let mut tail = now(stream.tail(Cursor::After(41))).unwrap();
+    assert_eq!(tail.attached().note.as_deref(), Some(&b"note"[..]));
+    assert_eq!(now(stream.append(Event::new("n", "x").into())).unwrap(), 42..=42);
+    assert!(matches!(poll(&mut tail), Poll::Ready(Some(Ok(Chunk { last_seq: 42, .. })))));
+}
+
+#[test]
+fn a_released_stream_gives_its_tails_what_they_have_not_read_and_frees_the_rest() {
+    let stream = RingStream::new(RingConfig::default());
+    let events = (0..10).map(|n| Event::new("n", n.to_string()));
+    now(stream.append(Batch::new(events.collect()))).unwrap();
+    let mut behind = now(stream.tail(Cursor::After(8))).unwrap();
+    stream.release();
+    assert!(stream.held_bytes() < 60, "two frames: {}", stream.held_bytes());
+    assert!(matches!(now(stream.append(Event::new("n", "x").into())), Err(AppendError::Closed)));
+    assert!(matches!(poll(&mut behind), Poll::Ready(Some(Ok(Chunk { last_seq: 10, .. })))));
+    assert!(matches!(poll(&mut behind), Poll::Ready(None)));
+    assert_eq!(stream.held_bytes(), 0);
 }

@@ -182,9 +182,9 @@ impl std::error::Error for TailError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// The stream was closed, or let go of.
+    /// The stream was closed.
     Closed,
-    /// Another writer has taken the stream over: nothing is stored by this one any more.
+    /// The stream was released, or another writer has taken it over. What was on the way may be stored.
     Fenced,
     /// The log could not store it.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
@@ -194,7 +194,7 @@ impl fmt::Display for AppendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the stream is closed"),
-            Self::Fenced => f.write_str("the stream has another writer by now"),
+            Self::Fenced => f.write_str("the stream is not written here any more"),
             Self::Unavailable(_) => f.write_str("the event log cannot be written to now"),
         }
     }
@@ -216,7 +216,8 @@ pub trait EventLog: Clone + Send + Sync + 'static {
     /// What goes wrong with the log itself.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// The stream of `key`, created when there is none.
+    /// The stream of `key`, created when there is none. This process writes it from here on: where a log
+    /// is shared, appends of whoever opened it before fail with [`AppendError::Fenced`].
     fn open(&self, key: &str) -> impl Future<Output = Result<Self::Stream, Self::Error>> + Send;
     /// The stream of `key`, if there is one.
     fn find(&self, key: &str) -> impl Future<Output = Result<Option<Self::Stream>, Self::Error>> + Send;
@@ -237,8 +238,9 @@ pub trait EventStream: Clone + Send + Sync + 'static {
     fn tail(&self, cursor: Cursor) -> impl Future<Output = Result<Self::Tail, TailError>> + Send;
     /// Ends the stream: no further append, and tails end once they have given everything.
     fn close(&self);
-    /// Lets go of the stream without ending it: its tails here end where they are, and what a durable log
-    /// has stored can be opened again. Where nothing is stored this is [`EventStream::close`].
+    /// Lets go of the stream without an end to it in the log, where it can be opened again, here or
+    /// elsewhere: no further append, tails end once they have given everything that was shown, and what
+    /// nobody has still to read is freed. A log in memory has then nothing left of it.
     fn release(&self);
     /// What the stream holds now.
     fn bounds(&self) -> Bounds;
@@ -251,8 +253,8 @@ pub trait Tail: Send + Unpin + 'static {
     /// How the stream stood when this tail was attached.
     fn attached(&self) -> &Attached;
     /// The next frames, as many as are there (up to a chunk's size); `None` after the last one of a
-    /// closed stream, and for ever after an `Err`. A chunk never reaches over the newest event of [`Tail::attached`]: what is
-    /// replay and what is live come apart there.
+    /// closed or released stream, and for ever after an `Err`. A chunk never reaches over the newest event
+    /// of [`Tail::attached`]: what is replay and what is live come apart there.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>>;
 }
 
