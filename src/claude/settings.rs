@@ -9,6 +9,7 @@ use super::{
     environment::{self, Environment},
     mark::Mark,
 };
+use crate::store::AnyTranscriptStore;
 
 /// How long an agent has to end at each step of the close ladder, before the next one.
 ///
@@ -48,6 +49,7 @@ pub(super) struct Settings {
     pub(super) hooks: Option<Box<RawValue>>,
     pub(super) grace: Grace,
     pub(super) line_limit: usize,
+    pub(super) transcripts: Option<AnyTranscriptStore>,
 }
 
 impl Settings {
@@ -62,6 +64,7 @@ impl Settings {
             hooks: None,
             grace: Grace::default(),
             line_limit: DEFAULT_LINE_LIMIT,
+            transcripts: None,
         }
     }
 
@@ -95,6 +98,7 @@ impl fmt::Debug for Settings {
             .field("allow_bypass", &self.allow_bypass)
             .field("grace", &self.grace)
             .field("line_limit", &self.line_limit)
+            .field("transcripts", &self.transcripts)
             .finish_non_exhaustive()
     }
 }
