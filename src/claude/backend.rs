@@ -167,7 +167,9 @@ impl Claude {
         let mark = self.watcher.mark().of_agent();
         let environment = settings.environment(&mark);
         let Start { resume, environment, memory } = match &settings.transcripts {
-            Some(store) => start::from_store(store, &self.homes, environment, &spec, &cwd).await?,
+            Some(store) => {
+                start::from_store(store, &settings.grace, &self.homes, environment, &spec, &cwd).await?
+            }
             None => start::from_files(environment, &spec, &cwd),
         };
         let arguments = process::arguments(&spec, resume, settings)?;

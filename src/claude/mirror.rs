@@ -22,9 +22,6 @@ use crate::{
 /// So many bytes are kept for a store that is away.
 const BACKLOG: usize = 64 << 20;
 
-/// The end of a turn, and that of an agent, waits so long for the store.
-const HOLD: Duration = Duration::from_secs(10);
-
 /// A store that is away for so long is told of.
 const TOLERATED: Duration = Duration::from_secs(2);
 
@@ -45,6 +42,8 @@ pub(super) struct Mirror {
     writing: Option<Writing>,
     outage: Option<Outage>,
     hold: Option<Hold>,
+    /// How long an end waits for the store.
+    patience: Duration,
     full: bool,
 }
 
@@ -73,8 +72,8 @@ impl Outage {
 }
 
 impl Mirror {
-    /// Into this store, under these keys.
-    pub(super) fn new(store: AnyTranscriptStore, keys: Keys) -> Self {
+    /// Into this store, under these keys. The end of a turn, and that of the agent, waits so long for it.
+    pub(super) fn new(store: AnyTranscriptStore, keys: Keys, patience: Duration) -> Self {
         Self {
             store,
             keys,
@@ -82,6 +81,7 @@ impl Mirror {
             writing: None,
             outage: None,
             hold: None,
+            patience,
             full: false,
         }
     }
@@ -108,7 +108,7 @@ impl Mirror {
         let now = Instant::now();
         let hold = match self.hold {
             Some(hold) => hold,
-            None => Hold { mark: self.batches.flush(), until: now + HOLD },
+            None => Hold { mark: self.batches.flush(), until: now + self.patience },
         };
         let given_up = self.hold.is_none() && self.outage.as_ref().is_some_and(|outage| outage.told);
         let waits = !given_up && now < hold.until && !self.batches.is_stored(hold.mark);
@@ -146,7 +146,7 @@ impl Mirror {
     /// Stores what is left, for a while. The events are news for the session.
     pub(super) async fn finish(&mut self) -> Vec<AgentEvent> {
         let mark = self.batches.flush();
-        let deadline = Instant::now() + HOLD;
+        let deadline = Instant::now() + self.patience;
         self.hold = None;
         let mut news = Vec::new();
         while !self.batches.is_stored(mark) {

@@ -13,7 +13,7 @@ use crate::store::AnyTranscriptStore;
 
 /// How long an agent has to end at each step of the close ladder, before the next one.
 ///
-/// The defaults end everything within 15 s.
+/// The defaults end everything within 15 s, or within 25 s if there is a transcript store and it is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Grace {
@@ -25,6 +25,8 @@ pub struct Grace {
     pub term: Duration,
     /// What it left running: from SIGTERM to SIGKILL. 1 s.
     pub leftovers: Duration,
+    /// How long the end of a turn, and that of the agent, waits for the transcript store. 10 s.
+    pub store: Duration,
 }
 
 impl Default for Grace {
@@ -34,6 +36,7 @@ impl Default for Grace {
             input: Duration::from_secs(5),
             term: Duration::from_secs(5),
             leftovers: Duration::from_secs(1),
+            store: Duration::from_secs(10),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
     homes::{Home, Homes, config_dir},
     materialise::Past,
     mirror::{Keys, Mirror},
+    settings::Grace,
     supervise::Memory,
     transcript::{self, Project},
 };
@@ -38,6 +39,7 @@ pub(super) fn from_files(environment: Environment, spec: &SessionSpec, cwd: &Pat
 /// With a configuration folder of its own, in which is what the store remembers.
 pub(super) async fn from_store(
     store: &AnyTranscriptStore,
+    grace: &Grace,
     homes: &Arc<Homes>,
     mut environment: Environment,
     spec: &SessionSpec,
@@ -67,6 +69,6 @@ pub(super) async fn from_store(
         Ok(furnished) => furnished.map_err(StartError::Folder)?,
         Err(error) => return Err(StartError::Folder(error.into())),
     };
-    let mirror = Mirror::new(store.clone(), Keys::new(home.path(), adopted));
+    let mirror = Mirror::new(store.clone(), Keys::new(home.path(), adopted), grace.store);
     Ok(Start { resume, environment, memory: Memory { mirror: Some(mirror), home: Some(home) } })
 }
