@@ -10,7 +10,6 @@ use agent_webkit::{
     practice::Model,
     proto::{AgentCommand, AgentEvent, Decision},
 };
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -18,7 +17,7 @@ use tokio::{
 };
 
 use support::{
-    Agent, Machine, eventually, processes,
+    Agent, Machine, eventually, kill, processes,
     script::{Script, bash, tool},
 };
 
@@ -58,19 +57,6 @@ fn assert_gone(machine: &Machine, pids: &[i32]) {
         let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         assert!(state.is_empty() || state.contains(") Z "), "{state}");
     }
-}
-
-fn kill(pid: i32) {
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
-}
-
-/// The CLI itself among the machine's processes.
-fn cli(machine: &Machine) -> i32 {
-    let is_cli = |pid: &i32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains("--permission-prompt-tool")
-    };
-    machine.processes().into_iter().find(is_cli).expect("the CLI runs")
 }
 
 #[tokio::test]
@@ -134,7 +120,7 @@ async fn a_killed_agent_tells_its_end_and_leaves_nothing() {
     agent.say(Script::slow(1000, 20)).await;
     agent.until(|event| matches!(event, AgentEvent::Delta { .. }).then_some(())).await;
     agent.command(AgentCommand::SetModel { request: 9, model: None }).await;
-    kill(cli(&machine));
+    kill(machine.cli());
     assert_eq!(agent.exited().await, "The agent was ended by signal 9.");
     assert_gone(&machine, &pids);
 
@@ -156,7 +142,7 @@ async fn a_session_without_a_past_can_be_resumed_too() {
     spec.resume = true;
     let mut agent = machine.start(spec.clone()).await;
     agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
-    kill(cli(&machine));
+    kill(machine.cli());
     agent.exited().await;
 
     // Killed while it wrote the first lines of its transcript.
@@ -190,7 +176,7 @@ async fn a_prompt_at_the_end_of_the_agent_is_answered_by_its_end() {
     let mut agent = machine.agent().await;
     agent.say(Script::new(bash("toolu_p", "touch p")).then("never")).await;
     let ask = agent.ask().await;
-    kill(cli(&machine));
+    kill(machine.cli());
     agent.exited().await;
     let decision = Decision::Deny { message: None, interrupt: false };
     let late = AgentCommand::Decide { correlation_id: ask.correlation_id, decision };
@@ -205,7 +191,7 @@ async fn the_agent_sees_its_own_environment_and_not_the_servers() {
     });
     let mut agent = machine.agent().await;
     agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
-    let pid = cli(&machine);
+    let pid = machine.cli();
     let environ = String::from_utf8(fs::read(format!("/proc/{pid}/environ")).unwrap()).unwrap();
     assert!(environ.contains("MINE=for you") && !environ.contains("secret"), "{environ}");
     let line = String::from_utf8(fs::read(format!("/proc/{pid}/cmdline")).unwrap()).unwrap();

@@ -84,7 +84,10 @@ impl Session {
             }
             AgentEvent::Error { code, message } => self.emit(OutEvent::error(&code, &message)),
             AgentEvent::Exited { message } => self.lose_agent(now, "agent_exited", &message),
-            AgentEvent::Ready | AgentEvent::Message(_) | AgentEvent::MessageStopped { .. } => {}
+            AgentEvent::Ready
+            | AgentEvent::Message(_)
+            | AgentEvent::MessageStopped { .. }
+            | AgentEvent::Fenced => {}
         }
     }
 
