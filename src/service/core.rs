@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Buf;
-use http::{Extensions, Method, Request, Response, StatusCode, request::Parts};
+use http::{Method, Request, Response, StatusCode, request::Parts};
 use http_body::Body;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -23,14 +23,15 @@ use super::{
     create, input,
     reply::{self, Failure},
     route::Route,
-    state,
+    scope::{Caller, DRIVE, READ},
+    state, ticket,
 };
 use crate::{
     agent::Agent,
     layers::{
-        auth::Principal,
         lookup::Resolved,
         resume::{Cursor, EventLog, EventStream, Follow, RingLog, Tail, refusal_response, stream_response},
+        ticket::Tickets,
     },
 };
 
@@ -46,7 +47,8 @@ pub type Events<L> = Follow<<<L as EventLog>::Stream as EventStream>::Tail>;
 /// mounted. By itself it lets everybody in and gives every reader the stream from the oldest event held:
 /// put the layers around it, or take a [`Stack`](crate::Stack) that has them all.
 ///
-/// - A [`Principal`] in the request's extensions owns the sessions that the request makes, and sees no others.
+/// - A [`Principal`](crate::layers::auth::Principal) in the request's extensions owns the sessions that the
+///   request makes, sees no others, and may do what its scopes allow.
 /// - A `Resolved<SessionHandle>` is used instead of looking the id up.
 ///
 /// Clones share their sessions.
@@ -59,19 +61,27 @@ struct Shared<L: EventLog> {
     sessions: Sessions<L>,
     policy: Policy,
     limits: Limits,
+    tickets: Tickets,
 }
 
 impl<A, L: EventLog> AgentService<A, L> {
     /// Sessions of this agent, whose events are kept in `log`.
     pub fn new(agent: A, log: L, policy: Policy, limits: Limits) -> Self {
         let sessions = Sessions::new(log, limits.max_sessions);
-        Self { agent, shared: Arc::new(Shared { sessions, policy, limits }) }
+        let tickets = Tickets::default().lifetime(limits.ticket_lifetime);
+        Self { agent, shared: Arc::new(Shared { sessions, policy, limits, tickets }) }
     }
 
     /// The running sessions.
     #[must_use]
     pub fn sessions(&self) -> &Sessions<L> {
         &self.shared.sessions
+    }
+
+    /// The tickets that callers were given, for a verifier that knows them.
+    #[must_use]
+    pub fn tickets(&self) -> &Tickets {
+        &self.shared.tickets
     }
 }
 
@@ -93,29 +103,46 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     where
         B: Body<Data: Buf, Error: Into<BoxError>>,
     {
-        let Shared { sessions, policy, limits } = &*self.shared;
-        let caller = caller(&parts.extensions);
+        let Shared { sessions, policy, limits, tickets } = &*self.shared;
+        let caller = Caller::of(&parts.extensions);
         let route = Route::parse(parts.uri.path()).ok_or_else(Failure::unknown_path)?;
         match (&parts.method, route) {
             (&Method::OPTIONS, _) => Ok(reply::options(route.allow())),
             (&Method::POST, Route::Sessions) => {
+                caller.must(DRIVE)?;
                 let body = body::read(&parts.headers, body, limits.max_body).await?;
                 create::create(body, caller, self.agent, sessions, policy, limits).await
             }
-            (&Method::GET | &Method::HEAD, Route::Sessions) => Ok(list(&sessions.list(caller.as_deref()))),
+            (&Method::GET | &Method::HEAD, Route::Sessions) => {
+                caller.must(READ)?;
+                Ok(list(&sessions.list(caller.name())))
+            }
             (&Method::DELETE, Route::Session(id)) => {
-                sessions.close(id, caller.as_deref()).await;
+                caller.must(DRIVE)?;
+                sessions.close(id, caller.name()).await;
                 Ok(reply::no_content())
             }
             (&Method::GET | &Method::HEAD, Route::Session(id)) => {
-                Ok(reply::json(StatusCode::OK, &self.session(parts, id)?.describe(true)))
+                let session = self.session(parts, id)?;
+                caller.must(READ)?;
+                Ok(reply::json(StatusCode::OK, &session.describe(true)))
             }
-            (&Method::GET | &Method::HEAD, Route::Stream(id)) => Ok(stream(&self.session(parts, id)?).await),
+            (&Method::GET | &Method::HEAD, Route::Stream(id)) => {
+                let session = self.session(parts, id)?;
+                caller.must(READ)?;
+                Ok(stream(&session).await)
+            }
             (&Method::POST, Route::Input(id)) => {
                 let session = self.session(parts, id)?;
+                caller.must_send_something()?;
                 let body = body::read(&parts.headers, body, limits.max_body).await?;
-                input::input(&parts.headers, body, &session, policy, limits).await?;
+                input::input(&parts.headers, body, caller, &session, policy, limits).await?;
                 Ok(reply::no_content())
+            }
+            (&Method::POST, Route::Tickets(id)) => {
+                let session = self.session(parts, id)?;
+                caller.must(READ)?;
+                ticket::issue(tickets, caller, session.id()).await
             }
             _ => Err(Failure::method(route.allow())),
         }
@@ -128,14 +155,10 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             None => self
                 .shared
                 .sessions
-                .get(id, caller(&parts.extensions).as_deref())
+                .get(id, Caller::of(&parts.extensions).name())
                 .ok_or_else(Failure::unknown_session),
         }
     }
-}
-
-fn caller(extensions: &Extensions) -> Option<Arc<str>> {
-    extensions.get::<Principal>().map(|principal| Arc::clone(&principal.name))
 }
 
 fn list<L: EventLog, F>(sessions: &[SessionHandle<L>]) -> Response<ResponseBody<F>> {

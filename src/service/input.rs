@@ -9,6 +9,7 @@ use super::{
     Limits, Policy, SessionHandle,
     handle::{Mail, NotTaken},
     reply::Failure,
+    scope::Caller,
 };
 use crate::{
     layers::resume::EventLog,
@@ -24,12 +25,14 @@ const MAX_KEY: usize = 255;
 pub(crate) async fn input<L: EventLog>(
     headers: &HeaderMap,
     body: Bytes,
+    caller: Caller<'_>,
     session: &SessionHandle<L>,
     policy: &Policy,
     limits: &Limits,
 ) -> Result<(), Failure> {
     let key = idempotency_key(headers, &body)?;
     let input = Inbound::parse(&body).map_err(|invalid| Failure::bad_request(invalid.to_string()))?;
+    caller.must_send(&input)?;
     for mode in input.modes() {
         policy.change_to(&mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
     }
