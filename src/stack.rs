@@ -2,11 +2,13 @@
 //!
 //! From the outside in:
 //!
-//! 1. catch-panic and trace, of `tower-http`; the `Authorization` header is marked as sensitive before;
-//! 2. [`Auth`]: 401, or the caller as `Principal` in the extensions;
-//! 3. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
-//! 4. [`Resume`]: the session's stream, at any event that is still held;
-//! 5. [`AgentService`]: everything else.
+//! 1. catch-panic and trace, of `tower-http`; before the trace the `Authorization` header is marked as
+//!    sensitive and a ticket is taken out of the URL ([`TakeTicket`]);
+//! 2. [`Auth`]: 401, or the caller as `Principal` in the extensions, known by a credential or by a ticket;
+//! 3. [`Expiry`]: streams end with the credential;
+//! 4. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
+//! 5. [`Resume`]: the session's stream, at any event that is still held;
+//! 6. [`AgentService`]: everything else.
 //!
 //! Each is a plain `tower` layer: for another order, or without one of them, put them together by hand with
 //! a `tower::ServiceBuilder`.
@@ -39,12 +41,17 @@ use tracing::Level;
 use crate::{
     agent::Agent,
     layers::{
-        auth::{Auth, AuthLayer, Verify},
+        auth::{
+            AnyOf, Auth, AuthLayer, Principal, Verify,
+            expiry::{Expiry, ExpiryLayer},
+        },
         lookup::{Lookup, LookupLayer, Resolved},
         resume::{Attach, Attachment, EventLog, Resume, ResumeLayer, RingLog},
+        ticket::{MemoryStore, TakeTicket, TicketLayer, TicketVerifier},
     },
     service::{
-        AgentService, Limits, Persistence, Policy, SessionHandle, Sessions, session_id, session_state,
+        AgentService, Limits, Persistence, Policy, READ, SessionHandle, Sessions, session_id, session_state,
+        ticket_resource,
     },
 };
 #[cfg(feature = "store")]
@@ -85,11 +92,14 @@ pub struct Stack<A, V, L: EventLog = RingLog> {
     sessions: Sessions<L>,
 }
 
-type Layers<A, V, L> = SetSensitiveRequestHeaders<CatchPanic<Traced<Auth<Found<A, L>, V>>, AnswerPanic>>;
+type Layers<A, V, L> =
+    SetSensitiveRequestHeaders<CatchPanic<TakeTicket<Traced<Known<Found<A, L>, V>>>, AnswerPanic>>;
 
 type AnswerPanic = fn(Box<dyn Any + Send>) -> Response<Full<Bytes>>;
 
 type Traced<S> = Trace<S, SharedClassifier<ServerErrorsAsFailures>>;
+
+type Known<S, V> = Auth<Expiry<S>, AnyOf<V, TicketVerifier<MemoryStore, fn(&Parts) -> Option<String>>>>;
 
 type Found<A, L> =
     Lookup<Resume<AgentService<A, L>, Attach<FindStream<L>>>, fn(&Parts) -> Option<String>, Sessions<L>>;
@@ -195,12 +205,16 @@ impl<A, V, L> StackBuilder<A, V, L> {
         };
         let sessions = core.sessions().clone();
         let id: fn(&Parts) -> Option<String> = session_id;
+        let ticket_for: fn(&Parts) -> Option<String> = ticket_resource;
+        let verifier = AnyOf::new(self.verifier, core.tickets().verifier(ticket_for));
         let inner = ServiceBuilder::new()
             .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION]))
             .layer(CatchPanicLayer::custom(answer_panic as AnswerPanic))
+            .layer(TicketLayer::new())
             // A 503 to a client that is too fast is nothing that an operator must act on.
             .layer(TraceLayer::new_for_http().on_failure(DefaultOnFailure::new().level(Level::WARN)))
-            .layer(AuthLayer::new(self.verifier))
+            .layer(AuthLayer::new(verifier))
+            .layer(ExpiryLayer::new())
             .layer(LookupLayer::new(id, sessions.clone()).not_found("there is no such session"))
             .layer(ResumeLayer::attach(find_stream::<L> as FindStream<L>).keepalive(self.keepalive))
             .service(core);
@@ -211,6 +225,10 @@ impl<A, V, L> StackBuilder<A, V, L> {
 /// The stream that a request asks for: that of the session which the lookup has found.
 fn find_stream<L: EventLog>(request: &Parts) -> Option<Attachment<L::Stream>> {
     if !request.uri.path().ends_with("/stream") {
+        return None;
+    }
+    // Who may not read gets the service's own answer.
+    if request.extensions.get::<Principal>().is_some_and(|caller| !caller.scopes.allow(READ)) {
         return None;
     }
     let Resolved(session) = request.extensions.get::<Resolved<SessionHandle<L>>>()?;

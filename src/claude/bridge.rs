@@ -135,7 +135,6 @@ impl Bridge {
                 self.messages.push(Message { uuid, started: false, interrupt: false });
             }
             AgentCommand::Interrupt => self.interrupt(),
-            AgentCommand::Abort => {}
             AgentCommand::Decide { correlation_id, decision } => self.decide(&correlation_id, &decision),
             AgentCommand::SetPermissionMode { request, mode } => {
                 self.ask(Asked::Command(request), Request::SetPermissionMode { mode: &mode });

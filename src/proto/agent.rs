@@ -199,8 +199,6 @@ pub enum AgentCommand {
     },
     /// Stop the running turn.
     Interrupt,
-    /// End at once, by force: the session belongs to another host by now.
-    Abort,
     /// The answer to an [`Ask`].
     Decide {
         /// The prompt's id.

@@ -1,7 +1,5 @@
 //! `POST /sessions`.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
@@ -14,6 +12,7 @@ use super::{
     driver::{self, Driver, Owned},
     registry::{Revive, Slot},
     reply::{self, Failure},
+    scope::Caller,
 };
 use crate::{
     agent::{Agent, SessionSpec},
@@ -27,10 +26,10 @@ struct Created<'a> {
     protocol_version: &'a str,
 }
 
-/// Makes a session for `owner`. The answer is there once its agent is being started, not once it is up.
+/// Makes a session for the caller. The answer is there once its agent is being started, not once it is up.
 pub(crate) async fn create<A: Agent, L: EventLog, F>(
     body: Bytes,
-    owner: Option<Arc<str>>,
+    caller: Caller<'_>,
     agent: A,
     sessions: &Sessions<L>,
     limits: &Limits,
@@ -39,10 +38,13 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
         Invalid::Field(_) => Failure::unprocessable(invalid.to_string()),
         _ => Failure::bad_request(invalid.to_string()),
     })?;
+    if let Some(mode) = &wanted.permission_mode {
+        caller.must_choose(mode)?;
+    }
     let spec = permitted(wanted, sessions.policy()).await?;
     let slot = sessions.reserve().await?;
     let session_id = spec.session_id.clone();
-    let request = driver::Request { spec, owner, limits: limits.clone() };
+    let request = driver::Request { spec, owner: caller.owner(), limits: limits.clone() };
     let (answer, started) = oneshot::channel();
     let sessions = sessions.clone();
     // In a task of its own: a client that hangs up half-way leaves nothing half-made behind.

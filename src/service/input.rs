@@ -8,6 +8,7 @@ use super::{
     Limits, Policy, SessionHandle,
     handle::{Mail, NotTaken},
     reply::Failure,
+    scope::Caller,
 };
 use crate::{
     layers::resume::EventLog,
@@ -35,9 +36,10 @@ pub(crate) enum Taken {
 }
 
 impl Input {
-    pub(crate) fn parse(headers: &HeaderMap, body: &[u8], policy: &Policy) -> Result<Self, Failure> {
+    pub(crate) fn parse(headers: &HeaderMap, body: &[u8], caller: Caller<'_>, policy: &Policy) -> Result<Self, Failure> {
         let key = idempotency_key(headers, body)?;
         let message = Inbound::parse(body).map_err(|invalid| Failure::bad_request(invalid.to_string()))?;
+        caller.must_send(&message)?;
         for mode in message.modes() {
             policy.change_to(&mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
         }

@@ -31,6 +31,8 @@ pub struct Limits {
     pub max_body: usize,
     /// So long an input that asks the agent something waits for its answer. Default 30 s.
     pub answer_timeout: Duration,
+    /// So long a ticket holds. Default 60 s.
+    pub ticket_lifetime: Duration,
 }
 
 impl Default for Limits {
@@ -43,6 +45,7 @@ impl Default for Limits {
             max_sessions: 64,
             max_body: 32 * 1024 * 1024,
             answer_timeout: Duration::from_secs(30),
+            ticket_lifetime: Duration::from_secs(60),
         }
     }
 }
@@ -94,6 +97,13 @@ impl Limits {
     #[must_use]
     pub fn answer_timeout(mut self, timeout: Duration) -> Self {
         self.answer_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a ticket holds.
+    #[must_use]
+    pub fn ticket_lifetime(mut self, lifetime: Duration) -> Self {
+        self.ticket_lifetime = lifetime;
         self
     }
 }

@@ -10,5 +10,7 @@ mod owners;
 mod resuming;
 mod rig;
 mod routes;
+mod scopes;
 mod sessions;
 mod shutdown;
+mod tickets;
