@@ -48,7 +48,10 @@ impl Settings {
             Location::Postgres(url) => Database::postgres(url, CONNECTIONS.0, CONNECTIONS.1).await,
             Location::Memory => {
                 let ring = RingConfig::default();
-                let ring = window.map_or(ring, |events| ring.window_events(events));
+                let ring = match window {
+                    Some(events) => ring.window_events(events),
+                    None => ring,
+                };
                 return Ok(Store::Memory(RingLog::new(ring)));
             }
         };

@@ -173,6 +173,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             keeping,
             title,
             may_leave: false,
+            fenced: false,
             log: sessions.log().clone(),
             handle,
             spec,

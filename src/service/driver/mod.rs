@@ -59,6 +59,8 @@ pub(crate) struct Driver<A, L: EventLog> {
     title: Option<String>,
     /// Nobody needs the session in memory.
     may_leave: bool,
+    /// The agent's transcript belongs to another host by now.
+    fenced: bool,
     log: L,
     slot: Slot,
 }
@@ -88,6 +90,9 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         loop {
             if let ControlFlow::Break(end) = self.settle().await {
                 return end;
+            }
+            if self.fenced && self.outlives() {
+                return End::Fenced;
             }
             if self.leaves() {
                 return End::Released;
@@ -150,6 +155,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             News::Started(Ok(())) => self.session.handle_started(now),
             News::Started(Err(error)) => self.session.handle_start_failed(now, &sentence(&*error)),
             News::Events => {
+                self.fenced |= self.link.events.iter().any(|event| matches!(event, AgentEvent::Fenced));
                 for event in self.link.events.drain(..) {
                     self.session.handle_agent(now, event);
                 }
