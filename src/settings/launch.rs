@@ -27,18 +27,13 @@ impl Settings {
     /// Finds the CLI and the model, and puts the stack together. Nothing listens yet.
     ///
     /// # Errors
-    /// One of the settings cannot be: see [`Settings::verifier`] and [`Settings::policy`]; or the CLI is
-    /// not there, the store cannot be used, or the practice model cannot be served.
+    /// One of the settings cannot be: see [`Settings::verifier`], [`Settings::policy`] and
+    /// [`Settings::agent`]; or the store cannot be used.
     pub async fn launch(&self) -> Result<Launched, SettingsError> {
         let verifier = self.verifier()?;
         let policy = self.policy()?;
-        let program = cli_path::find(self.claude.as_deref(), env::var_os("PATH").as_deref())?;
-        let model = Model::choose(self.practice, |name| env::var_os(name))
-            .await
-            .map_err(|error| SettingsError::new(format!("the practice model cannot be served: {error}")))?;
-        tracing::info!(claude = %program.display(), workspaces = ?policy.workspaces(), "agents");
-        let claude = Claude::new(program).allow_bypass(self.allow_bypass).pass_env(&self.pass_env);
-        let claude = model.env().into_iter().fold(claude, |claude, (name, value)| claude.env(name, value));
+        let (claude, model) = self.agent().await?;
+        tracing::info!(workspaces = ?policy.workspaces(), "agents");
         let store = self.open_store(|name| env::var_os(name)).await?;
         let builder = |claude| {
             let limits = self.limits();
@@ -52,6 +47,21 @@ impl Settings {
             }
         };
         Ok(Launched { stack, store, model })
+    }
+
+    /// The CLI, set up for the model that it talks to: for a stack of one's own.
+    ///
+    /// # Errors
+    /// The CLI is not there, or the practice model cannot be served.
+    pub async fn agent(&self) -> Result<(Claude, Model), SettingsError> {
+        let program = cli_path::find(self.claude.as_deref(), env::var_os("PATH").as_deref())?;
+        let model = Model::choose(self.practice, |name| env::var_os(name))
+            .await
+            .map_err(|error| SettingsError::new(format!("the practice model cannot be served: {error}")))?;
+        tracing::info!(claude = %program.display(), "the agents' CLI");
+        let claude = Claude::new(program).allow_bypass(self.allow_bypass).pass_env(&self.pass_env);
+        let claude = model.env().into_iter().fold(claude, |claude, (name, value)| claude.env(name, value));
+        Ok((claude, model))
     }
 }
 

@@ -3,8 +3,8 @@
 
 mod bodies;
 mod capacity;
+#[path = "../support/fake.rs"]
 mod fake;
-mod hosts;
 mod inputs;
 mod owners;
 mod resuming;

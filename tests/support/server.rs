@@ -1,11 +1,11 @@
-//! The real server, as a process of its own.
+//! The real server or one of the examples, as a process of its own.
 
 use std::{
     env,
     ffi::OsString,
     fs::{self, File},
     io::{BufRead, BufReader, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{OnceLock, mpsc},
     thread,
@@ -28,6 +28,8 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// What a server is started with.
 #[derive(Debug)]
 pub(crate) struct Builder {
+    /// `None`: the binary.
+    example: Option<&'static str>,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     token: Option<String>,
@@ -45,12 +47,13 @@ pub(crate) struct Server {
 }
 
 impl Builder {
-    fn new() -> Self {
+    fn new(example: Option<&'static str>) -> Self {
         let dirs = tempfile::Builder::new().prefix("agent-webkit-").tempdir().expect("a directory");
         for name in ["home", "config", "workspace", "tmp"] {
             fs::create_dir(dirs.path().join(name)).expect("a directory");
         }
-        Self { args: Vec::new(), env: Vec::new(), token: Some(TOKEN.into()), claude: claude(), dirs }
+        let token = Some(TOKEN.into());
+        Self { example, args: Vec::new(), env: Vec::new(), token, claude: claude(), dirs }
     }
 
     /// Adds an option with a value.
@@ -91,15 +94,12 @@ impl Builder {
     /// The command line, with an environment that holds nothing of ours.
     pub(crate) fn command(&self) -> Command {
         let dirs = self.dirs.path();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-webkit"));
-        command.args(["serve", "--port", "0", "--claude"]).arg(&self.claude);
-        command.arg("--workspace").arg(self.dir("workspace"));
-        if let Some(token) = &self.token {
-            command.args(["--token", token]);
-        }
+        let mut command = match self.example {
+            Some(name) => self.example_command(name),
+            None => self.binary_command(),
+        };
         command
             .args(&self.args)
-            .env_clear()
             .env("PATH", env::var_os("PATH").unwrap_or_default())
             .env("HOME", dirs.join("home"))
             .env("TMPDIR", dirs.join("tmp"))
@@ -109,6 +109,29 @@ impl Builder {
             .env("ANTHROPIC_API_KEY", "x")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .current_dir(self.dir("workspace"));
+        command
+    }
+
+    fn binary_command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-webkit"));
+        command.env_clear();
+        command.args(["serve", "--port", "0", "--claude"]).arg(&self.claude);
+        command.arg("--workspace").arg(self.dir("workspace"));
+        if let Some(token) = &self.token {
+            command.args(["--token", token]);
+        }
+        command
+    }
+
+    fn example_command(&self, name: &str) -> Command {
+        let mut command = Command::new(example(name));
+        command
+            .env_clear()
+            .env("AGENT_WEBKIT_CLAUDE", &self.claude)
+            .env("AGENT_WEBKIT_WORKSPACE", self.dir("workspace"));
+        if let Some(token) = &self.token {
+            command.env("AGENT_WEBKIT_AUTH_TOKEN", token);
+        }
         command
     }
 
@@ -149,7 +172,12 @@ impl Server {
     }
 
     pub(crate) fn builder() -> Builder {
-        Builder::new()
+        Builder::new(None)
+    }
+
+    /// The example of this name instead of the binary. It takes its settings by the environment alone.
+    pub(crate) fn example(name: &'static str) -> Builder {
+        Builder::new(Some(name))
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -231,6 +259,15 @@ impl Drop for Server {
             assert!(ended, "the server did not end within {DRAIN:?} of SIGTERM:\n{}", self.log());
         }
     }
+}
+
+/// Where cargo has put an example: beside the folder of this test.
+fn example(name: &str) -> PathBuf {
+    let test = env::current_exe().expect("a test has a path");
+    let profile = test.parent().and_then(Path::parent).expect("it lies in target/<profile>/deps");
+    let path = profile.join("examples").join(name);
+    assert!(path.exists(), "{} was not built: `cargo build --examples` does", path.display());
+    path
 }
 
 /// The practice model of this test process. It has a thread of its own: a test that blocks must not stop it.
