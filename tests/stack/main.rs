@@ -7,6 +7,8 @@ mod capacity;
 mod fake;
 mod inputs;
 mod owners;
+#[cfg(feature = "sqlite")]
+mod restoring;
 mod resuming;
 mod rig;
 mod routes;
