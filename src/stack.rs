@@ -38,6 +38,8 @@ use tower_http::{
 };
 use tracing::Level;
 
+#[cfg(feature = "store")]
+use crate::storage::{AnyLog, Storage};
 use crate::{
     agent::Agent,
     layers::{
@@ -54,8 +56,6 @@ use crate::{
         ticket_resource,
     },
 };
-#[cfg(feature = "store")]
-use crate::storage::{AnyLog, Storage};
 
 /// The whole protocol as one service: authenticated, resumable, supervised.
 ///
@@ -198,9 +198,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
         L: EventLog,
     {
         let core = match self.persistence {
-            Some(kept) => {
-                AgentService::persistent(self.agent, self.log, self.policy, self.limits, kept)
-            }
+            Some(kept) => AgentService::persistent(self.agent, self.log, self.policy, self.limits, kept),
             None => AgentService::new(self.agent, self.log, self.policy, self.limits),
         };
         let sessions = core.sessions().clone();

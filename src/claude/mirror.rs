@@ -183,7 +183,7 @@ impl Mirror {
                 let unfit = self.batches.halve(batch)?;
                 self.batches.settled(&unfit);
                 let uuid = unfit.entries.first().and_then(crate::store::Entry::uuid).unwrap_or_default();
-                tracing::warn!(reason, uuid, "an entry of a transcript is left out");
+                tracing::warn!(reason, uuid = &*uuid, "an entry of a transcript is left out");
                 Some(incomplete(&format!(
                     "An entry of the agent's memory could not be stored and is left out: {reason}."
                 )))

@@ -36,7 +36,12 @@ pub(crate) enum Taken {
 }
 
 impl Input {
-    pub(crate) fn parse(headers: &HeaderMap, body: &[u8], caller: Caller<'_>, policy: &Policy) -> Result<Self, Failure> {
+    pub(crate) fn parse(
+        headers: &HeaderMap,
+        body: &[u8],
+        caller: Caller<'_>,
+        policy: &Policy,
+    ) -> Result<Self, Failure> {
         let key = idempotency_key(headers, body)?;
         let message = Inbound::parse(body).map_err(|invalid| Failure::bad_request(invalid.to_string()))?;
         caller.must_send(&message)?;

@@ -67,6 +67,10 @@ impl Settings {
 
 impl fmt::Debug for Launched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Launched").field("stack", &self.stack).field("store", &self.store).field("model", &self.model).finish()
+        f.debug_struct("Launched")
+            .field("stack", &self.stack)
+            .field("store", &self.store)
+            .field("model", &self.model)
+            .finish()
     }
 }

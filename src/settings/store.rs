@@ -89,7 +89,11 @@ mod tests {
         let file = |path: &str| Location::Sqlite(path.into());
         assert_eq!(location(&[home]), file("/home/ada/.local/share/agent-webkit/sessions.db"));
         assert_eq!(location(&[home, ("XDG_DATA_HOME", "/d")]), file("/d/agent-webkit/sessions.db"));
-        assert_eq!(location(&[home, ("XDG_DATA_HOME", "d")]), location(&[home]), "relative ones do not count");
+        assert_eq!(
+            location(&[home, ("XDG_DATA_HOME", "d")]),
+            location(&[home]),
+            "relative ones do not count"
+        );
         assert_eq!(location(&[]), Location::Memory);
     }
 }

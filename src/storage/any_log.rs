@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     layers::resume::{
-        AppendError, Attached, Batch, Bounds, Chunk, Cursor, EventLog, EventStream, Evicted, Readers, RingLog,
-        RingStream, RingTail, Tail, TailError,
+        AppendError, Attached, Batch, Bounds, Chunk, Cursor, EventLog, EventStream, Evicted, Readers,
+        RingLog, RingStream, RingTail, Tail, TailError,
     },
     log::{DurableLog, DurableStream, DurableTail, LogError},
 };

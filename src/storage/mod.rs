@@ -6,6 +6,10 @@ use std::{sync::Arc, time::Duration};
 
 pub use any_log::{AnyLog, AnyStream, AnyTail};
 
+#[cfg(feature = "postgres")]
+use crate::store::PgTranscripts;
+#[cfg(feature = "sqlite")]
+use crate::store::SqliteTranscripts;
 use crate::{
     catalog::{Catalog, DEFAULT_LEASE, DbCatalog},
     db::Database,
@@ -81,9 +85,15 @@ impl Storage {
     pub fn new(database: Database, config: StorageConfig) -> Self {
         let catalog = Arc::new(DbCatalog::new(database.clone(), config.lease));
         let held = Arc::clone(&catalog);
-        let transcripts = Fenced::new(&database, move |session_id: &str| held.epoch(session_id));
+        let held = move |session_id: &str| held.epoch(session_id);
+        let transcripts: AnyTranscriptStore = match &database {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(file) => Arc::new(Fenced::new(SqliteTranscripts::new(file.clone()), held)),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(pool) => Arc::new(Fenced::new(PgTranscripts::new(pool.clone()), held)),
+        };
         let log = DurableLog::new(database, config.events);
-        Self { log, catalog, transcripts: Arc::new(transcripts) }
+        Self { log, catalog, transcripts }
     }
 
     /// The events.

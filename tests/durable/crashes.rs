@@ -65,7 +65,8 @@ fn ended_once(reader: &Reader) {
 fn no_agent_is_left(server: Server) {
     let tmp = server.dir("tmp");
     let left = server.stop();
-    let folders: Vec<_> = std::fs::read_dir(&tmp).expect("a folder").flatten().map(|entry| entry.path()).collect();
+    let folders: Vec<_> =
+        std::fs::read_dir(&tmp).expect("a folder").flatten().map(|entry| entry.path()).collect();
     assert!(folders.is_empty(), "left behind: {folders:?}");
     drop(left);
 }

@@ -2,8 +2,6 @@
 //! `claude` CLI goes on, and a client that comes back has missed nothing.
 #![cfg(feature = "cli")]
 
-#[path = "../support/postgres.rs"]
-mod postgres;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,9 +1,6 @@
 //! Where the sessions of a test are kept.
 
-use crate::{
-    postgres::TestDatabase,
-    support::{Builder, Server},
-};
+use crate::support::{Builder, Server, postgres::TestDatabase};
 
 /// A lease that a test has the patience for.
 const LEASE: &str = "2s";

@@ -91,7 +91,8 @@ impl Reader {
         let path = format!("/sessions/{}/input", self.id);
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let answer = self.client.try_send(Method::POST, &path, &[("idempotency-key", key)], body.clone()).await;
+            let answer =
+                self.client.try_send(Method::POST, &path, &[("idempotency-key", key)], body.clone()).await;
             match answer.map(|answer| answer.status()) {
                 Some(StatusCode::NO_CONTENT) => return,
                 None | Some(StatusCode::SERVICE_UNAVAILABLE) => {

@@ -89,8 +89,10 @@ async fn a_stream_goes_on_where_it_was() {
     agent.ends_turn().await;
     events.until("result").await;
     let before = first.replay(&id).await;
-    drop(agent);
-    first.ends().await;
+    tokio::join!(first.ends(), async {
+        agent.is_let_go().await;
+        drop(agent);
+    });
     assert!(events.rest().await.iter().all(|event| event.name != "done"), "the session is not over");
 
     let mut second = disk.host(limits()).await;
@@ -210,7 +212,10 @@ async fn stored_sessions_are_listed_to_their_owner_with_title_and_time() {
         (Method::GET, format!("/sessions/{id}/stream")),
         (Method::POST, format!("/sessions/{id}/input")),
     ] {
-        assert_eq!(second.rig.ask_as("bob", method, &path, message("hi")).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(
+            second.rig.ask_as("bob", method, &path, message("hi")).await.status,
+            StatusCode::NOT_FOUND
+        );
     }
     second.rig.ask_as("bob", Method::DELETE, &format!("/sessions/{id}"), "").await;
     assert_eq!(second.rig.get(&format!("/sessions/{id}")).await.status, StatusCode::OK);
@@ -227,7 +232,7 @@ async fn a_deleted_session_leaves_nothing_behind() {
     let (stored, other) = first.rig.session().await;
     for id in [&here, &stored] {
         let key = TranscriptKey::main("project", id.as_str());
-        first.storage.transcripts().append(&key, &[entry(json!({"type": "user"}))]).await.unwrap();
+        first.storage.transcripts().append(&key, &[entry(&json!({"type": "user"}))]).await.unwrap();
     }
     let events = first.rig.events(&here, None).await;
     let delete = |id: &str| format!("/sessions/{id}");
@@ -312,13 +317,14 @@ async fn a_transcript_without_a_row_is_adopted() {
     let cwd = disk.workspace.path().canonicalize().unwrap();
     let (id, outside) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
     let database = Database::sqlite(disk.data.path().join("sessions.db")).await.unwrap();
-    let store = agent_webkit::store::SqliteTranscripts::new(&database).unwrap();
+    let Database::Sqlite(file) = database else { unreachable!("it was opened as one") };
+    let store = agent_webkit::store::SqliteTranscripts::new(file);
     for (id, cwd) in [(&id, cwd.to_str().unwrap()), (&outside, "/")] {
-        let entries = [entry(json!({"type": "user", "cwd": cwd})), entry(json!({"type": "summary"}))];
+        let entries = [entry(&json!({"type": "user", "cwd": cwd})), entry(&json!({"type": "summary"}))];
         let key = TranscriptKey::main("-work", id.as_str());
         agent_webkit::store::TranscriptStore::append(&store, &key, &entries).await.unwrap();
     }
-    drop((store, database));
+    drop(store);
 
     let mut host = disk.host(limits()).await;
     assert_eq!(host.rig.input(&id, message("hi")).await.status, StatusCode::NO_CONTENT);
@@ -342,6 +348,6 @@ async fn a_fenced_agent_ends_the_sessions_stay() {
     assert_eq!(names(&events.rest().await), ["session_ready", "session_state"]);
 }
 
-fn entry(value: Value) -> Entry {
-    Entry::new(serde_json::value::to_raw_value(&value).unwrap()).unwrap()
+fn entry(value: &Value) -> Entry {
+    Entry::new(serde_json::value::to_raw_value(value).unwrap()).unwrap()
 }
