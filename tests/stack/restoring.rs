@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{
-    fake::FakeAgents,
+    fake::{FakeAgents, Far},
     rig::{Event, Rig, builder, request},
 };
 
@@ -51,6 +51,14 @@ impl Host {
     async fn ends(self) {
         self.rig.stack.sessions().shutdown().await;
         self.storage.log().shutdown().await;
+    }
+
+    /// Ends it while an agent runs, which goes when it is told to.
+    async fn ends_with(self, mut agent: Far) {
+        tokio::join!(self.ends(), async {
+            while agent.commands.recv().await.is_some() {}
+            drop(agent);
+        });
     }
 
     async fn replay(&self, id: &str) -> Vec<Event> {
@@ -89,10 +97,7 @@ async fn a_stream_goes_on_where_it_was() {
     agent.ends_turn().await;
     events.until("result").await;
     let before = first.replay(&id).await;
-    tokio::join!(first.ends(), async {
-        agent.is_let_go().await;
-        drop(agent);
-    });
+    first.ends_with(agent).await;
     assert!(events.rest().await.iter().all(|event| event.name != "done"), "the session is not over");
 
     let mut second = disk.host(limits()).await;
@@ -124,8 +129,7 @@ async fn a_deploy_ends_the_turn_and_keeps_what_waits() {
     agent.asks("p1").await;
     let mut events = first.rig.events(&id, None).await;
     events.until("permission_request").await;
-    drop(agent);
-    first.ends().await;
+    first.ends_with(agent).await;
     let rest = events.rest().await;
     assert_eq!(names(&rest).last(), Some(&"result"), "{rest:?}");
     assert_eq!(rest.last().unwrap().data["terminal_reason"], "server_restart");
@@ -152,8 +156,7 @@ async fn a_repeated_key_runs_nothing_twice_after_a_restart() {
         request("ada", Method::POST, &path, &[("idempotency-key", "k1")], body)
     };
     assert_eq!(first.rig.answer(send(message("hi"))).await.status(), StatusCode::NO_CONTENT);
-    drop(agent);
-    first.ends().await;
+    first.ends_with(agent).await;
 
     let second = disk.host(limits()).await;
     assert_eq!(second.rig.answer(send(message("hi"))).await.status(), StatusCode::NO_CONTENT);
@@ -169,8 +172,7 @@ async fn however_many_ask_a_session_is_restored_once() {
     let (id, mut agent) = first.rig.session().await;
     first.rig.input(&id, message("hi")).await;
     agent.hears().await;
-    drop(agent);
-    first.ends().await;
+    first.ends_with(agent).await;
 
     let second = std::sync::Arc::new(disk.host(limits()).await);
     let asks: Vec<_> = (0..20)
@@ -193,8 +195,7 @@ async fn stored_sessions_are_listed_to_their_owner_with_title_and_time() {
     let mut first = disk.host(limits()).await;
     let (id, agent) = first.rig.session().await;
     first.rig.input(&id, message("Make a plan.\nA good one.")).await;
-    drop(agent);
-    first.ends().await;
+    first.ends_with(agent).await;
 
     let second = disk.host(limits()).await;
     let list = second.rig.get("/sessions").await.json();
@@ -301,8 +302,7 @@ async fn retention_ends_what_nobody_uses() {
     let disk = Disk::new();
     let mut first = disk.host(limits()).await;
     let (id, agent) = first.rig.session().await;
-    drop(agent);
-    first.ends().await;
+    first.ends_with(agent).await;
 
     let second = disk.host(limits().retention(Duration::from_millis(1))).await;
     while second.rig.get("/sessions").await.json()["sessions"] != json!([]) {
