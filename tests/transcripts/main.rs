@@ -11,5 +11,6 @@ mod contract;
 mod fencing;
 mod fixture;
 mod hostile;
+mod outage;
 mod reference;
 mod summaries;
