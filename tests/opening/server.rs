@@ -9,7 +9,7 @@ use agent_webkit::{
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::task::JoinSet;
 
-use crate::postgres::TestDatabase;
+use crate::postgres::{Cluster, TestDatabase};
 
 /// The sentence that opening it gives.
 async fn refused(url: &str) -> String {
@@ -42,10 +42,9 @@ async fn an_url_that_is_none() {
 async fn a_server_that_is_not_there() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let said = refused(&format!("postgres://u:hunter2@127.0.0.1:{port}/d")).await;
-    let expected = format!(
-        "the Postgres server postgres://127.0.0.1:{port}/d cannot be used: Connection refused (os error 111)"
-    );
-    assert_eq!(said, expected);
+    let expected =
+        format!("the Postgres server postgres://127.0.0.1:{port}/d cannot be used: Connection refused");
+    assert!(said.starts_with(&expected), "{said}");
 
     let said = refused("postgres://u:hunter2@nowhere.invalid/d").await;
     assert!(said.starts_with("the Postgres server postgres://nowhere.invalid/d cannot be used: "), "{said}");
@@ -63,7 +62,9 @@ async fn a_server_that_does_not_answer() {
 
 #[tokio::test]
 async fn a_wrong_password_and_a_wrong_database() {
-    let database = TestDatabase::new().await;
+    // Of its own, because that at DATABASE_URL may let everybody in.
+    let cluster = Cluster::start();
+    let database = cluster.database().await;
     let (user, host, name) = parts(database.url());
     let said = refused(&format!("postgres://{user}:hunter2@{host}/{name}")).await;
     let expected = format!(

@@ -110,6 +110,25 @@ async fn a_folder_in_which_nobody_writes() {
     .await;
 }
 
+/// Root writes everywhere, and finds nothing here.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_and_a_folder_that_can_only_be_read() {
+    use std::os::unix::fs::PermissionsExt;
+    if rustix::process::geteuid().is_root() {
+        return;
+    }
+    let (folder, path) = filled().await;
+    let allow =
+        |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let denied = "the SQLite file PATH cannot be opened: Permission denied (os error 13)";
+    allow(&path, 0o400);
+    refused(&path, denied).await;
+    allow(folder.path(), 0o500);
+    refused(&folder.path().join("new.db"), denied).await;
+    allow(folder.path(), 0o700);
+}
+
 #[tokio::test]
 async fn a_truncated_file() {
     let (_folder, path) = filled().await;
