@@ -10,6 +10,7 @@ use agent_webkit::{
     store::{Fenced, SqliteTranscripts, StoreError, TranscriptStore},
 };
 use serde_json::json;
+use sqlx::{Connection, PgConnection};
 
 use crate::rig::{Rig, key, typed};
 
@@ -84,4 +85,34 @@ async fn a_host_appends_with_the_epoch_it_holds() {
     assert!(matches!(store.append(&key(), &entries).await, Err(StoreError::Fenced)));
     assert!(store.load(&key()).await.unwrap().is_none());
     assert!(store.list_sessions("proj").await.unwrap().is_empty());
+}
+
+/// The append has seen its epoch and waits, here for another writer of the same uuid: nobody takes the session
+/// over before it is stored.
+#[tokio::test]
+async fn nobody_takes_over_between_the_check_and_the_write() {
+    let rig = Rig::postgres().await;
+    let url = rig.url();
+    lease(&rig, 1).await;
+    let mut writer = PgConnection::connect(url).await.unwrap();
+    let held = "begin; insert into session_entries (project_key, session_id, uuid, entry, inserted_at_ms)
+                values ('proj', 'sess', 'a', '{}', 0)";
+    sqlx::raw_sql(held).execute(&mut writer).await.unwrap();
+
+    let store = rig.fenced().unwrap();
+    let append =
+        tokio::spawn(async move { store.append_fenced(&key(), &typed([json!({"uuid": "a"})]), 1).await });
+    let mut other = PgConnection::connect(url).await.unwrap();
+    let waiting = "select count(*) from pg_stat_activity
+                   where datname = current_database() and wait_event_type = 'Lock' and query like '%unnest%'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut other).await.unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let take_over = "set lock_timeout = '200ms'; update agent_webkit_sessions set epoch = 2";
+    let refused = sqlx::raw_sql(take_over).execute(&mut other).await.unwrap_err();
+    assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "55P03");
+
+    sqlx::raw_sql("rollback").execute(&mut writer).await.unwrap();
+    append.await.unwrap().unwrap();
+    sqlx::raw_sql("update agent_webkit_sessions set epoch = 2").execute(&mut other).await.unwrap();
 }

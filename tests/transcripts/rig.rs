@@ -76,6 +76,12 @@ impl Rig {
         }
     }
 
+    /// Of the Postgres database.
+    pub(crate) fn url(&self) -> &str {
+        let Place::Postgres(_, database) = &self.place else { panic!("it is not on a server") };
+        database.url()
+    }
+
     /// Beside the store, as another host would.
     pub(crate) async fn execute(&self, statement: &str) {
         let statement = AssertSqlSafe(statement.to_owned());
