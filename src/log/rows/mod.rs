@@ -101,16 +101,21 @@ pub(super) fn of(database: Database) -> Arc<dyn Rows> {
     }
 }
 
+/// Classes of SQLSTATE that tell of the server's state and not of what was asked.
+const PASSING: [&str; 11] = ["08", "25", "28", "3D", "40", "53", "55", "57", "58", "F0", "XX"];
+/// SQLite's codes for what cannot be stored: too big, constraint, mismatch, range.
+const REFUSED: [u32; 4] = [18, 19, 20, 25];
+
 /// Trying again will not help: what was to be stored cannot be.
 pub(super) fn is_lasting(error: &sqlx::Error) -> bool {
-    use sqlx::error::ErrorKind;
     let sqlx::Error::Database(error) = error else {
         return matches!(error, sqlx::Error::Encode(_));
     };
-    // Classes of SQLSTATE: data, integrity, syntax. SQLite: too big, mismatch.
     let code = error.code().unwrap_or_default();
-    let sqlstate = code.len() == 5 && ["22", "23", "42"].iter().any(|class| code.starts_with(class));
-    sqlstate || code == "18" || code == "20" || error.kind() != ErrorKind::Other
+    if code.len() == 5 {
+        return !PASSING.contains(&&code[..2]);
+    }
+    code.parse::<u32>().is_ok_and(|code| REFUSED.contains(&(code & 0xff)))
 }
 
 /// Databases have no unsigned numbers; a sequence number never comes near the edge.
