@@ -217,8 +217,7 @@ async fn an_event_that_can_never_be_stored_fails_alone() {
     })
     .take(1 << 20)
     .collect();
-    let (ill, well) =
-        tokio::join!(ill.append(Event::new("ill", noise).into()), well.append(numbers(1..=2)));
+    let (ill, well) = tokio::join!(ill.append(Event::new("ill", noise).into()), well.append(numbers(1..=2)));
     assert!(matches!(ill, Err(AppendError::Unavailable(_))));
     assert_eq!(well.unwrap(), 1..=2);
     let stream = log.open("nul").await.unwrap();
