@@ -38,6 +38,7 @@
 //! | [`agent`] | the seam to an agent | `service` |
 //! | [`service`] | routes, policy, sessions | `service` |
 //! | [`stack`] | the layers in the recommended order | `service` |
+//! | [`log`] | durable event streams | `sqlite`, `postgres` |
 //! | [`claude`] | the `claude` CLI as an agent | `claude` |
 //! | [`practice`] | a scripted model, where there is no account | `practice` |
 //! | [`settings`] | the settings of `agent-webkit serve`, for other hosts | `cli` |

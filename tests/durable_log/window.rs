@@ -35,7 +35,7 @@ async fn exactly_the_window_can_be_resumed(place: Place) {
         if oldest > 1 {
             match stream.tail(Cursor::After(oldest - 2)).await {
                 Err(TailError::Evicted(evicted)) => {
-                    assert_eq!(evicted, Evicted { after: oldest - 2, oldest })
+                    assert_eq!(evicted, Evicted { after: oldest - 2, oldest });
                 }
                 other => panic!("{other:?}"),
             }
