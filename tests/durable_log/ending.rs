@@ -31,6 +31,19 @@ async fn a_closed_stream_ends_its_tails_and_those_of_whoever_finds_it(place: Pla
     assert_eq!(Reader::attach(&opened, Cursor::Oldest).await.rest().await, frames(1..=5));
 }
 
+async fn what_was_appended_before_a_close_is_shown_before_the_end(place: Place) {
+    let log = place.log(DurableConfig::default());
+    let stream = log.open("key").await.unwrap();
+    let mut reader = Reader::attach(&stream, Cursor::Oldest).await;
+    let mut append = pin!(stream.append(numbers(1..=200)));
+    let polled = poll_fn(|cx| Poll::Ready(append.as_mut().poll(cx).is_ready())).await;
+    stream.close();
+    if !polled {
+        assert_eq!(append.await.unwrap(), 1..=200);
+    }
+    assert_eq!(reader.rest().await, frames(1..=200));
+}
+
 async fn a_released_stream_ends_its_tails_here_and_goes_on_where_it_is_opened(place: Place) {
     let log = place.log(DurableConfig::default());
     let stream = log.open("key").await.unwrap();
@@ -123,6 +136,7 @@ async fn a_log_that_is_shut_down_has_stored_what_it_took(place: Place) {
 
 on_both!(
     a_closed_stream_ends_its_tails_and_those_of_whoever_finds_it,
+    what_was_appended_before_a_close_is_shown_before_the_end,
     a_released_stream_ends_its_tails_here_and_goes_on_where_it_is_opened,
     a_forgotten_stream_evicts_those_who_had_still_to_read,
     an_append_that_nobody_waits_for_is_stored_and_shown_or_neither,

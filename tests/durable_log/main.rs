@@ -5,6 +5,7 @@ mod compaction;
 mod crash;
 mod ending;
 mod groups;
+mod lost_answers;
 mod model;
 mod outage;
 mod place;

@@ -200,7 +200,8 @@ async fn a_replay_goes_on_after_an_outage() {
     assert_eq!(rest.await.unwrap(), frames(513..=3000));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// On one thread, so that both wait for the same group.
+#[tokio::test]
 async fn an_event_that_can_never_be_stored_fails_alone() {
     let place = Place::postgres().await;
     // Too long for the index over whole messages.

@@ -10,13 +10,13 @@ use crate::{
     reader::{Reader, eventually, frames, numbers},
 };
 
-fn config(lag_budget: usize) -> DurableConfig {
+fn config(window: u64, lag_budget: usize) -> DurableConfig {
     let recent = RingConfig::default().window_events(10).lag_budget(lag_budget);
-    DurableConfig::default().window_events(100).recent(recent)
+    DurableConfig::default().window_events(window).recent(recent)
 }
 
 async fn exactly_the_window_can_be_resumed(place: Place) {
-    let log = place.log(config(8 << 20));
+    let log = place.log(config(100, 8 << 20));
     let mut stream = log.open("key").await.unwrap();
     let mut last = 0;
     for step in [1, 98, 1, 1, 1, 400, 700, 1] {
@@ -49,28 +49,35 @@ async fn exactly_the_window_can_be_resumed(place: Place) {
 }
 
 async fn a_reader_in_the_middle_of_a_replay_is_kept_what_it_has_to_read(place: Place) {
-    let log = place.log(config(8 << 20));
+    let log = place.log(config(1500, 8 << 20));
     let stream = log.open("key").await.unwrap();
-    stream.append(numbers(1..=100)).await.unwrap();
+    stream.append(numbers(1..=1500)).await.unwrap();
     let mut reader = Reader::attach(&stream, Cursor::Oldest).await;
-    for from in (101..=5000).step_by(100) {
+    let first = reader.chunk().await.unwrap().unwrap().len() as u64;
+    let another = Reader::attach(&stream, Cursor::After(1000)).await;
+    for from in (1501..=8000).step_by(100) {
         stream.append(numbers(from..=from + 99)).await.unwrap();
     }
-    assert_eq!(reader.until(5000).await, frames(1..=5000));
+    drop(another);
+    // What was given is held no longer, and what was not is.
+    let oldest = "select min(seq) from agent_webkit_events";
+    eventually("trimming", async || place.number(oldest).await > 500).await;
+    assert!(place.number(oldest).await as u64 <= first + 1);
+    assert_eq!(reader.until(8000).await, frames(first + 1..=8000));
     drop(reader);
-    stream.append(numbers(5001..=6000)).await.unwrap();
+    stream.append(numbers(8001..=9000)).await.unwrap();
     let rows = "select count(*) from agent_webkit_events";
-    eventually("trimming", async || place.number(rows).await < 600).await;
+    eventually("trimming", async || place.number(rows).await < 2000).await;
 }
 
 async fn a_reader_that_stalls_in_a_replay_is_told_once_its_budget_is_spent(place: Place) {
-    let log = place.log(config(20_000));
+    let log = place.log(config(1500, 20_000));
     let stream = log.open("key").await.unwrap();
-    stream.append(numbers(1..=100)).await.unwrap();
+    stream.append(numbers(1..=1500)).await.unwrap();
     let mut reader = Reader::attach(&stream, Cursor::Oldest).await;
-    stream.append(numbers(101..=3000)).await.unwrap();
+    stream.append(numbers(1501..=9000)).await.unwrap();
     let rows = "select count(*) from agent_webkit_events";
-    eventually("trimming", async || place.number(rows).await < 700).await;
+    eventually("trimming", async || place.number(rows).await < 2000).await;
     let told = loop {
         match reader.chunk().await {
             Some(Ok(_)) => {}
