@@ -101,23 +101,6 @@ pub(super) fn of(database: Database) -> Arc<dyn Rows> {
     }
 }
 
-/// Classes of SQLSTATE that tell of the server's state and not of what was asked.
-const PASSING: [&str; 11] = ["08", "25", "28", "3D", "40", "53", "55", "57", "58", "F0", "XX"];
-/// SQLite's codes for what cannot be stored: too big, constraint, mismatch, range.
-const REFUSED: [u32; 4] = [18, 19, 20, 25];
-
-/// Trying again will not help: what was to be stored cannot be.
-pub(super) fn is_lasting(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(error) = error else {
-        return matches!(error, sqlx::Error::Encode(_));
-    };
-    let code = error.code().unwrap_or_default();
-    if code.len() == 5 {
-        return !PASSING.contains(&&code[..2]);
-    }
-    code.parse::<u32>().is_ok_and(|code| REFUSED.contains(&(code & 0xff)))
-}
-
 /// Databases have no unsigned numbers; a sequence number never comes near the edge.
 fn signed(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
