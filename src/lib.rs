@@ -38,6 +38,7 @@
 //! | [`agent`] | the seam to an agent | `service` |
 //! | [`service`] | routes, policy, sessions | `service` |
 //! | [`stack`] | the layers in the recommended order | `service` |
+//! | [`log`] | durable event streams | `sqlite`, `postgres` |
 //! | [`claude`] | the `claude` CLI as an agent | `claude` |
 //! | [`store`] | transcripts outside of the agent's process | `service`; `sqlite`, `postgres` |
 //! | [`db`] | the database behind it | `sqlite`, `postgres` |

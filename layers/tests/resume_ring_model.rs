@@ -34,6 +34,7 @@ enum Step {
     Poll(Index),
     Drop(Index),
     Close,
+    Release,
     Forget,
 }
 
@@ -57,6 +58,7 @@ fn step() -> impl Strategy<Value = Step> {
         80 => any::<Index>().prop_map(Step::Poll),
         8 => any::<Index>().prop_map(Step::Drop),
         1 => Just(Step::Close),
+        1 => Just(Step::Release),
         1 => Just(Step::Forget),
     ]
 }
@@ -82,12 +84,21 @@ struct Model {
     readers: Vec<Reader>,
     note: Option<Bytes>,
     closed: bool,
+    released: bool,
     forgotten: bool,
 }
 
 impl Model {
     fn new(config: RingConfig) -> Self {
-        Self { config, frames: Vec::new(), readers: Vec::new(), note: None, closed: false, forgotten: false }
+        Self {
+            config,
+            frames: Vec::new(),
+            readers: Vec::new(),
+            note: None,
+            closed: false,
+            released: false,
+            forgotten: false,
+        }
     }
 
     fn last(&self) -> u64 {
@@ -100,7 +111,7 @@ impl Model {
 
     fn oldest(&self) -> u64 {
         let last = self.last();
-        if self.forgotten || last == 0 {
+        if self.forgotten || self.released || last == 0 {
             return last + 1;
         }
         let by_events = (last + 1).saturating_sub(self.config.window_events as u64).max(1);
@@ -246,6 +257,11 @@ proptest! {
                 Step::Close => {
                     stream.close();
                     model.closed = true;
+                }
+                Step::Release => {
+                    stream.release();
+                    (model.closed, model.released) = (true, true);
+                    model.evict();
                 }
                 Step::Forget => {
                     now(log.forget("key")).unwrap();

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::rows::is_lasting;
+use crate::db::is_transient;
 
 /// The database of a log could not be used.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ impl From<sqlx::Error> for LogError {
 impl LogError {
     /// Trying again will not help.
     pub(super) fn is_lasting(&self) -> bool {
-        is_lasting(&self.source)
+        !is_transient(&self.source)
     }
 }
 

@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use crate::layers::resume::Event;
 
+/// Ids of messages are short; an event with a longer one is just kept.
+const LONGEST_ID: usize = 256;
+
 /// What an event is to a message that is told in pieces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -44,8 +47,8 @@ fn message_id(data: &[u8]) -> Option<String> {
     });
     at_first
         .or_else(|| serde_json::from_slice(data).ok().map(|Data { message_id }| message_id.into_owned()))
-        // A text in Postgres holds none.
-        .filter(|id| !id.contains('\0'))
+        // An index holds no longer ones, and a text in Postgres no NUL.
+        .filter(|id| id.len() <= LONGEST_ID && !id.contains('\0'))
 }
 
 #[cfg(test)]
@@ -72,5 +75,7 @@ mod tests {
         for none in [r#"{"message_id":7}"#, "{}", "", "nonsense", r#"{"message_id":"a\u0000"}"#] {
             assert_eq!(part("message_delta", none), Part::None, "{none}");
         }
+        let long = format!(r#"{{"message_id":"{}"}}"#, "x".repeat(257));
+        assert_eq!(part("message_delta", &long), Part::None);
     }
 }

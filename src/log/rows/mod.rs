@@ -101,18 +101,6 @@ pub(super) fn of(database: Database) -> Arc<dyn Rows> {
     }
 }
 
-/// Trying again will not help: what was to be stored cannot be.
-pub(super) fn is_lasting(error: &sqlx::Error) -> bool {
-    use sqlx::error::ErrorKind;
-    let sqlx::Error::Database(error) = error else {
-        return matches!(error, sqlx::Error::Encode(_));
-    };
-    // Classes of SQLSTATE: data, integrity, syntax. SQLite: too big, mismatch.
-    let code = error.code().unwrap_or_default();
-    let sqlstate = code.len() == 5 && ["22", "23", "42"].iter().any(|class| code.starts_with(class));
-    sqlstate || code == "18" || code == "20" || error.kind() != ErrorKind::Other
-}
-
 /// Databases have no unsigned numbers; a sequence number never comes near the edge.
 fn signed(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
