@@ -27,8 +27,8 @@ pub(crate) enum Mood {
 pub(crate) struct FaultyStore {
     mood: watch::Sender<Mood>,
     transcripts: Arc<Mutex<BTreeMap<TranscriptKey, Vec<Entry>>>>,
-    /// So many times it was asked to append.
-    appends: watch::Sender<usize>,
+    /// So many questions it was asked.
+    asked: watch::Sender<usize>,
 }
 
 impl FaultyStore {
@@ -36,7 +36,7 @@ impl FaultyStore {
         Self {
             mood: watch::Sender::new(Mood::Well),
             transcripts: Arc::default(),
-            appends: watch::Sender::new(0),
+            asked: watch::Sender::new(0),
         }
     }
 
@@ -44,10 +44,10 @@ impl FaultyStore {
         self.mood.send_replace(mood);
     }
 
-    /// Waits until it was asked to append that often since now.
+    /// Waits until it was asked so many more questions.
     pub(crate) async fn asked(&self, times: usize) {
-        let before = *self.appends.borrow();
-        self.appends.subscribe().wait_for(|asked| *asked >= before + times).await.expect("it is there");
+        let before = *self.asked.borrow();
+        self.asked.subscribe().wait_for(|asked| *asked >= before + times).await.expect("it is there");
     }
 
     /// All that it holds.
@@ -67,15 +67,8 @@ impl FaultyStore {
         self.transcripts.lock().unwrap().insert(key, entries);
     }
 
-    /// Moves everything to another project.
-    pub(crate) fn rename_projects(&self, project_key: &str) {
-        let mut transcripts = self.transcripts.lock().unwrap();
-        let all = std::mem::take(&mut *transcripts);
-        let renamed = |key| TranscriptKey { project_key: project_key.to_owned(), ..key };
-        *transcripts = all.into_iter().map(|(key, entries)| (renamed(key), entries)).collect();
-    }
-
     async fn answer(&self) -> Result<Option<&'static str>, StoreError> {
+        self.asked.send_modify(|asked| *asked += 1);
         let mood = self.mood.borrow().clone();
         match mood {
             Mood::Well => Ok(None),
@@ -94,7 +87,6 @@ impl FaultyStore {
 impl TranscriptStore for FaultyStore {
     fn append<'a>(&'a self, key: &'a TranscriptKey, entries: &'a [Entry]) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            self.appends.send_modify(|asked| *asked += 1);
             let unfit = self.answer().await?;
             if entries.iter().any(|entry| unfit.is_some_and(|word| entry.json().get().contains(word))) {
                 return Err(StoreError::Invalid("it is unfit".to_owned()));
