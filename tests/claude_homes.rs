@@ -7,8 +7,12 @@ mod support;
 
 use std::{env, fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio, sync::Arc};
 
-use agent_webkit::{practice::Model, proto::AgentEvent};
-use support::{Machine, comes_true, eventually, faulty_store::FaultyStore, kill, processes};
+use agent_webkit::{
+    practice::Model,
+    proto::{AgentEvent, Decision},
+};
+use serde_json::{json, value::to_raw_value};
+use support::{Machine, comes_true, eventually, faulty_store::FaultyStore, kill, processes, script::Script};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Command,
@@ -51,6 +55,34 @@ async fn an_agent_lives_in_a_folder_of_its_own_that_goes_with_it() {
     assert_eq!(fs::read_dir(&all).unwrap().count(), 0);
     drop(machine);
     assert!(!all.exists(), "gone with the backend");
+}
+
+#[tokio::test]
+async fn an_agent_knows_what_the_operator_configured_and_adds_to_it() {
+    let machine = machine().await;
+    let config = machine.dirs.path().join("config");
+    let slug = machine.workspace().canonicalize().unwrap();
+    let slug = slug.to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let memory = config.join("projects").join(slug).join("memory");
+    fs::create_dir_all(&memory).unwrap();
+    fs::write(config.join("CLAUDE.md"), "The password is heron.").unwrap();
+    fs::write(memory.join("MEMORY.md"), "The build needs egret.").unwrap();
+    let mut agent = machine.agent().await;
+    agent.say(Script::text("ECHO_HISTORY")).await;
+    agent.turn_end().await;
+    assert!(agent.text().contains("The password is heron."), "{}", agent.text());
+    assert!(agent.text().contains("The build needs egret."), "{}", agent.text());
+
+    agent.say(Script::bash("touch a")).await;
+    let ask = agent.ask().await;
+    let rules = json!([{"type": "addRules", "behavior": "allow", "destination": "userSettings",
+        "rules": [{"toolName": "Bash", "ruleContent": "touch:*"}]}]);
+    let updated_permissions = Some(to_raw_value(&rules).unwrap());
+    agent.decide(&ask, Decision::Allow { updated_input: None, updated_permissions }).await;
+    agent.turn_end().await;
+    agent.close().await;
+    let settings = fs::read_to_string(config.join("settings.json")).expect("it was granted for ever");
+    assert!(settings.contains("Bash(touch:*)"), "{settings}");
 }
 
 #[tokio::test]

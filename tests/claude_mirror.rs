@@ -153,6 +153,25 @@ async fn a_store_that_comes_back_has_missed_nothing() {
 }
 
 #[tokio::test]
+async fn a_store_that_never_answers_stops_nothing() {
+    let store = FaultyStore::new();
+    store.is(Mood::Stuck);
+    let shared = Arc::new(store.clone());
+    let mut grace = agent_webkit::claude::Grace::default();
+    grace.store = Duration::from_secs(1);
+    let machine = Machine::new().await.with(|claude| claude.transcripts(shared).grace(grace));
+    let mut agent = machine.agent().await;
+    for _ in 0..2 {
+        agent.say("go on").await;
+        assert_eq!(agent.turn_end().await.subtype, "success");
+    }
+    assert_eq!(errors(&agent), ["transcript_unavailable"]);
+    store.is(Mood::Well);
+    agent.close().await;
+    assert_eq!(store.lines(&main_key(&store)).concat().matches("\"type\":\"user\"").count(), 2);
+}
+
+#[tokio::test]
 async fn a_store_that_stays_away_stops_nothing() {
     let store = FaultyStore::new();
     store.is(Mood::Away);
