@@ -13,7 +13,7 @@ step cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
 
 # Each feature by itself, and none.
-for features in "" service claude practice; do
+for features in "" service claude practice sqlite postgres; do
     step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
 done
 for features in "" auth lookup resume; do

@@ -23,7 +23,7 @@ if [[ -x tests/layers_alone/run.sh ]]; then
 fi
 cargo test --workspace --all-features --doc
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace --all-features
+    scripts/postgres.sh cargo nextest run --workspace --all-features
 else
-    cargo test --workspace --all-features --all-targets -- --test-threads=4
+    scripts/postgres.sh cargo test --workspace --all-features --all-targets -- --test-threads=4
 fi

@@ -6,8 +6,10 @@ mod migrations;
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod transient;
 
 pub use location::{InvalidLocation, Location};
+pub use transient::is_transient;
 
 /// Why a database cannot be used: one sentence for the operator.
 #[derive(Debug, thiserror::Error)]

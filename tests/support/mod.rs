@@ -14,6 +14,8 @@
 mod cli;
 mod client;
 mod events;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 mod script;
 mod server;
 mod session;
