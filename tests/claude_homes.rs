@@ -95,7 +95,7 @@ async fn an_agent_nobody_wants_any_more_takes_its_folder_along() {
     drop((claude, agent));
     tracker.close();
     tracker.wait().await;
-    comes_true("the folder is gone", || !home.parent().unwrap().exists()).await;
+    comes_true("the folder is gone", async || !home.parent().unwrap().exists()).await;
     drop(dirs);
 }
 

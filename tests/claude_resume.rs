@@ -63,7 +63,7 @@ async fn a_conversation_goes_on_where_only_the_store_knows_it() {
     assert!(memory.contains("remember the word heron"), "{memory}");
     agent.close().await;
     assert_eq!(store.keys(), keys);
-    assert!(store.lines(&keys[0]).concat().contains("ECHO_HISTORY"));
+    assert!(store.lines(&keys[0]).await.concat().contains("ECHO_HISTORY"));
 }
 
 #[tokio::test]
@@ -84,6 +84,42 @@ async fn a_conversation_survives_a_kill_in_the_middle_of_a_turn() {
     let mut agent = second.start(again(&second, &spec)).await;
     let memory = memory(&mut agent).await;
     assert!(memory.contains("remember the word heron"), "{memory}");
+    agent.close().await;
+}
+
+#[tokio::test]
+async fn a_cleared_conversation_stays_cleared_and_goes_on() {
+    let store = FaultyStore::new();
+    let machine = machine(&store).await;
+    let spec = machine.spec();
+    let mut agent = machine.start(spec.clone()).await;
+    for words in ["remember the word heron", "/clear", "remember the word egret"] {
+        agent.say(words).await;
+        agent.turn_end().await;
+    }
+    agent.close().await;
+    let mut agent = machine.start(again(&machine, &spec)).await;
+    let memory = memory(&mut agent).await;
+    assert!(memory.contains("the word egret") && !memory.contains("heron"), "{memory}");
+    agent.close().await;
+    let keys = store.keys();
+    assert!(keys.iter().all(|key| key.session_id == spec.session_id), "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_conversation_that_was_just_cleared_is_not_remembered() {
+    let store = FaultyStore::new();
+    let machine = machine(&store).await;
+    let spec = machine.spec();
+    let mut agent = machine.start(spec.clone()).await;
+    for words in ["remember the word heron", "/clear"] {
+        agent.say(words).await;
+        agent.turn_end().await;
+    }
+    agent.close().await;
+    let mut agent = machine.start(again(&machine, &spec)).await;
+    let memory = memory(&mut agent).await;
+    assert!(memory.contains("ECHO_HISTORY") && !memory.contains("heron"), "{memory}");
     agent.close().await;
 }
 
@@ -126,7 +162,7 @@ async fn sub_agents_come_back_with_the_session() {
     memory(&mut agent).await;
     let project = fs::read_dir(second.home().join("projects")).unwrap().next().unwrap().unwrap().path();
     let file = project.join(&spec.session_id).join(format!("{}.jsonl", sub.subpath));
-    let lines = store.lines(&sub);
+    let lines = store.lines(&sub).await;
     let (metadata, messages): (Vec<&String>, Vec<&String>) =
         lines.iter().partition(|line| line.contains("\"type\":\"agent_metadata\""));
     assert_eq!(fs::read_to_string(&file).unwrap().lines().collect::<Vec<_>>(), messages);
@@ -147,28 +183,27 @@ async fn hostile_names_in_the_store_write_nothing_elsewhere() {
     let user = json!({"type": "user", "uuid": spec.session_id, "parentUuid": null,
         "sessionId": spec.session_id, "message": {"role": "user", "content": "remember the word heron"}});
     let main = TranscriptKey::main("../../../../../../tmp/elsewhere", &spec.session_id);
-    store.put(main.clone(), vec![entry(&user)]);
+    store.put(&main, &[entry(&user)]).await;
+    store.put(&main.with_subpath("subagents/agent-fine"), &[entry(&user)]).await;
     let climb = "../".repeat(12);
     let outside_by_name = outside.to_str().unwrap();
-    let hostile = [
+    store.claims([
         format!("{climb}{outside_by_name}"),
         format!("subagents/{climb}{outside_by_name}"),
         outside_by_name.to_owned(),
         "..".to_owned(),
         String::from("a\0b"),
         "x".repeat(5000),
-    ];
-    for subpath in &hostile {
-        store.put(main.with_subpath(subpath), vec![entry(&user)]);
-    }
-    store.put(main.with_subpath("subagents/agent-fine"), vec![entry(&user)]);
+    ]);
     let mut agent = machine.start(again(&machine, &spec)).await;
     agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
     assert!(!outside.with_extension("jsonl").exists());
     let mut written = Vec::new();
     transcripts_below(&machine.home(), &mut written);
     written.sort();
-    assert_eq!(written, [format!("{}.jsonl", spec.session_id), "agent-fine.jsonl".to_owned()]);
+    let mut expected = [format!("{}.jsonl", spec.session_id), "agent-fine.jsonl".to_owned()];
+    expected.sort();
+    assert_eq!(written, expected);
     let memory = memory(&mut agent).await;
     assert!(memory.contains("remember the word heron"), "{memory}");
     agent.close().await;
@@ -209,7 +244,8 @@ async fn a_past_without_a_message_starts_anew() {
     let store = FaultyStore::new();
     let machine = machine(&store).await;
     let spec = machine.spec();
-    store.put(TranscriptKey::main("-w", &spec.session_id), vec![entry(&json!({"type": "queue-operation"}))]);
+    let old = entry(&json!({"type": "queue-operation"}));
+    store.put(&TranscriptKey::main("-w", &spec.session_id), &[old]).await;
     let mut agent = machine.start(again(&machine, &spec)).await;
     agent.say("hello").await;
     assert_eq!(agent.turn_end().await.subtype, "success");

@@ -54,6 +54,8 @@
 //! - **Any order, any place.** Resuming works whatever the order and spacing of members, and with entries of
 //!   another working directory. A name of more than 200 characters is cut and a hash appended; the CLI finds
 //!   such a folder whatever the hash, and goes on writing there.
+//! - **`/clear` changes the session's id.** The new conversation is written to a file of its own. Its entries
+//!   can follow the old ones in one file; see `cleared`.
 //! - **A home of symbolic links.** See `homes`. Credentials are read through a link; how they are written back
 //!   when a token is renewed could not be measured.
 //! - **Shells escape.** The CLI's shells run in sessions of their own, survive it, and keep it from ending
@@ -68,6 +70,7 @@
 mod asks;
 mod backend;
 mod bridge;
+mod cleared;
 mod codec;
 mod decode;
 mod encode;
