@@ -299,3 +299,7 @@ mod tests {
         assert_eq!(batches.push(&main, entries(5..6), now), Err(Full), "a gap is worse than an end");
     }
 }
+
+#[cfg(test)]
+#[path = "batches_model.rs"]
+mod model;
