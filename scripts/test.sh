@@ -12,6 +12,13 @@ done
 AGENT_WEBKIT_CLAUDE=$(scripts/claude.sh)
 export AGENT_WEBKIT_CLAUDE
 
+if AGENT_WEBKIT_REFERENCE=$(scripts/reference.sh); then
+    export AGENT_WEBKIT_REFERENCE
+else
+    unset AGENT_WEBKIT_REFERENCE
+    echo "SKIPPED: the tests with the Python reference, which is not installed; why, says the line above." >&2
+fi
+
 if ! cmp -s tests/clients/package-lock.json tests/clients/node_modules/.package-lock.ours; then
     echo "installing the published clients into tests/clients/node_modules"
     npm ci --prefix tests/clients --no-audit --no-fund --loglevel=error

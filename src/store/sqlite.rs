@@ -151,7 +151,8 @@ async fn insert<'a>(
     for entry in entries {
         let done = sqlx::query(
             "insert into session_entries (project_key, session_id, subpath, uuid, entry, inserted_at_ms)
-             values (?, ?, ?, ?, ?, ?) on conflict do nothing",
+             values (?, ?, ?, ?, ?, ?)
+             on conflict (project_key, session_id, subpath, uuid) where uuid is not null do nothing",
         )
         .bind(&key.project_key)
         .bind(&key.session_id)

@@ -48,9 +48,9 @@ impl Members<'_> {
 
     /// The blocks of the message; a text alone is one block.
     fn content(&self) -> Vec<Value> {
-        let message: Option<Value> =
+        let mut message: Option<Value> =
             self.0.get("message").and_then(|raw| serde_json::from_str(raw.get()).ok());
-        match message.map(|mut message| message["content"].take()) {
+        match message.as_mut().and_then(|message| message.get_mut("content")).map(Value::take) {
             Some(Value::Array(blocks)) => blocks,
             Some(Value::String(text)) => vec![serde_json::json!({"type": "text", "text": text})],
             _ => Vec::new(),
@@ -190,6 +190,7 @@ mod tests {
     fn the_first_prompt_is_what_a_person_wrote() {
         let data = folded([
             json!({"type": "assistant", "message": {"content": "no"}}),
+            json!({"type": "user", "message": "no"}),
             json!({"type": "user", "isMeta": true, "message": {"content": "no"}}),
             json!({"type": "user", "isCompactSummary": true, "message": {"content": "no"}}),
             says(json!([{"type": "text", "text": "no"}, {"type": "tool_result"}])),

@@ -3,5 +3,14 @@
 
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[macro_use]
+mod rig;
 
+mod concurrent;
+mod contract;
+mod fencing;
 mod fixture;
+mod hostile;
+mod outage;
+mod reference;
+mod summaries;
