@@ -48,8 +48,8 @@ fn local_lines(machine: &Machine, key: &TranscriptKey) -> Vec<Value> {
         .collect()
 }
 
-fn stored_lines(store: &FaultyStore, key: &TranscriptKey) -> Vec<Value> {
-    let lines = store.lines(key).into_iter().map(|line| serde_json::from_str(&line).expect("JSON"));
+async fn stored_lines(store: &FaultyStore, key: &TranscriptKey) -> Vec<Value> {
+    let lines = store.lines(key).await.into_iter().map(|line| serde_json::from_str(&line).expect("JSON"));
     lines.filter(|line: &Value| line["type"] != "agent_metadata").collect()
 }
 
@@ -68,7 +68,7 @@ async fn a_turn_is_stored_before_its_end_is_told() {
     for word in ["heron", "egret"] {
         agent.say(Script::text(word)).await;
         agent.turn_end().await;
-        let stored = store.lines(&main_key(&store)).concat();
+        let stored = store.lines(&main_key(&store)).await.concat();
         assert_eq!(stored.matches(&format!("\"text\":\"{word}\"")).count(), 1, "{stored}");
     }
     let slug = machine.workspace().canonicalize().unwrap();
@@ -89,7 +89,7 @@ async fn the_end_of_a_turn_waits_for_a_slow_store() {
     assert!(early.is_err(), "it is not stored yet");
     store.is(Mood::Well);
     agent.turn_end().await;
-    assert!(store.lines(&main_key(&store)).concat().contains("heron"));
+    assert!(store.lines(&main_key(&store)).await.concat().contains("heron"));
     agent.close().await;
 }
 
@@ -100,13 +100,13 @@ async fn what_follows_the_end_of_a_turn_and_that_of_the_agent_is_stored_too() {
     agent.say("hello").await;
     agent.turn_end().await;
     let key = main_key(&store);
-    comes_true("the store holds what the CLI wrote", || {
-        stored_lines(&store, &key) == local_lines(&machine, &key)
+    comes_true("the store holds what the CLI wrote", async || {
+        stored_lines(&store, &key).await == local_lines(&machine, &key)
     })
     .await;
-    let before = store.lines(&key).len();
+    let before = store.lines(&key).await.len();
     agent.close().await;
-    assert!(store.lines(&key).len() > before, "the CLI's last words are its state");
+    assert!(store.lines(&key).await.len() > before, "the CLI's last words are its state");
 }
 
 #[tokio::test]
@@ -119,11 +119,11 @@ async fn sub_agents_have_transcripts_of_their_own() {
     while !agent.turn_end().await.unprompted {}
     let keys = store.keys();
     let sub = keys.iter().find(|key| key.subpath.starts_with("subagents/agent-")).expect("a sub-agent's");
-    assert!(store.lines(sub).concat().contains("inner words"));
-    assert!(store.lines(sub)[0].contains("agent_metadata"));
+    assert!(store.lines(sub).await.concat().contains("inner words"));
+    assert!(store.lines(sub).await[0].contains("agent_metadata"));
     for key in &keys {
-        comes_true("the store holds what the CLI wrote", || {
-            stored_lines(&store, key) == local_lines(&machine, key)
+        comes_true("the store holds what the CLI wrote", async || {
+            stored_lines(&store, key).await == local_lines(&machine, key)
         })
         .await;
     }
@@ -145,11 +145,30 @@ async fn a_store_that_comes_back_has_missed_nothing() {
     agent.turn_end().await;
     assert_eq!(errors(&agent), ["transcript_unavailable"]);
     let key = main_key(&store);
-    comes_true("the store holds what the CLI wrote, in its order, once", || {
-        stored_lines(&store, &key) == local_lines(&machine, &key)
+    comes_true("the store holds what the CLI wrote, in its order, once", async || {
+        stored_lines(&store, &key).await == local_lines(&machine, &key)
     })
     .await;
     agent.close().await;
+}
+
+#[tokio::test]
+async fn a_store_that_never_answers_stops_nothing() {
+    let store = FaultyStore::new();
+    store.is(Mood::Stuck);
+    let shared = Arc::new(store.clone());
+    let mut grace = agent_webkit::claude::Grace::default();
+    grace.store = Duration::from_secs(1);
+    let machine = Machine::new().await.with(|claude| claude.transcripts(shared).grace(grace));
+    let mut agent = machine.agent().await;
+    for _ in 0..2 {
+        agent.say("go on").await;
+        assert_eq!(agent.turn_end().await.subtype, "success");
+    }
+    assert_eq!(errors(&agent), ["transcript_unavailable"]);
+    store.is(Mood::Well);
+    agent.close().await;
+    assert_eq!(store.lines(&main_key(&store)).await.concat().matches("\"type\":\"user\"").count(), 2);
 }
 
 #[tokio::test]
@@ -174,11 +193,16 @@ async fn a_store_that_stays_away_stops_nothing() {
     // What waited is kept.
     store.is(Mood::Well);
     agent.say("back").await;
-    comes_true("all turns are stored", || {
-        store.keys().iter().any(|key| store.lines(key).concat().matches("go on").count() >= 3)
+    agent.turn_end().await;
+    comes_true("all turns are stored", async || {
+        let key = store.keys().into_iter().find(TranscriptKey::is_main);
+        let lines = match key {
+            Some(key) => store.lines(&key).await,
+            None => Vec::new(),
+        };
+        lines.iter().filter(|line| line.contains("\"type\":\"user\"")).count() == 5
     })
     .await;
-    agent.turn_end().await;
     store.is(Mood::Away);
     agent.say("and gone again").await;
     agent.turn_end().await;
@@ -205,7 +229,7 @@ async fn an_entry_that_cannot_be_stored_is_left_out_alone() {
     agent.say(Script::new(json!(["an unfit word", "a fine word"]))).await;
     agent.turn_end().await;
     assert!(errors(&agent).contains(&"transcript_incomplete"));
-    let stored = store.lines(&main_key(&store)).concat();
+    let stored = store.lines(&main_key(&store)).await.concat();
     assert!(stored.contains("\"text\":\"a fine word\"") && !stored.contains("unfit"), "{stored}");
     agent.close().await;
 }
@@ -216,7 +240,7 @@ async fn a_fenced_agent_is_ended_by_force_and_says_nothing_more() {
     let mut agent = machine.agent().await;
     agent.say("mine").await;
     agent.turn_end().await;
-    let stored = store.lines(&main_key(&store)).len();
+    let stored = store.lines(&main_key(&store)).await.len();
     store.is(Mood::Fenced);
     agent.say(Script::text("not mine")).await;
     agent.until(|event| matches!(event, AgentEvent::Fenced).then_some(())).await;
@@ -226,5 +250,5 @@ async fn a_fenced_agent_is_ended_by_force_and_says_nothing_more() {
     assert_eq!(agent.seen.iter().filter(|event| matches!(event, AgentEvent::TurnEnded(_))).count(), 1);
     assert_eq!(machine.processes(), [0; 0]);
     store.is(Mood::Well);
-    assert_eq!(store.lines(&main_key(&store)).len(), stored);
+    assert_eq!(store.lines(&main_key(&store)).await.len(), stored);
 }

@@ -4,12 +4,18 @@
 #[allow(dead_code, reason = "every test crate uses another part of it")]
 mod support;
 
-use std::{env, fs, process::Stdio};
+use std::{
+    env, fs,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use agent_webkit::{
+    agent::AgentIo,
     practice::Model,
     proto::{AgentCommand, AgentEvent, Decision},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -20,6 +26,9 @@ use support::{
     Agent, Machine, eventually, kill, processes,
     script::{Script, bash, tool},
 };
+
+/// Without any of the ladder's steps, on a machine that does other things too.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// Starts a shell in the background that outlives its turn; gives the process ids it wrote down: its own,
 /// and that of a process in a session of its own.
@@ -94,6 +103,61 @@ async fn closing_takes_background_shells_along() {
     let pids = background_shell(&machine, &mut agent).await;
     agent.close().await;
     assert_gone(&machine, &pids);
+}
+
+#[tokio::test]
+async fn an_aborted_agent_ends_at_once_with_all_it_started() {
+    let machine = Machine::new().await;
+    let mut agent = machine.agent().await;
+    let pids = background_shell(&machine, &mut agent).await;
+    agent.say(Script::slow(10_000, 50)).await;
+    agent.until(|event| matches!(event, AgentEvent::Delta { .. }).then_some(())).await;
+    let start = Instant::now();
+    agent.command(AgentCommand::Abort).await;
+    assert_eq!(agent.exited().await, "The agent was ended by signal 9.");
+    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    assert!(!agent.seen.iter().rev().take(2).any(|event| matches!(event, AgentEvent::TurnEnded(_))));
+    assert_gone(&machine, &pids);
+}
+
+#[tokio::test]
+async fn an_agent_that_reads_nothing_can_be_aborted() {
+    let machine = Machine::new().await;
+    let mut agent = machine.agent().await;
+    agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
+    kill_process(Pid::from_raw(machine.cli()).unwrap(), Signal::STOP).unwrap();
+    // More than a pipe holds.
+    for _ in 0..3 {
+        agent.say("x".repeat(1 << 20)).await;
+    }
+    let start = Instant::now();
+    agent.command(AgentCommand::Abort).await;
+    agent.exited().await;
+    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    assert_gone(&machine, &[]);
+}
+
+#[tokio::test]
+async fn commands_before_the_end_of_the_commands_are_carried_out() {
+    let machine = Machine::new().await;
+    let mut agent = machine.agent().await;
+    agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
+    for request in 1..=3 {
+        agent.command(AgentCommand::SetModel { request, model: Some("m".repeat(200_000)) }).await;
+    }
+    let Agent { io, seen } = agent;
+    let (nobody, _) = tokio::sync::mpsc::channel(1);
+    drop(io.commands);
+    let mut agent = Agent { io: AgentIo { commands: nobody, events: io.events }, seen };
+    for request in 1..=3 {
+        agent
+            .until(|event| match event {
+                AgentEvent::Answer { request: answered, outcome: Ok(()) } => Some(*answered == request),
+                _ => None,
+            })
+            .await;
+    }
+    agent.exited().await;
 }
 
 #[tokio::test]

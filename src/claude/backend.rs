@@ -229,6 +229,7 @@ impl fmt::Debug for StartFuture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::MemoryTranscripts;
 
     const ID: &str = "5b181949-e7a5-4552-9814-74e14b23ec5d";
 
@@ -257,5 +258,16 @@ mod tests {
         let mut bypass = SessionSpec::new(ID, &here);
         bypass.permission_mode = Some("bypassPermissions".to_owned());
         assert!(refusal(&missing, bypass).await.contains("not allowed"));
+    }
+
+    #[tokio::test]
+    async fn a_failed_start_leaves_no_folder() {
+        let claude = Claude::new("/nonexistent/claude").transcripts(Arc::new(MemoryTranscripts::new()));
+        let refused = refusal(&claude, SessionSpec::new(ID, env::temp_dir())).await;
+        assert_eq!(refused, "the claude CLI is not at /nonexistent/claude");
+        let homes = claude.homes.path().to_owned();
+        assert_eq!(fs::read_dir(&homes).unwrap().count(), 0);
+        drop(claude);
+        assert!(!homes.exists());
     }
 }

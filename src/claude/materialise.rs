@@ -15,7 +15,7 @@ use std::{
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{homes::private_dir, transcript::Project};
+use super::{cleared::since_clear, homes::private_dir, transcript::Project};
 use crate::store::{Entry, StoreError, StoreFuture, TranscriptKey, TranscriptStore};
 
 /// A store that is away is asked for so long before the start is given up.
@@ -59,7 +59,7 @@ impl Past {
             let sub = key.with_subpath(&subpath);
             others.extend(patiently(|| store.load(&sub)).await?.map(|entries| (subpath, entries)));
         }
-        Ok(Some(Self { key, main, others }))
+        Ok(Some(Self { key, main: since_clear(main), others }))
     }
 
     /// The CLI can go on from it.
@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn entry(json: &str) -> Entry {
-        Entry::new(serde_json::value::RawValue::from_string(json.to_owned()).unwrap()).unwrap()
+        json.parse().unwrap()
     }
 
     fn past(main: &[&str], others: &[(&str, &[&str])]) -> Past {

@@ -16,7 +16,7 @@ pub(super) use self::key::Keys;
 use super::decode::Mirrored;
 use crate::{
     proto::AgentEvent,
-    store::{AnyTranscriptStore, StoreError},
+    store::{AnyTranscriptStore, Entry, StoreError},
 };
 
 /// So many bytes are kept for a store that is away.
@@ -182,7 +182,7 @@ impl Mirror {
             Err(StoreError::Invalid(reason)) => {
                 let unfit = self.batches.halve(batch)?;
                 self.batches.settled(&unfit);
-                let uuid = unfit.entries.first().and_then(crate::store::Entry::uuid).unwrap_or_default();
+                let uuid = unfit.entries.first().and_then(Entry::uuid).unwrap_or_default();
                 tracing::warn!(reason, uuid = &*uuid, "an entry of a transcript is left out");
                 Some(incomplete(&format!(
                     "An entry of the agent's memory could not be stored and is left out: {reason}."

@@ -50,7 +50,7 @@ pub(super) async fn from_store(
         true => Past::load(&**store, &project, &spec.session_id).await.map_err(StartError::Transcript)?,
         false => None,
     };
-    let adopted = past.as_ref().map(|past| past.key.clone());
+    let project_key = past.as_ref().map(|past| past.key.project_key.clone());
     let past = past.filter(Past::holds_a_message);
     let resume = past.is_some();
     let homes = Arc::clone(homes);
@@ -69,6 +69,7 @@ pub(super) async fn from_store(
         Ok(furnished) => furnished.map_err(StartError::Folder)?,
         Err(error) => return Err(StartError::Folder(error.into())),
     };
-    let mirror = Mirror::new(store.clone(), Keys::new(home.path(), adopted), grace.store);
+    let keys = Keys::new(home.path(), &spec.session_id, project_key);
+    let mirror = Mirror::new(store.clone(), keys, grace.store);
     Ok(Start { resume, environment, memory: Memory { mirror: Some(mirror), home: Some(home) } })
 }

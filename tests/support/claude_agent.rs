@@ -138,9 +138,9 @@ pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 /// Waits until that is so, while the agents of this runtime go on.
-pub(crate) async fn comes_true(what: &str, mut so: impl FnMut() -> bool) {
+pub(crate) async fn comes_true(what: &str, mut so: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
-    while !so() {
+    while !so().await {
         assert!(start.elapsed() < PATIENCE, "it never came: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -1,12 +1,13 @@
 //! A transcript store in memory that fails on demand.
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     sync::{Arc, Mutex},
 };
 
 use agent_webkit::store::{
-    Entry, SessionSummary, StoreError, StoreFuture, StoredSession, TranscriptKey, TranscriptStore,
+    Entry, MemoryTranscripts, SessionSummary, StoreError, StoreFuture, StoredSession, TranscriptKey,
+    TranscriptStore,
 };
 use tokio::sync::watch;
 
@@ -26,9 +27,11 @@ pub(crate) enum Mood {
 #[derive(Clone, Debug)]
 pub(crate) struct FaultyStore {
     mood: watch::Sender<Mood>,
-    transcripts: Arc<Mutex<BTreeMap<TranscriptKey, Vec<Entry>>>>,
-    /// So many times it was asked to append.
-    appends: watch::Sender<usize>,
+    transcripts: Arc<MemoryTranscripts>,
+    keys: Arc<Mutex<BTreeSet<TranscriptKey>>>,
+    hostile: Arc<Mutex<Vec<String>>>,
+    /// So many questions it was asked.
+    asked: watch::Sender<usize>,
 }
 
 impl FaultyStore {
@@ -36,7 +39,9 @@ impl FaultyStore {
         Self {
             mood: watch::Sender::new(Mood::Well),
             transcripts: Arc::default(),
-            appends: watch::Sender::new(0),
+            keys: Arc::default(),
+            hostile: Arc::default(),
+            asked: watch::Sender::new(0),
         }
     }
 
@@ -44,38 +49,35 @@ impl FaultyStore {
         self.mood.send_replace(mood);
     }
 
-    /// Waits until it was asked to append that often since now.
+    /// Waits until it was asked so many more questions.
     pub(crate) async fn asked(&self, times: usize) {
-        let before = *self.appends.borrow();
-        self.appends.subscribe().wait_for(|asked| *asked >= before + times).await.expect("it is there");
+        let before = *self.asked.borrow();
+        self.asked.subscribe().wait_for(|asked| *asked >= before + times).await.expect("it is there");
     }
 
     /// All that it holds.
     pub(crate) fn keys(&self) -> Vec<TranscriptKey> {
-        self.transcripts.lock().unwrap().keys().cloned().collect()
+        self.keys.lock().unwrap().iter().cloned().collect()
     }
 
     /// The entries of that transcript, as text.
-    pub(crate) fn lines(&self, key: &TranscriptKey) -> Vec<String> {
-        let transcripts = self.transcripts.lock().unwrap();
-        let entries = transcripts.get(key).map_or(&[][..], |entries| entries);
+    pub(crate) async fn lines(&self, key: &TranscriptKey) -> Vec<String> {
+        let entries = self.transcripts.load(key).await.expect("it is in memory").unwrap_or_default();
         entries.iter().map(|entry| entry.json().get().to_owned()).collect()
     }
 
     /// Puts a transcript there.
-    pub(crate) fn put(&self, key: TranscriptKey, entries: Vec<Entry>) {
-        self.transcripts.lock().unwrap().insert(key, entries);
+    pub(crate) async fn put(&self, key: &TranscriptKey, entries: &[Entry]) {
+        self.append(key, entries).await.expect("it is well");
     }
 
-    /// Moves everything to another project.
-    pub(crate) fn rename_projects(&self, project_key: &str) {
-        let mut transcripts = self.transcripts.lock().unwrap();
-        let all = std::mem::take(&mut *transcripts);
-        let renamed = |key| TranscriptKey { project_key: project_key.to_owned(), ..key };
-        *transcripts = all.into_iter().map(|(key, entries)| (renamed(key), entries)).collect();
+    /// It claims to have sub-agents of these names.
+    pub(crate) fn claims(&self, subpaths: impl IntoIterator<Item = String>) {
+        self.hostile.lock().unwrap().extend(subpaths);
     }
 
     async fn answer(&self) -> Result<Option<&'static str>, StoreError> {
+        self.asked.send_modify(|asked| *asked += 1);
         let mood = self.mood.borrow().clone();
         match mood {
             Mood::Well => Ok(None),
@@ -94,67 +96,50 @@ impl FaultyStore {
 impl TranscriptStore for FaultyStore {
     fn append<'a>(&'a self, key: &'a TranscriptKey, entries: &'a [Entry]) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            self.appends.send_modify(|asked| *asked += 1);
             let unfit = self.answer().await?;
             if entries.iter().any(|entry| unfit.is_some_and(|word| entry.json().get().contains(word))) {
                 return Err(StoreError::Invalid("it is unfit".to_owned()));
             }
-            let mut transcripts = self.transcripts.lock().unwrap();
-            let transcript = transcripts.entry(key.clone()).or_default();
-            for entry in entries {
-                let known = |other: &Entry| other.uuid() == entry.uuid();
-                if entry.uuid().is_none() || !transcript.iter().any(known) {
-                    transcript.push(entry.clone());
-                }
-            }
-            Ok(())
+            self.keys.lock().unwrap().insert(key.clone());
+            self.transcripts.append(key, entries).await
         })
     }
 
     fn load<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, Option<Vec<Entry>>> {
         Box::pin(async move {
             self.answer().await?;
-            Ok(self.transcripts.lock().unwrap().get(key).cloned())
+            let hostile = self.hostile.lock().unwrap().contains(&key.subpath);
+            let key = if hostile { key.with_subpath("") } else { key.clone() };
+            self.transcripts.load(&key).await
         })
     }
 
     fn list_sessions<'a>(&'a self, project_key: &'a str) -> StoreFuture<'a, Vec<StoredSession>> {
-        Box::pin(async move {
-            self.answer().await?;
-            let transcripts = self.transcripts.lock().unwrap();
-            let main = transcripts.keys().filter(|key| key.is_main() && key.project_key == project_key);
-            Ok(main.map(|key| StoredSession { session_id: key.session_id.clone(), mtime_ms: 0 }).collect())
-        })
+        self.transcripts.list_sessions(project_key)
     }
 
-    fn list_session_summaries<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Vec<SessionSummary>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn list_session_summaries<'a>(&'a self, project_key: &'a str) -> StoreFuture<'a, Vec<SessionSummary>> {
+        self.transcripts.list_session_summaries(project_key)
     }
 
     fn delete<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, ()> {
-        Box::pin(async move {
-            self.transcripts.lock().unwrap().remove(key);
-            Ok(())
-        })
+        self.transcripts.delete(key)
     }
 
+    /// Those of the store, and those a hostile one would give.
     fn list_subkeys<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, Vec<String>> {
         Box::pin(async move {
             self.answer().await?;
-            let transcripts = self.transcripts.lock().unwrap();
-            let below = transcripts.keys().filter(|other| {
-                (&other.project_key, &other.session_id) == (&key.project_key, &key.session_id)
-            });
-            Ok(below.filter(|key| !key.is_main()).map(|key| key.subpath.clone()).collect())
+            let mut subpaths = self.transcripts.list_subkeys(key).await?;
+            subpaths.extend(self.hostile.lock().unwrap().iter().cloned());
+            Ok(subpaths)
         })
     }
 
     fn find<'a>(&'a self, session_id: &'a str) -> StoreFuture<'a, Vec<String>> {
         Box::pin(async move {
             self.answer().await?;
-            let transcripts = self.transcripts.lock().unwrap();
-            let main = transcripts.keys().filter(|key| key.is_main() && key.session_id == session_id);
-            Ok(main.map(|key| key.project_key.clone()).collect())
+            self.transcripts.find(session_id).await
         })
     }
 }

@@ -179,11 +179,11 @@ mod tests {
     const LIMIT: usize = 64 << 20;
 
     fn entries(range: std::ops::Range<usize>) -> Vec<Entry> {
-        range.map(|n| entry(format!("{{\"n\":{n}}}"))).collect()
+        range.map(|n| entry(&format!("{{\"n\":{n}}}"))).collect()
     }
 
-    fn entry(json: String) -> Entry {
-        Entry::new(serde_json::value::RawValue::from_string(json).unwrap()).unwrap()
+    fn entry(json: &str) -> Entry {
+        json.parse().unwrap()
     }
 
     fn keys() -> (TranscriptKey, TranscriptKey) {
@@ -245,7 +245,7 @@ mod tests {
         let mut batches = Batches::new(LIMIT);
         batches.push(&main, entries(0..1001), now).unwrap();
         assert_eq!(drain(&mut batches, now), [": 0-499", ": 500-999"]);
-        let large = entry(format!("{{\"n\":\"{}\"}}", "x".repeat(MOST_BYTES)));
+        let large = entry(&format!("{{\"n\":\"{}\"}}", "x".repeat(MOST_BYTES)));
         batches.push(&main, vec![large], now).unwrap();
         assert_eq!(drain(&mut batches, now).len(), 1, "the one that waited takes the large one along");
         assert_eq!(batches.len(), 0);
@@ -299,3 +299,7 @@ mod tests {
         assert_eq!(batches.push(&main, entries(5..6), now), Err(Full), "a gap is worse than an end");
     }
 }
+
+#[cfg(test)]
+#[path = "batches_model.rs"]
+mod model;

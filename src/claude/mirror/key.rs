@@ -4,20 +4,22 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::store::TranscriptKey;
 
-/// Maps files to keys, as the Claude Agent SDK does it.
+/// Maps files to keys, as the Claude Agent SDK does it. But for one thing: everything that the CLI writes is
+/// this session's. After `/clear` it goes on under a session id of its own making, which nobody would ask for.
 #[derive(Debug)]
 pub(in crate::claude) struct Keys {
     /// The CLI's folder of transcripts.
     projects: PathBuf,
-    /// This session's transcripts stay under the project where they are, wherever the CLI works now.
-    adopted: Option<TranscriptKey>,
+    session_id: String,
+    /// A session stays under the project where it is, wherever the CLI works now.
+    project_key: Option<String>,
 }
 
 impl Keys {
-    /// For the CLI whose configuration is in this folder. A session that was found in the store keeps the
-    /// key of its main transcript.
-    pub(in crate::claude) fn new(config_dir: &Path, adopted: Option<TranscriptKey>) -> Self {
-        Self { projects: config_dir.join("projects"), adopted }
+    /// For the CLI whose configuration is in this folder and which serves this session; found in the store
+    /// under `project_key`, if it was.
+    pub(in crate::claude) fn new(config_dir: &Path, session_id: &str, project_key: Option<String>) -> Self {
+        Self { projects: config_dir.join("projects"), session_id: session_id.to_owned(), project_key }
     }
 
     /// `<projects>/<project_key>/<session_id>.jsonl`, or a sub-agent's
@@ -31,19 +33,16 @@ impl Keys {
                 _ => None,
             })
             .collect::<Option<_>>()?;
-        let key = match parts[..] {
-            [project, file] => TranscriptKey::main(project, file.strip_suffix(".jsonl")?),
-            [project, session, _, _, ..] => {
+        let (project, subpath) = match parts[..] {
+            [project, file] => (project, file.strip_suffix(".jsonl").map(|_| String::new())?),
+            [project, _, _, _, ..] => {
                 let subpath = parts[2..].join("/");
-                let subpath = subpath.strip_suffix(".jsonl").unwrap_or(&subpath);
-                TranscriptKey::main(project, session).with_subpath(subpath)
+                (project, subpath.strip_suffix(".jsonl").unwrap_or(&subpath).to_owned())
             }
             _ => return None,
         };
-        match &self.adopted {
-            Some(adopted) if adopted.session_id == key.session_id => Some(adopted.with_subpath(key.subpath)),
-            _ => Some(key),
-        }
+        let project_key = self.project_key.as_deref().unwrap_or(project);
+        Some(TranscriptKey::main(project_key, &self.session_id).with_subpath(subpath))
     }
 }
 
@@ -58,7 +57,7 @@ mod tests {
 
     #[test]
     fn files_are_named_as_the_sdk_names_them() {
-        let keys = Keys::new(Path::new("/c"), None);
+        let keys = Keys::new(Path::new("/c"), "s", None);
         let named = |file: &str| shown(&keys, file);
         assert_eq!(named("/c/projects/-w/s.jsonl").as_deref(), Some("-w s "));
         assert_eq!(
@@ -80,10 +79,16 @@ mod tests {
 
     #[test]
     fn a_session_that_moved_keeps_its_project() {
-        let keys = Keys::new(Path::new("/c"), Some(TranscriptKey::main("-old", "s")));
+        let keys = Keys::new(Path::new("/c"), "s", Some("-old".to_owned()));
         let named = |file: &str| shown(&keys, file);
         assert_eq!(named("/c/projects/-new/s.jsonl").as_deref(), Some("-old s "));
         assert_eq!(named("/c/projects/-new/s/a/b.jsonl").as_deref(), Some("-old s a/b"));
-        assert_eq!(named("/c/projects/-new/t.jsonl").as_deref(), Some("-new t "));
+    }
+
+    #[test]
+    fn a_cleared_conversation_is_the_sessions_too() {
+        let keys = Keys::new(Path::new("/c"), "s", None);
+        assert_eq!(shown(&keys, "/c/projects/-w/other.jsonl").as_deref(), Some("-w s "));
+        assert_eq!(shown(&keys, "/c/projects/-w/other/a/b.jsonl").as_deref(), Some("-w s a/b"));
     }
 }
