@@ -1,24 +1,23 @@
 //! From settings to a stack that is ready to be mounted.
 
-use std::{env, fmt, future::Ready, sync::Arc};
+use std::{env, fmt};
 
-use super::{Model, Settings, SettingsError, cli_path};
+use super::{Credentials, Model, Settings, SettingsError, TokensFile, cli_path};
 use crate::{
     Stack,
     claude::Claude,
     layers::{
-        auth::{Denied, Principal, Verify},
+        auth::BoxVerify,
         resume::{RingConfig, RingLog},
     },
 };
 
-/// A verifier that was chosen at run time.
-pub type AnyVerifier = Arc<dyn Verify<Future = Ready<Result<Principal, Denied>>> + Send + Sync>;
-
 /// A server that was put together from [`Settings`].
 pub struct Launched {
     /// The protocol, to be mounted.
-    pub stack: Stack<Claude, AnyVerifier>,
+    pub stack: Stack<Claude, BoxVerify>,
+    /// The file with the tokens, to be read again when it has changed.
+    pub tokens_file: Option<TokensFile>,
     /// The model that the agents talk to. Dropping it ends the practice model.
     pub model: Model,
 }
@@ -27,10 +26,10 @@ impl Settings {
     /// Finds the CLI and the model, and puts the stack together. Nothing listens yet.
     ///
     /// # Errors
-    /// One of the settings cannot be: see [`Settings::verifier`] and [`Settings::policy`]; or the CLI is
+    /// One of the settings cannot be: see [`Settings::credentials`] and [`Settings::policy`]; or the CLI is
     /// not there, or the practice model cannot be served.
     pub async fn launch(&self) -> Result<Launched, SettingsError> {
-        let verifier = self.verifier()?;
+        let Credentials { verifier, tokens_file } = self.credentials()?;
         let policy = self.policy()?;
         let program = cli_path::find(self.claude.as_deref(), env::var_os("PATH").as_deref())?;
         let model = Model::choose(self.practice, |name| env::var_os(name))
@@ -46,7 +45,7 @@ impl Settings {
             .limits(self.limits())
             .keepalive(self.keepalive)
             .build();
-        Ok(Launched { stack, model })
+        Ok(Launched { stack, tokens_file, model })
     }
 }
 
