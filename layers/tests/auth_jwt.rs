@@ -100,6 +100,16 @@ async fn times_issuers_and_audiences_hold_in_every_allowed_shape() {
         let token = sign_with_secret(SECRET.as_bytes(), &claims_with(&changes));
         assert!(verify(&jwt, &token).await.is_ok(), "{changes}");
     }
+    let exact =
+        builder(Keys::secret(SECRET).unwrap(), Algorithm::Hs256).leeway(Duration::ZERO).build().unwrap();
+    let until = |exp| sign_with_secret(SECRET.as_bytes(), &claims_with(&json!({"exp": exp})));
+    assert_eq!(
+        verify(&exact, &until(now())).await,
+        Err(Denied::Invalid),
+        "exp is the first moment of the end"
+    );
+    assert!(verify(&exact, &until(now() + 5)).await.is_ok());
+
     let lax = Jwt::builder(Keys::secret(SECRET).unwrap()).algorithms([Algorithm::Hs256]);
     let lax = lax.any_issuer().any_audience().build().unwrap();
     let claims = claims_with(&json!({"iss": "anyone", "aud": ["anything"]}));

@@ -3,6 +3,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::SystemTime,
 };
 
 use http::request::Parts;
@@ -104,6 +105,8 @@ impl Rules {
             .keys_in(keys)
             .find_map(|key| decode::<Claims>(&token.text, key, &validation).ok())
             .and_then(|checked| self.reading.principal(&checked.claims))
+            // To the second, `exp` itself would still pass: a stream must not be opened that ends at once.
+            .filter(|bearer| bearer.expires_at.is_some_and(|end| end > SystemTime::now()))
             .ok_or(Denied::Invalid)
     }
 }
