@@ -1,24 +1,18 @@
 //! From settings to a stack that is ready to be mounted.
 
-use std::{env, fmt, future::Ready, sync::Arc};
+use std::{env, fmt, sync::Arc};
 
-use super::{Model, Settings, SettingsError, Store, cli_path};
-use crate::{
-    Stack,
-    claude::Claude,
-    layers::auth::{Denied, Principal, Verify},
-    storage::AnyLog,
-};
-
-/// A verifier that was chosen at run time.
-pub type AnyVerifier = Arc<dyn Verify<Future = Ready<Result<Principal, Denied>>> + Send + Sync>;
+use super::{Credentials, Model, Settings, SettingsError, Store, TokensFile, cli_path};
+use crate::{Stack, claude::Claude, layers::auth::BoxVerify, storage::AnyLog};
 
 /// A server that was put together from [`Settings`].
 pub struct Launched {
     /// The protocol, to be mounted.
-    pub stack: Stack<Claude, AnyVerifier, AnyLog>,
+    pub stack: Stack<Claude, BoxVerify, AnyLog>,
     /// Where the sessions are kept. Shut it down after them.
     pub store: Store,
+    /// The file with the tokens, to be read again when it has changed.
+    pub tokens_file: Option<TokensFile>,
     /// The model that the agents talk to. Dropping it ends the practice model.
     pub model: Model,
 }
@@ -27,10 +21,10 @@ impl Settings {
     /// Finds the CLI and the model, and puts the stack together. Nothing listens yet.
     ///
     /// # Errors
-    /// One of the settings cannot be: see [`Settings::verifier`], [`Settings::policy`] and
+    /// One of the settings cannot be: see [`Settings::credentials`], [`Settings::policy`] and
     /// [`Settings::agent`]; or the store cannot be used.
     pub async fn launch(&self) -> Result<Launched, SettingsError> {
-        let verifier = self.verifier()?;
+        let Credentials { verifier, tokens_file } = self.credentials()?;
         let policy = self.policy()?;
         let (claude, model) = self.agent().await?;
         tracing::info!(workspaces = ?policy.workspaces(), "agents");
@@ -46,7 +40,7 @@ impl Settings {
                 builder(claude.transcripts(transcripts)).storage(storage).build()
             }
         };
-        Ok(Launched { stack, store, model })
+        Ok(Launched { stack, store, tokens_file, model })
     }
 
     /// The CLI, set up for the model that it talks to: for a stack of one's own.

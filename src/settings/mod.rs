@@ -14,23 +14,29 @@
 //! # }
 //! ```
 
+mod auth;
 mod cli_path;
+mod jwks_url;
+mod jwt;
 mod launch;
 mod model;
 mod store;
+mod tokens_file;
 mod units;
 
-use std::{env, ffi::OsString, net::IpAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{env, ffi::OsString, net::IpAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Parser, builder::FalseyValueParser};
 
-pub use launch::{AnyVerifier, Launched};
+pub use auth::{AuthSettings, Credentials};
+pub use jwt::JwtSettings;
+pub use launch::Launched;
 pub use model::Model;
 pub use store::Store;
+pub use tokens_file::TokensFile;
 
 use crate::{
     db::Location,
-    layers::auth::{Disabled, StaticTokens},
     service::{Limits, Policy},
 };
 
@@ -57,6 +63,10 @@ pub struct Settings {
     /// Let everybody in who can reach the port.
     #[arg(long, env = "AGENT_WEBKIT_NO_AUTH", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub no_auth: bool,
+
+    /// Further ways to be let in.
+    #[command(flatten)]
+    pub auth: AuthSettings,
 
     /// A further name that clients may call this server by while it listens on loopback, as behind a proxy;
     /// again for more.
@@ -173,23 +183,6 @@ impl Settings {
         Ok(self)
     }
 
-    /// Who is let in.
-    ///
-    /// # Errors
-    /// There is neither a token nor `no_auth`, or both; or a token that no request could carry.
-    pub fn verifier(&self) -> Result<AnyVerifier, SettingsError> {
-        match (self.no_auth, self.tokens.is_empty()) {
-            (true, true) => Ok(Arc::new(Disabled)),
-            (false, false) => StaticTokens::new(&self.tokens)
-                .map(|tokens| Arc::new(tokens) as AnyVerifier)
-                .map_err(|error| SettingsError::new(error.to_string())),
-            (true, false) => Err(SettingsError::new("a token and --no-auth exclude each other")),
-            (false, true) => Err(SettingsError::new(
-                "there is no token: give one by AGENT_WEBKIT_AUTH_TOKEN or --token, or let everybody in with --no-auth",
-            )),
-        }
-    }
-
     /// May a server with these settings listen on these addresses?
     ///
     /// # Errors
@@ -223,6 +216,7 @@ impl Settings {
             .retention(self.retention)
             .max_sessions(self.max_sessions.get())
             .max_body(self.max_body)
+            .ticket_lifetime(self.auth.ticket_lifetime)
     }
 }
 
@@ -248,26 +242,10 @@ fn first_line(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn parse(args: &[&str], vars: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    pub(super) fn parse(args: &[&str], vars: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         Settings::try_parse_from(args).map_err(|error| SettingsError::new(error.to_string()))?.completed_from(
             |name| vars.iter().find(|(given, _)| *given == name).map(|(_, value)| value.into()),
         )
-    }
-
-    #[test]
-    fn a_server_is_never_open_by_accident() {
-        let auth = |args: &[&str], vars: &[(&str, &str)]| parse(args, vars).unwrap().verifier().map(drop);
-        assert!(auth(&[], &[]).is_err());
-        assert!(auth(&["--no-auth"], &[]).is_ok());
-        assert!(auth(&["--token", "a"], &[]).is_ok());
-        assert!(auth(&["--token", "a", "--token", "b"], &[]).is_ok());
-        assert!(auth(&["--token", "a", "--token", ""], &[]).is_err());
-        assert!(auth(&["--token", "a", "--no-auth"], &[]).is_err());
-        assert!(auth(&[], &[("AGENT_WEBKIT_AUTH_TOKEN", "a")]).is_ok());
-        assert!(auth(&[], &[("AGENT_WEBKIT_AUTH_TOKEN", "")]).is_err());
-        assert!(auth(&[], &[("AGENT_WEBKIT_TOKEN", "a")]).is_ok());
-        assert!(auth(&["--no-auth"], &[("AGENT_WEBKIT_AUTH_TOKEN", "a")]).is_err());
-        assert!(auth(&["--no-auth"], &[("AGENT_WEBKIT_AUTH_TOKEN", "")]).is_ok());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! An event stream lives for hours, a token for minutes. [`ExpiryLayer`], put inside of
 //! [`AuthLayer`](super::AuthLayer), ends the body of a response when the request's
-//! [`Principal`](super::Principal) expires: cleanly and between two frames, so that the client of an event
+//! [`Principal`] expires: cleanly and between two frames, so that the client of an event
 //! stream comes back by itself, with a fresh credential.
 //!
 //! ```

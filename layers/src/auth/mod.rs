@@ -69,6 +69,8 @@ mod denied;
 #[cfg(feature = "expiry")]
 pub mod expiry;
 mod future;
+#[cfg(feature = "jwt")]
+pub mod jwt;
 
 mod layer;
 mod principal;

@@ -11,7 +11,7 @@ use super::presented;
 
 /// Applies [`TakeTicket`]: a ticket in the URL becomes a [`Presented`](super::Presented) in the extensions.
 ///
-/// Put it outside of every layer that logs or traces the URL.
+/// Put it outside of every layer that logs or traces the URL. One inside of another one does no harm.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TicketLayer(());
 

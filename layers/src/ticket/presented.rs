@@ -24,13 +24,12 @@ impl fmt::Debug for Presented {
 
 /// Moves what stands in `?ticket=` out of the URL. Everything else stays as it is, to the byte.
 pub(super) fn take(uri: &mut Uri, extensions: &mut Extensions) {
-    // Nothing that came with the request may be mistaken for a ticket of ours.
-    extensions.remove::<Presented>();
     let Some(query) = uri.query().filter(|query| query.contains(PREFIX)) else { return };
     let (tickets, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with(PREFIX));
     let presented = match *tickets {
         [] => return,
-        [ticket] => Presented(Some(ticket[PREFIX.len()..].into())),
+        // A layer further out may have taken one already.
+        [ticket] if extensions.get::<Presented>().is_none() => Presented(Some(ticket[PREFIX.len()..].into())),
         _ => Presented(None),
     };
     let path = uri.path();
@@ -73,6 +72,16 @@ mod tests {
     #[test]
     fn of_several_tickets_none_counts_and_none_stays() {
         assert_eq!(taken("/a?ticket=t&b&ticket=u"), ("/a?b".to_owned(), Some(Presented(None))));
+    }
+
+    #[test]
+    fn what_a_layer_further_out_took_is_kept() {
+        let (mut uri, mut extensions) = ("/a?ticket=t".parse::<Uri>().unwrap(), Extensions::new());
+        take(&mut uri, &mut extensions);
+        take(&mut uri, &mut extensions);
+        assert_eq!(extensions.get::<Presented>().unwrap().ticket(), Some("t"));
+        take(&mut "/a?ticket=u".parse().unwrap(), &mut extensions);
+        assert_eq!(extensions.get::<Presented>().unwrap().ticket(), None, "now there are two");
     }
 
     #[test]
