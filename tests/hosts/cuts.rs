@@ -44,7 +44,11 @@ const LONGEST_ON_HTTP2: u64 = 40_000;
 /// Four readers, each behind a network of its own that lets at most so many bytes pass before it breaks.
 async fn every_byte_arrives_exactly_once(script: Script, longest_on_http1: u64) {
     let upstream = Upstream::start().await;
-    let gateway = Server::example("gateway").env("TOKEN", TOKEN).env("UPSTREAM", &upstream.url).start().await;
+    let gateway = Server::example("gateway")
+        .env("TOKENS", format!("ada={TOKEN}"))
+        .env("UPSTREAM", &upstream.url)
+        .start()
+        .await;
     let question = json!({
         "model": "m-1",
         "stream": true,

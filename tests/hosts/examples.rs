@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::{
     grpc::{origin, over_grpc, over_grpc_web},
     host::Http,
-    support::{Client, Script, Server, TOKEN, bash},
+    support::{Client, Events, Script, Server, TOKEN, bash},
 };
 
 /// An example that was asked to end is gone within this time, streams or not.
@@ -127,5 +127,44 @@ async fn custom_agent() {
 
     server.signal(Signal::INT);
     assert_eq!(session.events.rest().await.last().unwrap().event, "done");
+    ends_well(server).await;
+}
+
+#[tokio::test]
+async fn gateway() {
+    let server = Server::example("gateway").env("TOKENS", format!("ada={TOKEN},bob=another")).start().await;
+    let ada = Client::new(server.url().trim_end_matches("/answers"), Some(TOKEN));
+    let ask = async |script: Script| {
+        let message = json!({"role": "user", "content": script.to_string()});
+        let question = json!({"model": "m-1", "stream": true, "messages": [message]});
+        let kept = ada.post("/answers", question.to_string()).await;
+        assert_eq!(kept.status, 201, "{kept:?}");
+        kept.header("location").unwrap().to_owned()
+    };
+    let read = async |path: &str, last: &str| {
+        let response = ada.send(Method::GET, path, &[("last-event-id", last)], "").await;
+        assert_eq!(response.status(), 200);
+        Events::new(response.into_body())
+    };
+
+    let answer = ask(Script::text("one two three")).await;
+    assert_eq!(ada.with_token(None).get(&answer).await.status, 401);
+    assert_eq!(ada.with_token(Some("another")).get(&answer).await.status, 404, "it is Ada's answer");
+    assert_eq!(ada.get("/answers/none").await.status, 404);
+    let mut whole = read(&answer, "").await;
+    whole.rest().await;
+    let last = whole.last_id();
+    assert_eq!(whole.seen.last().unwrap().event, "message_stop");
+    let mut rest = read(&answer, "3").await;
+    assert_eq!(rest.rest().await, &whole.seen[3..]);
+    let ahead = ada.ask(Method::GET, &answer, &[("last-event-id", &(last + 1).to_string())], "").await;
+    assert_eq!(ahead.status, 412);
+
+    let endless = ask(Script::new(json!({"hang": 3600}))).await;
+    let mut open = read(&endless, "").await;
+    assert_eq!(open.next().await.unwrap().event, "message_start");
+    server.signal(Signal::TERM);
+    let end = open.rest().await.last().unwrap();
+    assert_eq!((end.event.as_str(), end.str("code")), ("error", "recording_stopped"));
     ends_well(server).await;
 }
