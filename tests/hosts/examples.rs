@@ -51,6 +51,15 @@ async fn ends_well(mut server: Server) {
 }
 
 #[tokio::test]
+async fn an_example_that_lets_everybody_in_stays_on_loopback() {
+    for name in ["axum", "bare_hyper", "tonic_web", "embedded_state", "custom_agent"] {
+        let open = Server::example(name).no_token().env("AGENT_WEBKIT_NO_AUTH", "1").env("ADDR", "0.0.0.0:0");
+        let (status, said) = open.fails().await;
+        assert!(!status.success() && said.contains("loopback"), "{name}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn axum() {
     serves_a_session_and_ends_gracefully(Server::example("axum").start().await).await;
 }
@@ -104,9 +113,9 @@ async fn custom_agent() {
         assert_eq!(request["input"], json!({"words": "say it again"}));
         let before = session.events.seen.len();
         if reply == "allow" {
-            session.allow(&request).await
+            session.allow(&request).await;
         } else {
-            session.deny(&request).await
+            session.deny(&request).await;
         }
         session.until("result").await;
         let said = &session.events.seen[before..];
