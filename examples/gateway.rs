@@ -3,10 +3,11 @@
 //!
 //! A client posts a request of the Messages API to `/answers` and is told where its answer is. It reads
 //! that as an event stream, as often as it likes and from any event on; the upstream is asked once.
-//! Clients know the gateway's `TOKEN`; only the gateway knows the upstream's `UPSTREAM_KEY`.
+//! Each client has a token of its own, and answers of its own; only the gateway knows the upstream's
+//! `UPSTREAM_KEY`.
 //!
 //! ```text
-//! TOKEN=secret UPSTREAM=http://127.0.0.1:9000 ADDR=127.0.0.1:8000 cargo run --example gateway
+//! TOKENS=ada=secret,bob=hidden UPSTREAM=http://127.0.0.1:9000 ADDR=127.0.0.1:8000 cargo run --example gateway
 //! curl -i http://127.0.0.1:8000/answers -H 'authorization: Bearer secret' \
 //!     -d '{"model":"m","max_tokens":99,"stream":true,"messages":[{"role":"user","content":"hi"}]}'
 //! curl -N http://127.0.0.1:8000/answers/… -H 'authorization: Bearer secret' -H 'last-event-id: 3'
@@ -73,7 +74,7 @@ struct Gateway {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let tokens = StaticTokens::new([env::var("TOKEN").map_err(|_| "clients need a TOKEN")?])?;
+    let tokens = tokens(&env::var("TOKENS").map_err(|_| "clients need TOKENS, as ada=secret,bob=hidden")?)?;
     let listener = support::listen().await?;
     let ended = support::ended()?;
     let practice = Model::bind("127.0.0.1:0").await?;
@@ -111,6 +112,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     axum::serve(listener, Router::new().fallback_service(service)).with_graceful_shutdown(shutdown).await?;
     Ok(())
+}
+
+/// The tokens in `name=token,name=token`.
+fn tokens(listed: &str) -> Result<StaticTokens, Box<dyn Error>> {
+    let mut tokens = StaticTokens::default();
+    for one in listed.split(',') {
+        let (name, token) = one.split_once('=').ok_or("a token is written as name=token")?;
+        tokens = tokens.with(name, token)?;
+    }
+    Ok(tokens)
 }
 
 fn answer_id(request: &Parts) -> Option<String> {

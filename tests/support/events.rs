@@ -46,12 +46,16 @@ impl Events {
 
     /// The next event; `None` when the body has ended.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
-        loop {
-            match self.item().await? {
-                Item::Frame(frame) => return Some(frame),
-                Item::Comment(_) => {}
+        let event = async {
+            loop {
+                match self.item().await? {
+                    Item::Frame(frame) => return Some(frame),
+                    Item::Comment(_) => {}
+                }
             }
-        }
+        };
+        let event = tokio::time::timeout(PATIENCE, event).await;
+        event.unwrap_or_else(|_| panic!("only comments came for {PATIENCE:?}.\n{}", self.story()))
     }
 
     /// The next event; `None` also when the connection broke, whatever it was in the middle of.
