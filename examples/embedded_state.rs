@@ -76,7 +76,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/me", get(me))
         .nest_service("/agents", stack)
         .layer(middleware::from_fn_with_state(app.clone(), count))
-        .layer(AuthLayer::new(settings.verifier()?));
+        .layer(AuthLayer::new(settings.credentials()?.verifier));
     let router = known_callers_only.route("/metrics", get(metrics)).with_state(app);
 
     support::announce(&listener, "/agents")?;

@@ -14,9 +14,9 @@
 mod cli;
 mod client;
 mod events;
+mod faults;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
-mod faults;
 mod script;
 mod server;
 mod session;
