@@ -196,8 +196,8 @@ impl Open {
 
     /// What there is to remove; with `all` also where it is little.
     pub(super) fn due(&self, config: &DurableConfig, all: bool) -> Option<Step> {
-        let (last, held) = (self.ring.bounds().last, self.held());
-        self.upkeep().due(config, last, held, all)
+        let (Bounds { last, closed, .. }, held) = (self.ring.bounds(), self.held());
+        self.upkeep().due(config, last, held, all || closed)
     }
 
     /// These events were stored after `expected`.

@@ -44,6 +44,15 @@ async fn what_was_appended_before_a_close_is_shown_before_the_end(place: Place) 
     assert_eq!(reader.rest().await, frames(1..=200));
 }
 
+async fn a_stream_that_is_closed_and_released_at_once_is_closed(place: Place) {
+    let log = place.log(DurableConfig::default());
+    let stream = log.open("key").await.unwrap();
+    stream.append(numbers(1..=3)).await.unwrap();
+    stream.close();
+    stream.release();
+    eventually("the close", async || log.find("key").await.unwrap().unwrap().bounds().closed).await;
+}
+
 async fn a_released_stream_ends_its_tails_here_and_goes_on_where_it_is_opened(place: Place) {
     let log = place.log(DurableConfig::default());
     let stream = log.open("key").await.unwrap();
@@ -137,6 +146,7 @@ async fn a_log_that_is_shut_down_has_stored_what_it_took(place: Place) {
 on_both!(
     a_closed_stream_ends_its_tails_and_those_of_whoever_finds_it,
     what_was_appended_before_a_close_is_shown_before_the_end,
+    a_stream_that_is_closed_and_released_at_once_is_closed,
     a_released_stream_ends_its_tails_here_and_goes_on_where_it_is_opened,
     a_forgotten_stream_evicts_those_who_had_still_to_read,
     an_append_that_nobody_waits_for_is_stored_and_shown_or_neither,

@@ -5,6 +5,7 @@ mod compaction;
 mod crash;
 mod ending;
 mod groups;
+mod layer;
 mod lost_answers;
 mod model;
 mod outage;

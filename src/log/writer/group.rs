@@ -9,7 +9,8 @@ use crate::{
 /// What is stored together: one write for each stream.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    places: HashMap<i64, usize>,
+    /// By id and epoch: a stream may have been opened again while its close waits.
+    places: HashMap<(i64, i64), usize>,
     entries: Vec<Entry>,
     writes: Vec<Write>,
 }
@@ -40,11 +41,10 @@ impl Group {
         self.entries[place].appends.push(append);
     }
 
+    /// Also where the stream was released since: it is over all the same.
     pub(super) fn close(&mut self, stream: &Arc<Open>) {
-        if stream.check_written().is_ok() {
-            let place = self.place(stream);
-            self.writes[place].close = true;
-        }
+        let place = self.place(stream);
+        self.writes[place].close = true;
     }
 
     pub(super) fn into_parts(self) -> (Vec<Entry>, Vec<Write>) {
@@ -52,7 +52,7 @@ impl Group {
     }
 
     fn place(&mut self, stream: &Arc<Open>) -> usize {
-        *self.places.entry(stream.id).or_insert_with(|| {
+        *self.places.entry((stream.id, stream.epoch)).or_insert_with(|| {
             self.entries.push(Entry { stream: Arc::clone(stream), appends: Vec::new() });
             self.writes.push(Write {
                 id: stream.id,
