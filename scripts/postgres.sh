@@ -22,10 +22,12 @@ find_binaries() {
 if ! binaries=$(find_binaries); then
     if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
         echo "installing the distribution's PostgreSQL" >&2
-        # The package would start a server of its own, which nobody needs here.
-        install -d /etc/postgresql-common
-        [[ -e /etc/postgresql-common/createcluster.conf ]] || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
-        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null || true
+        # The package would make and start a server of its own, which nobody needs here.
+        {
+            apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common &&
+                sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf &&
+                DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql
+        } </dev/null >/dev/null || true
     fi
     binaries=$(find_binaries) || { echo "PostgreSQL is missing: install it so that initdb can be found, or set DATABASE_URL to a server." >&2; exit 1; }
 fi

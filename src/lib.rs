@@ -39,6 +39,8 @@
 //! | [`service`] | routes, policy, sessions | `service` |
 //! | [`stack`] | the layers in the recommended order | `service` |
 //! | [`claude`] | the `claude` CLI as an agent | `claude` |
+//! | [`store`] | transcripts outside of the agent's process | `service`; `sqlite`, `postgres` |
+//! | [`db`] | the database behind it | `sqlite`, `postgres` |
 //! | [`practice`] | a scripted model, where there is no account | `practice` |
 //! | [`settings`] | the settings of `agent-webkit serve`, for other hosts | `cli` |
 #![cfg_attr(docsrs, feature(doc_cfg))]

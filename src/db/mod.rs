@@ -1,4 +1,29 @@
 //! The database behind `store`, `log` and `catalog`: how it is named, opened and kept up to date.
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use agent_webkit::db::{Database, Location};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("sessions.db");
+//! let location: Location = format!("sqlite:{}", path.display()).parse()?;
+//! let database = Database::open(&location).await?;
+//! assert!(database.is_some());
+//!
+//! // One process has the file at a time, and what is no database is left as it is.
+//! let error = Database::open(&location).await.unwrap_err();
+//! assert!(error.to_string().ends_with("is in use by another server"));
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "sqlite"))]
+//! # fn main() {}
+//! ```
+#![cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, unused_macros, reason = "without a driver nothing is opened")
+)]
 
 mod error;
 mod location;

@@ -22,6 +22,22 @@ pub trait FencedAppend: TranscriptStore {
 /// A store that appends only as long as this host serves the session. Everything else passes through.
 ///
 /// `held` gives the epoch of the lease that this host holds on a session, `None` if it holds none.
+///
+/// ```no_run
+/// # #[cfg(feature = "postgres")]
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::{collections::HashMap, sync::{Arc, Mutex}};
+///
+/// use agent_webkit::store::{AnyTranscriptStore, Fenced, PgTranscripts};
+///
+/// let leases: Arc<Mutex<HashMap<String, i64>>> = Arc::default();
+/// let held = Arc::clone(&leases);
+/// let store = PgTranscripts::connect("postgres://sessions@db/agents", 1, 10).await?;
+/// let store: AnyTranscriptStore =
+///     Arc::new(Fenced::new(store, move |session: &str| held.lock().unwrap().get(session).copied()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Fenced<S, F> {
     store: S,

@@ -14,6 +14,7 @@ on_every_store!(
     sessions_do_not_disturb_each_other,
     no_title_is_lost,
     an_append_and_a_delete_leave_all_or_nothing,
+    an_append_that_is_given_up_leaves_all_or_nothing,
 );
 
 /// Runs them all on the runtime's threads.
@@ -122,5 +123,26 @@ async fn an_append_and_a_delete_leave_all_or_nothing(rig: &Rig) {
         let summaries = rig.store.list_session_summaries("proj").await.unwrap();
         let noted = summaries.iter().any(|summary| summary.session_id == key.session_id);
         assert!((left, noted) == (0, false) || (left, noted) == (10, true), "{left} {noted}");
+    }
+}
+
+/// Whoever gives up does not know whether it was stored, and repeats it.
+async fn an_append_that_is_given_up_leaves_all_or_nothing(rig: &Rig) {
+    let entries = typed((0..10).map(|n| json!({"n": n, "uuid": n.to_string()})));
+    for patience in 0..40 {
+        let key = TranscriptKey::main("proj", patience.to_string());
+        tokio::select! {
+            biased;
+            done = rig.store.append(&key, &entries) => done.unwrap(),
+            () = async {
+                for _ in 0..patience * patience * 5 {
+                    tokio::task::yield_now().await;
+                }
+            } => {}
+        }
+        let left = rig.load(&key).await.map_or(0, |entries| entries.len());
+        assert!(left == 0 || left == 10, "{left}");
+        rig.store.append(&key, &entries).await.unwrap();
+        assert_eq!(rig.load(&key).await.unwrap().len(), 10);
     }
 }

@@ -9,6 +9,7 @@ on_every_store!(
     keys_are_only_compared,
     a_key_that_no_store_holds_is_refused_and_finds_nothing,
     entries_come_back_deep_equal,
+    of_members_with_one_name_the_last_counts,
     numbers_keep_their_digits,
     what_is_no_unicode_comes_back_as_it_was,
     what_is_deep_comes_back,
@@ -93,6 +94,12 @@ async fn entries_come_back_deep_equal(rig: &Rig) {
     ];
     rig.append(&key(), entries.clone()).await;
     assert_eq!(rig.load(&key()).await.unwrap(), entries);
+}
+
+async fn of_members_with_one_name_the_last_counts(rig: &Rig) {
+    rig.append_text(&key(), r#"{"uuid":"a","n":1,"uuid":"b","n":{"m":2,"m":3}}"#).await.unwrap();
+    rig.append_text(&key(), r#"{"uuid":"b"}"#).await.unwrap();
+    assert_eq!(rig.load(&key()).await.unwrap(), [json!({"uuid": "b", "n": {"m": 3}})]);
 }
 
 async fn numbers_keep_their_digits(rig: &Rig) {
