@@ -177,7 +177,7 @@ async fn a_store_that_stays_away_stops_nothing() {
     store.is(Mood::Away);
     let shared = Arc::new(store.clone());
     let mut grace = agent_webkit::claude::Grace::default();
-    grace.store = Duration::from_secs(3);
+    grace.store = Duration::from_secs(5);
     let machine = Machine::new().await.with(|claude| claude.transcripts(shared).grace(grace));
     let mut agent = machine.agent().await;
     for _ in 0..3 {
@@ -231,6 +231,19 @@ async fn an_entry_that_cannot_be_stored_is_left_out_alone() {
     assert!(errors(&agent).contains(&"transcript_incomplete"));
     let stored = store.lines(&main_key(&store)).await.concat();
     assert!(stored.contains("\"text\":\"a fine word\"") && !stored.contains("unfit"), "{stored}");
+    agent.close().await;
+}
+
+#[tokio::test]
+async fn a_store_that_refuses_everything_stops_nothing() {
+    let (machine, store) = machine().await;
+    store.is(Mood::Picky("{"));
+    let mut agent = machine.agent().await;
+    for _ in 0..2 {
+        agent.say("go on").await;
+        assert_eq!(agent.turn_end().await.subtype, "success");
+    }
+    assert_eq!(errors(&agent), ["transcript_incomplete"; 10], "more of the same is only logged");
     agent.close().await;
 }
 

@@ -12,6 +12,7 @@ use std::{
 
 use agent_webkit::{
     agent::AgentIo,
+    claude::Grace,
     practice::Model,
     proto::{AgentCommand, AgentEvent, Decision},
 };
@@ -27,8 +28,15 @@ use support::{
     script::{Script, bash, tool},
 };
 
-/// Without any of the ladder's steps, on a machine that does other things too.
-const AT_ONCE: Duration = Duration::from_secs(3);
+/// Sooner than any step of the ladder, on a machine that does other things too.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// A machine whose agents have all the time they want to end by themselves.
+async fn patient() -> Machine {
+    let mut grace = Grace::default();
+    (grace.input, grace.term, grace.leftovers) = (2 * AT_ONCE, 2 * AT_ONCE, 2 * AT_ONCE);
+    Machine::new().await.with(|claude| claude.grace(grace))
+}
 
 /// Starts a shell in the background that outlives its turn; gives the process ids it wrote down: its own,
 /// and that of a process in a session of its own.
@@ -107,7 +115,7 @@ async fn closing_takes_background_shells_along() {
 
 #[tokio::test]
 async fn an_aborted_agent_ends_at_once_with_all_it_started() {
-    let machine = Machine::new().await;
+    let machine = patient().await;
     let mut agent = machine.agent().await;
     let pids = background_shell(&machine, &mut agent).await;
     agent.say(Script::slow(10_000, 50)).await;
@@ -122,7 +130,7 @@ async fn an_aborted_agent_ends_at_once_with_all_it_started() {
 
 #[tokio::test]
 async fn an_agent_that_reads_nothing_can_be_aborted() {
-    let machine = Machine::new().await;
+    let machine = patient().await;
     let mut agent = machine.agent().await;
     agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
     kill_process(Pid::from_raw(machine.cli()).unwrap(), Signal::STOP).unwrap();

@@ -34,6 +34,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A store that does not answer for so long counts as away.
 const NO_ANSWER: Duration = Duration::from_secs(30);
 
+/// Of so many refused entries the session is told; a store may refuse them all.
+const MOST_TOLD: usize = 10;
+
 /// Copies transcripts into a store.
 pub(super) struct Mirror {
     store: AnyTranscriptStore,
@@ -45,6 +48,8 @@ pub(super) struct Mirror {
     /// How long an end waits for the store.
     patience: Duration,
     full: bool,
+    /// So many entries were refused.
+    refused: usize,
 }
 
 type Writing = Pin<Box<dyn Future<Output = (Batch, Result<(), StoreError>)> + Send>>;
@@ -83,6 +88,7 @@ impl Mirror {
             hold: None,
             patience,
             full: false,
+            refused: 0,
         }
     }
 
@@ -180,13 +186,15 @@ impl Mirror {
                 Some(AgentEvent::Fenced)
             }
             Err(StoreError::Invalid(reason)) => {
+                self.outage = None;
                 let unfit = self.batches.halve(batch)?;
                 self.batches.settled(&unfit);
                 let uuid = unfit.entries.first().and_then(Entry::uuid).unwrap_or_default();
                 tracing::warn!(reason, uuid = &*uuid, "an entry of a transcript is left out");
-                Some(incomplete(&format!(
-                    "An entry of the agent's memory could not be stored and is left out: {reason}."
-                )))
+                self.refused += 1;
+                let message =
+                    format!("An entry of the agent's memory could not be stored and is left out: {reason}.");
+                (self.refused <= MOST_TOLD).then(|| incomplete(&message))
             }
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "the transcript store is away");
