@@ -53,5 +53,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Streams end by themselves when their sessions do; without that, hyper would wait for their readers.
     server.stack.sessions().shutdown().await;
     connections.shutdown().await;
+    server.store.shutdown().await;
     Ok(())
 }

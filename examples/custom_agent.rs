@@ -104,7 +104,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let ended = support::ended()?;
 
     let stack = Stack::builder(service_fn(start), settings.policy()?)
-        .auth(settings.verifier()?)
+        .auth(settings.credentials()?.verifier)
         .limits(settings.limits())
         .keepalive(settings.keepalive)
         .build();

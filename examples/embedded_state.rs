@@ -67,10 +67,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (claude, _model) = settings.agent().await?;
     let whom_the_application_knows =
         verify_fn(|request: &Parts| ready(request.extensions.get().cloned().ok_or(Denied::Missing)));
-    let log = RingLog::new(RingConfig::default().window_events(settings.log_window.get()));
+    let mut window = RingConfig::default();
+    if let Some(events) = settings.log_window {
+        window = window.window_events(events.get());
+    }
     let stack = Stack::builder(claude, settings.policy()?)
         .auth(whom_the_application_knows)
-        .log(log)
+        .log(RingLog::new(window))
         .limits(settings.limits())
         .keepalive(settings.keepalive)
         .build();
@@ -81,7 +84,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/me", get(me))
         .nest_service("/agents", stack)
         .layer(middleware::from_fn_with_state(app.clone(), count))
-        .layer(AuthLayer::new(settings.verifier()?));
+        .layer(AuthLayer::new(settings.credentials()?.verifier));
     let router = known_callers_only.route("/metrics", get(metrics)).with_state(app);
 
     support::announce(&listener, "/agents")?;

@@ -13,14 +13,14 @@ step cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
 
 # Each feature by itself, and none.
-for features in "" service claude practice; do
+for features in "" service claude practice jwt sqlite postgres; do
     step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
 done
-for features in "" auth lookup resume; do
+for features in "" auth expiry jwt lookup resume ticket; do
     step cargo clippy --package agent-webkit-layers --lib --no-default-features --features "$features" -- -D warnings
 done
 
-# The protocol does no I/O, and two of the layers need no runtime.
+# The protocol does no I/O, and three of the layers need no runtime.
 lacks() {
     local crate=$1 package=$2 features=$3
     printf '\n== %s without %s: %s\n' "$package" "$crate" "${features:-no features}"
@@ -32,8 +32,9 @@ lacks() {
 lacks tokio agent-webkit ""
 lacks tokio agent-webkit-layers auth
 lacks tokio agent-webkit-layers lookup
+lacks tokio agent-webkit-layers ticket
 for framework in axum tonic hyper; do
-    lacks "$framework" agent-webkit-layers auth,lookup,resume
+    lacks "$framework" agent-webkit-layers auth,expiry,jwt,lookup,resume,ticket
     lacks "$framework" agent-webkit service,claude
 done
 

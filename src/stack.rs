@@ -2,11 +2,13 @@
 //!
 //! From the outside in:
 //!
-//! 1. catch-panic and trace, of `tower-http`; the `Authorization` header is marked as sensitive before;
-//! 2. [`Auth`]: 401, or the caller as `Principal` in the extensions;
-//! 3. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
-//! 4. [`Resume`]: the session's stream, at any event that is still held;
-//! 5. [`AgentService`]: everything else.
+//! 1. catch-panic and trace, of `tower-http`; before the trace the `Authorization` header is marked as
+//!    sensitive and a ticket is taken out of the URL ([`TakeTicket`]);
+//! 2. [`Auth`]: 401, or the caller as `Principal` in the extensions, known by a credential or by a ticket;
+//! 3. [`Expiry`]: streams end with the credential;
+//! 4. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
+//! 5. [`Resume`]: the session's stream, at any event that is still held;
+//! 6. [`AgentService`]: everything else.
 //!
 //! Each is a plain `tower` layer: for another order, or without one of them, put them together by hand with
 //! a `tower::ServiceBuilder`.
@@ -36,14 +38,23 @@ use tower_http::{
 };
 use tracing::Level;
 
+#[cfg(feature = "store")]
+use crate::storage::{AnyLog, Storage};
 use crate::{
     agent::Agent,
     layers::{
-        auth::{Auth, AuthLayer, Verify},
+        auth::{
+            AnyOf, Auth, AuthLayer, Principal, Verify,
+            expiry::{Expiry, ExpiryLayer},
+        },
         lookup::{Lookup, LookupLayer, Resolved},
         resume::{Attach, Attachment, EventLog, Resume, ResumeLayer, RingLog},
+        ticket::{MemoryStore, TakeTicket, TicketLayer, TicketVerifier},
     },
-    service::{AgentService, Limits, Policy, SessionHandle, Sessions, session_id, session_state},
+    service::{
+        AgentService, Limits, Persistence, Policy, READ, SessionHandle, Sessions, session_id, session_state,
+        ticket_resource,
+    },
 };
 
 /// The whole protocol as one service: authenticated, resumable, supervised.
@@ -81,11 +92,14 @@ pub struct Stack<A, V, L: EventLog = RingLog> {
     sessions: Sessions<L>,
 }
 
-type Layers<A, V, L> = SetSensitiveRequestHeaders<CatchPanic<Traced<Auth<Found<A, L>, V>>, AnswerPanic>>;
+type Layers<A, V, L> =
+    SetSensitiveRequestHeaders<CatchPanic<TakeTicket<Traced<Known<Found<A, L>, V>>>, AnswerPanic>>;
 
 type AnswerPanic = fn(Box<dyn Any + Send>) -> Response<Full<Bytes>>;
 
 type Traced<S> = Trace<S, SharedClassifier<ServerErrorsAsFailures>>;
+
+type Known<S, V> = Auth<Expiry<S>, AnyOf<V, TicketVerifier<MemoryStore, fn(&Parts) -> Option<String>>>>;
 
 type Found<A, L> =
     Lookup<Resume<AgentService<A, L>, Attach<FindStream<L>>>, fn(&Parts) -> Option<String>, Sessions<L>>;
@@ -102,6 +116,7 @@ impl<A: Agent> Stack<A, ()> {
             policy,
             verifier: (),
             log: RingLog::default(),
+            persistence: None,
             limits: Limits::default(),
             keepalive: Duration::from_secs(15),
         }
@@ -123,6 +138,7 @@ pub struct StackBuilder<A, V, L = RingLog> {
     policy: Policy,
     verifier: V,
     log: L,
+    persistence: Option<Persistence>,
     limits: Limits,
     keepalive: Duration,
 }
@@ -132,15 +148,31 @@ impl<A, V, L> StackBuilder<A, V, L> {
     /// [`Disabled`](crate::layers::auth::Disabled) to let everybody in.
     #[must_use]
     pub fn auth<W: Verify>(self, verifier: W) -> StackBuilder<A, W, L> {
-        let Self { agent, policy, verifier: _, log, limits, keepalive } = self;
-        StackBuilder { agent, policy, verifier, log, limits, keepalive }
+        let Self { agent, policy, verifier: _, log, persistence, limits, keepalive } = self;
+        StackBuilder { agent, policy, verifier, log, persistence, limits, keepalive }
     }
 
-    /// Where events are kept. By default in memory, the last 1000 of each session.
+    /// Where events are kept. By default in memory, the last 1000 of each session; they end with the process.
     #[must_use]
     pub fn log<M: EventLog>(self, log: M) -> StackBuilder<A, V, M> {
-        let Self { agent, policy, verifier, log: _, limits, keepalive } = self;
-        StackBuilder { agent, policy, verifier, log, limits, keepalive }
+        let Self { agent, policy, verifier, log: _, persistence, limits, keepalive } = self;
+        StackBuilder { agent, policy, verifier, log, persistence, limits, keepalive }
+    }
+
+    /// Lets sessions outlive the process: their rows and transcripts. The log must be a durable one, and
+    /// the agents must keep what they remember in the same transcript store.
+    #[must_use]
+    pub fn persistence(mut self, persistence: Persistence) -> Self {
+        self.persistence = Some(persistence);
+        self
+    }
+
+    /// Keeps everything of the sessions in this storage. The agents must be given its
+    /// [`transcripts`](Storage::transcripts) too.
+    #[cfg(feature = "store")]
+    #[must_use]
+    pub fn storage(self, storage: &Storage) -> StackBuilder<A, V, AnyLog> {
+        self.log(storage.log().clone().into()).persistence(storage.persistence())
     }
 
     /// What clients may use.
@@ -165,15 +197,22 @@ impl<A, V, L> StackBuilder<A, V, L> {
         V: Verify + Clone,
         L: EventLog,
     {
-        let core = AgentService::new(self.agent, self.log, self.policy, self.limits);
+        let core = match self.persistence {
+            Some(kept) => AgentService::persistent(self.agent, self.log, self.policy, self.limits, kept),
+            None => AgentService::new(self.agent, self.log, self.policy, self.limits),
+        };
         let sessions = core.sessions().clone();
         let id: fn(&Parts) -> Option<String> = session_id;
+        let ticket_for: fn(&Parts) -> Option<String> = ticket_resource;
+        let verifier = AnyOf::new(self.verifier, core.tickets().verifier(ticket_for));
         let inner = ServiceBuilder::new()
             .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION]))
             .layer(CatchPanicLayer::custom(answer_panic as AnswerPanic))
+            .layer(TicketLayer::new())
             // A 503 to a client that is too fast is nothing that an operator must act on.
             .layer(TraceLayer::new_for_http().on_failure(DefaultOnFailure::new().level(Level::WARN)))
-            .layer(AuthLayer::new(self.verifier))
+            .layer(AuthLayer::new(verifier))
+            .layer(ExpiryLayer::new())
             .layer(LookupLayer::new(id, sessions.clone()).not_found("there is no such session"))
             .layer(ResumeLayer::attach(find_stream::<L> as FindStream<L>).keepalive(self.keepalive))
             .service(core);
@@ -184,6 +223,10 @@ impl<A, V, L> StackBuilder<A, V, L> {
 /// The stream that a request asks for: that of the session which the lookup has found.
 fn find_stream<L: EventLog>(request: &Parts) -> Option<Attachment<L::Stream>> {
     if !request.uri.path().ends_with("/stream") {
+        return None;
+    }
+    // Who may not read gets the service's own answer.
+    if request.extensions.get::<Principal>().is_some_and(|caller| !caller.scopes.allow(READ)) {
         return None;
     }
     let Resolved(session) = request.extensions.get::<Resolved<SessionHandle<L>>>()?;

@@ -15,3 +15,5 @@ pub mod lookup;
 mod reply;
 #[cfg(feature = "resume")]
 pub mod resume;
+#[cfg(feature = "ticket")]
+pub mod ticket;

@@ -10,32 +10,50 @@
 //! | `/sessions/{id}` | `GET` tells how it stands, `DELETE` ends it |
 //! | `/sessions/{id}/stream` | `GET` gives its events |
 //! | `/sessions/{id}/input` | `POST` takes one message |
+//! | `/sessions/{id}/tickets` | `POST` gives a ticket, for a client that cannot send headers, to read the stream |
 //!
 //! Each also takes `OPTIONS`, and `HEAD` where there is a `GET`. Every error is `{"detail": "<a sentence>"}`.
+//!
+//! A caller whose `Principal` has scopes needs [`READ`] for `GET` and for tickets, [`APPROVE`] to answer
+//! prompts and to choose a mode in which the agent asks less, and [`DRIVE`] for everything else.
 
 mod body;
 mod core;
 mod create;
+mod describe;
 mod driver;
 mod handle;
 pub mod host;
 mod input;
+mod keeper;
+mod keeping;
 mod limits;
 mod link;
+mod persistence;
 mod policy;
+mod read_back;
 mod registry;
 mod reply;
+mod resolving;
+mod restore;
 mod route;
+mod scope;
 mod state;
 mod stream_end;
+mod ticket;
+mod title;
 
 pub use self::{
     body::ResponseBody,
     core::{AgentService, Events, ResponseFuture},
     handle::SessionHandle,
     limits::Limits,
+    persistence::Persistence,
     policy::Policy,
     registry::Sessions,
+    resolving::Resolving,
     route::session_id,
+    scope::{APPROVE, DRIVE, READ},
     state::session_state,
+    ticket::ticket_resource,
 };

@@ -15,6 +15,8 @@ pub(crate) enum Route<'a> {
     Stream(&'a str),
     /// `/sessions/{id}/input`
     Input(&'a str),
+    /// `/sessions/{id}/tickets`
+    Tickets(&'a str),
 }
 
 impl<'a> Route<'a> {
@@ -30,6 +32,7 @@ impl<'a> Route<'a> {
             (Some(id), None) => Self::Session(id),
             (Some(id), Some("stream")) => Self::Stream(id),
             (Some(id), Some("input")) => Self::Input(id),
+            (Some(id), Some("tickets")) => Self::Tickets(id),
             _ => return None,
         };
         segments.next().is_none().then_some(route)
@@ -41,7 +44,7 @@ impl<'a> Route<'a> {
             Self::Sessions => "GET, HEAD, OPTIONS, POST",
             Self::Session(_) => "DELETE, GET, HEAD, OPTIONS",
             Self::Stream(_) => "GET, HEAD, OPTIONS",
-            Self::Input(_) => "OPTIONS, POST",
+            Self::Input(_) | Self::Tickets(_) => "OPTIONS, POST",
         }
     }
 }
@@ -54,7 +57,7 @@ impl<'a> Route<'a> {
 pub fn session_id(request: &Parts) -> Option<String> {
     match (&request.method, Route::parse(request.uri.path())?) {
         (&Method::GET | &Method::HEAD, Route::Session(id) | Route::Stream(id))
-        | (&Method::POST, Route::Input(id)) => Some(id.to_owned()),
+        | (&Method::POST, Route::Input(id) | Route::Tickets(id)) => Some(id.to_owned()),
         _ => None,
     }
 }
@@ -77,6 +80,7 @@ mod tests {
             ("GET", "/sessions/a/stream?last_event_id=1"),
             ("HEAD", "/sessions/a/stream"),
             ("POST", "/sessions/a/input"),
+            ("POST", "/sessions/a/tickets"),
         ] {
             assert_eq!(id(method, path).as_deref(), Some("a"), "{method} {path}");
         }
@@ -85,6 +89,7 @@ mod tests {
             ("OPTIONS", "/sessions/a"),
             ("POST", "/sessions/a/stream"),
             ("GET", "/sessions/a/input"),
+            ("GET", "/sessions/a/tickets"),
             ("GET", "/sessions"),
             ("GET", "/sessions/a/other"),
         ] {
@@ -99,6 +104,7 @@ mod tests {
             ("/sessions/a", Some(Route::Session("a"))),
             ("/sessions/a/stream", Some(Route::Stream("a"))),
             ("/sessions/a/input", Some(Route::Input("a"))),
+            ("/sessions/a/tickets", Some(Route::Tickets("a"))),
             ("/sessions/", None),
             ("/sessions/a/", None),
             ("/sessions//stream", None),

@@ -1,24 +1,18 @@
 //! From settings to a stack that is ready to be mounted.
 
-use std::{env, fmt, future::Ready, sync::Arc};
+use std::{env, fmt, sync::Arc};
 
-use super::{Model, Settings, SettingsError, cli_path};
-use crate::{
-    Stack,
-    claude::Claude,
-    layers::{
-        auth::{Denied, Principal, Verify},
-        resume::{RingConfig, RingLog},
-    },
-};
-
-/// A verifier that was chosen at run time.
-pub type AnyVerifier = Arc<dyn Verify<Future = Ready<Result<Principal, Denied>>> + Send + Sync>;
+use super::{Credentials, Model, Settings, SettingsError, Store, TokensFile, cli_path};
+use crate::{Stack, claude::Claude, layers::auth::BoxVerify, storage::AnyLog};
 
 /// A server that was put together from [`Settings`].
 pub struct Launched {
     /// The protocol, to be mounted.
-    pub stack: Stack<Claude, AnyVerifier>,
+    pub stack: Stack<Claude, BoxVerify, AnyLog>,
+    /// Where the sessions are kept. Shut it down after them.
+    pub store: Store,
+    /// The file with the tokens, to be read again when it has changed.
+    pub tokens_file: Option<TokensFile>,
     /// The model that the agents talk to. Dropping it ends the practice model.
     pub model: Model,
 }
@@ -27,21 +21,26 @@ impl Settings {
     /// Finds the CLI and the model, and puts the stack together. Nothing listens yet.
     ///
     /// # Errors
-    /// One of the settings cannot be: see [`Settings::verifier`], [`Settings::policy`] and
-    /// [`Settings::agent`].
+    /// One of the settings cannot be: see [`Settings::credentials`], [`Settings::policy`] and
+    /// [`Settings::agent`]; or the store cannot be used.
     pub async fn launch(&self) -> Result<Launched, SettingsError> {
-        let verifier = self.verifier()?;
+        let Credentials { verifier, tokens_file } = self.credentials()?;
         let policy = self.policy()?;
         let (claude, model) = self.agent().await?;
         tracing::info!(workspaces = ?policy.workspaces(), "agents");
-        let log = RingLog::new(RingConfig::default().window_events(self.log_window.get()));
-        let stack = Stack::builder(claude, policy)
-            .auth(verifier)
-            .log(log)
-            .limits(self.limits())
-            .keepalive(self.keepalive)
-            .build();
-        Ok(Launched { stack, model })
+        let store = self.open_store(|name| env::var_os(name)).await?;
+        let builder = |claude| {
+            let limits = self.limits();
+            Stack::builder(claude, policy).auth(verifier).limits(limits).keepalive(self.keepalive)
+        };
+        let stack = match &store {
+            Store::Memory(log) => builder(claude).log(log.clone().into()).build(),
+            Store::Database(storage) => {
+                let transcripts = Arc::clone(storage.transcripts());
+                builder(claude.transcripts(transcripts)).storage(storage).build()
+            }
+        };
+        Ok(Launched { stack, store, tokens_file, model })
     }
 
     /// The CLI, set up for the model that it talks to: for a stack of one's own.
@@ -62,6 +61,10 @@ impl Settings {
 
 impl fmt::Debug for Launched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Launched").field("stack", &self.stack).field("model", &self.model).finish()
+        f.debug_struct("Launched")
+            .field("stack", &self.stack)
+            .field("store", &self.store)
+            .field("model", &self.model)
+            .finish()
     }
 }

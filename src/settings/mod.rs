@@ -14,20 +14,29 @@
 //! # }
 //! ```
 
+mod auth;
 mod cli_path;
+mod jwks_url;
+mod jwt;
 mod launch;
 mod model;
+mod store;
+mod tokens_file;
 mod units;
 
-use std::{env, ffi::OsString, net::IpAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{env, ffi::OsString, net::IpAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Parser, builder::FalseyValueParser};
 
-pub use launch::{AnyVerifier, Launched};
+pub use auth::{AuthSettings, Credentials};
+pub use jwt::JwtSettings;
+pub use launch::Launched;
 pub use model::Model;
+pub use store::Store;
+pub use tokens_file::TokensFile;
 
 use crate::{
-    layers::auth::{Disabled, StaticTokens},
+    db::Location,
     service::{Limits, Policy},
 };
 
@@ -55,6 +64,10 @@ pub struct Settings {
     #[arg(long, env = "AGENT_WEBKIT_NO_AUTH", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub no_auth: bool,
 
+    /// Further ways to be let in.
+    #[command(flatten)]
+    pub auth: AuthSettings,
+
     /// A further name that clients may call this server by while it listens on loopback, as behind a proxy;
     /// again for more.
     #[arg(long = "allow-host", value_name = "NAME", env = "AGENT_WEBKIT_ALLOW_HOST", value_delimiter = ',')]
@@ -69,15 +82,33 @@ pub struct Settings {
     #[arg(long = "workspace", value_name = "DIR")]
     pub workspaces: Vec<PathBuf>,
 
-    /// Events of a session that are kept for clients that come back.
-    #[arg(long, value_name = "EVENTS", env = "AGENT_WEBKIT_LOG_WINDOW", default_value = "1000")]
-    pub log_window: NonZeroUsize,
+    /// Where sessions are kept: `memory`, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Default: a SQLite
+    /// file in the user's data directory.
+    #[arg(long, value_name = "STORE", env = "AGENT_WEBKIT_STORE", hide_env_values = true)]
+    pub store: Option<Location>,
+
+    /// Events of a session that are kept for clients that come back, and no others. Default: in memory the
+    /// last 1000; in a database all, but for the token deltas of finished messages beyond the last 1000.
+    #[arg(long, value_name = "EVENTS", env = "AGENT_WEBKIT_LOG_WINDOW")]
+    pub log_window: Option<NonZeroUsize>,
+
+    /// A session at rest for so long lets its agent process go; the next input starts it again.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_HIBERNATE_AFTER", default_value = "120s", value_parser = units::duration)]
+    pub hibernate_after: Duration,
+
+    /// A stored session that nobody uses for so long is deleted. Default: never.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_RETENTION", value_parser = units::duration)]
+    pub retention: Option<Duration>,
+
+    /// A host of several on one Postgres that is not heard of for so long may lose its sessions to others.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_LEASE", default_value = "15s", value_parser = units::duration)]
+    pub lease: Duration,
 
     /// Silence on a stream after which a comment is sent.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_KEEPALIVE", default_value = "15s", value_parser = units::duration)]
     pub keepalive: Duration,
 
-    /// A session that nobody uses for so long ends.
+    /// A session that nobody uses for so long ends; one that is stored only leaves the memory.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_IDLE_TIMEOUT", default_value = "300s", value_parser = units::duration)]
     pub idle_timeout: Duration,
 
@@ -152,23 +183,6 @@ impl Settings {
         Ok(self)
     }
 
-    /// Who is let in.
-    ///
-    /// # Errors
-    /// There is neither a token nor `no_auth`, or both; or a token that no request could carry.
-    pub fn verifier(&self) -> Result<AnyVerifier, SettingsError> {
-        match (self.no_auth, self.tokens.is_empty()) {
-            (true, true) => Ok(Arc::new(Disabled)),
-            (false, false) => StaticTokens::new(&self.tokens)
-                .map(|tokens| Arc::new(tokens) as AnyVerifier)
-                .map_err(|error| SettingsError::new(error.to_string())),
-            (true, false) => Err(SettingsError::new("a token and --no-auth exclude each other")),
-            (false, true) => Err(SettingsError::new(
-                "there is no token: give one by AGENT_WEBKIT_AUTH_TOKEN or --token, or let everybody in with --no-auth",
-            )),
-        }
-    }
-
     /// May a server with these settings listen on these addresses?
     ///
     /// # Errors
@@ -198,8 +212,11 @@ impl Settings {
     pub fn limits(&self) -> Limits {
         Limits::default()
             .idle_timeout(self.idle_timeout)
+            .hibernate_after(self.hibernate_after)
+            .retention(self.retention)
             .max_sessions(self.max_sessions.get())
             .max_body(self.max_body)
+            .ticket_lifetime(self.auth.ticket_lifetime)
     }
 }
 
@@ -212,6 +229,7 @@ impl std::fmt::Debug for Settings {
             .field("no_auth", &self.no_auth)
             .field("claude", &self.claude)
             .field("workspaces", &self.workspaces)
+            .field("store", &self.store)
             .finish_non_exhaustive()
     }
 }
@@ -224,26 +242,10 @@ fn first_line(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn parse(args: &[&str], vars: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    pub(super) fn parse(args: &[&str], vars: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         Settings::try_parse_from(args).map_err(|error| SettingsError::new(error.to_string()))?.completed_from(
             |name| vars.iter().find(|(given, _)| *given == name).map(|(_, value)| value.into()),
         )
-    }
-
-    #[test]
-    fn a_server_is_never_open_by_accident() {
-        let auth = |args: &[&str], vars: &[(&str, &str)]| parse(args, vars).unwrap().verifier().map(drop);
-        assert!(auth(&[], &[]).is_err());
-        assert!(auth(&["--no-auth"], &[]).is_ok());
-        assert!(auth(&["--token", "a"], &[]).is_ok());
-        assert!(auth(&["--token", "a", "--token", "b"], &[]).is_ok());
-        assert!(auth(&["--token", "a", "--token", ""], &[]).is_err());
-        assert!(auth(&["--token", "a", "--no-auth"], &[]).is_err());
-        assert!(auth(&[], &[("AGENT_WEBKIT_AUTH_TOKEN", "a")]).is_ok());
-        assert!(auth(&[], &[("AGENT_WEBKIT_AUTH_TOKEN", "")]).is_err());
-        assert!(auth(&[], &[("AGENT_WEBKIT_TOKEN", "a")]).is_ok());
-        assert!(auth(&["--no-auth"], &[("AGENT_WEBKIT_AUTH_TOKEN", "a")]).is_err());
-        assert!(auth(&["--no-auth"], &[("AGENT_WEBKIT_AUTH_TOKEN", "")]).is_ok());
     }
 
     #[test]
@@ -285,6 +287,8 @@ mod tests {
             &["--port", "65536"],
             &["--max-sessions", "0"],
             &["--log-window", "0"],
+            &["--store", "redis://h"],
+            &["--lease", "0"],
             &["--bogus"],
         ] {
             assert!(parse(wrong, &[]).is_err(), "{wrong:?}");

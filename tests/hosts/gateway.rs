@@ -108,7 +108,7 @@ impl Upstream {
             async move {
                 // An id that is no part of a path is no session's.
                 let Ok(ask) = ask else { return Ok(None) };
-                let answer = http.request(ask).await.map_err(|_| Unavailable)?;
+                let answer = http.request(ask).await.map_err(|_| Unavailable::default())?;
                 Ok(answer.status().is_success().then_some(()))
             }
         })

@@ -7,8 +7,12 @@ mod capacity;
 mod fake;
 mod inputs;
 mod owners;
+#[cfg(feature = "sqlite")]
+mod restoring;
 mod resuming;
 mod rig;
 mod routes;
+mod scopes;
 mod sessions;
 mod shutdown;
+mod tickets;

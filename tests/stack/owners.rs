@@ -14,6 +14,7 @@ async fn a_session_is_its_owners_alone() {
         (Method::HEAD, path.clone()),
         (Method::GET, format!("{path}/stream")),
         (Method::POST, format!("{path}/input")),
+        (Method::POST, format!("{path}/tickets")),
     ] {
         let bobs = rig.ask_as("bob", method.clone(), &path, r#"{"type":"interrupt"}"#).await;
         assert_eq!(bobs.status, StatusCode::NOT_FOUND, "{method} {path}");

@@ -1,10 +1,17 @@
 //! A stack in this process, with fake agents, and what is needed to talk to it.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use agent_webkit::{
     Stack,
-    layers::auth::StaticTokens,
+    layers::{
+        auth::{Principal, Scopes, StaticTokens},
+        resume::{EventLog, RingLog},
+    },
     service::{Limits, Policy},
     stack::{ResponseBody, StackBuilder},
 };
@@ -18,12 +25,13 @@ use tower::ServiceExt;
 
 use super::fake::{FakeAgents, Far};
 
-pub(crate) type FakeStack = Stack<FakeAgents, StaticTokens>;
+pub(crate) type FakeStack<L = RingLog> = Stack<FakeAgents, StaticTokens, L>;
 
-/// A stack whose workspace is a folder of its own. It knows `ada` and `bob` by their tokens.
+/// A stack whose workspace is a folder of its own. It knows `ada` and `bob` by their tokens, Ada also by
+/// tokens that allow less: `ada:read`, `ada:drive`, `ada:approve`, `ada:`, and `ada-for-a-minute`.
 #[derive(Debug)]
-pub(crate) struct Rig {
-    pub(crate) stack: FakeStack,
+pub(crate) struct Rig<L: EventLog = RingLog> {
+    pub(crate) stack: FakeStack<L>,
     pub(crate) agents: mpsc::UnboundedReceiver<Far>,
     pub(crate) workspace: TempDir,
 }
@@ -60,12 +68,17 @@ impl Rig {
         choose: impl FnOnce(StackBuilder<FakeAgents, StaticTokens>) -> StackBuilder<FakeAgents, StaticTokens>,
     ) -> Self {
         let workspace = tempfile::tempdir().unwrap();
-        let policy = Policy::new([workspace.path()]).unwrap();
-        let tokens = StaticTokens::default().with("ada", "ada").unwrap().with("bob", "bob").unwrap();
-        let stack = choose(Stack::builder(agents, policy).auth(tokens)).build();
+        let stack = choose(builder(agents, workspace.path())).build();
         Self { stack, agents: far, workspace }
     }
+}
 
+/// What the stack of a [`Rig`] is built from.
+pub(crate) fn builder(agents: FakeAgents, workspace: &Path) -> StackBuilder<FakeAgents, StaticTokens> {
+    Stack::builder(agents, Policy::new([workspace]).unwrap()).auth(tokens())
+}
+
+impl<L: EventLog> Rig<L> {
     pub(crate) async fn answer(&self, request: Request<Full<Bytes>>) -> Response<ResponseBody> {
         let answer: Result<_, Infallible> = self.stack.clone().oneshot(request).await;
         answer.unwrap()
@@ -109,10 +122,25 @@ impl Rig {
         let last = last_event_id.map(|last| last.to_string());
         let headers: Vec<_> = last.iter().map(|last| ("last-event-id", last.as_str())).collect();
         let path = format!("/sessions/{id}/stream");
-        let response = self.answer(request("ada", Method::GET, &path, &headers, "")).await;
+        self.open(request("ada", Method::GET, &path, &headers, "")).await
+    }
+
+    /// Someone reads a stream.
+    pub(crate) async fn open(&self, request: Request<Full<Bytes>>) -> Events {
+        let response = self.answer(request).await;
         assert_eq!(response.status(), StatusCode::OK);
         Events { body: response.into_body(), buffer: String::new() }
     }
+}
+
+fn tokens() -> StaticTokens {
+    let ada = || Principal::new("ada");
+    let tokens = StaticTokens::default().with("ada", "ada").unwrap().with("bob", "bob").unwrap();
+    let tokens = ["read", "drive", "approve", ""].into_iter().fold(tokens, |tokens, scopes| {
+        tokens.with_principal(ada().with_scopes(Scopes::parse(scopes)), format!("ada:{scopes}")).unwrap()
+    });
+    let soon = ada().expiring_at(SystemTime::now() + Duration::from_secs(60));
+    tokens.with_principal(soon, "ada-for-a-minute").unwrap()
 }
 
 pub(crate) fn request(

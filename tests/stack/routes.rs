@@ -14,6 +14,7 @@ async fn every_path_tells_its_methods() {
         (format!("/sessions/{id}"), "DELETE, GET, HEAD, OPTIONS"),
         (format!("/sessions/{id}/stream"), "GET, HEAD, OPTIONS"),
         (format!("/sessions/{id}/input"), "OPTIONS, POST"),
+        (format!("/sessions/{id}/tickets"), "OPTIONS, POST"),
     ] {
         let options = rig.ask(Method::OPTIONS, &path, "").await;
         assert_eq!(options.status, StatusCode::NO_CONTENT, "{path}");

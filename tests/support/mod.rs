@@ -15,6 +15,8 @@ mod cli;
 mod client;
 mod events;
 mod faults;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 mod script;
 mod server;
 mod session;

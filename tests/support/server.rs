@@ -7,7 +7,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{OnceLock, mpsc},
+    sync::{Arc, OnceLock, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -26,7 +26,7 @@ pub(crate) const TOKEN: &str = "wire-test-token";
 const DRAIN: Duration = Duration::from_secs(20);
 
 /// What a server is started with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Builder {
     /// `None`: the binary.
     example: Option<String>,
@@ -34,7 +34,8 @@ pub(crate) struct Builder {
     env: Vec<(OsString, OsString)>,
     token: Option<String>,
     claude: PathBuf,
-    dirs: TempDir,
+    port: u16,
+    dirs: Arc<TempDir>,
 }
 
 /// A server that runs. Dropping it ends it: by SIGTERM, within the time that it promises.
@@ -42,8 +43,7 @@ pub(crate) struct Builder {
 pub(crate) struct Server {
     process: Child,
     url: String,
-    token: Option<String>,
-    dirs: TempDir,
+    recipe: Builder,
 }
 
 impl Builder {
@@ -52,8 +52,8 @@ impl Builder {
         for name in ["home", "config", "workspace", "tmp"] {
             fs::create_dir(dirs.path().join(name)).expect("a directory");
         }
-        let token = Some(TOKEN.into());
-        Self { example, options: Vec::new(), env: Vec::new(), token, claude: claude(), dirs }
+        let (dirs, token) = (Arc::new(dirs), Some(TOKEN.into()));
+        Self { example, options: Vec::new(), env: Vec::new(), token, claude: claude(), port: 0, dirs }
     }
 
     /// Adds an option with a value.
@@ -114,7 +114,7 @@ impl Builder {
     fn binary_command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_agent-webkit"));
         command.env_clear();
-        command.args(["serve", "--port", "0", "--claude"]).arg(&self.claude);
+        command.args(["serve", "--port", &self.port.to_string(), "--claude"]).arg(&self.claude);
         command.arg("--workspace").arg(self.dir("workspace"));
         if let Some(token) = &self.token {
             command.args(["--token", token]);
@@ -130,6 +130,7 @@ impl Builder {
         let mut command = Command::new(example(name));
         command
             .env_clear()
+            .env("ADDR", format!("127.0.0.1:{}", self.port))
             .env("AGENT_WEBKIT_CLAUDE", &self.claude)
             .env("AGENT_WEBKIT_WORKSPACE", self.dir("workspace"));
         if let Some(token) = &self.token {
@@ -144,7 +145,8 @@ impl Builder {
 
     /// Starts it and waits until it listens.
     pub(crate) async fn start(self) -> Server {
-        let log = File::create(self.dirs.path().join("log")).expect("a log");
+        let log = self.dirs.path().join("log");
+        let log = File::options().create(true).append(true).open(log).expect("a log");
         let mut process = self
             .command()
             .stdin(Stdio::null())
@@ -153,7 +155,7 @@ impl Builder {
             .spawn()
             .expect("the server starts");
         let stdout = process.stdout.take().expect("a pipe");
-        let mut server = Server { process, url: String::new(), token: self.token, dirs: self.dirs };
+        let mut server = Server { process, url: String::new(), recipe: self };
         server.url = tokio::task::spawn_blocking(move || url_line(stdout))
             .await
             .expect("a thread")
@@ -212,17 +214,36 @@ impl Server {
 
     /// A directory of this server: `home`, `config`, `workspace`, `tmp`.
     pub(crate) fn dir(&self, name: &str) -> PathBuf {
-        self.dirs.path().join(name)
+        self.recipe.dir(name)
+    }
+
+    /// Ends it by SIGKILL; gives what starts it again, on the same port and directories.
+    pub(crate) fn kill(mut self) -> Builder {
+        self.process.kill().expect("a child of ours");
+        self.process.wait().expect("its end");
+        self.again()
+    }
+
+    /// Ends it as a deploy does; gives what starts it again.
+    pub(crate) fn stop(mut self) -> Builder {
+        self.signal(Signal::TERM);
+        assert!(self.wait(DRAIN).is_some(), "the server did not end within {DRAIN:?}");
+        self.again()
+    }
+
+    fn again(&self) -> Builder {
+        let port = self.authority().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        Builder { port: port.expect("a port in its URL"), ..self.recipe.clone() }
     }
 
     /// A client with the right token.
     pub(crate) fn client(&self) -> Client {
-        Client::new(&self.url, self.token.as_deref())
+        Client::new(&self.url, self.recipe.token.as_deref())
     }
 
     /// A client with the right token that speaks HTTP/2.
     pub(crate) fn http2(&self) -> Client {
-        Client::http2(&self.url, self.token.as_deref())
+        Client::http2(&self.url, self.recipe.token.as_deref())
     }
 
     /// A new session with nothing special.
@@ -237,7 +258,7 @@ impl Server {
 
     /// What it logged so far.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.dirs.path().join("log")).unwrap_or_default()
+        fs::read_to_string(self.recipe.dirs.path().join("log")).unwrap_or_default()
     }
 
     /// Sends it a signal.

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod auth;
 mod create;
 mod http;
 mod idempotency;

@@ -46,9 +46,15 @@
 //!
 //! # Which verifier
 //!
-//! [`StaticTokens`] for a few tokens that the operator knows, [`verify_fn`] for a closure, an own
-//! [`Verify`] for anything with state, [`Disabled`] to let everyone in. A host that chooses at run time
-//! takes an `Arc<dyn Verify<Future = std::future::Ready<Result<Principal, Denied>>> + Send + Sync>`.
+//! [`StaticTokens`] for tokens that the operator knows, `Jwt` (feature `jwt`) for those of an identity
+//! provider, [`verify_fn`] for a closure, an own [`Verify`] for anything with state, [`AnyOf`] for several of
+//! them, [`Disabled`] to let everyone in. A host that chooses at run time takes a [`BoxVerify`].
+//!
+//! # What a principal may do
+//!
+//! A [`Principal`] has a name, [`Scopes`] and perhaps an end. The layer lets it in; what the scopes mean is
+//! the inner service's to say. A response that outlives the credential is cut by the layer in `expiry`
+//! (feature `expiry`).
 //!
 //! The layer exempts no path: put it only around what needs it, and a CORS layer, whose preflight
 //! requests carry no credentials, outside of it.
@@ -56,21 +62,32 @@
 //! The `Authorization` header is passed on to the inner service, marked
 //! [sensitive](http::HeaderValue::set_sensitive) so that it is not logged.
 
+mod any_of;
 mod bearer;
+mod boxed;
 mod denied;
+#[cfg(feature = "expiry")]
+pub mod expiry;
 mod future;
+#[cfg(feature = "jwt")]
+pub mod jwt;
+
 mod layer;
 mod principal;
+mod scopes;
 mod service;
 mod static_tokens;
 mod verify;
 
 pub use self::{
+    any_of::{AnyOf, AnyOfFuture},
     bearer::bearer,
+    boxed::BoxVerify,
     denied::Denied,
     future::ResponseFuture,
     layer::AuthLayer,
     principal::Principal,
+    scopes::Scopes,
     service::Auth,
     static_tokens::{StaticTokens, TokenError},
     verify::{Disabled, Verify, VerifyFn, verify_fn},

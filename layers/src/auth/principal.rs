@@ -1,20 +1,47 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
+
+use super::Scopes;
 
 /// Who sends a request, as the verifier knows it; [`AuthLayer`](super::AuthLayer) puts it into the
 /// request's extensions.
 ///
 /// Two requests are of the same owner when their principals' names are equal. Cloning is cheap.
+///
+/// ```
+/// use agent_webkit_layers::auth::{Principal, Scopes};
+///
+/// let ada = Principal::new("ada");
+/// assert!(ada.scopes.allow("write"), "who is not limited may do everything");
+/// let reader = ada.with_scopes(Scopes::of(["read"]));
+/// assert!(!reader.scopes.allow("write"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Principal {
     /// The name, unique among the verifier's principals.
     pub name: Arc<str>,
+    /// What the credential allows. By default everything.
+    pub scopes: Scopes,
+    /// When the credential stops to hold. By default never.
+    pub expires_at: Option<SystemTime>,
 }
 
 impl Principal {
-    /// The principal of that name.
+    /// The principal of that name, who may do everything and does not expire.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into() }
+        Self { name: name.into(), scopes: Scopes::all(), expires_at: None }
+    }
+
+    /// Allows these scopes and no others.
+    #[must_use]
+    pub fn with_scopes(self, scopes: Scopes) -> Self {
+        Self { scopes, ..self }
+    }
+
+    /// Ends at this time.
+    #[must_use]
+    pub fn expiring_at(self, time: SystemTime) -> Self {
+        Self { expires_at: Some(time), ..self }
     }
 }

@@ -1,7 +1,8 @@
 use std::{
     fmt,
     future::{Ready, ready},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
+    time::SystemTime,
 };
 
 use http::request::Parts;
@@ -10,11 +11,14 @@ use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use super::{Denied, Principal, Verify, bearer};
 
-/// A few tokens that the operator knows, several so that they can be rotated.
+/// Tokens that the operator knows, several of a name so that they can be rotated.
 ///
 /// Only SHA-256 digests are kept. A request's token is compared with all of them, each in constant time.
 /// Tokens that share a name are the same principal; the ones given without a name are the principal
-/// [`StaticTokens::UNNAMED`]. The default holds no token and admits nobody. Cloning is cheap.
+/// [`StaticTokens::UNNAMED`]. The default holds no token and admits nobody.
+///
+/// Cloning is cheap, and clones share the set: [`replace`](StaticTokens::replace) changes it for all of them
+/// while they serve.
 ///
 /// ```
 /// use agent_webkit_layers::auth::{StaticTokens, TokenError};
@@ -22,11 +26,14 @@ use super::{Denied, Principal, Verify, bearer};
 /// let tokens = StaticTokens::new(["this-month", "last-month"])?.with("ci", "robot-token")?;
 /// assert_eq!(format!("{tokens:?}"), "StaticTokens(..)");
 /// assert_eq!(StaticTokens::new([""]).unwrap_err(), TokenError::Empty);
+///
+/// // Last month's is revoked, for every clone.
+/// tokens.replace(&StaticTokens::new(["this-month"])?);
 /// # Ok::<(), TokenError>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct StaticTokens {
-    known: Arc<[Known]>,
+    current: Arc<RwLock<Arc<[Known]>>>,
 }
 
 #[derive(Clone)]
@@ -50,11 +57,19 @@ impl StaticTokens {
         tokens.into_iter().try_fold(Self::default(), |known, token| known.with(Self::UNNAMED, token))
     }
 
-    /// Adds a token of the principal `name`.
+    /// These tokens and one of the principal `name`, as a set of its own.
     ///
     /// # Errors
     /// When no request could carry it.
     pub fn with(self, name: &str, token: impl AsRef<str>) -> Result<Self, TokenError> {
+        self.with_principal(Principal::new(name), token)
+    }
+
+    /// These tokens and one of this principal, with its scopes, as a set of its own.
+    ///
+    /// # Errors
+    /// When no request could carry it.
+    pub fn with_principal(self, principal: Principal, token: impl AsRef<str>) -> Result<Self, TokenError> {
         let token = token.as_ref();
         if token.is_empty() {
             return Err(TokenError::Empty);
@@ -62,23 +77,40 @@ impl StaticTokens {
         if !token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(TokenError::NotSendable);
         }
-        let added = Known { digest: Sha256::digest(token).into(), principal: Principal::new(name) };
-        Ok(Self { known: self.known.iter().cloned().chain([added]).collect() })
+        let added = Known { digest: Sha256::digest(token).into(), principal };
+        let known = self.known().iter().cloned().chain([added]).collect();
+        Ok(Self { current: Arc::new(RwLock::new(known)) })
+    }
+
+    /// From the next request on, the tokens of `other` hold and no others.
+    ///
+    /// A stream that is open stays open.
+    pub fn replace(&self, other: &Self) {
+        let known = other.known();
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
     /// Whether there is no token, so that nobody is admitted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        self.known().is_empty()
     }
 
-    fn principal_of(&self, token: &str) -> Option<&Principal> {
+    fn known(&self) -> Arc<[Known]> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whose token this is, if it still holds. Every token is looked at, whichever it is.
+    fn principal_of(&self, token: &str) -> Option<Principal> {
         let digest: [u8; 32] = Sha256::digest(token).into();
+        let known = self.known();
         let mut found = u64::MAX;
-        for (index, known) in (0_u64..).zip(self.known.iter()) {
+        for (index, known) in (0_u64..).zip(known.iter()) {
             found.conditional_assign(&index, known.digest.ct_eq(&digest));
         }
-        usize::try_from(found).ok().and_then(|index| self.known.get(index)).map(|known| &known.principal)
+        let found = known.get(usize::try_from(found).ok()?)?;
+        let expired = found.principal.expires_at.is_some_and(|end| end <= SystemTime::now());
+        (!expired).then(|| found.principal.clone())
     }
 }
 
@@ -86,9 +118,7 @@ impl Verify for StaticTokens {
     type Future = Ready<Result<Principal, Denied>>;
 
     fn verify(&self, parts: &Parts) -> Self::Future {
-        ready(
-            bearer(&parts.headers).and_then(|token| self.principal_of(token).cloned().ok_or(Denied::Invalid)),
-        )
+        ready(bearer(&parts.headers).and_then(|token| self.principal_of(token).ok_or(Denied::Invalid)))
     }
 }
 
@@ -124,21 +154,43 @@ impl std::error::Error for TokenError {}
 mod tests {
     use super::*;
 
-    fn name_of<'a>(tokens: &'a StaticTokens, token: &str) -> Option<&'a str> {
-        tokens.principal_of(token).map(|principal| &*principal.name)
+    fn name_of(tokens: &StaticTokens, token: &str) -> Option<String> {
+        tokens.principal_of(token).map(|principal| principal.name.to_string())
     }
 
     #[test]
     fn each_token_is_its_principal_and_nothing_else_is_anyone() {
         let tokens = StaticTokens::new(["new", "old"]).unwrap().with("ci", "robot").unwrap();
-        assert_eq!(name_of(&tokens, "new"), Some("default"));
-        assert_eq!(name_of(&tokens, "old"), Some("default"));
-        assert_eq!(name_of(&tokens, "robot"), Some("ci"));
+        assert_eq!(name_of(&tokens, "new").as_deref(), Some("default"));
+        assert_eq!(name_of(&tokens, "old").as_deref(), Some("default"));
+        assert_eq!(name_of(&tokens, "robot").as_deref(), Some("ci"));
         for wrong in ["", "ne", "neww", "New", "default", "ci", "new\0"] {
             assert_eq!(name_of(&tokens, wrong), None, "{wrong:?}");
         }
         assert!(StaticTokens::default().is_empty());
         assert_eq!(name_of(&StaticTokens::default(), ""), None);
+    }
+
+    #[test]
+    fn a_replaced_set_holds_for_every_clone_and_no_other_set() {
+        let tokens = StaticTokens::new(["old"]).unwrap();
+        let (clone, grown) = (tokens.clone(), tokens.clone().with("ci", "robot").unwrap());
+        clone.replace(&StaticTokens::default().with("ada", "new").unwrap());
+        assert_eq!(name_of(&tokens, "old"), None);
+        assert_eq!(name_of(&tokens, "new").as_deref(), Some("ada"));
+        assert_eq!(name_of(&grown, "old").as_deref(), Some("default"));
+        assert_eq!(name_of(&tokens, "robot"), None);
+    }
+
+    #[test]
+    fn an_expired_token_is_nobodys() {
+        let now = SystemTime::now();
+        let of = |end| {
+            let ada = Principal::new("ada").expiring_at(end);
+            StaticTokens::default().with_principal(ada, "token").unwrap()
+        };
+        assert_eq!(name_of(&of(now), "token"), None);
+        assert!(name_of(&of(now + std::time::Duration::from_secs(60)), "token").is_some());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod connections;
 mod drain;
 mod health;
+mod reload;
 mod serve;
 
 use std::{io::IsTerminal, process::ExitCode};

@@ -12,14 +12,14 @@ use tokio::net::{TcpListener, lookup_host};
 use tower::ServiceBuilder;
 use tower_http::csrf::CsrfLayer;
 
-use crate::{Failure, connections::Connections, drain, health};
+use crate::{Failure, connections::Connections, drain, health, reload::Reloading};
 
 /// Serves until a signal says that it is enough.
 pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
     let settings = settings.completed()?;
     let addresses = resolve(&settings).await?;
     settings.check_exposure(addresses.iter().map(SocketAddr::ip))?;
-    let Launched { stack, model } = settings.launch().await?;
+    let Launched { stack, store, tokens_file, model } = settings.launch().await?;
     let (listener, address) = bind(&addresses).await?;
 
     let sessions = stack.sessions().clone();
@@ -29,11 +29,15 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
         .layer(allowed_hosts(&settings, address))
         .service(stack);
     let draining = drain::Draining::listen().map_err(|error| Failure::Io(error.to_string()))?;
+    let reloading = Reloading::listen(tokens_file).map_err(|error| Failure::Io(error.to_string()))?;
     let connections = Connections::accept(listener, health::Probed::new(stack, draining.flag()));
     announce(address);
 
-    draining.wait().await;
-    drain::drain(&sessions, connections).await;
+    tokio::select! {
+        () = draining.wait() => {}
+        () = reloading.run() => {}
+    }
+    drain::drain(&sessions, &store, connections).await;
     drop(model);
     Ok(())
 }

@@ -1,0 +1,188 @@
+//! Streams that end with the credential that they were asked for with.
+//!
+//! An event stream lives for hours, a token for minutes. [`ExpiryLayer`], put inside of
+//! [`AuthLayer`](super::AuthLayer), ends the body of a response when the request's
+//! [`Principal`] expires: cleanly and between two frames, so that the client of an event
+//! stream comes back by itself, with a fresh credential.
+//!
+//! ```
+//! use agent_webkit_layers::auth::{AuthLayer, StaticTokens, expiry::ExpiryLayer};
+//! # use bytes::Bytes;
+//! # use http::{Request, Response};
+//! # use http_body_util::Full;
+//! use tower::{ServiceBuilder, service_fn};
+//!
+//! # async fn stream(_: Request<()>) -> Result<Response<Full<Bytes>>, std::convert::Infallible> { unimplemented!() }
+//! let service = ServiceBuilder::new()
+//!     .layer(AuthLayer::new(StaticTokens::new(["s3cret"])?))
+//!     .layer(ExpiryLayer::new())
+//!     .service(service_fn(stream));
+//! # let _ = service;
+//! # Ok::<(), agent_webkit_layers::auth::TokenError>(())
+//! ```
+//!
+//! A body whose length is known is never cut, it is a whole answer already. Time is tokio's: the layer needs
+//! its runtime where a principal expires.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::SystemTime,
+};
+
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::Principal;
+
+/// Applies [`Expiry`]: responses end when the request's principal expires.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExpiryLayer(());
+
+impl ExpiryLayer {
+    /// The layer.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(())
+    }
+}
+
+impl<S> Layer<S> for ExpiryLayer {
+    type Service = Expiry<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Expiry { inner }
+    }
+}
+
+/// Ends the bodies of the inner service's responses when the request's principal expires.
+#[derive(Clone, Copy)]
+pub struct Expiry<S> {
+    inner: S,
+}
+
+impl<S, B, RB> Service<Request<B>> for Expiry<S>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+    RB: Body,
+{
+    type Response = Response<ResponseBody<RB>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let expires_at = request.extensions().get::<Principal>().and_then(|principal| principal.expires_at);
+        ResponseFuture { inner: self.inner.call(request), expires_at }
+    }
+}
+
+impl<S> fmt::Debug for Expiry<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expiry").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The future of [`Expiry`], over that of the inner service.
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        expires_at: Option<SystemTime>,
+    }
+}
+
+impl<F, RB, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<RB>, E>>,
+    RB: Body,
+{
+    type Output = Result<Response<ResponseBody<RB>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(cx))?;
+        Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, *this.expires_at))))
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// A body that ends at a given time at the latest.
+    pub struct ResponseBody<B> {
+        // Gone once the time is over, so that what it holds is let go then.
+        #[pin]
+        inner: Option<B>,
+        end: Option<Pin<Box<Sleep>>>,
+    }
+}
+
+impl<B: Body> ResponseBody<B> {
+    fn new(inner: B, expires_at: Option<SystemTime>) -> Self {
+        let end = expires_at.filter(|_| inner.size_hint().exact().is_none()).and_then(instant);
+        Self { inner: Some(inner), end: end.map(|end| Box::pin(sleep_until(end))) }
+    }
+}
+
+/// `None` when it is further away than a clock can tell.
+fn instant(time: SystemTime) -> Option<Instant> {
+    let left = time.duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now().checked_add(left)
+}
+
+impl<B: Body> Body for ResponseBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        if this.end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready()) {
+            this.inner.set(None);
+            *this.end = None;
+        }
+        match this.inner.as_pin_mut() {
+            Some(inner) => inner.poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Some(inner) if self.end.is_none() => inner.size_hint(),
+            Some(inner) => {
+                let mut hint = SizeHint::new();
+                if let Some(upper) = inner.size_hint().upper() {
+                    hint.set_upper(upper);
+                }
+                hint
+            }
+            None => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl<B> fmt::Debug for ResponseBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,206 @@
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+
+use jsonwebtoken::{Validation, crypto::rust_crypto};
+
+use super::{
+    Algorithm, Jwt, JwtError, Keys,
+    cache::Cache,
+    claims::Reading,
+    keys::Origin,
+    verifier::{Held, Rules},
+};
+
+/// Clocks do not differ by more.
+const MOST_LEEWAY: Duration = Duration::from_secs(3600);
+
+/// Says which tokens a [`Jwt`] admits. Algorithms, issuer and audience have no default.
+#[derive(Clone)]
+pub struct JwtBuilder {
+    keys: Keys,
+    algorithms: Vec<Algorithm>,
+    issuers: Trusted,
+    audiences: Trusted,
+    reading: Reading,
+    max_size: usize,
+    max_age: Duration,
+    refresh_interval: Duration,
+}
+
+/// The values that a claim may have.
+#[derive(Clone, Debug)]
+enum Trusted {
+    These(HashSet<String>),
+    Any,
+}
+
+impl JwtBuilder {
+    pub(super) fn new(keys: Keys) -> Self {
+        Self {
+            keys,
+            algorithms: Vec::new(),
+            issuers: Trusted::These(HashSet::new()),
+            audiences: Trusted::These(HashSet::new()),
+            reading: Reading {
+                name_claim: "sub".to_owned(),
+                name_prefix: String::new(),
+                scope_claims: vec!["scope".to_owned(), "scp".to_owned()],
+                leeway: Duration::from_secs(60),
+            },
+            max_size: 16 * 1024,
+            max_age: Duration::from_secs(600),
+            refresh_interval: Duration::from_secs(30),
+        }
+    }
+
+    /// Allows these algorithms and no others.
+    #[must_use]
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// Trusts tokens with this `iss`; again for a second one.
+    #[must_use]
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuers.add(issuer.into());
+        self
+    }
+
+    /// Does not look at `iss`: whoever has the key is trusted.
+    #[must_use]
+    pub fn any_issuer(mut self) -> Self {
+        self.issuers = Trusted::Any;
+        self
+    }
+
+    /// Admits tokens with this among their `aud`; again for a second one.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.add(audience.into());
+        self
+    }
+
+    /// Does not look at `aud`: tokens that were made for other services are admitted as well.
+    #[must_use]
+    pub fn any_audience(mut self) -> Self {
+        self.audiences = Trusted::Any;
+        self
+    }
+
+    /// So much our clock and the issuer's may differ. By default a minute, an hour at most.
+    #[must_use]
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.reading.leeway = Duration::from_secs(leeway.min(MOST_LEEWAY).as_secs());
+        self
+    }
+
+    /// The claim that becomes the principal's name. By default `sub`. It must be one that users cannot choose
+    /// themselves.
+    #[must_use]
+    pub fn name_claim(mut self, claim: impl Into<String>) -> Self {
+        self.reading.name_claim = claim.into();
+        self
+    }
+
+    /// Puts this before every name, so that it is not the same as a name that another verifier gives.
+    #[must_use]
+    pub fn name_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.reading.name_prefix = prefix.into();
+        self
+    }
+
+    /// The claim that holds the scopes. By default `scope`, or else `scp`.
+    #[must_use]
+    pub fn scope_claim(mut self, claim: impl Into<String>) -> Self {
+        self.reading.scope_claims = vec![claim.into()];
+        self
+    }
+
+    /// The longest token, in bytes. By default 16 KiB.
+    #[must_use]
+    pub fn max_size(mut self, bytes: usize) -> Self {
+        self.max_size = bytes;
+        self
+    }
+
+    /// A key set that is older is read again. By default ten minutes.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = age;
+        self
+    }
+
+    /// A key set is not read more often than this, whatever tokens name. By default every 30 s.
+    #[must_use]
+    pub fn refresh_interval(mut self, interval: Duration) -> Self {
+        self.refresh_interval = interval;
+        self
+    }
+
+    /// The verifier.
+    ///
+    /// # Errors
+    /// Something has not been said, or cannot be safe.
+    pub fn build(self) -> Result<Jwt, JwtError> {
+        let Some(first) = self.algorithms.first() else { return Err(JwtError::NoAlgorithm) };
+        if self.algorithms.iter().any(|algorithm| algorithm.is_secret() != first.is_secret()) {
+            return Err(JwtError::MixedAlgorithms);
+        }
+        let validation = self.validation()?;
+        let keys = match self.keys.0 {
+            Origin::Source(source) => {
+                Held::Cached(Arc::new(Cache::new(source, self.max_age, self.refresh_interval)))
+            }
+            Origin::Fixed(keys) if self.algorithms.iter().any(|algorithm| keys.has_one_for(*algorithm)) => {
+                Held::Fixed(keys)
+            }
+            Origin::Fixed(_) => return Err(JwtError::NoKey),
+        };
+        // Where another crate has chosen one, or has switched on a second one, checking must not panic.
+        let _ = rust_crypto::DEFAULT_PROVIDER.install_default();
+        let Self { algorithms, reading, max_size, .. } = self;
+        Ok(Jwt(Arc::new(Rules { keys, algorithms, validation, reading, max_size })))
+    }
+
+    fn validation(&self) -> Result<Validation, JwtError> {
+        let mut validation = Validation::default();
+        validation.leeway = self.reading.leeway.as_secs();
+        validation.validate_nbf = true;
+        validation.iss = self.issuers.required(JwtError::NoIssuer)?;
+        validation.aud = self.audiences.required(JwtError::NoAudience)?;
+        validation.validate_aud = validation.aud.is_some();
+        let given = [("iss", &validation.iss), ("aud", &validation.aud)];
+        let required = given.into_iter().filter(|(_, wanted)| wanted.is_some()).map(|(claim, _)| claim);
+        validation.required_spec_claims = required.chain(["exp"]).map(str::to_owned).collect();
+        Ok(validation)
+    }
+}
+
+impl Trusted {
+    fn add(&mut self, value: String) {
+        match self {
+            Self::These(values) => {
+                values.insert(value);
+            }
+            Self::Any => *self = Self::These(HashSet::from([value])),
+        }
+    }
+
+    fn required(&self, none: JwtError) -> Result<Option<HashSet<String>>, JwtError> {
+        match self {
+            Self::Any => Ok(None),
+            Self::These(values) if values.is_empty() => Err(none),
+            Self::These(values) => Ok(Some(values.clone())),
+        }
+    }
+}
+
+impl fmt::Debug for JwtBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtBuilder")
+            .field("algorithms", &self.algorithms)
+            .field("issuers", &self.issuers)
+            .field("audiences", &self.audiences)
+            .finish_non_exhaustive()
+    }
+}

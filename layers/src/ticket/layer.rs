@@ -1,0 +1,63 @@
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use http::Request;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::presented;
+
+/// Applies [`TakeTicket`]: a ticket in the URL becomes a [`Presented`](super::Presented) in the extensions.
+///
+/// Put it outside of every layer that logs or traces the URL. One inside of another one does no harm.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TicketLayer(());
+
+impl TicketLayer {
+    /// The layer.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(())
+    }
+}
+
+impl<S> Layer<S> for TicketLayer {
+    type Service = TakeTicket<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        TakeTicket { inner }
+    }
+}
+
+/// Moves `?ticket=` out of a request's URL before the inner service sees it.
+#[derive(Clone, Copy)]
+pub struct TakeTicket<S> {
+    inner: S,
+}
+
+impl<S, B> Service<Request<B>> for TakeTicket<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        presented::take(&mut parts.uri, &mut parts.extensions);
+        self.inner.call(Request::from_parts(parts, body))
+    }
+}
+
+impl<S> fmt::Debug for TakeTicket<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TakeTicket").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,51 @@
+//! `POST /sessions/{id}/tickets`: a credential for `EventSource`, which cannot send headers.
+
+use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use serde::Serialize;
+
+use super::{
+    body::ResponseBody,
+    reply::{self, Failure},
+    route::Route,
+    scope::{Caller, READ},
+};
+use crate::layers::ticket::Tickets;
+
+/// The session that a request reads by a ticket: tickets open streams and nothing else.
+///
+/// For [`Tickets::verifier`].
+#[must_use]
+pub fn ticket_resource(request: &Parts) -> Option<String> {
+    match (&request.method, Route::parse(request.uri.path())?) {
+        (&Method::GET | &Method::HEAD, Route::Stream(id)) => Some(id.to_owned()),
+        _ => None,
+    }
+}
+
+/// A ticket for the stream of this session of the caller's.
+pub(crate) async fn issue<B>(
+    tickets: &Tickets,
+    caller: Caller<'_>,
+    session_id: &str,
+) -> Result<Response<ResponseBody<B>>, Failure> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        ticket: &'a str,
+        expires_in: u64,
+        stream_url: String,
+    }
+    let principal =
+        caller.principal().ok_or_else(|| Failure::forbidden("a ticket is for a caller with a name"))?;
+    let reader = principal.clone().with_scopes(principal.scopes.narrowed_to([READ]));
+    let issued =
+        tickets.issue(session_id, reader).await.map_err(|error| Failure::unavailable(error.to_string()))?;
+    let body = Body {
+        ticket: &issued.ticket,
+        expires_in: issued.expires_in.as_secs(),
+        // Relative to this request's own URL: where the service is mounted, only the client knows.
+        stream_url: format!("stream?ticket={}", issued.ticket),
+    };
+    let mut response = reply::json(StatusCode::OK, &body);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}

@@ -1,0 +1,99 @@
+//! Who is let in.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{JwtSettings, Settings, SettingsError, TokensFile, units};
+use crate::layers::auth::{AnyOf, BoxVerify, Disabled, StaticTokens};
+
+/// Ways to be let in beside a plain token.
+#[derive(Clone, Debug, clap::Args)]
+#[non_exhaustive]
+pub struct AuthSettings {
+    /// File of tokens with names: `name:token` or `name:token:scopes` on each line, the scopes some of read,
+    /// drive and approve with commas between. Read again on SIGHUP.
+    #[arg(long, value_name = "PATH", env = "AGENT_WEBKIT_TOKENS_FILE")]
+    pub tokens_file: Option<PathBuf>,
+
+    /// JSON Web Tokens.
+    #[command(flatten)]
+    pub jwt: JwtSettings,
+
+    /// So long a ticket holds, by which a browser's EventSource opens a stream.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_TICKET_LIFETIME", default_value = "60s", value_parser = units::duration)]
+    pub ticket_lifetime: Duration,
+}
+
+/// What [`Settings`] say about who is let in.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Credentials {
+    /// Knows all of them.
+    pub verifier: BoxVerify,
+    /// The file with some of them, to be read again when it has changed.
+    pub tokens_file: Option<TokensFile>,
+}
+
+impl Settings {
+    /// Who is let in. Reads the files that are named.
+    ///
+    /// # Errors
+    /// There is neither a credential nor `no_auth`, or both; or one that cannot be read or be safe.
+    pub fn credentials(&self) -> Result<Credentials, SettingsError> {
+        let tokens =
+            StaticTokens::new(&self.tokens).map_err(|error| SettingsError::new(error.to_string()))?;
+        let tokens_file = self.auth.tokens_file.as_ref().map(TokensFile::open).transpose()?;
+        let verifiers: Vec<BoxVerify> = [
+            (!tokens.is_empty()).then(|| BoxVerify::new(tokens)),
+            tokens_file.as_ref().map(|file| BoxVerify::new(file.tokens())),
+            self.auth.jwt.verifier()?.map(BoxVerify::new),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let all = verifiers.into_iter().reduce(|all, next| BoxVerify::new(AnyOf::new(all, next)));
+        let verifier = match (self.no_auth, all) {
+            (true, None) => BoxVerify::new(Disabled),
+            (false, Some(verifier)) => verifier,
+            (true, Some(_)) => return Err(SettingsError::new("a token and --no-auth exclude each other")),
+            (false, None) => {
+                return Err(SettingsError::new(
+                    "there is no token: give one by AGENT_WEBKIT_AUTH_TOKEN, --token, --tokens-file or the --jwt options, or let everybody in with --no-auth",
+                ));
+            }
+        };
+        Ok(Credentials { verifier, tokens_file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::parse;
+
+    #[test]
+    fn a_server_is_never_open_by_accident() {
+        let auth = |args: &[&str], vars: &[(&str, &str)]| parse(args, vars).unwrap().credentials().map(drop);
+        assert!(auth(&[], &[]).is_err());
+        assert!(auth(&["--no-auth"], &[]).is_ok());
+        assert!(auth(&["--token", "a"], &[]).is_ok());
+        assert!(auth(&["--token", "a", "--token", "b"], &[]).is_ok());
+        assert!(auth(&["--token", "a", "--token", ""], &[]).is_err());
+        assert!(auth(&["--token", "a", "--no-auth"], &[]).is_err());
+        assert!(auth(&[], &[("AGENT_WEBKIT_AUTH_TOKEN", "a")]).is_ok());
+        assert!(auth(&[], &[("AGENT_WEBKIT_AUTH_TOKEN", "")]).is_err());
+        assert!(auth(&[], &[("AGENT_WEBKIT_TOKEN", "a")]).is_ok());
+        assert!(auth(&["--no-auth"], &[("AGENT_WEBKIT_AUTH_TOKEN", "a")]).is_err());
+        assert!(auth(&["--no-auth"], &[("AGENT_WEBKIT_AUTH_TOKEN", "")]).is_ok());
+    }
+
+    #[test]
+    fn every_kind_of_credential_closes_the_server() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "ada:s3cret").unwrap();
+        let path = file.path().to_str().unwrap();
+        let open = |args: &[&str]| parse(args, &[]).unwrap().credentials();
+        assert!(open(&["--tokens-file", path]).unwrap().tokens_file.is_some());
+        assert!(open(&["--tokens-file", path, "--token", "a"]).is_ok());
+        assert!(open(&["--tokens-file", path, "--no-auth"]).is_err());
+        assert!(open(&["--tokens-file", "/no/such/file"]).is_err());
+    }
+}

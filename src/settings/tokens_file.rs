@@ -1,0 +1,156 @@
+//! Tokens with names, in a file that changes while the server runs.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::SettingsError;
+use crate::{
+    layers::auth::{Principal, Scopes, StaticTokens},
+    service::{APPROVE, DRIVE, READ},
+};
+
+/// A file with a token on each line: `name:token` or `name:token:scopes`.
+///
+/// The scopes are some of `read`, `drive` and `approve`, with commas between; without them a token allows
+/// everything. Lines that are empty or begin with `#` say nothing. A name may have several tokens.
+#[derive(Clone, Debug)]
+pub struct TokensFile {
+    path: Arc<Path>,
+    tokens: StaticTokens,
+}
+
+impl TokensFile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It cannot be read, or a line is not one. The error names the line and not what it says.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, SettingsError> {
+        let path: Arc<Path> = path.into().into();
+        let tokens = read(&path)?;
+        Ok(Self { path, tokens })
+    }
+
+    /// The tokens; after [`reload`](Self::reload) the new ones.
+    #[must_use]
+    pub fn tokens(&self) -> StaticTokens {
+        self.tokens.clone()
+    }
+
+    /// Reads the file again. From the next request on its tokens hold and no others.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); then the tokens stay as they were.
+    pub fn reload(&self) -> Result<(), SettingsError> {
+        self.tokens.replace(&read(&self.path)?);
+        Ok(())
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn read(path: &Path) -> Result<StaticTokens, SettingsError> {
+    let unusable = |what: String| SettingsError::new(format!("{}: {what}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    parse(&text).map_err(unusable)
+}
+
+fn parse(text: &str) -> Result<StaticTokens, String> {
+    let lines = (1..).zip(text.lines().map(str::trim));
+    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).try_fold(
+        StaticTokens::default(),
+        |tokens, (number, line)| {
+            let (principal, token) = entry(line).map_err(|what| format!("line {number}: {what}"))?;
+            tokens.with_principal(principal, token).map_err(|error| format!("line {number}: {error}"))
+        },
+    )
+}
+
+fn entry(line: &str) -> Result<(Principal, &str), String> {
+    let mut fields = line.split(':').map(str::trim);
+    let (name, token) = match (fields.next(), fields.next()) {
+        (Some(name), Some(token)) if !name.is_empty() => (name, token),
+        _ => return Err("name:token is wanted".to_owned()),
+    };
+    let principal = match (fields.next(), fields.next()) {
+        (None, _) => Principal::new(name),
+        (Some(listed), None) => Principal::new(name).with_scopes(scopes(listed)?),
+        _ => return Err("there are more than two colons".to_owned()),
+    };
+    Ok((principal, token))
+}
+
+/// A misspelt scope must not become a token that silently allows less than was meant.
+fn scopes(listed: &str) -> Result<Scopes, String> {
+    let known = [READ, DRIVE, APPROVE];
+    let names: Vec<&str> = listed.split(',').map(str::trim).collect();
+    if names.iter().all(|name| known.contains(name)) {
+        Ok(Scopes::of(names))
+    } else {
+        Err(format!("scopes are some of {}, with commas between", known.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+    use crate::layers::auth::Verify;
+
+    fn bearer(tokens: &StaticTokens, token: &str) -> Option<Principal> {
+        let request = Request::get("/").header("authorization", format!("Bearer {token}")).body(()).unwrap();
+        tokens.verify(&request.into_parts().0).into_inner().ok()
+    }
+
+    #[test]
+    fn a_line_is_a_name_a_token_and_perhaps_scopes() {
+        let text = "# who\n\nada:one\n ada : two : read,approve \r\nci:t=o/k+e.n~_-:drive\n";
+        let tokens = parse(text).unwrap();
+        assert_eq!(bearer(&tokens, "one"), Some(Principal::new("ada")));
+        let limited = Principal::new("ada").with_scopes(Scopes::of([READ, APPROVE]));
+        assert_eq!(bearer(&tokens, "two"), Some(limited));
+        let robot = Principal::new("ci").with_scopes(Scopes::of([DRIVE]));
+        assert_eq!(bearer(&tokens, "t=o/k+e.n~_-"), Some(robot));
+        assert_eq!(bearer(&tokens, "ada"), None);
+        assert!(parse("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_wrong_is_named_without_its_token() {
+        for wrong in [
+            "s3cret",
+            ":s3cret",
+            "ada:",
+            "ada:s3cret:",
+            "ada:s3cret:reed",
+            "ada:s3cret:read:x",
+            "ada:s3 cret",
+        ] {
+            let error = parse(&format!("bob:fine\n{wrong}\n")).map(drop).unwrap_err();
+            assert!(error.starts_with("line 2: "), "{error}");
+            assert!(!error.contains("s3"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_reload_changes_who_is_let_in_or_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "ada:old").unwrap();
+        let opened = TokensFile::open(file.path()).unwrap();
+        let serving = opened.tokens();
+        std::fs::write(file.path(), "ada:new\nbroken").unwrap();
+        assert!(opened.reload().is_err());
+        assert!(bearer(&serving, "old").is_some() && bearer(&serving, "new").is_none());
+        std::fs::write(file.path(), "ada:new").unwrap();
+        opened.reload().unwrap();
+        assert!(bearer(&serving, "old").is_none() && bearer(&serving, "new").is_some());
+        assert!(!format!("{opened:?}").contains("new"));
+    }
+}
