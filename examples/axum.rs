@@ -37,5 +37,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         sessions.shutdown().await;
     };
     axum::serve(listener, app).with_graceful_shutdown(shutdown).await?;
+    server.store.shutdown().await;
     Ok(())
 }

@@ -10,7 +10,7 @@
 
 mod support;
 
-use std::{error::Error, pin::pin};
+use std::{error::Error, pin::pin, time::Duration};
 
 use agent_webkit::settings::Settings;
 use hyper_util::{
@@ -31,12 +31,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let http = auto::Builder::new(TokioExecutor::new());
     support::announce(&listener, "")?;
     loop {
-        let (stream, _) = tokio::select! {
-            accepted = listener.accept() => accepted?,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = &mut ended => break,
         };
+        let Ok((stream, _)) = accepted else {
+            // Mostly too many open files: without a pause this would spin until one is closed.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
         // An agent writes in small pieces; each is to be seen at once.
-        stream.set_nodelay(true)?;
+        let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(server.stack.clone());
         let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = connections.watch(connection);
@@ -48,5 +53,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Streams end by themselves when their sessions do; without that, hyper would wait for their readers.
     server.stack.sessions().shutdown().await;
     connections.shutdown().await;
+    server.store.shutdown().await;
     Ok(())
 }

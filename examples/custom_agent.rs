@@ -103,7 +103,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     settings.check_exposure([listener.local_addr()?.ip()])?;
     let ended = support::ended()?;
 
-    let stack = Stack::builder(service_fn(start), settings.policy()?).auth(settings.credentials()?.verifier).build();
+    let stack = Stack::builder(service_fn(start), settings.policy()?)
+        .auth(settings.credentials()?.verifier)
+        .limits(settings.limits())
+        .keepalive(settings.keepalive)
+        .build();
     let sessions = stack.sessions().clone();
 
     support::announce(&listener, "")?;

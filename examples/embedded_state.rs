@@ -26,7 +26,10 @@ use std::{
 
 use agent_webkit::{
     Stack,
-    layers::auth::{AuthLayer, Denied, Principal, verify_fn},
+    layers::{
+        auth::{AuthLayer, Denied, Principal, verify_fn},
+        resume::{RingConfig, RingLog},
+    },
     service::Sessions,
     settings::Settings,
 };
@@ -64,8 +67,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (claude, _model) = settings.agent().await?;
     let whom_the_application_knows =
         verify_fn(|request: &Parts| ready(request.extensions.get().cloned().ok_or(Denied::Missing)));
+    let mut window = RingConfig::default();
+    if let Some(events) = settings.log_window {
+        window = window.window_events(events.get());
+    }
     let stack = Stack::builder(claude, settings.policy()?)
         .auth(whom_the_application_knows)
+        .log(RingLog::new(window))
         .limits(settings.limits())
         .keepalive(settings.keepalive)
         .build();

@@ -3,6 +3,8 @@
 use std::{
     env,
     io::{self, Write},
+    process,
+    time::Duration,
 };
 
 use tokio::{
@@ -22,7 +24,11 @@ pub(crate) fn announce(listener: &TcpListener, prefix: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Comes with SIGTERM or SIGINT, which end nothing else from here on.
+/// Nobody is waited for longer than this at the end.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// Comes with SIGTERM or SIGINT. A client that has stopped reading can keep its connection open for ever, so
+/// the process ends some time later in any case.
 pub(crate) fn ended() -> io::Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -31,5 +37,10 @@ pub(crate) fn ended() -> io::Result<impl Future<Output = ()> + Send> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        tokio::spawn(async {
+            tokio::time::sleep(DRAIN).await;
+            eprintln!("not everything ended in time");
+            process::exit(1);
+        });
     })
 }

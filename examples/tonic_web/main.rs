@@ -50,5 +50,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // An agent writes in small pieces; each is to be seen at once.
         .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), shutdown)
         .await?;
+    server.store.shutdown().await;
     Ok(())
 }

@@ -101,7 +101,9 @@ test("resume across a connection that drops", async () => {
   });
   await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
 
-  const session = await createAgentClient({ baseUrl: `http://127.0.0.1:${proxy.address().port}`, token }).createSession();
+  const cutUrl = new URL(baseUrl);
+  cutUrl.port = proxy.address().port;
+  const session = await createAgentClient({ baseUrl: cutUrl.href.replace(/\/$/, ""), token }).createSession();
   const reader = new Reader(session);
   const words = Array.from({ length: 300 }, (_, index) => `w${index}`).join(" ");
   await session.send(`<<${JSON.stringify({ steps: [words], token_ms: 5 })}>>`);

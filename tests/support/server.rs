@@ -29,8 +29,8 @@ const DRAIN: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug)]
 pub(crate) struct Builder {
     /// `None`: the binary.
-    example: Option<&'static str>,
-    args: Vec<OsString>,
+    example: Option<String>,
+    options: Vec<(String, Option<OsString>)>,
     env: Vec<(OsString, OsString)>,
     token: Option<String>,
     claude: PathBuf,
@@ -47,25 +47,24 @@ pub(crate) struct Server {
 }
 
 impl Builder {
-    fn new(example: Option<&'static str>) -> Self {
+    fn new(example: Option<String>) -> Self {
         let dirs = tempfile::Builder::new().prefix("agent-webkit-").tempdir().expect("a directory");
         for name in ["home", "config", "workspace", "tmp"] {
             fs::create_dir(dirs.path().join(name)).expect("a directory");
         }
-        let token = Some(TOKEN.into());
-        let dirs = Arc::new(dirs);
-        Self { example, args: Vec::new(), env: Vec::new(), token, claude: claude(), port: 0, dirs }
+        let (dirs, token) = (Arc::new(dirs), Some(TOKEN.into()));
+        Self { example, options: Vec::new(), env: Vec::new(), token, claude: claude(), port: 0, dirs }
     }
 
     /// Adds an option with a value.
     pub(crate) fn option(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
-        self.args.extend([name.into(), value.as_ref().to_owned()]);
+        self.options.push((name.to_owned(), Some(value.as_ref().to_owned())));
         self
     }
 
     /// Adds an option without one.
     pub(crate) fn flag(mut self, name: &str) -> Self {
-        self.args.push(name.into());
+        self.options.push((name.to_owned(), None));
         self
     }
 
@@ -95,12 +94,11 @@ impl Builder {
     /// The command line, with an environment that holds nothing of ours.
     pub(crate) fn command(&self) -> Command {
         let dirs = self.dirs.path();
-        let mut command = match self.example {
+        let mut command = match &self.example {
             Some(name) => self.example_command(name),
             None => self.binary_command(),
         };
         command
-            .args(&self.args)
             .env("PATH", env::var_os("PATH").unwrap_or_default())
             .env("HOME", dirs.join("home"))
             .env("TMPDIR", dirs.join("tmp"))
@@ -121,17 +119,26 @@ impl Builder {
         if let Some(token) = &self.token {
             command.args(["--token", token]);
         }
+        for (name, value) in &self.options {
+            command.arg(name).args(value);
+        }
         command
     }
 
+    /// An example takes by the environment what the binary takes by options.
     fn example_command(&self, name: &str) -> Command {
         let mut command = Command::new(example(name));
         command
             .env_clear()
+            .env("ADDR", format!("127.0.0.1:{}", self.port))
             .env("AGENT_WEBKIT_CLAUDE", &self.claude)
             .env("AGENT_WEBKIT_WORKSPACE", self.dir("workspace"));
         if let Some(token) = &self.token {
             command.env("AGENT_WEBKIT_AUTH_TOKEN", token);
+        }
+        for (name, value) in &self.options {
+            let name = name.trim_start_matches('-').replace('-', "_").to_uppercase();
+            command.env(format!("AGENT_WEBKIT_{name}"), value.as_deref().unwrap_or("1".as_ref()));
         }
         command
     }
@@ -173,13 +180,14 @@ impl Server {
         Self::builder().start().await
     }
 
+    /// The binary; or the example that `WIRE_HOST` names, to run the tests of the wire on another host.
     pub(crate) fn builder() -> Builder {
-        Builder::new(None)
+        Builder::new(env::var("WIRE_HOST").ok())
     }
 
-    /// The example of this name instead of the binary. It takes its settings by the environment alone.
-    pub(crate) fn example(name: &'static str) -> Builder {
-        Builder::new(Some(name))
+    /// The example of this name.
+    pub(crate) fn example(name: &str) -> Builder {
+        Builder::new(Some(name.to_owned()))
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -188,7 +196,12 @@ impl Server {
 
     /// Where it listens, as `host:port`.
     pub(crate) fn authority(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url.trim_start_matches("http://").split('/').next().expect("a first part")
+    }
+
+    /// The path it is mounted at: nothing, or `/prefix`.
+    pub(crate) fn prefix(&self) -> &str {
+        self.url.trim_start_matches("http://").trim_start_matches(self.authority())
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -219,7 +232,7 @@ impl Server {
     }
 
     fn again(&self) -> Builder {
-        let port = self.url.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let port = self.authority().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
         Builder { port: port.expect("a port in its URL"), ..self.recipe.clone() }
     }
 

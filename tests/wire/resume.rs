@@ -222,9 +222,10 @@ async fn a_reader_that_stalls_costs_nobody_and_is_told_when_it_is_too_far_behind
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(64 * 1024).unwrap();
     let mut stalled = socket.connect(server.authority().parse().unwrap()).await.unwrap();
-    let (host, id, token) = (server.authority(), &session.id, crate::support::TOKEN);
+    let (host, prefix) = (server.authority(), server.prefix());
+    let (id, token) = (&session.id, crate::support::TOKEN);
     let request = format!(
-        "GET /sessions/{id}/stream HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+        "GET {prefix}/sessions/{id}/stream HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
     );
     stalled.write_all(request.as_bytes()).await.unwrap();
 
