@@ -8,18 +8,19 @@
 //! curl -X POST http://127.0.0.1:8000/agents/sessions -H 'authorization: Bearer secret'
 //! ```
 
-use std::{env, error::Error};
+mod support;
+
+use std::error::Error;
 
 use agent_webkit::settings::Settings;
-use axum::{Router, routing::get};
-use tokio::net::TcpListener;
+use axum::{Router, routing::get, serve::ListenerExt};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::from_env()?;
-    let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:0")).await?;
-    let address = listener.local_addr()?;
-    settings.check_exposure([address.ip()])?;
+    let listener = support::listen().await?;
+    settings.check_exposure([listener.local_addr()?.ip()])?;
+    let ended = support::ended()?;
 
     let server = settings.launch().await?;
     let sessions = server.stack.sessions().clone();
@@ -27,12 +28,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/", get(|| async { "an application that has agents, too" }))
         .nest_service("/agents", server.stack);
 
-    println!("listening on http://{address}/agents");
+    support::announce(&listener, "/agents")?;
+    // An agent writes in small pieces; each is to be seen at once.
+    let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     // Streams end by themselves when their sessions do; without that, axum would wait for their readers.
-    let ended = async move {
-        let _ = tokio::signal::ctrl_c().await;
+    let shutdown = async move {
+        ended.await;
         sessions.shutdown().await;
     };
-    axum::serve(listener, app).with_graceful_shutdown(ended).await?;
+    axum::serve(listener, app).with_graceful_shutdown(shutdown).await?;
     Ok(())
 }

@@ -8,7 +8,9 @@
 //! curl -X POST http://127.0.0.1:8000/sessions -H 'authorization: Bearer secret'
 //! ```
 
-use std::{env, error::Error};
+mod support;
+
+use std::{error::Error, pin::pin};
 
 use agent_webkit::settings::Settings;
 use hyper_util::{
@@ -16,24 +18,25 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::from_env()?;
-    let listener = TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:0")).await?;
-    let address = listener.local_addr()?;
-    settings.check_exposure([address.ip()])?;
+    let listener = support::listen().await?;
+    settings.check_exposure([listener.local_addr()?.ip()])?;
+    let mut ended = pin!(support::ended()?);
 
     let server = settings.launch().await?;
     let connections = GracefulShutdown::new();
     let http = auto::Builder::new(TokioExecutor::new());
-    println!("listening on http://{address}");
+    support::announce(&listener, "")?;
     loop {
         let (stream, _) = tokio::select! {
             accepted = listener.accept() => accepted?,
-            _ = tokio::signal::ctrl_c() => break,
+            () = &mut ended => break,
         };
+        // An agent writes in small pieces; each is to be seen at once.
+        stream.set_nodelay(true)?;
         let service = TowerToHyperService::new(server.stack.clone());
         let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = connections.watch(connection);

@@ -13,7 +13,7 @@ step cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
 
 # Each feature by itself, and none.
-for features in "" service claude practice jwt; do
+for features in "" service claude practice jwt sqlite postgres; do
     step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
 done
 for features in "" auth expiry jwt lookup resume ticket; do

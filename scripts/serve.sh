@@ -6,6 +6,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 claude=$("$root/scripts/claude.sh")
 cargo build --release --manifest-path "$root/Cargo.toml" --bin agent-webkit
 export AGENT_WEBKIT_CLAUDE=$claude
+export AGENT_WEBKIT_STORE=${AGENT_WEBKIT_STORE:-sqlite:$root/.local/data/sessions.db}
 
 port=8000
 arguments=("$@")

@@ -12,6 +12,13 @@ done
 AGENT_WEBKIT_CLAUDE=$(scripts/claude.sh)
 export AGENT_WEBKIT_CLAUDE
 
+if AGENT_WEBKIT_REFERENCE=$(scripts/reference.sh); then
+    export AGENT_WEBKIT_REFERENCE
+else
+    unset AGENT_WEBKIT_REFERENCE
+    echo "SKIPPED: the tests with the Python reference, which is not installed; why, says the line above." >&2
+fi
+
 if ! cmp -s tests/clients/package-lock.json tests/clients/node_modules/.package-lock.ours; then
     echo "installing the published clients into tests/clients/node_modules"
     npm ci --prefix tests/clients --no-audit --no-fund --loglevel=error
@@ -23,7 +30,7 @@ if [[ -x tests/layers_alone/run.sh ]]; then
 fi
 cargo test --workspace --all-features --doc
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace --all-features
+    scripts/postgres.sh cargo nextest run --workspace --all-features
 else
-    cargo test --workspace --all-features --all-targets -- --test-threads=4
+    scripts/postgres.sh cargo test --workspace --all-features --all-targets -- --test-threads=4
 fi

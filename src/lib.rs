@@ -38,7 +38,10 @@
 //! | [`agent`] | the seam to an agent | `service` |
 //! | [`service`] | routes, policy, sessions | `service` |
 //! | [`stack`] | the layers in the recommended order | `service` |
+//! | [`log`] | durable event streams | `sqlite`, `postgres` |
 //! | [`claude`] | the `claude` CLI as an agent | `claude` |
+//! | [`store`] | transcripts outside of the agent's process | `service`; `sqlite`, `postgres` |
+//! | [`db`] | the database behind it | `sqlite`, `postgres` |
 //! | [`practice`] | a scripted model, where there is no account | `practice` |
 //! | [`settings`] | the settings of `agent-webkit serve`, for other hosts | `cli` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -48,12 +51,16 @@ pub mod proto;
 #[cfg(feature = "service")]
 pub mod agent;
 #[cfg(feature = "service")]
+pub mod catalog;
+#[cfg(feature = "service")]
 pub use agent_webkit_layers as layers;
 
 #[cfg(feature = "claude")]
 pub mod claude;
 #[cfg(feature = "store")]
 pub mod db;
+#[cfg(feature = "store")]
+pub mod log;
 #[cfg(feature = "practice")]
 pub mod practice;
 #[cfg(feature = "service")]
@@ -62,6 +69,8 @@ pub mod service;
 pub mod settings;
 #[cfg(feature = "service")]
 pub mod stack;
+#[cfg(feature = "store")]
+pub mod storage;
 #[cfg(feature = "service")]
 pub mod store;
 #[cfg(feature = "service")]

@@ -38,6 +38,8 @@ use tower_http::{
 };
 use tracing::Level;
 
+#[cfg(feature = "store")]
+use crate::storage::{AnyLog, Storage};
 use crate::{
     agent::Agent,
     layers::{
@@ -50,7 +52,7 @@ use crate::{
         ticket::{MemoryStore, TakeTicket, TicketLayer, TicketVerifier},
     },
     service::{
-        AgentService, Limits, Policy, READ, SessionHandle, Sessions, session_id, session_state,
+        AgentService, Limits, Persistence, Policy, READ, SessionHandle, Sessions, session_id, session_state,
         ticket_resource,
     },
 };
@@ -114,6 +116,7 @@ impl<A: Agent> Stack<A, ()> {
             policy,
             verifier: (),
             log: RingLog::default(),
+            persistence: None,
             limits: Limits::default(),
             keepalive: Duration::from_secs(15),
         }
@@ -135,6 +138,7 @@ pub struct StackBuilder<A, V, L = RingLog> {
     policy: Policy,
     verifier: V,
     log: L,
+    persistence: Option<Persistence>,
     limits: Limits,
     keepalive: Duration,
 }
@@ -144,15 +148,31 @@ impl<A, V, L> StackBuilder<A, V, L> {
     /// [`Disabled`](crate::layers::auth::Disabled) to let everybody in.
     #[must_use]
     pub fn auth<W: Verify>(self, verifier: W) -> StackBuilder<A, W, L> {
-        let Self { agent, policy, verifier: _, log, limits, keepalive } = self;
-        StackBuilder { agent, policy, verifier, log, limits, keepalive }
+        let Self { agent, policy, verifier: _, log, persistence, limits, keepalive } = self;
+        StackBuilder { agent, policy, verifier, log, persistence, limits, keepalive }
     }
 
-    /// Where events are kept. By default in memory, the last 1000 of each session.
+    /// Where events are kept. By default in memory, the last 1000 of each session; they end with the process.
     #[must_use]
     pub fn log<M: EventLog>(self, log: M) -> StackBuilder<A, V, M> {
-        let Self { agent, policy, verifier, log: _, limits, keepalive } = self;
-        StackBuilder { agent, policy, verifier, log, limits, keepalive }
+        let Self { agent, policy, verifier, log: _, persistence, limits, keepalive } = self;
+        StackBuilder { agent, policy, verifier, log, persistence, limits, keepalive }
+    }
+
+    /// Lets sessions outlive the process: their rows and transcripts. The log must be a durable one, and
+    /// the agents must keep what they remember in the same transcript store.
+    #[must_use]
+    pub fn persistence(mut self, persistence: Persistence) -> Self {
+        self.persistence = Some(persistence);
+        self
+    }
+
+    /// Keeps everything of the sessions in this storage. The agents must be given its
+    /// [`transcripts`](Storage::transcripts) too.
+    #[cfg(feature = "store")]
+    #[must_use]
+    pub fn storage(self, storage: &Storage) -> StackBuilder<A, V, AnyLog> {
+        self.log(storage.log().clone().into()).persistence(storage.persistence())
     }
 
     /// What clients may use.
@@ -177,7 +197,10 @@ impl<A, V, L> StackBuilder<A, V, L> {
         V: Verify + Clone,
         L: EventLog,
     {
-        let core = AgentService::new(self.agent, self.log, self.policy, self.limits);
+        let core = match self.persistence {
+            Some(kept) => AgentService::persistent(self.agent, self.log, self.policy, self.limits, kept),
+            None => AgentService::new(self.agent, self.log, self.policy, self.limits),
+        };
         let sessions = core.sessions().clone();
         let id: fn(&Parts) -> Option<String> = session_id;
         let ticket_for: fn(&Parts) -> Option<String> = ticket_resource;

@@ -4,9 +4,14 @@
 #[allow(dead_code, reason = "every test crate uses another part of it")]
 mod support;
 
-use std::{env, fs, process::Stdio};
+use std::{
+    env, fs,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use agent_webkit::{
+    agent::AgentIo,
     practice::Model,
     proto::{AgentCommand, AgentEvent, Decision},
 };
@@ -18,9 +23,12 @@ use tokio::{
 };
 
 use support::{
-    Agent, Machine, eventually, processes,
+    Agent, Machine, eventually, kill, processes,
     script::{Script, bash, tool},
 };
+
+/// Without any of the ladder's steps, on a machine that does other things too.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// Starts a shell in the background that outlives its turn; gives the process ids it wrote down: its own,
 /// and that of a process in a session of its own.
@@ -58,19 +66,6 @@ fn assert_gone(machine: &Machine, pids: &[i32]) {
         let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         assert!(state.is_empty() || state.contains(") Z "), "{state}");
     }
-}
-
-fn kill(pid: i32) {
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
-}
-
-/// The CLI itself among the machine's processes.
-fn cli(machine: &Machine) -> i32 {
-    let is_cli = |pid: &i32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains("--permission-prompt-tool")
-    };
-    machine.processes().into_iter().find(is_cli).expect("the CLI runs")
 }
 
 #[tokio::test]
@@ -111,6 +106,61 @@ async fn closing_takes_background_shells_along() {
 }
 
 #[tokio::test]
+async fn an_aborted_agent_ends_at_once_with_all_it_started() {
+    let machine = Machine::new().await;
+    let mut agent = machine.agent().await;
+    let pids = background_shell(&machine, &mut agent).await;
+    agent.say(Script::slow(10_000, 50)).await;
+    agent.until(|event| matches!(event, AgentEvent::Delta { .. }).then_some(())).await;
+    let start = Instant::now();
+    agent.command(AgentCommand::Abort).await;
+    assert_eq!(agent.exited().await, "The agent was ended by signal 9.");
+    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    assert!(!agent.seen.iter().rev().take(2).any(|event| matches!(event, AgentEvent::TurnEnded(_))));
+    assert_gone(&machine, &pids);
+}
+
+#[tokio::test]
+async fn an_agent_that_reads_nothing_can_be_aborted() {
+    let machine = Machine::new().await;
+    let mut agent = machine.agent().await;
+    agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
+    kill_process(Pid::from_raw(machine.cli()).unwrap(), Signal::STOP).unwrap();
+    // More than a pipe holds.
+    for _ in 0..3 {
+        agent.say("x".repeat(1 << 20)).await;
+    }
+    let start = Instant::now();
+    agent.command(AgentCommand::Abort).await;
+    agent.exited().await;
+    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    assert_gone(&machine, &[]);
+}
+
+#[tokio::test]
+async fn commands_before_the_end_of_the_commands_are_carried_out() {
+    let machine = Machine::new().await;
+    let mut agent = machine.agent().await;
+    agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
+    for request in 1..=3 {
+        agent.command(AgentCommand::SetModel { request, model: Some("m".repeat(200_000)) }).await;
+    }
+    let Agent { io, seen } = agent;
+    let (nobody, _) = tokio::sync::mpsc::channel(1);
+    drop(io.commands);
+    let mut agent = Agent { io: AgentIo { commands: nobody, events: io.events }, seen };
+    for request in 1..=3 {
+        agent
+            .until(|event| match event {
+                AgentEvent::Answer { request: answered, outcome: Ok(()) } => Some(*answered == request),
+                _ => None,
+            })
+            .await;
+    }
+    agent.exited().await;
+}
+
+#[tokio::test]
 async fn an_agent_nobody_listens_to_ends() {
     let machine = Machine::new().await;
     let mut agent = machine.agent().await;
@@ -134,7 +184,7 @@ async fn a_killed_agent_tells_its_end_and_leaves_nothing() {
     agent.say(Script::slow(1000, 20)).await;
     agent.until(|event| matches!(event, AgentEvent::Delta { .. }).then_some(())).await;
     agent.command(AgentCommand::SetModel { request: 9, model: None }).await;
-    kill(cli(&machine));
+    kill(machine.cli());
     assert_eq!(agent.exited().await, "The agent was ended by signal 9.");
     assert_gone(&machine, &pids);
 
@@ -156,7 +206,7 @@ async fn a_session_without_a_past_can_be_resumed_too() {
     spec.resume = true;
     let mut agent = machine.start(spec.clone()).await;
     agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
-    kill(cli(&machine));
+    kill(machine.cli());
     agent.exited().await;
 
     // Killed while it wrote the first lines of its transcript.
@@ -190,7 +240,7 @@ async fn a_prompt_at_the_end_of_the_agent_is_answered_by_its_end() {
     let mut agent = machine.agent().await;
     agent.say(Script::new(bash("toolu_p", "touch p")).then("never")).await;
     let ask = agent.ask().await;
-    kill(cli(&machine));
+    kill(machine.cli());
     agent.exited().await;
     let decision = Decision::Deny { message: None, interrupt: false };
     let late = AgentCommand::Decide { correlation_id: ask.correlation_id, decision };
@@ -205,7 +255,7 @@ async fn the_agent_sees_its_own_environment_and_not_the_servers() {
     });
     let mut agent = machine.agent().await;
     agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
-    let pid = cli(&machine);
+    let pid = machine.cli();
     let environ = String::from_utf8(fs::read(format!("/proc/{pid}/environ")).unwrap()).unwrap();
     assert!(environ.contains("MINE=for you") && !environ.contains("secret"), "{environ}");
     let line = String::from_utf8(fs::read(format!("/proc/{pid}/cmdline")).unwrap()).unwrap();

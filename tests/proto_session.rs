@@ -7,7 +7,7 @@ use std::{
 
 use agent_webkit::proto::{
     Accepted, AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Delta, IdempotencyKey, Inbound, Output,
-    Past, Presence, Refused, Session, SessionConfig, TurnEnd,
+    Presence, Refused, Session, SessionConfig, TurnEnd, WhenIdle,
 };
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json, value::to_raw_value};
@@ -185,6 +185,7 @@ impl Run {
             model: None,
             permission_mode: None,
             idle_timeout: IDLE,
+            when_idle: WhenIdle::Close,
             hibernate_after: Some(REST),
             queue_limit: QUEUE_LIMIT,
             new_uuid: || "u".into(),
@@ -456,39 +457,6 @@ fn a_session_at_rest_hibernates_and_wakes() {
     assert!(run.observer.start_wanted);
     run.take(&Step::Started);
     assert_eq!(run.observer.started_turns, 1);
-}
-
-#[test]
-fn a_restored_session_ends_what_was_cut() {
-    let mut before = Run::new();
-    for step in [Step::Started, Step::Message, Step::TurnEnded { unprompted: false }, Step::Message] {
-        before.take(&step);
-    }
-    before.take(&Step::AskPermission(1));
-    before.take(&Step::AskQuestion(2));
-    let note = before.note.clone();
-
-    let config = SessionConfig {
-        session_id: "s".into(),
-        model: None,
-        permission_mode: None,
-        idle_timeout: IDLE,
-        hibernate_after: None,
-        queue_limit: QUEUE_LIMIT,
-        new_uuid: || "u".into(),
-    };
-    let mut session = Session::restore(config, &Past::from_note(&note), before.now);
-    let mut events = Vec::new();
-    while let Some(output) = session.poll_output() {
-        let Output::Event(event) = output else { panic!("only events, not {output:?}") };
-        events.push((event.name, serde_json::from_slice::<Value>(&event.data).unwrap()));
-    }
-    let names: Vec<_> = events.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["prompt_resolved", "prompt_resolved", "error", "result"]);
-    assert_eq!(events[0].1, json!({"correlation_id": "p1", "kind": "permission", "outcome": "cancelled"}));
-    assert_eq!(events[1].1["kind"], "question");
-    assert_eq!(events[3].1["terminal_reason"], "server_restart");
-    assert_eq!(events[3].1["session_cost_usd"], 0.000_11);
 }
 
 #[test]

@@ -31,9 +31,9 @@ pub(crate) fn detail(status: StatusCode, sentence: &str) -> Response<Reply> {
 }
 
 /// The answer to something that may work in a second: 503 with `Retry-After: 1`.
-pub(crate) fn unavailable(sentence: &str) -> Response<Reply> {
+pub(crate) fn unavailable(sentence: &str, retry_after: u64) -> Response<Reply> {
     let mut response = detail(StatusCode::SERVICE_UNAVAILABLE, sentence);
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
     response
 }
 

@@ -31,7 +31,7 @@ fn rooms() -> impl Resolve<Value = Arc<str>, Future: Send> + Clone + Send + Sync
         let mine = parts.headers.get("x-owner").is_some_and(|owner| owner == "ada");
         let outcome = match id {
             "1" if mine => Ok(Some(Arc::from("the library"))),
-            "down" => Err(Unavailable),
+            "down" => Err(Unavailable::default()),
             _ => Ok(None),
         };
         async move {

@@ -203,6 +203,8 @@ impl EventStream for Broken {
 
     fn close(&self) {}
 
+    fn release(&self) {}
+
     fn bounds(&self) -> Bounds {
         Bounds::EMPTY
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use agent_webkit_layers::resume::{
-    AppendError, Batch, Chunk, Cursor, Event, EventLog, EventStream, Evicted, RingConfig, RingLog,
+    AppendError, Batch, Bounds, Chunk, Cursor, Event, EventLog, EventStream, Evicted, RingConfig, RingLog,
     RingStream, RingTail, Tail, TailError, encode_frame,
 };
 use bytes::Bytes;
@@ -34,6 +34,7 @@ enum Step {
     Poll(Index),
     Drop(Index),
     Close,
+    Release,
     Forget,
 }
 
@@ -57,6 +58,7 @@ fn step() -> impl Strategy<Value = Step> {
         80 => any::<Index>().prop_map(Step::Poll),
         8 => any::<Index>().prop_map(Step::Drop),
         1 => Just(Step::Close),
+        1 => Just(Step::Release),
         1 => Just(Step::Forget),
     ]
 }
@@ -82,12 +84,21 @@ struct Model {
     readers: Vec<Reader>,
     note: Option<Bytes>,
     closed: bool,
+    released: bool,
     forgotten: bool,
 }
 
 impl Model {
     fn new(config: RingConfig) -> Self {
-        Self { config, frames: Vec::new(), readers: Vec::new(), note: None, closed: false, forgotten: false }
+        Self {
+            config,
+            frames: Vec::new(),
+            readers: Vec::new(),
+            note: None,
+            closed: false,
+            released: false,
+            forgotten: false,
+        }
     }
 
     fn last(&self) -> u64 {
@@ -100,7 +111,7 @@ impl Model {
 
     fn oldest(&self) -> u64 {
         let last = self.last();
-        if self.forgotten || last == 0 {
+        if self.forgotten || self.released || last == 0 {
             return last + 1;
         }
         let by_events = (last + 1).saturating_sub(self.config.window_events as u64).max(1);
@@ -247,6 +258,11 @@ proptest! {
                     stream.close();
                     model.closed = true;
                 }
+                Step::Release => {
+                    stream.release();
+                    (model.closed, model.released) = (true, true);
+                    model.evict();
+                }
                 Step::Forget => {
                     now(log.forget("key")).unwrap();
                     (model.closed, model.forgotten) = (true, true);
@@ -314,4 +330,29 @@ fn stalled_readers_cost_one_lag_budget_together_and_are_told() {
         assert!(matches!(poll(tail), Poll::Ready(Some(Err(Evicted { after: 0, oldest: 1991 })))));
         assert!(matches!(poll(tail), Poll::Ready(None)));
     }
+}
+
+#[test]
+fn a_resumed_stream_goes_on_after_its_last_event() {
+    let stream = RingStream::resume_at(RingConfig::default(), 41, Some("note".into()));
+    assert_eq!(stream.bounds(), Bounds { oldest: 42, last: 41, closed: false });
+    assert!(matches!(now(stream.tail(Cursor::After(40))), Err(TailError::Evicted(_))));
+    let mut tail = now(stream.tail(Cursor::After(41))).unwrap();
+    assert_eq!(tail.attached().note.as_deref(), Some(&b"note"[..]));
+    assert_eq!(now(stream.append(Event::new("n", "x").into())).unwrap(), 42..=42);
+    assert!(matches!(poll(&mut tail), Poll::Ready(Some(Ok(Chunk { last_seq: 42, .. })))));
+}
+
+#[test]
+fn a_released_stream_gives_its_tails_what_they_have_not_read_and_frees_the_rest() {
+    let stream = RingStream::new(RingConfig::default());
+    let events = (0..10).map(|n| Event::new("n", n.to_string()));
+    now(stream.append(Batch::new(events.collect()))).unwrap();
+    let mut behind = now(stream.tail(Cursor::After(8))).unwrap();
+    stream.release();
+    assert!(stream.held_bytes() < 60, "two frames: {}", stream.held_bytes());
+    assert!(matches!(now(stream.append(Event::new("n", "x").into())), Err(AppendError::Closed)));
+    assert!(matches!(poll(&mut behind), Poll::Ready(Some(Ok(Chunk { last_seq: 10, .. })))));
+    assert!(matches!(poll(&mut behind), Poll::Ready(None)));
+    assert_eq!(stream.held_bytes(), 0);
 }

@@ -6,7 +6,7 @@ use std::{
     fmt, fs,
     future::Future,
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -17,21 +17,24 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::{
-    environment::Environment,
     error::StartError,
+    homes::Homes,
     mark::Mark,
     process,
     settings::{Grace, Settings},
+    start::{self, Start},
     supervise::Supervisor,
-    transcript,
     watcher::Watcher,
 };
-use crate::agent::{AgentIo, SessionSpec};
+use crate::{
+    agent::{AgentIo, SessionSpec},
+    store::AnyTranscriptStore,
+};
 
 /// The `claude` CLI as an agent backend: a `Service<SessionSpec, Response = AgentIo>`.
 ///
 /// Clones share their settings and their watcher. A call starts one process and answers without waiting
-/// for its start-up; commands sent meanwhile are kept. The agent sees an environment made by an allow-list
+/// for its start-up, only for its past where [`transcripts`](Self::transcripts) are kept; commands sent meanwhile are kept. The agent sees an environment made by an allow-list
 /// (paths, locale, certificates, proxies, `ANTHROPIC_*`, `CLAUDE_*`) and what [`env`](Self::env) and
 /// [`pass_env`](Self::pass_env) add, never the server's `AGENT_WEBKIT_*` or `DATABASE_URL`.
 ///
@@ -56,6 +59,7 @@ use crate::agent::{AgentIo, SessionSpec};
 pub struct Claude {
     settings: Arc<Settings>,
     watcher: Arc<Watcher>,
+    homes: Arc<Homes>,
     tracker: TaskTracker,
 }
 
@@ -63,9 +67,11 @@ impl Claude {
     /// A backend on the CLI at this path.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
+        let homes = Homes::new();
         Self {
             settings: Arc::new(Settings::new(program.into())),
-            watcher: Arc::new(Watcher::new(Mark::of_host())),
+            watcher: Arc::new(Watcher::new(Mark::of_host(), homes.path().to_owned())),
+            homes: Arc::new(homes),
             tracker: TaskTracker::new(),
         }
     }
@@ -133,6 +139,16 @@ impl Claude {
         self.with(|settings| settings.line_limit = bytes)
     }
 
+    /// Keeps the agents' transcripts in this store and resumes sessions from it, on whichever machine.
+    ///
+    /// Every agent then has a configuration folder of its own in the temporary folder, closed to other users
+    /// and removed with the agent. Settings, credentials, memory, agents, commands and skills of
+    /// [`config_dir`](Self::config_dir) are seen through it; transcripts that lie there are not.
+    #[must_use]
+    pub fn transcripts(self, store: AnyTranscriptStore) -> Self {
+        self.with(|settings| settings.transcripts = Some(store))
+    }
+
     /// Runs all tasks on this tracker. A host that waits for it knows that no agent is left.
     #[must_use]
     pub fn tracker(mut self, tracker: TaskTracker) -> Self {
@@ -145,40 +161,37 @@ impl Claude {
         self
     }
 
-    /// Blocks for a moment: looks at a few files and starts a process.
-    fn start(&self, spec: &SessionSpec) -> Result<AgentIo, StartError> {
+    async fn start(self, spec: SessionSpec) -> Result<AgentIo, StartError> {
+        let cwd = self.check(&spec)?;
         let settings = &self.settings;
-        if uuid::Uuid::parse_str(&spec.session_id).is_err() {
-            return Err(StartError::BadValue("the session's id must be a uuid"));
-        }
-        if spec.permission_mode.as_deref() == Some("bypassPermissions") && !settings.allow_bypass {
-            return Err(StartError::BadValue("the permission mode bypassPermissions is not allowed here"));
-        }
-        let no_directory = |_: io::Error| StartError::NoDirectory(spec.cwd.clone());
-        let cwd = fs::canonicalize(&spec.cwd).map_err(no_directory)?;
-        if !cwd.is_dir() {
-            return Err(StartError::NoDirectory(cwd));
-        }
         let mark = self.watcher.mark().of_agent();
         let environment = settings.environment(&mark);
-        let resume = spec.resume && can_resume(&environment, &cwd, &spec.session_id);
-        let arguments = process::arguments(spec, resume, settings.allow_bypass, &settings.arguments)?;
+        let Start { resume, environment, memory } = match &settings.transcripts {
+            Some(store) => {
+                start::from_store(store, &settings.grace, &self.homes, environment, &spec, &cwd).await?
+            }
+            None => start::from_files(environment, &spec, &cwd),
+        };
+        let arguments = process::arguments(&spec, resume, settings)?;
         self.watcher.ensure();
         let child = process::spawn(&settings.program, &arguments, &cwd, &environment)?;
         let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
         tracing::debug!(resume, "started");
-        Ok(Supervisor::start(child, mark, settings, Arc::clone(&self.watcher), &self.tracker))
+        Ok(Supervisor::start(child, mark, memory, settings, Arc::clone(&self.watcher), &self.tracker))
     }
-}
 
-fn can_resume(environment: &Environment, cwd: &Path, session_id: &str) -> bool {
-    let of = |name: &str| environment.get(&OsString::from(name)).filter(|value| !value.is_empty());
-    let home = || of("HOME").map(|home| Path::new(home).join(".claude"));
-    let Some(config_dir) = of("CLAUDE_CONFIG_DIR").map(PathBuf::from).or_else(home) else { return false };
-    transcript::can_resume(&config_dir, cwd, session_id).unwrap_or_else(|error| {
-        tracing::warn!(%error, session = session_id, "the transcript cannot be read; the session starts anew");
-        false
-    })
+    /// Gives the directory to work in.
+    fn check(&self, spec: &SessionSpec) -> Result<PathBuf, StartError> {
+        if uuid::Uuid::parse_str(&spec.session_id).is_err() {
+            return Err(StartError::BadValue("the session's id must be a uuid"));
+        }
+        if spec.permission_mode.as_deref() == Some("bypassPermissions") && !self.settings.allow_bypass {
+            return Err(StartError::BadValue("the permission mode bypassPermissions is not allowed here"));
+        }
+        let no_directory = |_: io::Error| StartError::NoDirectory(spec.cwd.clone());
+        let cwd = fs::canonicalize(&spec.cwd).map_err(no_directory)?;
+        if cwd.is_dir() { Ok(cwd) } else { Err(StartError::NoDirectory(cwd)) }
+    }
 }
 
 impl Service<SessionSpec> for Claude {
@@ -192,7 +205,7 @@ impl Service<SessionSpec> for Claude {
 
     fn call(&mut self, spec: SessionSpec) -> StartFuture {
         let claude = self.clone();
-        StartFuture(Box::pin(async move { claude.start(&spec) }))
+        StartFuture(Box::pin(claude.start(spec)))
     }
 }
 
@@ -216,6 +229,7 @@ impl fmt::Debug for StartFuture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::MemoryTranscripts;
 
     const ID: &str = "5b181949-e7a5-4552-9814-74e14b23ec5d";
 
@@ -244,5 +258,16 @@ mod tests {
         let mut bypass = SessionSpec::new(ID, &here);
         bypass.permission_mode = Some("bypassPermissions".to_owned());
         assert!(refusal(&missing, bypass).await.contains("not allowed"));
+    }
+
+    #[tokio::test]
+    async fn a_failed_start_leaves_no_folder() {
+        let claude = Claude::new("/nonexistent/claude").transcripts(Arc::new(MemoryTranscripts::new()));
+        let refused = refusal(&claude, SessionSpec::new(ID, env::temp_dir())).await;
+        assert_eq!(refused, "the claude CLI is not at /nonexistent/claude");
+        let homes = claude.homes.path().to_owned();
+        assert_eq!(fs::read_dir(&homes).unwrap().count(), 0);
+        drop(claude);
+        assert!(!homes.exists());
     }
 }

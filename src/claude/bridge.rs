@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{
     asks::Asks,
-    decode::{self, Tasks},
+    decode::{self, Mirrored, Tasks},
     encode::{Request, RequestFrame, ResponseFrame, UserFrame},
     outbox::Outbox,
     stream::Streams,
@@ -32,6 +32,7 @@ pub(super) struct Bridge {
     stage: Stage,
     mcp_pending: bool,
     events: VecDeque<AgentEvent>,
+    mirrored: Vec<Mirrored>,
     outbox: Outbox,
 }
 
@@ -76,6 +77,7 @@ impl Bridge {
             stage: Stage::Starting,
             mcp_pending: false,
             events: VecDeque::new(),
+            mirrored: Vec::new(),
             outbox: Outbox::default(),
         };
         bridge.ask(Asked::Initialize, Request::Initialize { hooks });
@@ -110,6 +112,7 @@ impl Bridge {
             }
             "control_response" => self.answered(&Members::of(members.get("response"))),
             "command_lifecycle" => self.lifecycle(&members),
+            "transcript_mirror" => self.mirrored.extend(decode::mirrored(&members)),
             kind => tracing::trace!(kind, "a frame that says nothing to us"),
         }
     }
@@ -142,6 +145,8 @@ impl Bridge {
             AgentCommand::StopTask { request, task_id } => {
                 self.ask(Asked::Command(request), Request::StopTask { task_id: &task_id });
             }
+            // Not a matter of the conversation: it is the supervisor's.
+            AgentCommand::Abort => {}
         }
     }
 
@@ -183,6 +188,11 @@ impl Bridge {
     /// What happened, oldest first.
     pub(super) const fn events(&mut self) -> &mut VecDeque<AgentEvent> {
         &mut self.events
+    }
+
+    /// What was added to the transcripts, oldest first. It comes before the `result` of its turn.
+    pub(super) fn take_mirrored(&mut self) -> Vec<Mirrored> {
+        mem::take(&mut self.mirrored)
     }
 
     /// What is to be written to the CLI.

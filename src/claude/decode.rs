@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 
 use super::wire::{Members, Text, elements, null};
-use crate::proto::{AgentEvent, AgentMessage, Extra, TurnEnd};
+use crate::{
+    proto::{AgentEvent, AgentMessage, Extra, TurnEnd},
+    store::Entry,
+};
 
 /// Members that are the frame's own, not the news it carries.
 const ENVELOPE: [&str; 4] = ["type", "subtype", "uuid", "session_id"];
@@ -92,6 +95,23 @@ pub(super) fn status(subtype: &str, frame: &Members<'_>) -> Option<AgentEvent> {
     };
     let extra = frame.without(&[&ENVELOPE[..], &["status"]].concat());
     Some(AgentEvent::Status { status, extra })
+}
+
+/// Entries that the CLI has just written to one of its transcripts.
+#[derive(Debug)]
+pub(super) struct Mirrored {
+    /// The transcript's file.
+    pub(super) path: String,
+    /// The entries, in order.
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A `transcript_mirror` frame.
+pub(super) fn mirrored(frame: &Members<'_>) -> Option<Mirrored> {
+    let path = frame.text("filePath")?.into_owned();
+    let entries = elements(frame.get("entries"));
+    let entries = entries.into_iter().filter_map(|entry| Entry::new(entry.to_owned())).collect();
+    Some(Mirrored { path, entries })
 }
 
 /// The background tasks whose end was not told yet, each with its last status.

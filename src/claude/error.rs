@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use crate::store::StoreError;
+
 /// Why no agent could be started: one sentence, fit to be shown, without values from the environment.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,6 +20,12 @@ pub enum StartError {
     /// A value that cannot be given to the CLI. The text names the field.
     #[error("{0}")]
     BadValue(&'static str),
+    /// The session has a past, and it cannot be had: an agent would not remember it.
+    #[error("the session's transcript cannot be loaded")]
+    Transcript(#[source] StoreError),
+    /// There is no place for the agent's own configuration folder.
+    #[error("the agent's configuration folder cannot be made")]
+    Folder(#[source] io::Error),
     /// The operating system would not start the process.
     #[error("the claude CLI could not be started")]
     Spawn(#[source] io::Error),

@@ -28,8 +28,9 @@
 //! Without I/O: [`Framer`] and [`encode`] are the lines, `wire` borrows what is in them, `stream` (the hot
 //! path), `decode` and `asks` turn frames into events, `encode` and `outbox` turn commands into frames,
 //! `bridge` is the conversation of one process. With I/O: `supervise` owns a process and carries bytes,
-//! `process`, `environment` and `transcript` know how one is started, `ladder`, `mark` and `watcher` how it
-//! and all it started are ended.
+//! `process`, `environment` and `start` know how one is started, `ladder`, `mark` and `watcher` how it and all
+//! it started are ended. Its past is read by `transcript` from the CLI's own files or by `materialise` from a
+//! store, which `mirror` writes to; `homes` are the folders in which it lives then.
 //!
 //! # Measured on 2.1.330
 //!
@@ -45,6 +46,18 @@
 //!   file exists at all; the file decides, see `transcript`. A message killed within about 100 ms of its
 //!   being sent is not in it yet. After shells were killed with the CLI, the next one begins with an
 //!   unprompted, empty turn.
+//! - **The mirror comes first.** With `--session-mirror` all entries of a turn are told before its `result`,
+//!   those of a background sub-agent while it runs; after the `result` come only `last-prompt` (within two
+//!   seconds or at the end of input) and `cost-state`. The file also holds `api-request…` entries, which are
+//!   not mirrored and not missed. A resumed CLI tells only what is new. A sub-agent's `.meta.json` is told as
+//!   an entry `agent_metadata` without uuid, at its start and at its end.
+//! - **Any order, any place.** Resuming works whatever the order and spacing of members, and with entries of
+//!   another working directory. A name of more than 200 characters is cut and a hash appended; the CLI finds
+//!   such a folder whatever the hash, and goes on writing there.
+//! - **`/clear` changes the session's id.** The new conversation is written to a file of its own. Its entries
+//!   can follow the old ones in one file; see `cleared`.
+//! - **A home of symbolic links.** See `homes`. Credentials are read through a link; how they are written back
+//!   when a token is renewed could not be measured.
 //! - **Shells escape.** The CLI's shells run in sessions of their own, survive it, and keep it from ending
 //!   at the end of its input; see `mark` and `watcher`.
 //!
@@ -57,16 +70,21 @@
 mod asks;
 mod backend;
 mod bridge;
+mod cleared;
 mod codec;
 mod decode;
 mod encode;
 mod environment;
 mod error;
+mod homes;
 mod ladder;
 mod mark;
+mod materialise;
+mod mirror;
 mod outbox;
 mod process;
 mod settings;
+mod start;
 mod stream;
 mod supervise;
 mod transcript;

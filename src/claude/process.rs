@@ -14,7 +14,7 @@ use tokio::{
     process::{Child, ChildStderr, Command},
 };
 
-use super::{environment::Environment, error::StartError};
+use super::{environment::Environment, error::StartError, settings::Settings};
 use crate::agent::SessionSpec;
 
 /// So much of the error output is kept, in bytes.
@@ -36,18 +36,20 @@ const FLAGS: [&str; 8] = [
 pub(super) fn arguments(
     spec: &SessionSpec,
     resume: bool,
-    allow_bypass: bool,
-    operators: &[OsString],
+    settings: &Settings,
 ) -> Result<Vec<OsString>, StartError> {
     let flag = if resume { "--resume" } else { "--session-id" };
     let mut arguments: Vec<OsString> = FLAGS.map(OsString::from).into();
     arguments.push(format!("{flag}={}", spec.session_id).into());
     arguments.extend(spec.model.as_ref().map(|model| format!("--model={model}").into()));
     arguments.extend(spec.permission_mode.as_ref().map(|mode| format!("--permission-mode={mode}").into()));
-    if allow_bypass {
+    if settings.allow_bypass {
         arguments.push("--allow-dangerously-skip-permissions".into());
     }
-    arguments.extend_from_slice(operators);
+    if settings.transcripts.is_some() {
+        arguments.push("--session-mirror".into());
+    }
+    arguments.extend_from_slice(&settings.arguments);
     if arguments.iter().any(|argument| has_nul(argument)) {
         return Err(StartError::BadValue("the model and the permission mode must not hold a NUL"));
     }
@@ -129,7 +131,9 @@ mod tests {
         let mut spec = SessionSpec::new("5b181949-e7a5-4552-9814-74e14b23ec5d", "/w");
         spec.model = Some("--dangerously-skip-permissions".to_owned());
         spec.permission_mode = Some("plan\n--x".to_owned());
-        let line = arguments(&spec, false, false, &["--mcp-config=x".into()]).unwrap();
+        let mut settings = Settings::new("claude".into());
+        settings.arguments.push("--mcp-config=x".into());
+        let line = arguments(&spec, false, &settings).unwrap();
         let own: Vec<_> = line[FLAGS.len()..].iter().map(|argument| argument.to_str().unwrap()).collect();
         assert_eq!(
             own,
@@ -141,7 +145,7 @@ mod tests {
             ]
         );
         assert!(
-            arguments(&spec, true, true, &[]).unwrap()[FLAGS.len()]
+            arguments(&spec, true, &settings).unwrap()[FLAGS.len()]
                 .to_str()
                 .unwrap()
                 .starts_with("--resume=")
@@ -152,7 +156,10 @@ mod tests {
     fn a_nul_is_refused() {
         let mut spec = SessionSpec::new("5b181949-e7a5-4552-9814-74e14b23ec5d", "/w");
         spec.model = Some("a\0b".to_owned());
-        assert!(matches!(arguments(&spec, false, false, &[]), Err(StartError::BadValue(_))));
+        assert!(matches!(
+            arguments(&spec, false, &Settings::new("claude".into())),
+            Err(StartError::BadValue(_))
+        ));
     }
 
     #[test]

@@ -9,10 +9,11 @@ use super::{
     environment::{self, Environment},
     mark::Mark,
 };
+use crate::store::AnyTranscriptStore;
 
 /// How long an agent has to end at each step of the close ladder, before the next one.
 ///
-/// The defaults end everything within 15 s.
+/// The defaults end everything within 15 s, or within 25 s if there is a transcript store and it is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Grace {
@@ -24,6 +25,8 @@ pub struct Grace {
     pub term: Duration,
     /// What it left running: from SIGTERM to SIGKILL. 1 s.
     pub leftovers: Duration,
+    /// How long the end of a turn, and that of the agent, waits for the transcript store. 10 s.
+    pub store: Duration,
 }
 
 impl Default for Grace {
@@ -33,6 +36,7 @@ impl Default for Grace {
             input: Duration::from_secs(5),
             term: Duration::from_secs(5),
             leftovers: Duration::from_secs(1),
+            store: Duration::from_secs(10),
         }
     }
 }
@@ -48,6 +52,7 @@ pub(super) struct Settings {
     pub(super) hooks: Option<Box<RawValue>>,
     pub(super) grace: Grace,
     pub(super) line_limit: usize,
+    pub(super) transcripts: Option<AnyTranscriptStore>,
 }
 
 impl Settings {
@@ -62,6 +67,7 @@ impl Settings {
             hooks: None,
             grace: Grace::default(),
             line_limit: DEFAULT_LINE_LIMIT,
+            transcripts: None,
         }
     }
 
@@ -95,6 +101,7 @@ impl fmt::Debug for Settings {
             .field("allow_bypass", &self.allow_bypass)
             .field("grace", &self.grace)
             .field("line_limit", &self.line_limit)
+            .field("transcripts", &self.transcripts)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,9 @@
 //! The task that owns one CLI process, from its start to the moment when nothing of it is left.
 
-use std::{io, process::ExitStatus, sync::Arc, time::Duration};
+mod burial;
+mod delivery;
+
+use std::{collections::VecDeque, io, mem, process::ExitStatus, sync::Arc, time::Duration};
 
 use rustix::process::{Pid, Signal};
 use tokio::{
@@ -8,7 +11,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout},
     sync::mpsc,
     task::JoinHandle,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -16,9 +19,11 @@ use tracing::Instrument;
 use super::{
     bridge::{Bridge, Stage},
     codec::{Framed, Framer},
+    homes::Home,
     ladder::{Ladder, Step},
     mark::{Mark, end_group},
-    process::{Tail, obituary},
+    mirror::Mirror,
+    process::Tail,
     settings::{Grace, Settings},
     watcher::Watcher,
 };
@@ -39,9 +44,6 @@ const CHUNK: usize = 64 << 10;
 /// While MCP servers connect, their statuses are asked for this often.
 const MCP_PAUSE: Duration = Duration::from_secs(1);
 
-/// A pipe that is still open so long after all its writers should be gone is given up.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-
 /// Owns a process: reads, writes, ends and buries it.
 pub(super) struct Supervisor {
     child: Child,
@@ -53,11 +55,17 @@ pub(super) struct Supervisor {
     framer: Framer,
     bridge: Bridge,
     commands: Option<mpsc::Receiver<AgentCommand>>,
+    /// Commands that wait until the CLI has read the ones before.
+    waiting: VecDeque<AgentCommand>,
     events: mpsc::Sender<AgentEvent>,
     ladder: Ladder,
     poll_mcp_at: Option<Instant>,
     grace: Grace,
     mark: Mark,
+    mirror: Option<Mirror>,
+    home: Option<Home>,
+    /// It is ended by force: nothing of it is waited for or stored any more.
+    aborted: bool,
     /// Held, so that it lives as long as the last agent.
     _watcher: Arc<Watcher>,
 }
@@ -72,6 +80,16 @@ enum Wake {
     NobodyListens,
     Deadline,
     PollMcp,
+    Mirror(Option<AgentEvent>),
+}
+
+/// What an agent has besides its process, if its transcripts are kept in a store.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Copies its transcript into the store.
+    pub(super) mirror: Option<Mirror>,
+    /// Its own configuration folder, which goes with it.
+    pub(super) home: Option<Home>,
 }
 
 impl Supervisor {
@@ -79,6 +97,7 @@ impl Supervisor {
     pub(super) fn start(
         mut child: Child,
         mark: Mark,
+        memory: Memory,
         settings: &Settings,
         watcher: Arc<Watcher>,
         tracker: &TaskTracker,
@@ -96,11 +115,15 @@ impl Supervisor {
             framer: Framer::new(settings.line_limit),
             bridge: Bridge::new(settings.hooks.as_deref()),
             commands: Some(commands_in),
+            waiting: VecDeque::new(),
             events: events_out,
             ladder: Ladder::starting(&settings.grace),
             poll_mcp_at: None,
             grace: settings.grace,
             mark,
+            mirror: memory.mirror,
+            home: memory.home,
+            aborted: false,
             _watcher: watcher,
             child,
         };
@@ -118,6 +141,7 @@ impl Supervisor {
         let mut chunk = vec![0; CHUNK];
         loop {
             self.deliver();
+            self.hand_down();
             self.end_input();
             match self.wake(&mut chunk).await {
                 Wake::Exited(status) => return status,
@@ -133,13 +157,15 @@ impl Supervisor {
                     self.close();
                 }
                 Wake::Room => {}
-                Wake::Command(Some(command)) => self.bridge.handle_command(command),
+                Wake::Command(Some(AgentCommand::Abort)) => self.abort(),
+                Wake::Command(Some(command)) => self.waiting.push_back(command),
                 Wake::Command(None) | Wake::NobodyListens => self.close(),
                 Wake::Deadline => self.climb(),
                 Wake::PollMcp => {
                     self.poll_mcp_at = None;
                     self.bridge.ask_mcp_status();
                 }
+                Wake::Mirror(news) => self.tell_first(news),
             }
         }
     }
@@ -150,16 +176,19 @@ impl Supervisor {
         let backlog = self.bridge.events().len();
         let nobody_listens = self.events.is_closed();
         let closing = self.ladder.is_closing();
+        let held = self.is_held();
+        let room = self.waiting.len() < COMMANDS;
         let out = self.bridge.outbox().rest();
         tokio::select! {
             status = self.child.wait() => Wake::Exited(status),
             read = read(self.stdout.as_mut(), chunk), if self.stdout.is_some() && backlog < BACKLOG => Wake::Read(read),
             wrote = write(self.stdin.as_mut(), out), if self.stdin.is_some() && !out.is_empty() => Wake::Wrote(wrote),
-            _ = self.events.reserve(), if backlog > 0 && !nobody_listens => Wake::Room,
-            command = receive(self.commands.as_mut()), if self.commands.is_some() && out.is_empty() => Wake::Command(command),
+            _ = self.events.reserve(), if backlog > 0 && !held && !nobody_listens => Wake::Room,
+            command = receive(self.commands.as_mut()), if self.commands.is_some() && room => Wake::Command(command),
             () = self.events.closed(), if !closing => Wake::NobodyListens,
             () = until(self.ladder.deadline()), if self.ladder.deadline().is_some() => Wake::Deadline,
             () = until(self.poll_mcp_at), if self.poll_mcp_at.is_some() && !closing => Wake::PollMcp,
+            news = progress(self.mirror.as_mut()), if self.mirror.is_some() => Wake::Mirror(news),
         }
     }
 
@@ -168,6 +197,7 @@ impl Supervisor {
         while let Some(framed) = self.framer.next() {
             hand_on(&mut self.bridge, framed);
         }
+        self.keep();
         match (self.ladder.is_starting(), self.bridge.stage()) {
             (true, Stage::Ready) => self.ladder = Ladder::Running,
             (true, Stage::Failed) => self.close(),
@@ -178,17 +208,22 @@ impl Supervisor {
         }
     }
 
-    /// Passes on what there is room for.
-    fn deliver(&mut self) {
-        let events = self.bridge.events();
-        if self.events.is_closed() {
-            events.clear();
-        }
-        while !events.is_empty()
-            && let Ok(permit) = self.events.try_reserve()
+    /// Gives commands to the CLI, one at a time: it has to have read the one before.
+    fn hand_down(&mut self) {
+        while self.bridge.outbox().rest().is_empty()
+            && let Some(command) = self.waiting.pop_front()
         {
-            permit.send(events.pop_front().expect("there is one"));
+            self.bridge.handle_command(command);
         }
+    }
+
+    /// Ends it now.
+    fn abort(&mut self) {
+        self.aborted = true;
+        self.commands = None;
+        self.mirror = None;
+        self.ladder = Ladder::Killed;
+        self.signal(Signal::KILL);
     }
 
     /// Stops the turn, then takes no more input.
@@ -196,6 +231,9 @@ impl Supervisor {
         self.commands = None;
         if self.ladder.is_closing() {
             return;
+        }
+        for command in mem::take(&mut self.waiting) {
+            self.bridge.handle_command(command);
         }
         if self.bridge.in_turn() {
             self.bridge.interrupt();
@@ -232,46 +270,6 @@ impl Supervisor {
             end_group(group, signal);
         }
     }
-
-    /// Ends what the process left behind, reads its last words, and tells its end.
-    async fn bury(mut self, status: io::Result<ExitStatus>) {
-        let (mark, group, grace) = (self.mark.clone(), self.group, self.grace.leftovers);
-        match tokio::task::spawn_blocking(move || mark.end_all(group, grace)).await {
-            Ok(0) => {}
-            Ok(left) => tracing::error!(left, "processes of an agent cannot be killed"),
-            Err(error) => tracing::error!(%error, "the search for what an agent left behind failed"),
-        }
-        let mut chunk = vec![0; CHUNK];
-        while let Some(stdout) = &mut self.stdout {
-            match timeout(LAST_WORDS, stdout.read(&mut chunk)).await {
-                Ok(Ok(read @ 1..)) => {
-                    self.take(&chunk[..read]);
-                    self.deliver_all().await;
-                }
-                _ => self.stdout = None,
-            }
-        }
-        if let Some(framed) = self.framer.finish() {
-            hand_on(&mut self.bridge, framed);
-        }
-        self.bridge.handle_end();
-        self.deliver_all().await;
-        if timeout(LAST_WORDS, &mut self.stderr).await.is_err() {
-            self.stderr.abort();
-        }
-        let message = obituary(status, &self.tail.text());
-        tracing::debug!(message, "agent gone");
-        // Whoever no longer listens does not want to know.
-        let _ = self.events.send(AgentEvent::Exited { message }).await;
-    }
-
-    async fn deliver_all(&mut self) {
-        while let Some(event) = self.bridge.events().pop_front() {
-            if self.events.send(event).await.is_err() {
-                self.bridge.events().clear();
-            }
-        }
-    }
 }
 
 fn hand_on(bridge: &mut Bridge, framed: Framed<'_>) {
@@ -297,6 +295,13 @@ async fn write(stdin: Option<&mut ChildStdin>, bytes: &[u8]) -> io::Result<usize
 
 async fn receive(commands: Option<&mut mpsc::Receiver<AgentCommand>>) -> Option<AgentCommand> {
     commands?.recv().await
+}
+
+async fn progress(mirror: Option<&mut Mirror>) -> Option<AgentEvent> {
+    match mirror {
+        Some(mirror) => mirror.progress().await,
+        None => None,
+    }
 }
 
 async fn until(at: Option<Instant>) {

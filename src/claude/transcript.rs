@@ -23,15 +23,56 @@ pub(super) fn can_resume(config_dir: &Path, cwd: &Path, session_id: &str) -> io:
     Ok(false)
 }
 
+/// The CLI's folders for the transcripts of a working directory.
+#[derive(Debug)]
+pub(super) struct Project {
+    name: String,
+    /// The name is too long: this is what the folder's begins with, a hash follows that only the CLI knows.
+    cut: bool,
+}
+
+impl Project {
+    /// The project of this directory.
+    pub(super) fn of(cwd: &Path) -> Self {
+        let mut name = slug(cwd);
+        let cut = name.len() > LONGEST_SLUG;
+        name.truncate(LONGEST_SLUG);
+        Self { name, cut }
+    }
+
+    /// Transcripts in a folder of this name belong to it.
+    pub(super) fn owns(&self, folder: &str) -> bool {
+        let plain = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        match folder.strip_prefix(&self.name) {
+            Some(rest) if self.cut => rest.strip_prefix('-').is_some_and(plain),
+            Some(rest) => rest.is_empty(),
+            None => false,
+        }
+    }
+
+    /// The folder's name, if it can be known before the CLI has made it.
+    pub(super) fn folder(&self) -> Option<&str> {
+        (!self.cut).then_some(&self.name)
+    }
+
+    /// A folder in which the CLI finds transcripts of this project key.
+    pub(super) fn folder_for(&self, project_key: &str) -> String {
+        if self.owns(project_key) {
+            return project_key.to_owned();
+        }
+        if self.cut { format!("{}-0", self.name) } else { self.name.clone() }
+    }
+}
+
 fn find(config_dir: &Path, cwd: &Path, session_id: &str) -> Option<PathBuf> {
     let (projects, file) = (config_dir.join("projects"), format!("{session_id}.jsonl"));
-    let slug = slug(cwd);
-    let Some(cut) = slug.get(..LONGEST_SLUG).filter(|cut| cut.len() < slug.len()) else {
-        return Some(projects.join(slug).join(file)).filter(|path| path.is_file());
-    };
+    let project = Project::of(cwd);
+    if let Some(folder) = project.folder() {
+        return Some(projects.join(folder).join(file)).filter(|path| path.is_file());
+    }
     let folders = fs::read_dir(projects).ok()?.flatten();
     folders
-        .filter(|folder| folder.file_name().to_string_lossy().starts_with(cut))
+        .filter(|folder| project.owns(&folder.file_name().to_string_lossy()))
         .map(|folder| folder.path().join(&file))
         .find(|path| path.is_file())
 }
@@ -79,6 +120,19 @@ mod tests {
     fn folders_are_named_as_the_cli_names_them() {
         assert_eq!(slug(Path::new("/tmp/cl/wö rk.s_x")), "-tmp-cl-w--rk-s-x");
         assert_eq!(slug(Path::new("/a/😀")), "-a---");
+    }
+
+    #[test]
+    fn a_project_knows_its_folders() {
+        let short = Project::of(Path::new("/w/s"));
+        assert_eq!(short.folder_for("-w-s"), "-w-s");
+        assert_eq!(short.folder_for("-w-s-2"), "-w-s");
+        let long = Project::of(Path::new(&format!("/{}", "x".repeat(250))));
+        let cut = format!("-{}", "x".repeat(199));
+        assert_eq!(long.folder_for(&format!("{cut}-kz3brb")), format!("{cut}-kz3brb"));
+        for other in ["-w-s".to_owned(), format!("{cut}-../.."), cut.clone()] {
+            assert_eq!(long.folder_for(&other), format!("{cut}-0"));
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! The watcher: ends the agents of a host that was killed.
+//! The watcher: ends the agents of a host that was killed, and removes their folders.
 //!
 //! Nothing a process does can outlive its own `kill -9`, so another process has to: a shell that blocks
 //! on a pipe whose only other end the host holds, and that sees its end however the host died. It runs
 //! in a process group of its own and does not carry the mark it looks for.
 
 use std::{
+    path::PathBuf,
     process::Stdio,
     sync::{Mutex, PoisonError},
 };
@@ -18,13 +19,14 @@ use super::mark::{Mark, can_look};
 #[derive(Debug)]
 pub(super) struct Watcher {
     mark: Mark,
+    folder: PathBuf,
     shell: Mutex<Option<Child>>,
 }
 
 impl Watcher {
-    /// A watcher over everything that carries `mark`; not started yet.
-    pub(super) const fn new(mark: Mark) -> Self {
-        Self { mark, shell: Mutex::new(None) }
+    /// A watcher over everything that carries `mark`, and over this folder; not started yet.
+    pub(super) const fn new(mark: Mark, folder: PathBuf) -> Self {
+        Self { mark, folder, shell: Mutex::new(None) }
     }
 
     /// What its agents carry: each gets a mark of its own below this one.
@@ -53,6 +55,7 @@ impl Watcher {
         let group = rustix::process::getpgrp().as_raw_nonzero().to_string();
         Command::new("/bin/sh")
             .args(["-c", include_str!("watcher.sh"), "agent-webkit-watcher", &self.mark.entry(), &group])
+            .arg(&self.folder)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()))
             .current_dir("/")

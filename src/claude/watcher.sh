@@ -1,6 +1,8 @@
 # Ends all agents of a host that was killed and could not do it itself.
-# $1: what their environments carry; $2: the host's process group, which is left alone.
+# $1: what their environments carry; $2: the host's process group, which is left alone; $3: the folder that
+# holds their configuration folders.
 trap '' INT TERM HUP
+folder=$3
 
 # The host holds the other end of this pipe and writes nothing: it ends when the host does.
 while read -r _; do :; done
@@ -21,3 +23,5 @@ while [ "$quiet" -lt 3 ]; do
     done
     sleep 0.05 2>/dev/null || sleep 1
 done
+
+rm -rf -- "$folder"

@@ -42,15 +42,23 @@ impl fmt::Debug for Location {
         match self {
             Self::Memory => f.write_str("memory"),
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres(url) => {
-                let place = url.split_once("//").map_or("", |(_, rest)| rest);
-                let authority_end = place.find(['/', '?']).unwrap_or(place.len());
-                let host = place[..authority_end].rsplit_once('@').map_or(0, |(user, _)| user.len() + 1);
-                let path_end = place.find('?').unwrap_or(place.len());
-                write!(f, "postgres://{}", &place[host..path_end])
-            }
+            Self::Postgres(url) => write!(f, "postgres://{}", place(url).unwrap_or("..")),
         }
     }
+}
+
+/// Host, port and database of a URL; `None` where a part of a password could be among them.
+fn place(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("//")?;
+    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let port = host.rsplit_once(':').filter(|_| !host.ends_with(']')).map_or("", |(_, port)| port);
+    if behind.contains('@') || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let path = behind.find(['?', '#']).unwrap_or(behind.len());
+    let start = rest.len() - behind.len() - host.len();
+    Some(&rest[start..start + host.len() + path])
 }
 
 #[cfg(test)]
@@ -76,5 +84,12 @@ mod tests {
         let shown = |url: &str| format!("{:?}", Location::Postgres(url.to_owned()));
         assert_eq!(shown("postgres://u:p@w@h:1/d?password=p"), "postgres://h:1/d");
         assert_eq!(shown("postgresql:///d"), "postgres:///d");
+        assert_eq!(shown("postgres://u:p@[::1]/d"), "postgres://[::1]/d");
+        assert_eq!(shown("postgres://u:p%40@h?host=/run"), "postgres://h");
+        for unclear in
+            ["postgres://u:p/p@h/d", "postgres://u:p?p@h/d", "postgres://u:p#p@h/d", "postgres://u:secret"]
+        {
+            assert_eq!(shown(unclear), "postgres://..", "{unclear}");
+        }
     }
 }

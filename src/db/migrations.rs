@@ -6,7 +6,7 @@ use sqlx::{
 };
 
 /// The steps that were applied are remembered here, apart from those of the database's other users.
-const APPLIED: &str = "agent_webkit_migrations";
+pub(super) const APPLIED: &str = "agent_webkit_migrations";
 
 macro_rules! migrations {
     ($kind:literal) => {

@@ -1,22 +1,46 @@
 //! The database behind `store`, `log` and `catalog`: how it is named, opened and kept up to date.
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use agent_webkit::db::{Database, Location};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("sessions.db");
+//! let location: Location = format!("sqlite:{}", path.display()).parse()?;
+//! let database = Database::open(&location).await?;
+//! assert!(database.is_some());
+//!
+//! // One process has the file at a time, and what is no database is left as it is.
+//! let error = Database::open(&location).await.unwrap_err();
+//! assert!(error.to_string().ends_with("is in use by another server"));
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "sqlite"))]
+//! # fn main() {}
+//! ```
+#![cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, unused_macros, reason = "without a driver nothing is opened")
+)]
 
+mod error;
 mod location;
 mod migrations;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_file;
+mod transient;
 
+pub use error::OpenError;
 pub use location::{InvalidLocation, Location};
-
-/// Why a database cannot be used: one sentence for the operator.
-#[derive(Debug, thiserror::Error)]
-#[error("{sentence}")]
-pub struct OpenError {
-    sentence: String,
-    #[source]
-    source: Option<sqlx::Error>,
-}
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
+pub use transient::is_transient;
 
 /// An open database whose tables are up to date. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -24,17 +48,30 @@ pub struct OpenError {
 pub enum Database {
     /// A file that belongs to this process alone.
     #[cfg(feature = "sqlite")]
-    Sqlite(sqlite::Sqlite),
+    Sqlite(Sqlite),
     /// A server that several hosts may share.
     #[cfg(feature = "postgres")]
     Postgres(sqlx::PgPool),
 }
 
-#[cfg(feature = "sqlite")]
-pub use sqlite::Sqlite;
+/// So many connections to a Postgres server are made at most.
+#[cfg(feature = "postgres")]
+const MAX_CONNECTIONS: u32 = 10;
 
-impl OpenError {
-    fn new(what: impl Into<String>, source: sqlx::Error) -> Self {
-        Self { sentence: format!("{}: {source}", what.into()), source: Some(source) }
+impl Database {
+    /// Opens the database at `location`; `None` for [`Location::Memory`], where there is none.
+    ///
+    /// # Errors
+    /// It cannot be opened, or this build has no driver for it.
+    pub async fn open(location: &Location) -> Result<Option<Self>, OpenError> {
+        match location {
+            Location::Memory => Ok(None),
+            #[cfg(feature = "sqlite")]
+            Location::Sqlite(path) => Self::sqlite(path).await.map(Some),
+            #[cfg(feature = "postgres")]
+            Location::Postgres(url) => Self::postgres(url, 0, MAX_CONNECTIONS).await.map(Some),
+            #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+            other => Err(OpenError::sentence(format!("this build cannot use {other:?}"))),
+        }
     }
 }

@@ -3,31 +3,30 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{Database, OpenError, migrations};
+use super::{Database, Location, OpenError, migrations};
 
 /// So long a request waits for a connection before it is answered that the store is not available.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
 impl Database {
     /// Connects to the Postgres server at `url` with `min` to `max` connections, and brings its tables up
-    /// to date.
+    /// to date. Several hosts may do so at once.
     ///
     /// # Errors
     /// The URL is none, the server cannot be reached, or the tables cannot be made.
     pub async fn postgres(url: &str, min: u32, max: u32) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| OpenError::new("the URL of the Postgres server cannot be read", error))?;
+        reach(&options, &Location::Postgres(url.to_owned())).await?;
         let pool = PgPoolOptions::new()
             .min_connections(min)
             .max_connections(max)
             .acquire_timeout(ACQUIRE)
-            .connect_with(options)
-            .await
-            .map_err(|error| OpenError::new("the Postgres server cannot be reached", error))?;
+            .connect_lazy_with(options);
         Self::from_pool(pool).await
     }
 
@@ -39,7 +38,19 @@ impl Database {
         migrations::postgres()
             .run(&pool)
             .await
-            .map_err(|error| OpenError::new("the tables cannot be brought up to date", error.into()))?;
+            .map_err(|error| OpenError::new("the tables on the Postgres server cannot be used", error))?;
         Ok(Self::Postgres(pool))
     }
+}
+
+/// A pool goes on trying and then only says that it took too long; one connection says what is wrong.
+async fn reach(options: &PgConnectOptions, place: &Location) -> Result<(), OpenError> {
+    let unusable = |error| OpenError::new(format!("the Postgres server {place:?} cannot be used"), error);
+    let connection =
+        tokio::time::timeout(ACQUIRE, PgConnection::connect_with(options)).await.map_err(|_| {
+            OpenError::sentence(format!("the Postgres server {place:?} cannot be used: it does not answer"))
+        })?;
+    // A goodbye that fails costs nothing.
+    let _ = connection.map_err(unusable)?.close().await;
+    Ok(())
 }

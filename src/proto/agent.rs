@@ -93,6 +93,9 @@ pub enum AgentEvent {
         /// One sentence.
         message: String,
     },
+    /// Another host serves the session by now. The agent is being ended by force, and what it still said is
+    /// not told; [`Exited`](Self::Exited) follows.
+    Fenced,
     /// The agent is gone. Nothing comes after this.
     Exited {
         /// One sentence: how it ended, with the end of what it wrote to its error output.
@@ -224,6 +227,9 @@ pub enum AgentCommand {
         /// The task.
         task_id: String,
     },
+    /// End at once, by force: nothing is finished and nothing more is stored. A backend that cannot may end as
+    /// if its commands were dropped.
+    Abort,
 }
 
 /// Someone's answer to an [`Ask`].

@@ -35,6 +35,15 @@ impl IdempotencyKeys {
         }
     }
 
+    /// The newest so many, oldest first.
+    pub(super) fn newest(&self, count: usize) -> impl Iterator<Item = &IdempotencyKey> {
+        self.0.iter().skip(self.0.len().saturating_sub(count))
+    }
+
+    pub(super) fn last(&self) -> Option<&IdempotencyKey> {
+        self.0.back()
+    }
+
     pub(super) fn remember(&mut self, key: IdempotencyKey) {
         if self.0.len() == KEPT {
             self.0.pop_front();

@@ -26,7 +26,7 @@ pub use event::OutEvent;
 pub use idempotency::IdempotencyKey;
 pub use inbound::{CreateSession, Inbound, Invalid};
 pub use output::{Accepted, NoAnswer, Output, Refused};
-pub use session::{Past, Presence, Session, SessionConfig};
+pub use session::{Past, Presence, Session, SessionConfig, WhenIdle, state_of};
 
 /// The version of the wire that this crate speaks.
 pub const PROTOCOL_VERSION: &str = "1.0";

@@ -71,6 +71,8 @@ pub enum Output {
         /// What the agent said.
         outcome: Result<(), NoAnswer>,
     },
+    /// Nobody needs the session in memory: let go of it once its agent is gone, or ignore this.
+    Release,
     /// The session is over: close the log. Nothing comes after this.
     Closed,
 }

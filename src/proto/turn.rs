@@ -83,6 +83,11 @@ impl Turns {
         !matches!(self.turn, Turn::Idle)
     }
 
+    /// The messages that wait, in order.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Queued> {
+        self.queue.iter()
+    }
+
     pub(super) fn queued(&self) -> usize {
         self.queue.len()
     }

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use tower::{BoxError, Service};
 
 use super::{
-    Limits, Policy, SessionHandle, Sessions,
+    Limits, Persistence, Policy, SessionHandle, Sessions,
     body::{self, ResponseBody},
     create, input,
     reply::{self, Failure},
@@ -59,19 +59,34 @@ pub struct AgentService<A, L: EventLog = RingLog> {
 
 struct Shared<L: EventLog> {
     sessions: Sessions<L>,
-    policy: Policy,
     limits: Limits,
     tickets: Tickets,
 }
 
-impl<A, L: EventLog> AgentService<A, L> {
-    /// Sessions of this agent, whose events are kept in `log`.
+impl<A: Agent, L: EventLog> AgentService<A, L> {
+    /// Sessions of this agent, whose events are kept in `log`. They end with the process.
     pub fn new(agent: A, log: L, policy: Policy, limits: Limits) -> Self {
-        let sessions = Sessions::new(log, limits.max_sessions);
-        let tickets = Tickets::default().lifetime(limits.ticket_lifetime);
-        Self { agent, shared: Arc::new(Shared { sessions, policy, limits, tickets }) }
+        Self::build(agent, log, policy, limits, None)
     }
 
+    /// Sessions that outlive the process: `log` is a durable one, and the agents keep what they remember in
+    /// the same transcript store.
+    pub fn persistent(agent: A, log: L, policy: Policy, limits: Limits, persistence: Persistence) -> Self {
+        Self::build(agent, log, policy, limits, Some(persistence))
+    }
+
+    fn build(agent: A, log: L, policy: Policy, limits: Limits, persistence: Option<Persistence>) -> Self {
+        let revive = create::reviver(agent.clone(), limits.clone());
+        let sessions = Sessions::new(log, policy, &limits, persistence, revive);
+        if tokio::runtime::Handle::try_current().is_ok() {
+            sessions.keep();
+        }
+        let tickets = Tickets::default().lifetime(limits.ticket_lifetime);
+        Self { agent, shared: Arc::new(Shared { sessions, limits, tickets }) }
+    }
+}
+
+impl<A, L: EventLog> AgentService<A, L> {
     /// The running sessions.
     #[must_use]
     pub fn sessions(&self) -> &Sessions<L> {
@@ -103,7 +118,8 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     where
         B: Body<Data: Buf, Error: Into<BoxError>>,
     {
-        let Shared { sessions, policy, limits, tickets } = &*self.shared;
+        let Shared { sessions, limits, tickets } = &*self.shared;
+        sessions.keep();
         let caller = Caller::of(&parts.extensions);
         let route = Route::parse(parts.uri.path()).ok_or_else(Failure::unknown_path)?;
         match (&parts.method, route) {
@@ -111,36 +127,40 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             (&Method::POST, Route::Sessions) => {
                 caller.must(DRIVE)?;
                 let body = body::read(&parts.headers, body, limits.max_body).await?;
-                create::create(body, caller, self.agent, sessions, policy, limits).await
+                create::create(body, caller, self.agent, sessions, limits).await
             }
             (&Method::GET | &Method::HEAD, Route::Sessions) => {
                 caller.must(READ)?;
-                Ok(list(&sessions.list(caller.name())))
+                Ok(list(sessions.describe_all(caller.name()).await?))
             }
             (&Method::DELETE, Route::Session(id)) => {
                 caller.must(DRIVE)?;
-                sessions.close(id, caller.name()).await;
+                sessions.close(id, caller.name()).await?;
                 Ok(reply::no_content())
             }
             (&Method::GET | &Method::HEAD, Route::Session(id)) => {
-                let session = self.session(parts, id)?;
+                let session = self.session(parts, id).await?;
                 caller.must(READ)?;
                 Ok(reply::json(StatusCode::OK, &session.describe(true)))
             }
             (&Method::GET | &Method::HEAD, Route::Stream(id)) => {
-                let session = self.session(parts, id)?;
+                let session = self.session(parts, id).await?;
                 caller.must(READ)?;
                 Ok(stream(&session).await)
             }
             (&Method::POST, Route::Input(id)) => {
-                let session = self.session(parts, id)?;
+                let mut session = self.session(parts, id).await?;
                 caller.must_send_something()?;
                 let body = body::read(&parts.headers, body, limits.max_body).await?;
-                input::input(&parts.headers, body, caller, &session, policy, limits).await?;
+                let input = input::Input::parse(&parts.headers, &body, caller, sessions.policy())?;
+                while let input::Taken::NotHere = input.give_to(&session, limits).await? {
+                    let found = sessions.find(id, caller.name()).await?;
+                    session = found.ok_or_else(Failure::unknown_session)?;
+                }
                 Ok(reply::no_content())
             }
             (&Method::POST, Route::Tickets(id)) => {
-                let session = self.session(parts, id)?;
+                let session = self.session(parts, id).await?;
                 caller.must(READ)?;
                 ticket::issue(tickets, caller, session.id()).await
             }
@@ -149,24 +169,22 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     }
 
     /// The session that a layer has found already, or the caller's session of this id.
-    fn session(&self, parts: &Parts, id: &str) -> Result<SessionHandle<L>, Failure> {
+    async fn session(&self, parts: &Parts, id: &str) -> Result<SessionHandle<L>, Failure> {
         match parts.extensions.get::<Resolved<SessionHandle<L>>>() {
             Some(Resolved(session)) => Ok(session.clone()),
-            None => self
-                .shared
-                .sessions
-                .get(id, Caller::of(&parts.extensions).name())
-                .ok_or_else(Failure::unknown_session),
+            None => {
+                let found = self.shared.sessions.find(id, Caller::of(&parts.extensions).name()).await?;
+                found.ok_or_else(Failure::unknown_session)
+            }
         }
     }
 }
 
-fn list<L: EventLog, F>(sessions: &[SessionHandle<L>]) -> Response<ResponseBody<F>> {
+fn list<F>(sessions: Vec<Box<RawValue>>) -> Response<ResponseBody<F>> {
     #[derive(Serialize)]
     struct List {
         sessions: Vec<Box<RawValue>>,
     }
-    let sessions = sessions.iter().map(|session| session.describe(false)).collect();
     reply::json(StatusCode::OK, &List { sessions })
 }
 

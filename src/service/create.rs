@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::{
     Limits, Policy, Sessions,
     body::ResponseBody,
-    driver::{self, Driver},
+    driver::{self, Driver, Owned},
+    registry::{Revive, Slot},
     reply::{self, Failure},
     scope::Caller,
 };
@@ -31,7 +32,6 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
     caller: Caller<'_>,
     agent: A,
     sessions: &Sessions<L>,
-    policy: &Policy,
     limits: &Limits,
 ) -> Result<Response<ResponseBody<F>>, Failure> {
     let wanted = CreateSession::parse(&body).map_err(|invalid| match invalid {
@@ -41,7 +41,7 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
     if let Some(mode) = &wanted.permission_mode {
         caller.must_choose(mode)?;
     }
-    let spec = permitted(wanted, policy).await?;
+    let spec = permitted(wanted, sessions.policy()).await?;
     let slot = sessions.reserve().await?;
     let session_id = spec.session_id.clone();
     let request = driver::Request { spec, owner: caller.owner(), limits: limits.clone() };
@@ -64,6 +64,19 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
     started.await.unwrap_or_else(|_| Err(Failure::unavailable("the session could not be made")))?;
     let created = Created { session_id: &session_id, protocol_version: PROTOCOL_VERSION };
     Ok(reply::json(StatusCode::OK, &created))
+}
+
+/// How sessions of this agent are restored.
+pub(crate) fn reviver<A: Agent, L: EventLog>(agent: A, limits: Limits) -> Revive<L> {
+    Box::new(move |sessions: Sessions<L>, owned: Owned, slot: Slot| {
+        let (agent, limits) = (agent.clone(), limits.clone());
+        Box::pin(async move {
+            let driver = Driver::restore(owned, agent, &sessions, &limits, slot).await?;
+            let handle = driver.handle().clone();
+            tokio::spawn(driver.run());
+            Ok(handle)
+        })
+    })
 }
 
 /// What is to be started, if the policy allows it.

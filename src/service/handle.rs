@@ -1,19 +1,20 @@
 //! What the rest of the service knows of a running session.
 
 use std::{
-    borrow::Cow,
-    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::describe::Description;
 use crate::{
     layers::resume::{EventLog, EventStream, RingLog},
     proto::{IdempotencyKey, Inbound, NoAnswer, Refused},
@@ -33,6 +34,8 @@ pub(crate) struct Mail {
 pub(crate) enum NotTaken {
     Refused(Refused),
     NoAnswer(NoAnswer),
+    /// The session has left the memory meanwhile.
+    Released,
 }
 
 /// A running session: cheap to clone, and what [`Sessions::get`](super::Sessions::get) gives.
@@ -50,11 +53,15 @@ pub(crate) struct Shared<S> {
     pub(crate) stream: S,
     pub(crate) mailbox: mpsc::Sender<Mail>,
     pub(crate) cancel: CancellationToken,
+    /// It can be restored when it has left the memory.
+    pub(crate) outlives: bool,
+    /// A client has deleted it.
+    pub(crate) deleted: Arc<AtomicBool>,
     pub(crate) latest: Mutex<Latest>,
 }
 
 /// What a session last told of itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Latest {
     /// The members of `session_state`, without braces.
     pub(crate) note: String,
@@ -62,9 +69,30 @@ pub(crate) struct Latest {
     pub(crate) as_of: u64,
     pub(crate) model: Option<String>,
     pub(crate) permission_mode: Option<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) active_at: SystemTime,
+}
+
+impl Default for Latest {
+    fn default() -> Self {
+        Self {
+            note: String::new(),
+            as_of: 0,
+            model: None,
+            permission_mode: None,
+            title: None,
+            active_at: SystemTime::now(),
+        }
+    }
 }
 
 impl Latest {
+    pub(crate) fn set_title(&mut self, title: Option<&str>) {
+        if self.title.as_deref() != title {
+            self.title = title.map(str::to_owned);
+        }
+    }
+
     pub(crate) fn set_choices(&mut self, model: Option<&str>, permission_mode: Option<&str>) {
         if self.model.as_deref() != model {
             self.model = model.map(str::to_owned);
@@ -73,19 +101,6 @@ impl Latest {
             self.permission_mode = permission_mode.map(str::to_owned);
         }
     }
-}
-
-/// What `GET /sessions` and `GET /sessions/{id}` tell beside the note.
-#[derive(Serialize)]
-struct Description<'a> {
-    session_id: &'a str,
-    oldest_seq: u64,
-    as_of_seq: u64,
-    model: Option<&'a str>,
-    permission_mode: Option<&'a str>,
-    cwd: Cow<'a, str>,
-    /// Milliseconds since the epoch.
-    created_at: u64,
 }
 
 impl<L: EventLog> SessionHandle<L> {
@@ -123,6 +138,11 @@ impl<L: EventLog> SessionHandle<L> {
         &self.shared.stream
     }
 
+    /// The session, if the caller of this name may see it.
+    pub(crate) fn visible_to(self, caller: Option<&str>) -> Option<Self> {
+        Some(self).filter(|session| session.owner() == caller)
+    }
+
     pub(crate) fn shared(&self) -> &Shared<L::Stream> {
         &self.shared
     }
@@ -132,31 +152,31 @@ impl<L: EventLog> SessionHandle<L> {
     pub(crate) fn describe(&self, with_pending: bool) -> Box<RawValue> {
         let shared = &*self.shared;
         let latest = shared.latest();
-        let created_at = shared.created_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let description = Description {
+        Description {
             session_id: &shared.id,
             oldest_seq: shared.stream.bounds().oldest,
             as_of_seq: latest.as_of,
             model: latest.model.as_deref(),
             permission_mode: latest.permission_mode.as_deref(),
             cwd: shared.cwd.to_string_lossy(),
-            created_at: u64::try_from(created_at).unwrap_or(u64::MAX),
-        };
-        let mut object = serde_json::to_string(&description).expect("made of strings and numbers");
-        object.pop();
-        let note = format!("{{{}}}", latest.note);
-        let note: BTreeMap<&str, &RawValue> = serde_json::from_str(&note).expect("a note is JSON members");
-        for (name, value) in note {
-            if with_pending || name != "pending" {
-                object.push_str(&format!(",\"{name}\":{value}"));
-            }
+            title: latest.title.as_deref(),
+            created_at: millis(shared.created_at),
+            active_at: millis(latest.active_at),
         }
-        object.push('}');
-        RawValue::from_string(object).expect("an object was opened and closed")
+        .write(&latest.note, with_pending)
     }
 }
 
+fn millis(time: SystemTime) -> u64 {
+    let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    u64::try_from(millis).unwrap_or(u64::MAX)
+}
+
 impl<S> Shared<S> {
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
     /// What the session last told. Locked for moments only, never over I/O.
     pub(crate) fn latest(&self) -> std::sync::MutexGuard<'_, Latest> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,6 +1,5 @@
 //! `POST /sessions/{id}/input`.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, StatusCode};
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc::error::TrySendError, oneshot};
@@ -21,31 +20,61 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest `Idempotency-Key`, in bytes.
 const MAX_KEY: usize = 255;
 
-/// Hands one message to its session and waits for what becomes of it.
-pub(crate) async fn input<L: EventLog>(
-    headers: &HeaderMap,
-    body: Bytes,
-    caller: Caller<'_>,
-    session: &SessionHandle<L>,
-    policy: &Policy,
-    limits: &Limits,
-) -> Result<(), Failure> {
-    let key = idempotency_key(headers, &body)?;
-    let input = Inbound::parse(&body).map_err(|invalid| Failure::bad_request(invalid.to_string()))?;
-    caller.must_send(&input)?;
-    for mode in input.modes() {
-        policy.change_to(&mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
+/// One message for a session, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    message: Inbound,
+    key: Option<IdempotencyKey>,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Done,
+    /// The session has left the memory; it took nothing.
+    NotHere,
+}
+
+impl Input {
+    pub(crate) fn parse(
+        headers: &HeaderMap,
+        body: &[u8],
+        caller: Caller<'_>,
+        policy: &Policy,
+    ) -> Result<Self, Failure> {
+        let key = idempotency_key(headers, body)?;
+        let message = Inbound::parse(body).map_err(|invalid| Failure::bad_request(invalid.to_string()))?;
+        caller.must_send(&message)?;
+        for mode in message.modes() {
+            policy.change_to(&mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
+        }
+        Ok(Self { message, key })
     }
-    drop(body);
-    let (reply, outcome) = oneshot::channel();
-    session.shared().mailbox.try_send(Mail { input, key, reply }).map_err(|error| match error {
-        TrySendError::Full(_) => Failure::backpressure(),
-        TrySendError::Closed(_) => Failure::unknown_session(),
-    })?;
-    match tokio::time::timeout(limits.answer_timeout, outcome).await {
-        Ok(Ok(outcome)) => outcome.map_err(failure),
-        Ok(Err(_)) => Err(Failure::unknown_session()),
-        Err(_) => Err(Failure::unavailable("the agent did not answer in time")),
+
+    /// Hands it to its session and waits for what becomes of it.
+    pub(crate) async fn give_to<L: EventLog>(
+        &self,
+        session: &SessionHandle<L>,
+        limits: &Limits,
+    ) -> Result<Taken, Failure> {
+        let (reply, outcome) = oneshot::channel();
+        let mail = Mail { input: self.message.clone(), key: self.key.clone(), reply };
+        match session.shared().mailbox.try_send(mail) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Err(Failure::backpressure()),
+            Err(TrySendError::Closed(_)) if session.shared().outlives => return Ok(Taken::NotHere),
+            Err(TrySendError::Closed(_)) => return Err(Failure::unknown_session()),
+        }
+        match tokio::time::timeout(limits.answer_timeout, outcome).await {
+            Ok(Ok(Ok(()))) => Ok(Taken::Done),
+            Ok(Ok(Err(NotTaken::Released))) => Ok(Taken::NotHere),
+            Ok(Ok(Err(not_taken))) => Err(failure(not_taken)),
+            Ok(Err(_)) if session.shared().outlives => {
+                Err(Failure::unavailable("the session went to another host; try again"))
+            }
+            Ok(Err(_)) => Err(Failure::unknown_session()),
+            Err(_) => Err(Failure::unavailable("the agent did not answer in time")),
+        }
     }
 }
 
@@ -63,6 +92,7 @@ fn failure(not_taken: NotTaken) -> Failure {
             NoAnswer::AgentGone => Failure::unavailable(no_answer.to_string()),
             NoAnswer::SessionClosed => Failure::unknown_session(),
         },
+        NotTaken::Released => Failure::unknown_session(),
     }
 }
 

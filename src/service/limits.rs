@@ -16,8 +16,14 @@ use std::time::Duration;
 pub struct Limits {
     /// So many user messages of one session may wait for their turn. Default 128.
     pub queue: usize,
-    /// A session without reader, running turn or input for so long ends. Default 300 s.
+    /// A session without reader, running turn or input for so long ends, or leaves the memory if it can be
+    /// restored. Default 300 s.
     pub idle_timeout: Duration,
+    /// A session that has been at rest for so long lets its agent go; the next message starts another one,
+    /// which must find the conversation again. Default never.
+    pub hibernate_after: Option<Duration>,
+    /// A stored session that was not active for so long is deleted. Default never.
+    pub retention: Option<Duration>,
     /// So many sessions may be alive at once; the agents of ended ones count until they are gone.
     /// Default 64.
     pub max_sessions: usize,
@@ -34,6 +40,8 @@ impl Default for Limits {
         Self {
             queue: 128,
             idle_timeout: Duration::from_secs(300),
+            hibernate_after: None,
+            retention: None,
             max_sessions: 64,
             max_body: 32 * 1024 * 1024,
             answer_timeout: Duration::from_secs(30),
@@ -54,6 +62,20 @@ impl Limits {
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a session rests before its agent is let go.
+    #[must_use]
+    pub fn hibernate_after(mut self, rest: impl Into<Option<Duration>>) -> Self {
+        self.hibernate_after = rest.into();
+        self
+    }
+
+    /// Sets how long a stored session is kept that is not used.
+    #[must_use]
+    pub fn retention(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.retention = time.into();
         self
     }
 

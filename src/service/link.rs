@@ -20,6 +20,8 @@ pub(crate) enum News {
     Started(Result<(), BoxError>),
     /// The agent said something: take it out of [`Link::events`].
     Events,
+    /// An agent that was let go is gone.
+    Gone,
 }
 
 /// The agent does not take its commands.
@@ -70,6 +72,19 @@ impl<A: Agent> Link<A> {
         };
     }
 
+    /// Lets the agent end at once, by force.
+    pub(crate) fn abort(&mut self) {
+        if let Phase::Running(io) = &self.phase {
+            let _ = io.commands.try_send(AgentCommand::Abort);
+        }
+        self.retire();
+    }
+
+    /// There is no agent, nor one that has not gone yet.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self.phase, Phase::Absent)
+    }
+
     /// Tells the agent, without waiting.
     pub(crate) fn send(&mut self, command: AgentCommand) -> Result<(), Stuck> {
         match &self.phase {
@@ -112,7 +127,12 @@ impl<A: Agent> Link<A> {
                     }
                     return News::Events;
                 }
-                Phase::Unwanted(_) | Phase::Leaving(_) => self.part().await,
+                Phase::Unwanted(_) | Phase::Leaving(_) => {
+                    self.part().await;
+                    if self.is_absent() && self.wanted.is_none() {
+                        return News::Gone;
+                    }
+                }
             }
         }
     }
@@ -120,7 +140,7 @@ impl<A: Agent> Link<A> {
     /// Lets the agent end and waits until it is gone.
     pub(crate) async fn gone(mut self) {
         self.retire();
-        while !matches!(self.phase, Phase::Absent) {
+        while !self.is_absent() {
             self.part().await;
         }
     }

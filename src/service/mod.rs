@@ -20,28 +20,38 @@
 mod body;
 mod core;
 mod create;
+mod describe;
 mod driver;
 mod handle;
 pub mod host;
 mod input;
+mod keeper;
+mod keeping;
 mod limits;
 mod link;
+mod persistence;
 mod policy;
+mod read_back;
 mod registry;
 mod reply;
+mod resolving;
+mod restore;
 mod route;
 mod scope;
 mod state;
 mod stream_end;
 mod ticket;
+mod title;
 
 pub use self::{
     body::ResponseBody,
     core::{AgentService, Events, ResponseFuture},
     handle::SessionHandle,
     limits::Limits,
+    persistence::Persistence,
     policy::Policy,
     registry::Sessions,
+    resolving::Resolving,
     route::session_id,
     scope::{APPROVE, DRIVE, READ},
     state::session_state,

@@ -3,26 +3,28 @@
 use std::{
     collections::HashMap,
     fmt,
-    future::{Ready, ready},
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use http::request::Parts;
+use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{
     sync::CancellationToken,
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 
-use super::{SessionHandle, reply::Failure};
-use crate::layers::{
-    auth::Principal,
-    lookup::{Resolve, Unavailable},
-    resume::{EventLog, RingLog},
+use super::{
+    Limits, Persistence, Policy, SessionHandle, describe, driver::Owned, persistence::Leases, reply::Failure,
+    restore::OneByOne,
+};
+use crate::{
+    catalog::SessionRecord,
+    layers::resume::{EventLog, RingLog},
 };
 
 /// So long a new session waits for the agent of one that has ended.
@@ -38,40 +40,84 @@ pub struct Sessions<L: EventLog = RingLog> {
 
 struct Inner<L: EventLog> {
     log: L,
+    policy: Policy,
+    retention: Option<Duration>,
+    persistence: Option<Persistence>,
+    revive: Revive<L>,
     table: Mutex<HashMap<String, SessionHandle<L>>>,
+    leases: Arc<Leases>,
+    one_by_one: OneByOne,
     capacity: Arc<Semaphore>,
     /// So many sessions have ended whose agents are not gone.
     leaving: Arc<AtomicUsize>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    keeping: AtomicBool,
+    /// The shutdown is over.
+    over: CancellationToken,
 }
 
+/// Restores a stored session and lets it run.
+pub(crate) type Revive<L> = Box<dyn Fn(Sessions<L>, Owned, Slot) -> Revived<L> + Send + Sync>;
+
+type Revived<L> = Pin<Box<dyn Future<Output = Result<SessionHandle<L>, Failure>> + Send>>;
+
 impl<L: EventLog> Sessions<L> {
-    pub(crate) fn new(log: L, max_sessions: usize) -> Self {
+    pub(crate) fn new(
+        log: L,
+        policy: Policy,
+        limits: &Limits,
+        persistence: Option<Persistence>,
+        revive: Revive<L>,
+    ) -> Self {
         let inner = Inner {
             log,
+            policy,
+            retention: limits.retention,
+            persistence,
+            revive,
             table: Mutex::default(),
-            capacity: Arc::new(Semaphore::new(max_sessions.min(Semaphore::MAX_PERMITS))),
+            leases: Arc::default(),
+            one_by_one: OneByOne::default(),
+            capacity: Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS))),
             leaving: Arc::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
+            keeping: AtomicBool::new(false),
+            over: CancellationToken::new(),
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// The session of this id, if the caller of this name may see it.
+    /// The session of this id, if it is in memory and the caller of this name may see it.
     #[must_use]
     pub fn get(&self, id: &str, caller: Option<&str>) -> Option<SessionHandle<L>> {
-        self.table().get(id).filter(|session| session.owner() == caller).cloned()
+        self.in_memory(id)?.visible_to(caller)
     }
 
-    /// The caller's sessions, oldest first.
+    /// The caller's sessions that are in memory, oldest first.
     #[must_use]
     pub fn list(&self, caller: Option<&str>) -> Vec<SessionHandle<L>> {
         let mut sessions: Vec<_> =
             self.table().values().filter(|session| session.owner() == caller).cloned().collect();
         sessions.sort_by(|a, b| (a.created_at(), a.id()).cmp(&(b.created_at(), b.id())));
         sessions
+    }
+
+    /// All sessions of the caller's, oldest first, each as a JSON object.
+    pub(crate) async fn describe_all(&self, caller: Option<&str>) -> Result<Vec<Box<RawValue>>, Failure> {
+        let here = self.list(caller);
+        let Some(persistence) = self.persistence() else {
+            return Ok(here.iter().map(|session| session.describe(false)).collect());
+        };
+        let stored = persistence.catalog.list(caller).await?;
+        let here: HashMap<&str, &SessionHandle<L>> =
+            here.iter().map(|session| (session.id(), session)).collect();
+        let describe = |record: &SessionRecord| match here.get(record.id.as_str()) {
+            Some(session) => session.describe(false),
+            None => describe::stored(record),
+        };
+        Ok(stored.iter().map(describe).collect())
     }
 
     /// How many sessions there are.
@@ -86,21 +132,45 @@ impl<L: EventLog> Sessions<L> {
         self.len() == 0
     }
 
-    /// Ends a session of the caller's: its prompts settle and its streams end with `done`. Its agent may
-    /// take a while longer. Whatever the id is, the session is not there afterwards.
-    pub async fn close(&self, id: &str, caller: Option<&str>) {
-        let Some(session) = self.get(id, caller) else { return };
-        self.table().remove(id);
+    /// Ends a session of the caller's and forgets it: its prompts settle and its streams end with `done`.
+    /// Its agent may take a while longer. Whatever the id is, the session is not there afterwards.
+    pub(crate) async fn close(&self, id: &str, caller: Option<&str>) -> Result<(), Failure> {
+        let Some(persistence) = self.persistence() else {
+            if let Some(session) = self.get(id, caller) {
+                self.end(&session).await;
+            }
+            return Ok(());
+        };
+        let _alone = self.one_by_one().enter(id).await;
+        let found = persistence.catalog.find(id).await?;
+        if found.is_none_or(|record| record.owner.as_deref() != caller) {
+            return Ok(());
+        }
+        let here = self.in_memory(id);
+        if let Some(session) = &here {
+            session.shared().deleted.store(true, Ordering::Release);
+        }
+        persistence.catalog.bury(id).await?;
+        match here {
+            Some(session) => self.end(&session).await,
+            None => self.erase(persistence, id).await,
+        }
+        Ok(())
+    }
+
+    async fn end(&self, session: &SessionHandle<L>) {
+        self.table().remove(session.id());
         session.shared().cancel.cancel();
         session.shared().mailbox.closed().await;
     }
 
-    /// Ends every session and waits until all of them and their agents are gone. No new one is made from
-    /// here on.
+    /// Ends every session's stay in this process and waits until all of them and their agents are gone. No
+    /// new one is made from here on. Sessions that are stored go on where they are restored, the others end.
     pub async fn shutdown(&self) {
         self.inner.shutdown.cancel();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
+        self.inner.over.cancel();
     }
 
     /// No new sessions are made.
@@ -111,6 +181,44 @@ impl<L: EventLog> Sessions<L> {
 
     pub(crate) fn log(&self) -> &L {
         &self.inner.log
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
+    pub(crate) fn retention(&self) -> Option<Duration> {
+        self.inner.retention
+    }
+
+    pub(crate) fn persistence(&self) -> Option<&Persistence> {
+        self.inner.persistence.as_ref()
+    }
+
+    pub(crate) fn leases(&self) -> Arc<Leases> {
+        Arc::clone(&self.inner.leases)
+    }
+
+    pub(crate) fn one_by_one(&self) -> &OneByOne {
+        &self.inner.one_by_one
+    }
+
+    /// True once.
+    pub(crate) fn begins_to_keep(&self) -> bool {
+        !self.inner.keeping.swap(true, Ordering::AcqRel)
+    }
+
+    /// Cancelled when the shutdown is over.
+    pub(crate) fn over(&self) -> &CancellationToken {
+        &self.inner.over
+    }
+
+    pub(crate) fn in_memory(&self, id: &str) -> Option<SessionHandle<L>> {
+        self.table().get(id).cloned()
+    }
+
+    pub(crate) async fn revive(&self, owned: Owned, slot: Slot) -> Result<SessionHandle<L>, Failure> {
+        (self.inner.revive)(self.clone(), owned, slot).await
     }
 
     /// Room for one more session. Waits only for the agents of sessions that have ended.
@@ -159,17 +267,6 @@ impl<L: EventLog> Clone for Sessions<L> {
 impl<L: EventLog> fmt::Debug for Sessions<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions").field("len", &self.len()).finish_non_exhaustive()
-    }
-}
-
-impl<L: EventLog> Resolve for Sessions<L> {
-    type Value = SessionHandle<L>;
-    type Future = Ready<Result<Option<SessionHandle<L>>, Unavailable>>;
-
-    /// The session of this id, if the request's `Principal` may see it.
-    fn resolve(&self, id: &str, request: &Parts) -> Self::Future {
-        let caller = request.extensions.get::<Principal>().map(|principal| &*principal.name);
-        ready(Ok(self.get(id, caller)))
     }
 }
 

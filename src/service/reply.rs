@@ -1,12 +1,13 @@
 //! Answers: JSON bodies, and refusals with their `detail`.
 
-use std::{borrow::Cow, error::Error};
+use std::{borrow::Cow, error::Error, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::body::ResponseBody;
+use crate::{catalog::CatalogError, layers::lookup::Unavailable, store::StoreError};
 
 /// A refusal: a status, a sentence, and what the protocol wants beside them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,13 +15,14 @@ pub(crate) struct Failure {
     status: StatusCode,
     detail: Cow<'static, str>,
     code: Option<&'static str>,
-    retry_after: bool,
+    /// In seconds.
+    retry_after: Option<u64>,
     allow: Option<&'static str>,
 }
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, detail: detail.into(), code: None, retry_after: false, allow: None }
+        Self { status, detail: detail.into(), code: None, retry_after: None, allow: None }
     }
 
     pub(crate) fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
@@ -37,7 +39,12 @@ impl Failure {
 
     /// 503, and the client may come back in a second.
     pub(crate) fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { retry_after: true, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
+    /// 503, and the client may come back after that time.
+    pub(crate) fn unavailable_for(time: Duration, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { retry_after: Some(time.as_secs() + 1), ..Self::unavailable(detail) }
     }
 
     pub(crate) fn backpressure() -> Self {
@@ -80,13 +87,38 @@ impl Failure {
         }
         let mut response = json(self.status, &Body { detail: &self.detail, code: self.code });
         let headers = response.headers_mut();
-        if self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
         response
+    }
+}
+
+/// The operator is told why, the client is not.
+impl From<CatalogError> for Failure {
+    fn from(error: CatalogError) -> Self {
+        no_store(&error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        no_store(&error)
+    }
+}
+
+fn no_store(error: &dyn Error) -> Failure {
+    tracing::error!(error = sentence(error), "the session store is not available");
+    Failure::unavailable("the session store is not available now; try again")
+}
+
+impl From<Failure> for Unavailable {
+    fn from(failure: Failure) -> Self {
+        let retry_after = failure.retry_after.unwrap_or(1);
+        Self::new(failure.detail).retry_after(retry_after)
     }
 }
 

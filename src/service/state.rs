@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::layers::resume::Attached;
+use crate::{layers::resume::Attached, proto::state_of};
 
 /// What a reader that has just read everything is told: how the session stands, which prompts are open, and
 /// which events the log holds (PROTOCOL.md, Additive events).
@@ -11,7 +11,7 @@ use crate::layers::resume::Attached;
 /// the session has told nothing of itself yet.
 #[must_use]
 pub fn session_state(attached: &Attached) -> Option<Bytes> {
-    let note = std::str::from_utf8(attached.note.as_ref()?).ok()?;
+    let note = state_of(std::str::from_utf8(attached.note.as_ref()?).ok()?);
     let (oldest, last) = (attached.bounds.oldest, attached.bounds.last);
     let frame =
         format!("event: session_state\ndata: {{{note},\"oldest_seq\":{oldest},\"as_of_seq\":{last}}}\n\n");

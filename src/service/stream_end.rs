@@ -18,11 +18,11 @@ pub(crate) async fn all_read(stream: &impl EventStream) {
     let _ = tokio::time::timeout(LAST_READ, no_reader).await;
 }
 
-/// Ends the stream, whatever became of its session.
-pub(crate) struct ClosedOnDrop<S: EventStream>(pub(crate) S);
+/// Lets go of the stream, whatever became of its session.
+pub(crate) struct ReleasedOnDrop<S: EventStream>(pub(crate) S);
 
-impl<S: EventStream> Drop for ClosedOnDrop<S> {
+impl<S: EventStream> Drop for ReleasedOnDrop<S> {
     fn drop(&mut self) {
-        self.0.close();
+        self.0.release();
     }
 }

@@ -1,21 +1,16 @@
 //! From settings to a stack that is ready to be mounted.
 
-use std::{env, fmt};
+use std::{env, fmt, sync::Arc};
 
-use super::{Credentials, Model, Settings, SettingsError, TokensFile, cli_path};
-use crate::{
-    Stack,
-    claude::Claude,
-    layers::{
-        auth::BoxVerify,
-        resume::{RingConfig, RingLog},
-    },
-};
+use super::{Credentials, Model, Settings, SettingsError, Store, TokensFile, cli_path};
+use crate::{Stack, claude::Claude, layers::auth::BoxVerify, storage::AnyLog};
 
 /// A server that was put together from [`Settings`].
 pub struct Launched {
     /// The protocol, to be mounted.
-    pub stack: Stack<Claude, BoxVerify>,
+    pub stack: Stack<Claude, BoxVerify, AnyLog>,
+    /// Where the sessions are kept. Shut it down after them.
+    pub store: Store,
     /// The file with the tokens, to be read again when it has changed.
     pub tokens_file: Option<TokensFile>,
     /// The model that the agents talk to. Dropping it ends the practice model.
@@ -26,31 +21,50 @@ impl Settings {
     /// Finds the CLI and the model, and puts the stack together. Nothing listens yet.
     ///
     /// # Errors
-    /// One of the settings cannot be: see [`Settings::credentials`] and [`Settings::policy`]; or the CLI is
-    /// not there, or the practice model cannot be served.
+    /// One of the settings cannot be: see [`Settings::credentials`], [`Settings::policy`] and
+    /// [`Settings::agent`]; or the store cannot be used.
     pub async fn launch(&self) -> Result<Launched, SettingsError> {
         let Credentials { verifier, tokens_file } = self.credentials()?;
         let policy = self.policy()?;
+        let (claude, model) = self.agent().await?;
+        tracing::info!(workspaces = ?policy.workspaces(), "agents");
+        let store = self.open_store(|name| env::var_os(name)).await?;
+        let builder = |claude| {
+            let limits = self.limits();
+            Stack::builder(claude, policy).auth(verifier).limits(limits).keepalive(self.keepalive)
+        };
+        let stack = match &store {
+            Store::Memory(log) => builder(claude).log(log.clone().into()).build(),
+            Store::Database(storage) => {
+                let transcripts = Arc::clone(storage.transcripts());
+                builder(claude.transcripts(transcripts)).storage(storage).build()
+            }
+        };
+        Ok(Launched { stack, store, tokens_file, model })
+    }
+
+    /// The CLI, set up for the model that it talks to: for a stack of one's own.
+    ///
+    /// # Errors
+    /// The CLI is not there, or the practice model cannot be served.
+    pub async fn agent(&self) -> Result<(Claude, Model), SettingsError> {
         let program = cli_path::find(self.claude.as_deref(), env::var_os("PATH").as_deref())?;
         let model = Model::choose(self.practice, |name| env::var_os(name))
             .await
             .map_err(|error| SettingsError::new(format!("the practice model cannot be served: {error}")))?;
-        tracing::info!(claude = %program.display(), workspaces = ?policy.workspaces(), "agents");
+        tracing::info!(claude = %program.display(), "the agents' CLI");
         let claude = Claude::new(program).allow_bypass(self.allow_bypass).pass_env(&self.pass_env);
         let claude = model.env().into_iter().fold(claude, |claude, (name, value)| claude.env(name, value));
-        let log = RingLog::new(RingConfig::default().window_events(self.log_window.get()));
-        let stack = Stack::builder(claude, policy)
-            .auth(verifier)
-            .log(log)
-            .limits(self.limits())
-            .keepalive(self.keepalive)
-            .build();
-        Ok(Launched { stack, tokens_file, model })
+        Ok((claude, model))
     }
 }
 
 impl fmt::Debug for Launched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Launched").field("stack", &self.stack).field("model", &self.model).finish()
+        f.debug_struct("Launched")
+            .field("stack", &self.stack)
+            .field("store", &self.store)
+            .field("model", &self.model)
+            .finish()
     }
 }

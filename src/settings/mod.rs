@@ -20,6 +20,7 @@ mod jwks_url;
 mod jwt;
 mod launch;
 mod model;
+mod store;
 mod tokens_file;
 mod units;
 
@@ -31,9 +32,13 @@ pub use auth::{AuthSettings, Credentials};
 pub use jwt::JwtSettings;
 pub use launch::Launched;
 pub use model::Model;
+pub use store::Store;
 pub use tokens_file::TokensFile;
 
-use crate::service::{Limits, Policy};
+use crate::{
+    db::Location,
+    service::{Limits, Policy},
+};
 
 /// The settings of a server. See the [module](self).
 ///
@@ -77,15 +82,33 @@ pub struct Settings {
     #[arg(long = "workspace", value_name = "DIR")]
     pub workspaces: Vec<PathBuf>,
 
-    /// Events of a session that are kept for clients that come back.
-    #[arg(long, value_name = "EVENTS", env = "AGENT_WEBKIT_LOG_WINDOW", default_value = "1000")]
-    pub log_window: NonZeroUsize,
+    /// Where sessions are kept: `memory`, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Default: a SQLite
+    /// file in the user's data directory.
+    #[arg(long, value_name = "STORE", env = "AGENT_WEBKIT_STORE", hide_env_values = true)]
+    pub store: Option<Location>,
+
+    /// Events of a session that are kept for clients that come back, and no others. Default: in memory the
+    /// last 1000; in a database all, but for the token deltas of finished messages beyond the last 1000.
+    #[arg(long, value_name = "EVENTS", env = "AGENT_WEBKIT_LOG_WINDOW")]
+    pub log_window: Option<NonZeroUsize>,
+
+    /// A session at rest for so long lets its agent process go; the next input starts it again.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_HIBERNATE_AFTER", default_value = "120s", value_parser = units::duration)]
+    pub hibernate_after: Duration,
+
+    /// A stored session that nobody uses for so long is deleted. Default: never.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_RETENTION", value_parser = units::duration)]
+    pub retention: Option<Duration>,
+
+    /// A host of several on one Postgres that is not heard of for so long may lose its sessions to others.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_LEASE", default_value = "15s", value_parser = units::duration)]
+    pub lease: Duration,
 
     /// Silence on a stream after which a comment is sent.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_KEEPALIVE", default_value = "15s", value_parser = units::duration)]
     pub keepalive: Duration,
 
-    /// A session that nobody uses for so long ends.
+    /// A session that nobody uses for so long ends; one that is stored only leaves the memory.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_IDLE_TIMEOUT", default_value = "300s", value_parser = units::duration)]
     pub idle_timeout: Duration,
 
@@ -189,6 +212,8 @@ impl Settings {
     pub fn limits(&self) -> Limits {
         Limits::default()
             .idle_timeout(self.idle_timeout)
+            .hibernate_after(self.hibernate_after)
+            .retention(self.retention)
             .max_sessions(self.max_sessions.get())
             .max_body(self.max_body)
             .ticket_lifetime(self.auth.ticket_lifetime)
@@ -204,6 +229,7 @@ impl std::fmt::Debug for Settings {
             .field("no_auth", &self.no_auth)
             .field("claude", &self.claude)
             .field("workspaces", &self.workspaces)
+            .field("store", &self.store)
             .finish_non_exhaustive()
     }
 }
@@ -261,6 +287,8 @@ mod tests {
             &["--port", "65536"],
             &["--max-sessions", "0"],
             &["--log-window", "0"],
+            &["--store", "redis://h"],
+            &["--lease", "0"],
             &["--bogus"],
         ] {
             assert!(parse(wrong, &[]).is_err(), "{wrong:?}");

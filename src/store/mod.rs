@@ -1,12 +1,62 @@
 //! The seam to transcripts: what an agent remembers, kept outside of its process.
 //!
-//! [`TranscriptStore`] is the session-store contract of the Claude Agent SDK.
+//! [`TranscriptStore`] is the session-store contract of the Claude Agent SDK. [`MemoryTranscripts`] keeps it
+//! in this process, `SqliteTranscripts` in a file, and `PgTranscripts` in the tables of the Python reference.
+//!
+//! ```
+//! use agent_webkit::store::{Entry, MemoryTranscripts, TranscriptKey, TranscriptStore};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = MemoryTranscripts::new();
+//! let key = TranscriptKey::main("-srv-projects", "f3b1");
+//! assert!(store.load(&key).await?.is_none());
+//!
+//! let entries: Vec<Entry> = vec![
+//!     r#"{"type":"user","uuid":"a","message":{"content":"Hello."}}"#.parse()?,
+//!     r#"{"type":"assistant","uuid":"b"}"#.parse()?,
+//! ];
+//! store.append(&key, &entries).await?;
+//! // Of what is known already nothing is stored twice.
+//! store.append(&key, &entries).await?;
+//! assert_eq!(store.load(&key).await?.map_or(0, |entries| entries.len()), 2);
+//!
+//! let summaries = store.list_session_summaries("-srv-projects").await?;
+//! assert_eq!(summaries[0].data["first_prompt"], "Hello.");
+//! # Ok(())
+//! # }
+//! ```
 
+mod clock;
 mod entry;
+#[cfg(feature = "store")]
+mod fenced;
+mod memory;
+mod plain;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod rows;
+#[cfg(feature = "postgres")]
+mod shape;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod summary;
+mod timestamp;
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 pub use entry::Entry;
+#[cfg(feature = "store")]
+pub use fenced::{Fenced, FencedAppend};
+pub use memory::MemoryTranscripts;
+#[cfg(feature = "postgres")]
+pub use postgres::PgTranscripts;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteTranscripts;
+
+/// The longest key, in bytes. Postgres finds no longer ones.
+const MAX_KEY: usize = 2000;
 
 /// Names one transcript: a session's main one, or a sub-agent's by its subpath.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,6 +87,23 @@ impl TranscriptKey {
     #[must_use]
     pub fn is_main(&self) -> bool {
         self.subpath.is_empty()
+    }
+
+    /// It is a transcript of the session whose main one is `main`.
+    fn is_of(&self, main: &Self) -> bool {
+        self.project_key == main.project_key && self.session_id == main.session_id
+    }
+
+    /// It can be a key in every store.
+    fn check(&self) -> Result<(), StoreError> {
+        let parts = [&self.project_key, &self.session_id, &self.subpath];
+        if parts.iter().any(|part| part.contains('\0')) {
+            return Err(StoreError::Invalid("its key holds a NUL character".into()));
+        }
+        if parts.iter().map(|part| part.len()).sum::<usize>() > MAX_KEY {
+            return Err(StoreError::Invalid(format!("its key is longer than {MAX_KEY} bytes")));
+        }
+        Ok(())
     }
 }
 
@@ -82,6 +149,8 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 pub trait TranscriptStore: fmt::Debug + Send + Sync + 'static {
     /// Appends entries in this order. One whose `uuid` the transcript already holds is left out; those
     /// without one are always appended. All of them are stored or none.
+    ///
+    /// A key may be 2000 bytes long and holds no NUL character; a longer one is [`StoreError::Invalid`].
     fn append<'a>(&'a self, key: &'a TranscriptKey, entries: &'a [Entry]) -> StoreFuture<'a, ()>;
 
     /// All entries in the order they were appended, deep-equal; `None` when nothing ever was.

@@ -1,17 +1,29 @@
 #!/usr/bin/env bash
-# Each layer alone, over a service that is not ours: builds and runs one package per feature, and says how
-# many crates the layer needs.
+# Each layer alone, over a service that is not ours: builds and runs one package per feature, and says what
+# it does, how many crates the layer needs, and how long the build took. With --fresh everything is built
+# anew, so that the time is that of a first build.
 set -uo pipefail
 cd "$(dirname "$0")"
-export CARGO_TARGET_DIR=$PWD/../../target/layers_alone
+target=$PWD/../../target/layers_alone
 
 failed=0
 for manifest in *_only/Cargo.toml; do
     package=${manifest%/Cargo.toml}
-    if output=$(cargo run --quiet --manifest-path "$manifest" 2>&1); then
+    # A folder of its own: no crate of one layer is built for another.
+    export CARGO_TARGET_DIR=$target/$package
+    if [[ ${1:-} == --fresh ]]; then
+        rm -rf "$CARGO_TARGET_DIR"
+        cargo fetch --quiet --locked --manifest-path "$manifest"
+    fi
+    start=$(date +%s%N)
+    if output=$(cargo build --quiet --locked --manifest-path "$manifest" 2>&1) \
+        && took=$((($(date +%s%N) - start) / 10000000)) \
+        && output=$("$CARGO_TARGET_DIR/debug/$package" 2>&1); then
         crates=$(cargo tree --manifest-path "$manifest" --package agent-webkit-layers --edges normal \
             --prefix none --no-dedupe | grep -v '^agent-webkit-layers ' | sort -u | wc -l)
-        echo "$package: ok, $crates crates besides the layer"
+        printf '%s: ok, %s crates besides the layer, built in %d.%02d s\n' \
+            "$package" "$crates" $((took / 100)) $((took % 100))
+        sed -n 's|^//! |    |p' "$package/src/main.rs"
     else
         echo "$package: FAILED"
         echo "$output"

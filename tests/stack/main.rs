@@ -3,10 +3,12 @@
 
 mod bodies;
 mod capacity;
+#[path = "../support/fake.rs"]
 mod fake;
-mod hosts;
 mod inputs;
 mod owners;
+#[cfg(feature = "sqlite")]
+mod restoring;
 mod resuming;
 mod rig;
 mod routes;

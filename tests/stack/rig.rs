@@ -2,12 +2,16 @@
 
 use std::{
     convert::Infallible,
+    path::Path,
     time::{Duration, SystemTime},
 };
 
 use agent_webkit::{
     Stack,
-    layers::auth::{Principal, Scopes, StaticTokens},
+    layers::{
+        auth::{Principal, Scopes, StaticTokens},
+        resume::{EventLog, RingLog},
+    },
     service::{Limits, Policy},
     stack::{ResponseBody, StackBuilder},
 };
@@ -21,13 +25,13 @@ use tower::ServiceExt;
 
 use super::fake::{FakeAgents, Far};
 
-pub(crate) type FakeStack = Stack<FakeAgents, StaticTokens>;
+pub(crate) type FakeStack<L = RingLog> = Stack<FakeAgents, StaticTokens, L>;
 
 /// A stack whose workspace is a folder of its own. It knows `ada` and `bob` by their tokens, Ada also by
 /// tokens that allow less: `ada:read`, `ada:drive`, `ada:approve`, `ada:`, and `ada-for-a-minute`.
 #[derive(Debug)]
-pub(crate) struct Rig {
-    pub(crate) stack: FakeStack,
+pub(crate) struct Rig<L: EventLog = RingLog> {
+    pub(crate) stack: FakeStack<L>,
     pub(crate) agents: mpsc::UnboundedReceiver<Far>,
     pub(crate) workspace: TempDir,
 }
@@ -64,11 +68,17 @@ impl Rig {
         choose: impl FnOnce(StackBuilder<FakeAgents, StaticTokens>) -> StackBuilder<FakeAgents, StaticTokens>,
     ) -> Self {
         let workspace = tempfile::tempdir().unwrap();
-        let policy = Policy::new([workspace.path()]).unwrap();
-        let stack = choose(Stack::builder(agents, policy).auth(tokens())).build();
+        let stack = choose(builder(agents, workspace.path())).build();
         Self { stack, agents: far, workspace }
     }
+}
 
+/// What the stack of a [`Rig`] is built from.
+pub(crate) fn builder(agents: FakeAgents, workspace: &Path) -> StackBuilder<FakeAgents, StaticTokens> {
+    Stack::builder(agents, Policy::new([workspace]).unwrap()).auth(tokens())
+}
+
+impl<L: EventLog> Rig<L> {
     pub(crate) async fn answer(&self, request: Request<Full<Bytes>>) -> Response<ResponseBody> {
         let answer: Result<_, Infallible> = self.stack.clone().oneshot(request).await;
         answer.unwrap()

@@ -12,6 +12,7 @@ use agent_webkit::{
     practice::Model,
     proto::{AgentCommand, AgentEvent, Ask, Decision, Delta, TurnEnd},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::value::{RawValue, to_raw_value};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
@@ -19,6 +20,8 @@ use tower::ServiceExt;
 
 #[path = "cli.rs"]
 mod cli;
+#[path = "faulty_store.rs"]
+pub(crate) mod faulty_store;
 #[path = "script.rs"]
 pub(crate) mod script;
 
@@ -85,6 +88,23 @@ impl Machine {
         self.start(self.spec()).await
     }
 
+    /// The CLI itself among this machine's processes.
+    pub(crate) fn cli(&self) -> i32 {
+        let is_cli = |pid: &i32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains("--permission-prompt-tool")
+        };
+        self.processes().into_iter().find(is_cli).expect("the CLI runs")
+    }
+
+    /// The configuration folder of the agent that runs.
+    pub(crate) fn home(&self) -> PathBuf {
+        let environ = fs::read(format!("/proc/{}/environ", self.cli())).expect("it runs");
+        let environ = String::from_utf8(environ).expect("text");
+        let mut variables = environ.split('\0');
+        variables.find_map(|variable| variable.strip_prefix("CLAUDE_CONFIG_DIR=")).expect("it has one").into()
+    }
+
     /// Every process of this machine's agents: no other has this home.
     pub(crate) fn processes(&self) -> Vec<i32> {
         processes(&self.dirs.path().join("home"))
@@ -103,12 +123,26 @@ pub(crate) fn processes(home: &Path) -> Vec<i32> {
         .collect()
 }
 
+/// Ends a process as the operating system would.
+pub(crate) fn kill(pid: i32) {
+    kill_process(Pid::from_raw(pid).expect("a process"), Signal::KILL).expect("it is ours");
+}
+
 /// Waits until that is so.
 pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !so() {
         assert!(start.elapsed() < PATIENCE, "it never came: {what}");
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until that is so, while the agents of this runtime go on.
+pub(crate) async fn comes_true(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !so().await {
+        assert!(start.elapsed() < PATIENCE, "it never came: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

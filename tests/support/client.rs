@@ -57,18 +57,25 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Response<Incoming> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
-        if let Some(token) = &self.token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Full::new(body.into())).expect("the test's own request");
+        let request = self.request(method, path, headers, body);
         let answer = tokio::time::timeout(PATIENCE, self.http.request(request)).await;
         answer
             .unwrap_or_else(|_| panic!("no answer on {path}"))
             .unwrap_or_else(|error| panic!("{path}: {error:?}"))
+    }
+
+    /// Sends a request; `None` when nobody answers, as while a server is started again.
+    pub(crate) async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Option<Response<Incoming>> {
+        tokio::time::timeout(PATIENCE, self.http.request(self.request(method, path, headers, body)))
+            .await
+            .unwrap_or_else(|_| panic!("no answer on {path}"))
+            .ok()
     }
 
     /// Sends a request and waits for the whole answer.
@@ -122,7 +129,7 @@ impl Client {
         self.resume(id, Some(last)).await
     }
 
-    async fn resume(&self, id: &str, last: Option<u64>) -> Events {
+    pub(crate) async fn resume(&self, id: &str, last: Option<u64>) -> Events {
         let last = last.map(|last| last.to_string());
         let response = self.stream(id, last.as_deref()).await;
         assert_eq!(response.status(), 200, "after {last:?}: {:?}", Reply::from(response).await);
@@ -133,6 +140,23 @@ impl Client {
     pub(crate) async fn stream(&self, id: &str, last: Option<&str>) -> Response<Incoming> {
         let headers: Vec<_> = last.map(|last| ("last-event-id", last)).into_iter().collect();
         self.send(Method::GET, &format!("/sessions/{id}/stream"), &headers, "").await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Request<Full<Bytes>> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Full::new(body.into())).expect("the test's own request")
     }
 }
 

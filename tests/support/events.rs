@@ -46,11 +46,29 @@ impl Events {
 
     /// The next event; `None` when the body has ended.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
-        loop {
-            match self.item().await? {
-                Item::Frame(frame) => return Some(frame),
-                Item::Comment(_) => {}
+        let event = async {
+            loop {
+                match self.item().await? {
+                    Item::Frame(frame) => return Some(frame),
+                    Item::Comment(_) => {}
+                }
             }
+        };
+        let event = tokio::time::timeout(PATIENCE, event).await;
+        event.unwrap_or_else(|_| panic!("only comments came for {PATIENCE:?}.\n{}", self.story()))
+    }
+
+    /// The next event; `None` also when the connection broke, whatever it was in the middle of.
+    pub(crate) async fn try_next(&mut self) -> Option<Frame> {
+        loop {
+            if let Some(item) = self.take_item() {
+                match item {
+                    Item::Frame(frame) => return Some(frame),
+                    Item::Comment(_) => continue,
+                }
+            }
+            let frame = self.body.frame().await?.ok()?;
+            self.unread.extend_from_slice(&frame.into_data().unwrap_or_default());
         }
     }
 
@@ -102,19 +120,27 @@ impl Events {
         self.seen.iter().filter(|frame| frame.id.is_some()).flat_map(|frame| frame.raw.clone()).collect()
     }
 
+    /// What has come in whole and was not taken yet.
+    fn take_item(&mut self) -> Option<Item> {
+        let Some(end) = self.unread[self.scanned..].windows(2).position(|two| two == b"\n\n") else {
+            self.scanned = self.unread.len().saturating_sub(1);
+            return None;
+        };
+        let raw = self.unread.split_to(self.scanned + end + 2).freeze();
+        self.scanned = 0;
+        let item = parse(&raw);
+        match &item {
+            Item::Frame(frame) => self.seen.push(frame.clone()),
+            Item::Comment(comment) => self.comments.push(comment.clone()),
+        }
+        Some(item)
+    }
+
     async fn item(&mut self) -> Option<Item> {
         loop {
-            if let Some(end) = self.unread[self.scanned..].windows(2).position(|two| two == b"\n\n") {
-                let raw = self.unread.split_to(self.scanned + end + 2).freeze();
-                self.scanned = 0;
-                let item = parse(&raw);
-                match &item {
-                    Item::Frame(frame) => self.seen.push(frame.clone()),
-                    Item::Comment(comment) => self.comments.push(comment.clone()),
-                }
+            if let Some(item) = self.take_item() {
                 return Some(item);
             }
-            self.scanned = self.unread.len().saturating_sub(1);
             let Ok(read) = tokio::time::timeout(PATIENCE, self.body.frame()).await else {
                 panic!("nothing came for {PATIENCE:?}.\n{}", self.story());
             };

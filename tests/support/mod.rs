@@ -14,6 +14,9 @@
 mod cli;
 mod client;
 mod events;
+mod faults;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 mod script;
 mod server;
 mod session;
@@ -23,6 +26,7 @@ use std::time::{Duration, Instant};
 pub(crate) use cli::claude;
 pub(crate) use client::{Client, Reply};
 pub(crate) use events::{Events, Frame, PATIENCE};
+pub(crate) use faults::BreakingNetwork;
 pub(crate) use script::{Script, bash, tool};
 pub(crate) use server::{Builder, Server, TOKEN};
 pub(crate) use session::{Session, allow};

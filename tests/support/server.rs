@@ -1,13 +1,13 @@
-//! The real server, as a process of its own.
+//! The real server or one of the examples, as a process of its own.
 
 use std::{
     env,
     ffi::OsString,
     fs::{self, File},
     io::{BufRead, BufReader, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{OnceLock, mpsc},
+    sync::{Arc, OnceLock, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -26,13 +26,16 @@ pub(crate) const TOKEN: &str = "wire-test-token";
 const DRAIN: Duration = Duration::from_secs(20);
 
 /// What a server is started with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Builder {
+    /// `None`: the binary.
+    example: Option<&'static str>,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     token: Option<String>,
     claude: PathBuf,
-    dirs: TempDir,
+    port: u16,
+    dirs: Arc<TempDir>,
 }
 
 /// A server that runs. Dropping it ends it: by SIGTERM, within the time that it promises.
@@ -40,17 +43,18 @@ pub(crate) struct Builder {
 pub(crate) struct Server {
     process: Child,
     url: String,
-    token: Option<String>,
-    dirs: TempDir,
+    recipe: Builder,
 }
 
 impl Builder {
-    fn new() -> Self {
+    fn new(example: Option<&'static str>) -> Self {
         let dirs = tempfile::Builder::new().prefix("agent-webkit-").tempdir().expect("a directory");
         for name in ["home", "config", "workspace", "tmp"] {
             fs::create_dir(dirs.path().join(name)).expect("a directory");
         }
-        Self { args: Vec::new(), env: Vec::new(), token: Some(TOKEN.into()), claude: claude(), dirs }
+        let token = Some(TOKEN.into());
+        let dirs = Arc::new(dirs);
+        Self { example, args: Vec::new(), env: Vec::new(), token, claude: claude(), port: 0, dirs }
     }
 
     /// Adds an option with a value.
@@ -91,15 +95,12 @@ impl Builder {
     /// The command line, with an environment that holds nothing of ours.
     pub(crate) fn command(&self) -> Command {
         let dirs = self.dirs.path();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-webkit"));
-        command.args(["serve", "--port", "0", "--claude"]).arg(&self.claude);
-        command.arg("--workspace").arg(self.dir("workspace"));
-        if let Some(token) = &self.token {
-            command.args(["--token", token]);
-        }
+        let mut command = match self.example {
+            Some(name) => self.example_command(name),
+            None => self.binary_command(),
+        };
         command
             .args(&self.args)
-            .env_clear()
             .env("PATH", env::var_os("PATH").unwrap_or_default())
             .env("HOME", dirs.join("home"))
             .env("TMPDIR", dirs.join("tmp"))
@@ -112,9 +113,33 @@ impl Builder {
         command
     }
 
+    fn binary_command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-webkit"));
+        command.env_clear();
+        command.args(["serve", "--port", &self.port.to_string(), "--claude"]).arg(&self.claude);
+        command.arg("--workspace").arg(self.dir("workspace"));
+        if let Some(token) = &self.token {
+            command.args(["--token", token]);
+        }
+        command
+    }
+
+    fn example_command(&self, name: &str) -> Command {
+        let mut command = Command::new(example(name));
+        command
+            .env_clear()
+            .env("AGENT_WEBKIT_CLAUDE", &self.claude)
+            .env("AGENT_WEBKIT_WORKSPACE", self.dir("workspace"));
+        if let Some(token) = &self.token {
+            command.env("AGENT_WEBKIT_AUTH_TOKEN", token);
+        }
+        command
+    }
+
     /// Starts it and waits until it listens.
     pub(crate) async fn start(self) -> Server {
-        let log = File::create(self.dirs.path().join("log")).expect("a log");
+        let log = self.dirs.path().join("log");
+        let log = File::options().create(true).append(true).open(log).expect("a log");
         let mut process = self
             .command()
             .stdin(Stdio::null())
@@ -123,7 +148,7 @@ impl Builder {
             .spawn()
             .expect("the server starts");
         let stdout = process.stdout.take().expect("a pipe");
-        let mut server = Server { process, url: String::new(), token: self.token, dirs: self.dirs };
+        let mut server = Server { process, url: String::new(), recipe: self };
         server.url = tokio::task::spawn_blocking(move || url_line(stdout))
             .await
             .expect("a thread")
@@ -149,7 +174,12 @@ impl Server {
     }
 
     pub(crate) fn builder() -> Builder {
-        Builder::new()
+        Builder::new(None)
+    }
+
+    /// The example of this name instead of the binary. It takes its settings by the environment alone.
+    pub(crate) fn example(name: &'static str) -> Builder {
+        Builder::new(Some(name))
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -171,17 +201,36 @@ impl Server {
 
     /// A directory of this server: `home`, `config`, `workspace`, `tmp`.
     pub(crate) fn dir(&self, name: &str) -> PathBuf {
-        self.dirs.path().join(name)
+        self.recipe.dir(name)
+    }
+
+    /// Ends it by SIGKILL; gives what starts it again, on the same port and directories.
+    pub(crate) fn kill(mut self) -> Builder {
+        self.process.kill().expect("a child of ours");
+        self.process.wait().expect("its end");
+        self.again()
+    }
+
+    /// Ends it as a deploy does; gives what starts it again.
+    pub(crate) fn stop(mut self) -> Builder {
+        self.signal(Signal::TERM);
+        assert!(self.wait(DRAIN).is_some(), "the server did not end within {DRAIN:?}");
+        self.again()
+    }
+
+    fn again(&self) -> Builder {
+        let port = self.url.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        Builder { port: port.expect("a port in its URL"), ..self.recipe.clone() }
     }
 
     /// A client with the right token.
     pub(crate) fn client(&self) -> Client {
-        Client::new(&self.url, self.token.as_deref())
+        Client::new(&self.url, self.recipe.token.as_deref())
     }
 
     /// A client with the right token that speaks HTTP/2.
     pub(crate) fn http2(&self) -> Client {
-        Client::http2(&self.url, self.token.as_deref())
+        Client::http2(&self.url, self.recipe.token.as_deref())
     }
 
     /// A new session with nothing special.
@@ -196,7 +245,7 @@ impl Server {
 
     /// What it logged so far.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.dirs.path().join("log")).unwrap_or_default()
+        fs::read_to_string(self.recipe.dirs.path().join("log")).unwrap_or_default()
     }
 
     /// Sends it a signal.
@@ -231,6 +280,15 @@ impl Drop for Server {
             assert!(ended, "the server did not end within {DRAIN:?} of SIGTERM:\n{}", self.log());
         }
     }
+}
+
+/// Where cargo has put an example: beside the folder of this test.
+fn example(name: &str) -> PathBuf {
+    let test = env::current_exe().expect("a test has a path");
+    let profile = test.parent().and_then(Path::parent).expect("it lies in target/<profile>/deps");
+    let path = profile.join("examples").join(name);
+    assert!(path.exists(), "{} was not built: `cargo build --examples` does", path.display());
+    path
 }
 
 /// The practice model of this test process. It has a thread of its own: a test that blocks must not stop it.

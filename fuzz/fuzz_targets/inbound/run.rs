@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use agent_webkit::proto::{
     Accepted, AgentEvent, AgentMessage, Ask, AskKind, Delta, Extra, Inbound, Past, Presence, Session,
-    SessionConfig, TurnEnd,
+    SessionConfig, WhenIdle, TurnEnd,
 };
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -90,7 +90,7 @@ impl Run {
             }
             b'!' => self.session.close(),
             b'*' if !self.observer.closed => {
-                self.session = Session::restore(config(), &Past::from_note(&self.note), self.now);
+                self.session = Session::restore(config(), Past::from_note(&self.note), [], self.now);
                 self.observer.see_process_lost();
                 self.process_cost = 0.0;
             }
@@ -171,6 +171,7 @@ fn config() -> SessionConfig {
         model: None,
         permission_mode: None,
         idle_timeout: Duration::from_secs(300),
+        when_idle: WhenIdle::Release,
         hibernate_after: Some(Duration::from_secs(120)),
         queue_limit: 3,
         new_uuid: || "u".into(),

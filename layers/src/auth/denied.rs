@@ -36,7 +36,7 @@ impl Denied {
             Self::Missing => challenge(self.sentence(), "Bearer"),
             Self::Invalid => challenge(self.sentence(), "Bearer error=\"invalid_token\""),
             Self::Forbidden => reply::detail(StatusCode::FORBIDDEN, self.sentence()),
-            Self::Unavailable => reply::unavailable(self.sentence()),
+            Self::Unavailable => reply::unavailable(self.sentence(), 1),
         }
     }
 }

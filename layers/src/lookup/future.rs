@@ -45,7 +45,9 @@ fn judge<T>(outcome: Result<Option<T>, Unavailable>, not_found: &str) -> Verdict
     match outcome {
         Ok(Some(value)) => Verdict::Pass(Resolved(value)),
         Ok(None) => Verdict::Answer(reply::detail(StatusCode::NOT_FOUND, not_found)),
-        Err(unavailable) => Verdict::Answer(reply::unavailable(&unavailable.to_string())),
+        Err(unavailable) => {
+            Verdict::Answer(reply::unavailable(&unavailable.to_string(), unavailable.seconds()))
+        }
     }
 }
 

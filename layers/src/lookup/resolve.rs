@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::request::Parts;
 
@@ -22,7 +22,7 @@ use http::request::Parts;
 ///     fn resolve(&self, id: &str, _parts: &Parts) -> Self::Future {
 ///         ready(match self.0.read() {
 ///             Ok(rooms) => Ok(rooms.get(id).cloned()),
-///             Err(_) => Err(Unavailable),
+///             Err(_) => Err(Unavailable::default()),
 ///         })
 ///     }
 /// }
@@ -61,15 +61,43 @@ impl<R: Resolve + ?Sized> Resolve for Arc<R> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Resolved<T>(pub T);
 
-/// The resolver cannot tell now whether there is such a thing.
+/// The resolver cannot tell now whether there is such a thing, or cannot give it.
 ///
-/// Log the cause before saying so: it does not leave the resolver.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Unavailable;
+/// Log the cause before saying so: it does not leave the resolver. The client is told one sentence, and when
+/// to come back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unavailable {
+    sentence: Cow<'static, str>,
+    retry_after: u64,
+}
+
+impl Unavailable {
+    /// With this sentence for the client, which may come back in a second.
+    pub fn new(sentence: impl Into<Cow<'static, str>>) -> Self {
+        Self { sentence: sentence.into(), retry_after: 1 }
+    }
+
+    /// Asks the client to come back after so many seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = seconds;
+        self
+    }
+
+    pub(super) fn seconds(&self) -> u64 {
+        self.retry_after
+    }
+}
+
+impl Default for Unavailable {
+    fn default() -> Self {
+        Self::new("this cannot be looked up now, try again later")
+    }
+}
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this cannot be looked up now, try again later")
+        f.write_str(&self.sentence)
     }
 }
 
@@ -84,7 +112,7 @@ impl std::error::Error for Unavailable {}
 ///
 /// let numbers = resolve_fn(|id: &str, _: &Parts| {
 ///     let id = id.to_owned();
-///     async move { load(id).await.map_err(|_| Unavailable) }
+///     async move { load(id).await.map_err(|_| Unavailable::default()) }
 /// });
 /// # let _ = numbers;
 /// ```

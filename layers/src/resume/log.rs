@@ -184,6 +184,8 @@ impl std::error::Error for TailError {
 pub enum AppendError {
     /// The stream was closed.
     Closed,
+    /// The stream was released, or another writer has taken it over. What was on the way may be stored.
+    Fenced,
     /// The log could not store it.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -192,6 +194,7 @@ impl fmt::Display for AppendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the stream is closed"),
+            Self::Fenced => f.write_str("the stream is not written here any more"),
             Self::Unavailable(_) => f.write_str("the event log cannot be written to now"),
         }
     }
@@ -201,7 +204,7 @@ impl std::error::Error for AppendError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unavailable(source) => Some(&**source),
-            Self::Closed => None,
+            Self::Closed | Self::Fenced => None,
         }
     }
 }
@@ -213,7 +216,8 @@ pub trait EventLog: Clone + Send + Sync + 'static {
     /// What goes wrong with the log itself.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// The stream of `key`, created when there is none.
+    /// The stream of `key`, created when there is none. This process writes it from here on: where a log
+    /// is shared, appends of whoever opened it before fail with [`AppendError::Fenced`].
     fn open(&self, key: &str) -> impl Future<Output = Result<Self::Stream, Self::Error>> + Send;
     /// The stream of `key`, if there is one.
     fn find(&self, key: &str) -> impl Future<Output = Result<Option<Self::Stream>, Self::Error>> + Send;
@@ -234,6 +238,10 @@ pub trait EventStream: Clone + Send + Sync + 'static {
     fn tail(&self, cursor: Cursor) -> impl Future<Output = Result<Self::Tail, TailError>> + Send;
     /// Ends the stream: no further append, and tails end once they have given everything.
     fn close(&self);
+    /// Lets go of the stream without an end to it in the log, where it can be opened again, here or
+    /// elsewhere: no further append, tails end once they have given everything that was shown, and what
+    /// nobody has still to read is freed. A log in memory has then nothing left of it.
+    fn release(&self);
     /// What the stream holds now.
     fn bounds(&self) -> Bounds;
     /// Who reads it now.
@@ -245,8 +253,8 @@ pub trait Tail: Send + Unpin + 'static {
     /// How the stream stood when this tail was attached.
     fn attached(&self) -> &Attached;
     /// The next frames, as many as are there (up to a chunk's size); `None` after the last one of a
-    /// closed stream, and for ever after an `Err`. A chunk never reaches over the newest event of [`Tail::attached`]: what is
-    /// replay and what is live come apart there.
+    /// closed or released stream, and for ever after an `Err`. A chunk never reaches over the newest event
+    /// of [`Tail::attached`]: what is replay and what is live come apart there.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>>;
 }
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use agent_webkit::service::Sessions;
+use agent_webkit::{service::Sessions, settings::Store, storage::AnyLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, timeout_at},
@@ -69,13 +69,14 @@ impl Signals {
     }
 }
 
-/// Ends every session, so that the streams end by themselves and the agents are gone, then the connections.
-pub(crate) async fn drain(sessions: &Sessions, connections: Connections) {
+/// Ends every session's stay here, so that the streams end by themselves and the agents are gone, then the connections.
+pub(crate) async fn drain(sessions: &Sessions<AnyLog>, store: &Store, connections: Connections) {
     let deadline = Instant::now() + DRAIN;
     tracing::info!(sessions = sessions.len(), "draining");
     let ended = async {
         // Connections are still accepted meanwhile: whoever asks is told that the server is not ready.
         sessions.shutdown().await;
+        store.shutdown().await;
         connections.shutdown().await;
     };
     match timeout_at(deadline, ended).await {

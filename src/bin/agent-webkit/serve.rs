@@ -19,7 +19,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
     let settings = settings.completed()?;
     let addresses = resolve(&settings).await?;
     settings.check_exposure(addresses.iter().map(SocketAddr::ip))?;
-    let Launched { stack, tokens_file, model } = settings.launch().await?;
+    let Launched { stack, store, tokens_file, model } = settings.launch().await?;
     let (listener, address) = bind(&addresses).await?;
 
     let sessions = stack.sessions().clone();
@@ -37,7 +37,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
         () = draining.wait() => {}
         () = reloading.run() => {}
     }
-    drain::drain(&sessions, connections).await;
+    drain::drain(&sessions, &store, connections).await;
     drop(model);
     Ok(())
 }

@@ -84,7 +84,10 @@ impl Session {
             }
             AgentEvent::Error { code, message } => self.emit(OutEvent::error(&code, &message)),
             AgentEvent::Exited { message } => self.lose_agent(now, "agent_exited", &message),
-            AgentEvent::Ready | AgentEvent::Message(_) | AgentEvent::MessageStopped { .. } => {}
+            AgentEvent::Ready
+            | AgentEvent::Message(_)
+            | AgentEvent::MessageStopped { .. }
+            | AgentEvent::Fenced => {}
         }
     }
 
@@ -132,9 +135,7 @@ impl Session {
         self.agent = Agent::Down;
         let settled = self.prompts.settle_all(Outcome::Cancelled);
         self.emit_all(settled);
-        for task_id in std::mem::take(&mut self.running_tasks) {
-            self.emit(OutEvent::task_update(&task_id, "killed", &Vec::new()));
-        }
+        self.kill_tasks();
         self.emit(OutEvent::error(code, message));
         if self.turns.abort() {
             self.emit(OutEvent::aborted_result(&self.config.session_id, code, self.cost.session()));

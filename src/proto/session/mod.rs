@@ -2,6 +2,7 @@
 
 mod agent;
 mod input;
+mod memo;
 mod past;
 mod time;
 
@@ -10,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::memo::Memo;
 use super::{
     AgentCommand, NoAnswer, OutEvent, Output,
     cost::Cost,
@@ -20,7 +22,7 @@ use super::{
     turn::{Queued, Turns},
 };
 
-pub use past::Past;
+pub use past::{Past, state_of};
 
 /// What a session needs to know from the start.
 #[derive(Clone, Debug)]
@@ -31,14 +33,26 @@ pub struct SessionConfig {
     pub model: Option<String>,
     /// The permission mode to start with, or the agent's default.
     pub permission_mode: Option<String>,
-    /// A session without reader, turn or input for so long ends.
+    /// A session without reader, turn or input for so long is idle.
     pub idle_timeout: Duration,
+    /// What becomes of it then.
+    pub when_idle: WhenIdle,
     /// A session that has been at rest for so long lets its agent go; the next message starts another.
     pub hibernate_after: Option<Duration>,
     /// So many user messages may wait.
     pub queue_limit: usize,
     /// Makes the `message_uuid` of a user's message: a new v4 uuid at every call.
     pub new_uuid: fn() -> String,
+}
+
+/// What becomes of a session that nobody uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenIdle {
+    /// It ends.
+    #[default]
+    Close,
+    /// It can be restored from its log, so it need not stay in memory: [`Output::Release`].
+    Release,
 }
 
 /// Who watches a session, as its event log knows it.
@@ -57,7 +71,7 @@ pub struct Presence {
 ///
 /// ```
 /// use std::time::{Duration, Instant};
-/// use agent_webkit::proto::{AgentCommand, Inbound, Output, Session, SessionConfig};
+/// use agent_webkit::proto::{AgentCommand, Inbound, Output, Session, SessionConfig, WhenIdle};
 ///
 /// let mut session = Session::new(
 ///     SessionConfig {
@@ -65,6 +79,7 @@ pub struct Presence {
 ///         model: None,
 ///         permission_mode: None,
 ///         idle_timeout: Duration::from_secs(300),
+///         when_idle: WhenIdle::Close,
 ///         hibernate_after: None,
 ///         queue_limit: 128,
 ///         new_uuid: || "u1".into(),
@@ -100,7 +115,9 @@ pub struct Session {
     active_at: Instant,
     idle_at: Instant,
     closed: bool,
+    suspended: bool,
     noted: Option<(&'static str, f64)>,
+    memo: Memo,
 }
 
 #[derive(Debug)]
@@ -141,8 +158,17 @@ impl Session {
             requests: BTreeMap::new(),
             next_request: 1,
             closed: false,
+            suspended: false,
             noted: None,
+            memo: Memo::default(),
         }
+    }
+
+    /// A session that has no agent yet: the first message starts one, which may find an earlier
+    /// conversation. Its first output is `session_ready`.
+    #[must_use]
+    pub fn dormant(config: SessionConfig, now: Instant) -> Self {
+        Self { agent: Agent::Down, ..Self::new(config, now) }
     }
 
     /// Ends the session: open prompts settle as `session_closed`, `done` is the last event.
@@ -169,12 +195,15 @@ impl Session {
         self.outputs.pop_front()
     }
 
-    /// The members `"status":…,"pending":[…],"session_cost_usd":…` of `session_state`, when they changed
-    /// since the last call.
+    /// What the session is, when it changed since the last call. The first line holds the members
+    /// `"status":…,"pending":[…],"session_cost_usd":…` of `session_state`. A second one, of sessions that
+    /// can be restored, holds what only [`Past::from_note`] needs.
     pub fn take_note(&mut self) -> Option<String> {
         let told = (self.status(), self.cost.session());
         let prompts_changed = self.prompts.take_changed();
-        if self.noted.replace(told) == Some(told) && !prompts_changed {
+        let memo_changed = self.config.when_idle == WhenIdle::Release
+            && self.memo.changed(&self.turns, &self.keys, &self.running_tasks, &self.mcp);
+        if self.noted.replace(told) == Some(told) && !prompts_changed && !memo_changed {
             return None;
         }
         let note = Object::new()
@@ -182,8 +211,14 @@ impl Session {
             .json("pending", &self.prompts.to_json())
             .number("session_cost_usd", told.1)
             .finish();
-        let note = String::from_utf8(note).expect("made of strings");
-        Some(note[1..note.len() - 1].to_owned())
+        let mut note = String::from_utf8(note).expect("made of strings");
+        note.pop();
+        note.remove(0);
+        if self.config.when_idle == WhenIdle::Release {
+            note.push('\n');
+            note.push_str(&self.memo.write(&self.turns, &self.keys, &self.running_tasks, &self.mcp));
+        }
+        Some(note)
     }
 
     /// The model that the session runs with, if one was chosen.
@@ -199,9 +234,10 @@ impl Session {
     }
 
     /// What the session does, in the agent's own terms.
-    fn status(&self) -> &'static str {
+    #[must_use]
+    pub fn status(&self) -> &'static str {
         match () {
-            () if self.closed => "closed",
+            () if self.closed && !self.suspended => "closed",
             () if !self.prompts.is_empty() => "requires_action",
             () if self.turns.is_running() => "running",
             () => "idle",

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Agent, Presence, Session};
+use super::{Agent, Presence, Session, WhenIdle};
 use crate::proto::{OutEvent, Output};
 
 impl Session {
@@ -29,6 +29,7 @@ impl Session {
         self.send_next();
         if self.hibernates_at().is_some_and(|at| at <= now) {
             self.hibernate();
+            self.release_unless_watched(presence);
         }
         if self.is_busy() || now < self.idle_at {
             return;
@@ -36,7 +37,18 @@ impl Session {
         let watched_until = if presence.readers > 0 { Some(now) } else { presence.last_detached };
         match watched_until.map(|at| at + self.config.idle_timeout).filter(|at| *at > now) {
             Some(later) => self.idle_at = later,
-            None => self.close(),
+            None if self.config.when_idle == WhenIdle::Close => self.close(),
+            None => {
+                self.idle_at = now + self.config.idle_timeout;
+                self.release_unless_watched(presence);
+            }
+        }
+    }
+
+    fn release_unless_watched(&mut self, presence: Presence) {
+        if self.config.when_idle == WhenIdle::Release && presence.readers == 0 {
+            self.let_agent_go();
+            self.outputs.push_back(Output::Release);
         }
     }
 
@@ -46,9 +58,15 @@ impl Session {
     }
 
     fn hibernate(&mut self) {
-        self.agent = Agent::Down;
-        self.outputs.push_back(Output::Stop);
+        self.let_agent_go();
         self.emit(OutEvent::status("hibernating", &Vec::new()));
+    }
+
+    fn let_agent_go(&mut self) {
+        if !matches!(std::mem::replace(&mut self.agent, Agent::Down), Agent::Down) {
+            self.outputs.push_back(Output::Stop);
+            self.cost.new_process();
+        }
     }
 
     pub(super) fn is_busy(&self) -> bool {

@@ -61,12 +61,13 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(config: RingConfig) -> Self {
+    /// The state of a stream that holds nothing up to `last`.
+    pub(super) fn resume_at(config: RingConfig, last: u64) -> Self {
         Self {
             config,
             frames: VecDeque::new(),
-            first: 1,
-            oldest: 1,
+            first: last + 1,
+            oldest: last + 1,
             end: 0,
             readers: 0,
             caught_up: 0,
@@ -99,6 +100,13 @@ impl State {
 
     pub(super) fn close(&mut self) {
         self.closed = true;
+    }
+
+    /// Closes, and holds only what the readers that are there have still to read.
+    pub(super) fn release(&mut self) {
+        self.closed = true;
+        self.oldest = self.last() + 1;
+        self.free();
     }
 
     /// Closes, and holds nothing any more.
@@ -246,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_joined_chunk_is_dropped_once_every_reader_that_can_is_caught_up() {
-        let mut state = State::new(RingConfig::default().window_events(4).lag_budget(50));
+        let mut state = State::resume_at(RingConfig::default().window_events(4).lag_budget(50), 0);
         let (mut first, mut second, evicted) = (1, 1, 1);
         for next in [first, second, evicted] {
             state.enter(next);
@@ -266,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_room_of_a_burst_is_given_back() {
-        let mut state = State::new(RingConfig::default().window_events(10));
+        let mut state = State::resume_at(RingConfig::default().window_events(10), 0);
         state.enter(1);
         append(&mut state, 10_000);
         assert!(state.frames.capacity() >= 10_000);

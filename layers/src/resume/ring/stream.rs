@@ -46,8 +46,14 @@ impl RingStream {
     /// An empty stream that keeps what `config` says.
     #[must_use]
     pub fn new(config: RingConfig) -> Self {
-        let inner =
-            Inner { state: State::new(config), note: None, waiters: Waiters::default(), last_detached: None };
+        Self::resume_at(config, 0, None)
+    }
+
+    /// A stream that goes on after `last_seq`, with the note it had there, and holds nothing before that.
+    #[must_use]
+    pub fn resume_at(config: RingConfig, last_seq: u64, note: Option<Bytes>) -> Self {
+        let state = State::resume_at(config, last_seq);
+        let inner = Inner { state, note, waiters: Waiters::default(), last_detached: None };
         Self { shared: Arc::new(Shared { appending: Mutex::default(), inner: Mutex::new(inner) }) }
     }
 
@@ -57,8 +63,9 @@ impl RingStream {
         self.shared.lock().state.held_bytes()
     }
 
-    /// Closes the stream and drops all it holds.
-    pub(super) fn forget(&self) {
+    /// Closes the stream and drops all it holds: its tails end as those of
+    /// [`EventLog::forget`](crate::resume::EventLog::forget).
+    pub fn forget(&self) {
         self.shared.end(State::forget);
     }
 }
@@ -77,6 +84,10 @@ impl EventStream for RingStream {
 
     fn close(&self) {
         self.shared.end(State::close);
+    }
+
+    fn release(&self) {
+        self.shared.end(State::release);
     }
 
     fn bounds(&self) -> Bounds {

@@ -8,6 +8,8 @@ create table if not exists session_entries (
     entry           jsonb   not null,
     inserted_at_ms  bigint  not null
 );
+-- The entry's own text, where jsonb cannot hold all of it.
+alter table session_entries add column if not exists verbatim text;
 create index if not exists session_entries_lookup_idx
     on session_entries (project_key, session_id, subpath, seq);
 create unique index if not exists session_entries_uuid_uniq_idx

@@ -1,21 +1,24 @@
 -- Event streams. `epoch` rises with every writer that takes a stream over; the writes of earlier ones fail.
+-- `id` is never used twice, so whoever writes to a stream that was forgotten finds nothing.
 create table agent_webkit_streams (
-    key         text   primary key,
-    epoch       integer not null,
-    oldest_seq  integer not null default 1,
-    last_seq    integer not null default 0,
-    closed      integer not null default 0,
-    note        blob
+    id             integer primary key autoincrement,
+    key            text    not null unique,
+    epoch          integer not null,
+    oldest_seq     integer not null default 1,
+    last_seq       integer not null default 0,
+    compacted_seq  integer not null default 0,
+    closed         integer not null default 0,
+    note           blob
 );
--- A jump in `seq` between two rows was compacted. `piece_of` and `whole_of` name a message.
+-- A jump in `seq` between two rows was compacted. `piece_of` and `whole_of` name a message. No foreign key:
+-- rows are only ever written together with their stream's.
 create table agent_webkit_events (
-    key       text   not null references agent_webkit_streams (key) on delete cascade,
+    stream    integer not null,
     seq       integer not null,
-    name      text   not null,
-    data      blob  not null,
+    name      text    not null,
+    data      blob    not null,
     piece_of  text,
     whole_of  text,
-    primary key (key, seq)
+    primary key (stream, seq)
 );
-create index agent_webkit_events_pieces_idx on agent_webkit_events (key, piece_of, seq) where piece_of is not null;
-create index agent_webkit_events_wholes_idx on agent_webkit_events (key, whole_of, seq) where whole_of is not null;
+create index agent_webkit_events_wholes_idx on agent_webkit_events (stream, whole_of, seq) where whole_of is not null;

@@ -23,7 +23,7 @@ fn main() {
     let id = |parts: &Parts| parts.uri.path().strip_prefix("/people/").map(str::to_owned);
     let people = HashMap::from([("1".to_owned(), "ada")]);
     let resolver = resolve_fn(move |id: &str, _: &Parts| {
-        ready(if id == "down" { Err(Unavailable) } else { Ok(people.get(id).copied()) })
+        ready(if id == "down" { Err(Unavailable::default()) } else { Ok(people.get(id).copied()) })
     });
     let layer = LookupLayer::new(id, resolver).not_found("there is no such person");
     let service = ServiceBuilder::new().layer(layer).service(service_fn(greet));

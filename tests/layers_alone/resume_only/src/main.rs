@@ -15,8 +15,12 @@ use http_body_util::{
 };
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(run());
+}
+
+async fn run() {
     let calls: Arc<Mutex<Vec<Sender<Bytes, Infallible>>>> = Arc::default();
     let upstream = {
         let calls = calls.clone();

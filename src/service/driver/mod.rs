@@ -1,33 +1,37 @@
 //! The task of a session: the only place where its state machine, its agent and its log meet.
 
+mod begin;
+mod end;
+
 use std::{
     collections::HashMap,
     ops::ControlFlow,
-    sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
+use self::end::End;
 use super::{
-    Limits, SessionHandle, Sessions,
-    handle::{Latest, Mail, NotTaken, Shared},
+    SessionHandle,
+    handle::{Mail, NotTaken},
+    keeping::{Fenced, Keeping},
     link::{Link, News, Stuck},
     registry::{Registration, Slot},
-    reply::{Failure, sentence},
-    stream_end::{ClosedOnDrop, all_read},
+    reply::sentence,
+    stream_end::ReleasedOnDrop,
+    title,
 };
 use crate::{
     agent::{Agent, SessionSpec},
-    layers::resume::{Batch, Event, EventLog, EventStream},
-    proto::{Accepted, AgentCommand, AgentEvent, Output, Presence, Session, SessionConfig},
+    catalog::Traits,
+    layers::resume::{AppendError, Batch, Event, EventLog, EventStream},
+    proto::{Accepted, AgentCommand, AgentEvent, Output, Presence, Session},
 };
 
-/// So many inputs may be on their way to a session.
-const MAILBOX: usize = 256;
+pub(crate) use begin::{Owned, Request};
 
 /// As many inputs are taken at once, so that they share one batch of the log.
 const MAILS: usize = 32;
@@ -40,7 +44,7 @@ pub(crate) struct Driver<A, L: EventLog> {
     session: Session,
     spec: SessionSpec,
     link: Link<A>,
-    stream: ClosedOnDrop<L::Stream>,
+    stream: ReleasedOnDrop<L::Stream>,
     handle: SessionHandle<L>,
     mailbox: mpsc::Receiver<Mail>,
     cancel: CancellationToken,
@@ -50,94 +54,20 @@ pub(crate) struct Driver<A, L: EventLog> {
     asked: HashMap<u64, Reply>,
     /// From the first event in the log to the last.
     registration: Option<Registration<L>>,
+    /// Of sessions that outlive the process.
+    keeping: Option<Keeping>,
+    title: Option<String>,
+    /// Nobody needs the session in memory.
+    may_leave: bool,
+    /// The agent's transcript belongs to another host by now.
+    fenced: bool,
     log: L,
     slot: Slot,
 }
 
-/// Who asks for a session.
-pub(crate) struct Request {
-    pub(crate) spec: SessionSpec,
-    pub(crate) owner: Option<Arc<str>>,
-    pub(crate) limits: Limits,
-}
-
 impl<A: Agent, L: EventLog> Driver<A, L> {
-    /// Starts an agent and a session around it. On return the log holds `session_ready`, and the session
-    /// is registered.
-    pub(crate) async fn start(
-        request: Request,
-        agent: A,
-        sessions: &Sessions<L>,
-        slot: Slot,
-    ) -> Result<Self, Failure> {
-        let Request { spec, owner, limits } = request;
-        let mut link = Link::new(agent);
-        link.start(spec.clone());
-        match slot.cancel.run_until_cancelled(link.next()).await {
-            Some(News::Started(Err(error))) => {
-                return Err(Failure::unavailable(format!(
-                    "the agent could not be started: {}",
-                    sentence(&*error)
-                )));
-            }
-            Some(_) => {}
-            None => {
-                link.gone().await;
-                return Err(Failure::unavailable("the server is shutting down"));
-            }
-        }
-        let stream = sessions.log().open(&spec.session_id).await.map_err(|error| {
-            tracing::error!(session = spec.session_id, %error, "the event log cannot be opened");
-            Failure::unavailable("the event log cannot be opened now")
-        })?;
-        let (mail, mailbox) = mpsc::channel(MAILBOX);
-        let handle = SessionHandle::new(Shared {
-            id: spec.session_id.clone(),
-            owner,
-            cwd: spec.cwd.clone(),
-            created_at: SystemTime::now(),
-            stream: stream.clone(),
-            mailbox: mail,
-            cancel: slot.cancel.clone(),
-            latest: Latest::default().into(),
-        });
-        let now = now();
-        let config = SessionConfig {
-            session_id: spec.session_id.clone(),
-            model: spec.model.clone(),
-            permission_mode: spec.permission_mode.clone(),
-            idle_timeout: limits.idle_timeout,
-            hibernate_after: None,
-            queue_limit: limits.queue,
-            new_uuid: || Uuid::new_v4().to_string(),
-        };
-        let mut session = Session::new(config, now);
-        session.handle_started(now);
-        let mut driver = Self {
-            session,
-            link,
-            stream: ClosedOnDrop(stream),
-            mailbox,
-            cancel: slot.cancel.clone(),
-            replies: Vec::new(),
-            asked: HashMap::new(),
-            registration: None,
-            log: sessions.log().clone(),
-            handle,
-            spec,
-            slot,
-        };
-        match driver.settle().await {
-            ControlFlow::Continue(()) => {
-                tracing::info!(session = driver.spec.session_id, cwd = %driver.spec.cwd.display(), "a session began");
-                driver.registration = Some(sessions.register(driver.handle.clone()));
-                Ok(driver)
-            }
-            ControlFlow::Break(()) => {
-                driver.finish().await;
-                Err(Failure::unavailable("the event log cannot be written now"))
-            }
-        }
+    pub(crate) fn handle(&self) -> &SessionHandle<L> {
+        &self.handle
     }
 
     /// Lets the session end as soon as it runs.
@@ -147,11 +77,26 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Runs the session to its end, and until its agent is gone.
     pub(crate) async fn run(mut self) {
+        let fenced = self.keeping.as_ref().map(|keeping| keeping.fenced().clone()).unwrap_or_default();
+        let end = fenced.run_until_cancelled(self.converse()).await.unwrap_or(End::Fenced);
+        self.finish(end).await;
+    }
+
+    async fn converse(&mut self) -> End {
         let timer = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(timer);
         let mut mails = Vec::with_capacity(MAILS);
         let mut closing = false;
-        while self.settle().await.is_continue() {
+        loop {
+            if let ControlFlow::Break(end) = self.settle().await {
+                return end;
+            }
+            if self.fenced && self.outlives() {
+                return End::Fenced;
+            }
+            if self.leaves() {
+                return End::Released;
+            }
             let due = self.session.poll_timeout().map(tokio::time::Instant::from_std);
             if let Some(due) = due.filter(|due| *due != timer.deadline()) {
                 timer.as_mut().reset(due);
@@ -159,26 +104,42 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             tokio::select! {
                 () = self.cancel.cancelled(), if !closing => {
                     closing = true;
-                    self.session.close();
+                    if self.outlives() { self.session.suspend() } else { self.session.close() }
                 }
                 _ = self.mailbox.recv_many(&mut mails, MAILS) => {
+                    self.may_leave = false;
                     for mail in mails.drain(..) {
                         self.take(mail);
                     }
                 }
                 news = self.link.next() => self.hear(news),
                 () = &mut timer, if due.is_some() => {
-                    let readers = self.stream.0.readers();
-                    let presence =
-                        Presence { readers: readers.attached, last_detached: readers.last_detached };
+                    let presence = self.presence();
                     self.session.handle_timeout(now(), presence);
                 }
             }
         }
-        self.finish().await;
+    }
+
+    fn presence(&self) -> Presence {
+        let readers = self.stream.0.readers();
+        Presence { readers: readers.attached, last_detached: readers.last_detached }
+    }
+
+    /// Nothing holds the session here any more.
+    fn leaves(&self) -> bool {
+        self.may_leave && self.link.is_absent() && self.mailbox.is_empty() && self.presence().readers == 0
+    }
+
+    /// The session goes on when it ends here.
+    fn outlives(&self) -> bool {
+        self.keeping.is_some() && !self.handle.shared().is_deleted()
     }
 
     fn take(&mut self, mail: Mail) {
+        if self.title.is_none() {
+            self.title = title::of(&mail.input);
+        }
         match self.session.handle_input(now(), mail.input, mail.key) {
             Ok(Accepted::Done) => self.replies.push((mail.reply, Ok(()))),
             Ok(Accepted::Asked(request)) => {
@@ -194,17 +155,19 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             News::Started(Ok(())) => self.session.handle_started(now),
             News::Started(Err(error)) => self.session.handle_start_failed(now, &sentence(&*error)),
             News::Events => {
+                self.fenced |= self.link.events.iter().any(|event| matches!(event, AgentEvent::Fenced));
                 for event in self.link.events.drain(..) {
                     self.session.handle_agent(now, event);
                 }
             }
+            News::Gone => {}
         }
     }
 
     /// Does what the session wants done until it wants nothing more. Breaks at its end.
     ///
     /// Events come first: nothing is told to the agent or to a client before it is in the log.
-    async fn settle(&mut self) -> ControlFlow<()> {
+    async fn settle(&mut self) -> ControlFlow<End> {
         loop {
             let mut batch = Batch::default();
             let mut rest = Vec::new();
@@ -217,10 +180,10 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 }
             }
             self.publish(batch).await?;
-            self.handle.shared().latest().set_choices(self.session.model(), self.session.permission_mode());
             for (reply, outcome) in self.replies.drain(..) {
                 let _ = reply.send(outcome);
             }
+            self.save().await?;
             if rest.is_empty() {
                 return ControlFlow::Continue(());
             }
@@ -230,18 +193,20 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
     }
 
-    async fn publish(&mut self, mut batch: Batch) -> ControlFlow<()> {
+    async fn publish(&mut self, mut batch: Batch) -> ControlFlow<End> {
         let note = self.session.take_note();
+        self.handle.shared().latest().set_choices(self.session.model(), self.session.permission_mode());
         if batch.events.is_empty() && note.is_none() {
             return ControlFlow::Continue(());
         }
         batch.note = note.clone().map(Bytes::from);
         let seqs = match self.stream.0.append(batch).await {
             Ok(seqs) => seqs,
+            Err(AppendError::Fenced) => return ControlFlow::Break(End::Fenced),
             Err(error) => {
                 let error = sentence(&error);
                 tracing::error!(session = self.spec.session_id, error, "the event log takes no events");
-                return ControlFlow::Break(());
+                return ControlFlow::Break(End::LogLost);
             }
         };
         let mut latest = self.handle.shared().latest();
@@ -250,23 +215,42 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
         if !seqs.is_empty() {
             latest.as_of = *seqs.end();
+            latest.active_at = std::time::SystemTime::now();
         }
         ControlFlow::Continue(())
     }
 
-    fn perform(&mut self, output: Output) -> ControlFlow<()> {
+    /// Brings the session's row up to date.
+    async fn save(&mut self) -> ControlFlow<End> {
+        self.handle.shared().latest().set_title(self.title.as_deref());
+        let Some(keeping) = &mut self.keeping else { return ControlFlow::Continue(()) };
+        let traits = Traits {
+            model: self.session.model().map(str::to_owned),
+            permission_mode: self.session.permission_mode().map(str::to_owned),
+            title: self.title.clone(),
+            status: self.session.status().to_owned(),
+        };
+        match keeping.save(traits).await {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(Fenced) => ControlFlow::Break(End::Fenced),
+        }
+    }
+
+    fn perform(&mut self, output: Output) -> ControlFlow<End> {
         match output {
             Output::Start { model, permission_mode } => {
                 self.link.start(SessionSpec { model, permission_mode, resume: true, ..self.spec.clone() });
             }
             Output::Command(command) => self.tell(command),
             Output::Stop => self.link.retire(),
+            Output::Release => self.may_leave = self.keeping.is_some(),
             Output::Answer { request, outcome } => {
                 if let Some(reply) = self.asked.remove(&request) {
                     let _ = reply.send(outcome.map_err(NotTaken::NoAnswer));
                 }
             }
-            Output::Closed => return ControlFlow::Break(()),
+            Output::Closed if self.outlives() => return ControlFlow::Break(End::Suspended),
+            Output::Closed => return ControlFlow::Break(End::Closed),
             Output::Event(_) => {}
         }
         ControlFlow::Continue(())
@@ -277,18 +261,6 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             self.link.retire();
             let message = "the agent took no more commands and was ended".to_owned();
             self.session.handle_agent(now(), AgentEvent::Exited { message });
-        }
-    }
-
-    /// Ends the streams, then waits until the agent is gone and the readers have read what there is.
-    async fn finish(self) {
-        let Self { link, stream, mailbox, registration, log, mut slot, spec, handle, .. } = self;
-        tracing::info!(session = spec.session_id, "a session ended");
-        slot.leave();
-        drop((stream, registration, mailbox));
-        tokio::join!(link.gone(), all_read(handle.stream()));
-        if let Err(error) = log.forget(&spec.session_id).await {
-            tracing::warn!(session = spec.session_id, %error, "the event log keeps a stream that has ended");
         }
     }
 }

@@ -1,0 +1,246 @@
+//! Configuration folders of the agents' own, for agents whose transcripts are kept in a store.
+//!
+//! Measured: the CLI reads settings, credentials, memory, agents, commands and skills through symbolic links,
+//! and writes settings through them, also through one that points at nothing yet. So everything the operator
+//! has is there; what a process keeps for itself, its transcripts above all, stays in its own folder.
+
+use std::{
+    env, fs, io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::environment::Environment;
+
+/// What the CLI keeps for one process or one machine. Nothing of it configures an agent.
+const PRIVATE: &[&str] = &[
+    "backups",
+    "cache",
+    "daemon",
+    "debug",
+    "file-history",
+    "history.jsonl",
+    "ide",
+    "image-cache",
+    "jobs",
+    "logs",
+    "paste-cache",
+    "projects",
+    "session-env",
+    "sessions",
+    "shell-snapshots",
+    "state",
+    "statsig",
+    "tasks",
+    "teams",
+    "telemetry",
+    "todos",
+    "traces",
+];
+
+/// Rewritten by every process: each gets a copy.
+const COPIED: &[&str] = &[".claude.json", ".config.json"];
+
+/// Linked even if it is not there yet: the permissions that a user grants for ever are written to it.
+const SETTINGS: &str = "settings.json";
+
+/// The folder that holds all homes of one backend. Removed with the last of them, or by the watcher.
+#[derive(Debug)]
+pub(super) struct Homes(PathBuf);
+
+/// One agent's configuration folder, removed on drop.
+#[derive(Debug)]
+pub(super) struct Home {
+    path: PathBuf,
+    _homes: Arc<Homes>,
+}
+
+impl Homes {
+    /// A place for homes in the temporary folder; nothing is there yet.
+    pub(super) fn new() -> Self {
+        let temporary = env::temp_dir();
+        let temporary = temporary.canonicalize().unwrap_or(temporary);
+        Self(temporary.join(format!("agent-webkit-{}", uuid::Uuid::new_v4())))
+    }
+
+    /// Where they are.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A home for one agent, which sees what the operator configured. Blocks for a moment.
+    pub(super) fn make(self: &Arc<Self>, environment: &Environment) -> io::Result<Home> {
+        make_private(&self.0)?;
+        let path = self.0.join(uuid::Uuid::new_v4().to_string());
+        private_dir().create(&path)?;
+        let home = Home { path, _homes: Arc::clone(self) };
+        if let Some(operators) = config_dir(environment) {
+            furnish(&home.path, &operators)?;
+        }
+        if let Some(folder) = config_parent(environment) {
+            for name in COPIED {
+                copy(&folder.join(name), &home.path.join(name))?;
+            }
+        }
+        Ok(home)
+    }
+}
+
+impl Drop for Homes {
+    fn drop(&mut self) {
+        remove(&self.0);
+    }
+}
+
+impl Home {
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Shows what the CLI has learned about a project on this machine, which is no session's own.
+    pub(super) fn share_memory(&self, environment: &Environment, project_folder: &str) -> io::Result<()> {
+        let below = Path::new("projects").join(project_folder).join("memory");
+        let Some(operators) = config_dir(environment).map(|folder| folder.join(&below)) else {
+            return Ok(());
+        };
+        // Where it may not be made, nothing is learned.
+        let _ = private_dir().recursive(true).create(&operators);
+        let Ok(operators) = operators.canonicalize() else { return Ok(()) };
+        let here = self.path.join(below);
+        private_dir().recursive(true).create(here.parent().unwrap_or(&self.path))?;
+        symlink(operators, here)
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+/// The operator's configuration folder.
+pub(super) fn config_dir(environment: &Environment) -> Option<PathBuf> {
+    set_config_dir(environment).or_else(|| Some(variable(environment, "HOME")?.join(".claude")))
+}
+
+/// The folder of `.claude.json`, which lies beside `~/.claude` and not in it.
+fn config_parent(environment: &Environment) -> Option<PathBuf> {
+    set_config_dir(environment).or_else(|| variable(environment, "HOME"))
+}
+
+fn set_config_dir(environment: &Environment) -> Option<PathBuf> {
+    variable(environment, "CLAUDE_CONFIG_DIR")
+}
+
+fn variable(environment: &Environment, name: &str) -> Option<PathBuf> {
+    let value = environment.get(std::ffi::OsStr::new(name))?;
+    (!value.is_empty()).then(|| PathBuf::from(value))
+}
+
+/// A builder of folders that nobody else may look into.
+pub(super) fn private_dir() -> fs::DirBuilder {
+    let mut builder = fs::DirBuilder::new();
+    builder.mode(0o700);
+    builder
+}
+
+/// The folder is there, ours, and closed to others.
+fn make_private(path: &Path) -> io::Result<()> {
+    match private_dir().create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let found = fs::symlink_metadata(path)?;
+            let ours = found.uid() == rustix::process::geteuid().as_raw();
+            if found.is_dir() && ours && found.mode() & 0o077 == 0 { Ok(()) } else { Err(error) }
+        }
+        made => made,
+    }
+}
+
+fn furnish(home: &Path, operators: &Path) -> io::Result<()> {
+    // The CLI would make it too; where it may not, nothing is configured.
+    let _ = private_dir().recursive(true).create(operators);
+    let Ok(operators) = operators.canonicalize() else { return Ok(()) };
+    for found in fs::read_dir(&operators)? {
+        let name = found?.file_name();
+        let text = name.to_string_lossy();
+        let private = PRIVATE.iter().chain(COPIED).chain([&SETTINGS]).any(|private| text == *private);
+        if !private && !text.starts_with(".claude.json.") {
+            symlink(operators.join(&name), home.join(&name))?;
+        }
+    }
+    symlink(operators.join(SETTINGS), home.join(SETTINGS))
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::read(from) {
+        Ok(content) => {
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+            io::Write::write_all(&mut file, &content)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn remove(folder: &Path) {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::error!(%error, folder = %folder.display(), "an agent's folder could not be removed");
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn operators(name: &str) -> (PathBuf, Environment) {
+        let root = env::temp_dir().join(format!("agent-webkit-homes-{}-{name}", std::process::id()));
+        fs::create_dir_all(root.join("projects/-w")).unwrap();
+        fs::write(root.join("CLAUDE.md"), "be kind").unwrap();
+        fs::write(root.join(".claude.json"), "{}").unwrap();
+        let environment = [("CLAUDE_CONFIG_DIR".into(), root.clone().into())].into();
+        (root, environment)
+    }
+
+    #[test]
+    fn a_home_shows_what_is_configured_and_none_of_the_transcripts() {
+        let (root, environment) = operators("shows");
+        let homes = Arc::new(Homes::new());
+        let home = homes.make(&environment).unwrap();
+        for folder in [homes.path(), home.path()] {
+            assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
+        }
+        let here = home.path().to_owned();
+        assert_eq!(fs::read_to_string(here.join("CLAUDE.md")).unwrap(), "be kind");
+        assert!(!here.join("projects").exists());
+        assert!(fs::symlink_metadata(here.join(".claude.json")).unwrap().is_file(), "its own copy");
+        fs::write(here.join("settings.json"), "{}").unwrap();
+        assert!(root.join("settings.json").exists(), "what is granted for ever stays");
+
+        drop(home);
+        assert!(!here.exists() && root.join("CLAUDE.md").exists());
+        let all = homes.path().to_owned();
+        drop(homes);
+        assert!(!all.exists());
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_folder_of_someone_elses_is_not_taken() {
+        let homes = Arc::new(Homes::new());
+        let elsewhere = homes.path().with_extension("elsewhere");
+        private_dir().create(&elsewhere).unwrap();
+        symlink(&elsewhere, homes.path()).unwrap();
+        assert!(homes.make(&Environment::new()).is_err());
+        fs::remove_file(homes.path()).unwrap();
+        private_dir().mode(0o755).create(homes.path()).unwrap();
+        assert!(homes.make(&Environment::new()).is_err());
+        fs::remove_dir(elsewhere).unwrap();
+    }
+}

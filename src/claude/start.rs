@@ -1,0 +1,75 @@
+//! What an agent starts with: a past, from the CLI's own files or from a store, and a place to live.
+
+use std::{path::Path, sync::Arc};
+
+use super::{
+    environment::Environment,
+    error::StartError,
+    homes::{Home, Homes, config_dir},
+    materialise::Past,
+    mirror::{Keys, Mirror},
+    settings::Grace,
+    supervise::Memory,
+    transcript::{self, Project},
+};
+use crate::{agent::SessionSpec, store::AnyTranscriptStore};
+
+/// How to start.
+#[derive(Debug)]
+pub(super) struct Start {
+    /// There is a past to go on from.
+    pub(super) resume: bool,
+    pub(super) environment: Environment,
+    pub(super) memory: Memory,
+}
+
+/// With the CLI's own configuration folder and the transcripts in it. Blocks for a moment.
+pub(super) fn from_files(environment: Environment, spec: &SessionSpec, cwd: &Path) -> Start {
+    let config_dir = config_dir(&environment).filter(|_| spec.resume);
+    let resume = config_dir.is_some_and(|folder| {
+        transcript::can_resume(&folder, cwd, &spec.session_id).unwrap_or_else(|error| {
+            let session = &spec.session_id;
+            tracing::warn!(%error, session, "the transcript cannot be read; the session starts anew");
+            false
+        })
+    });
+    Start { resume, environment, memory: Memory::default() }
+}
+
+/// With a configuration folder of its own, in which is what the store remembers.
+pub(super) async fn from_store(
+    store: &AnyTranscriptStore,
+    grace: &Grace,
+    homes: &Arc<Homes>,
+    mut environment: Environment,
+    spec: &SessionSpec,
+    cwd: &Path,
+) -> Result<Start, StartError> {
+    let project = Project::of(cwd);
+    let past = match spec.resume {
+        true => Past::load(&**store, &project, &spec.session_id).await.map_err(StartError::Transcript)?,
+        false => None,
+    };
+    let project_key = past.as_ref().map(|past| past.key.project_key.clone());
+    let past = past.filter(Past::holds_a_message);
+    let resume = past.is_some();
+    let homes = Arc::clone(homes);
+    let furnished = tokio::task::spawn_blocking(move || {
+        let home = homes.make(&environment)?;
+        if let Some(past) = past {
+            past.write(home.path(), &project)?;
+        }
+        if let Some(folder) = project.folder() {
+            home.share_memory(&environment, folder)?;
+        }
+        environment.insert("CLAUDE_CONFIG_DIR".into(), home.path().into());
+        Ok((home, environment))
+    });
+    let (home, environment): (Home, _) = match furnished.await {
+        Ok(furnished) => furnished.map_err(StartError::Folder)?,
+        Err(error) => return Err(StartError::Folder(error.into())),
+    };
+    let keys = Keys::new(home.path(), &spec.session_id, project_key);
+    let mirror = Mirror::new(store.clone(), keys, grace.store);
+    Ok(Start { resume, environment, memory: Memory { mirror: Some(mirror), home: Some(home) } })
+}

@@ -1,0 +1,43 @@
+//! Why a database cannot be used, in a sentence.
+
+use sqlx::{Error, migrate::MigrateError};
+
+/// Why a database cannot be used: one sentence for the operator, without passwords.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+pub struct OpenError {
+    sentence: String,
+    #[source]
+    source: Option<Error>,
+}
+
+impl OpenError {
+    /// "`what`: the reason".
+    pub(super) fn new(what: impl std::fmt::Display, source: impl Into<Error>) -> Self {
+        let source = source.into();
+        Self { sentence: format!("{what}: {}", reason(&source)), source: Some(source) }
+    }
+
+    pub(super) fn sentence(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), source: None }
+    }
+}
+
+/// What sqlx says, without what it puts before it.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Database(error) => error.message().to_owned(),
+        Error::Io(error) => error.to_string(),
+        Error::Configuration(error) | Error::Tls(error) => error.to_string(),
+        Error::PoolTimedOut => "there is no free connection".to_owned(),
+        Error::Migrate(error) => match &**error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooOld(..) => {
+                "they were made by a newer version of this program".to_owned()
+            }
+            MigrateError::VersionMismatch(_) => "they were made by another build of this program".to_owned(),
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => reason(error),
+            other => other.to_string(),
+        },
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,133 @@
+//! A SQLite file before it is used: whether it is one, is whole, and is ours.
+
+use std::{
+    ffi::OsString,
+    fs::{File, TryLockError},
+    io::{self, ErrorKind, Read},
+    path::{Path, PathBuf},
+};
+
+use sqlx::{
+    Connection,
+    sqlite::{SqliteConnectOptions, SqliteConnection},
+};
+
+use super::{OpenError, migrations::APPLIED};
+
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+const HEADER: usize = 100;
+
+/// Looks at the file itself. What is not there yet is fine.
+pub(super) fn look(path: &Path) -> Result<(), OpenError> {
+    let place = path.display();
+    if path.is_dir() {
+        return Err(OpenError::sentence(format!("{place} is a folder, not a SQLite file")));
+    }
+    // For writing, too, so that one that can only be read is found out now.
+    let file = match File::options().read(true).write(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        file => file.map_err(|error| cannot_be_opened(path, error))?,
+    };
+    let size = file.metadata().map_err(|error| cannot_be_opened(path, error))?.len();
+    if size == 0 {
+        return Ok(());
+    }
+    let mut header = Vec::with_capacity(HEADER);
+    file.take(HEADER as u64).read_to_end(&mut header).map_err(|error| cannot_be_opened(path, error))?;
+    let magic = &header[..header.len().min(MAGIC.len())];
+    if magic != MAGIC {
+        return Err(OpenError::sentence(format!("{place} is not a SQLite database; it is left as it is")));
+    }
+    // With a log beside it, the file need not be whole: SQLite makes it so.
+    if !has_log(path) && size < whole(&header) {
+        return Err(damaged(path, "it ends too early"));
+    }
+    Ok(())
+}
+
+/// Holds the file against other processes as long as what this gives lives.
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| cannot_be_opened(path, error))?;
+    }
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(beside(path, ".lock"))
+        .map_err(|error| cannot_be_opened(path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::sentence(format!(
+            "the SQLite file {} is in use by another server",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(cannot_be_opened(path, error)),
+    }
+}
+
+/// Looks through what is in it, before anything is written.
+pub(super) async fn check(path: &Path, options: &SqliteConnectOptions) -> Result<(), OpenError> {
+    let unreadable = |error: sqlx::Error| match &error {
+        sqlx::Error::Database(said) if is_damage(said.code().as_deref()) => damaged(path, said.message()),
+        _ => OpenError::new(format!("the SQLite file {} cannot be opened", path.display()), error),
+    };
+    let mut connection = SqliteConnection::connect_with(options).await.map_err(unreadable)?;
+    let found: String =
+        sqlx::query_scalar("pragma quick_check(1)").fetch_one(&mut connection).await.map_err(unreadable)?;
+    if found != "ok" {
+        return Err(damaged(path, found.lines().last().unwrap_or_default()));
+    }
+    let tables: Vec<String> = sqlx::query_scalar("select name from sqlite_schema where type = 'table'")
+        .fetch_all(&mut connection)
+        .await
+        .map_err(unreadable)?;
+    if !tables.is_empty() && !tables.iter().any(|table| table == APPLIED) {
+        return Err(OpenError::sentence(format!(
+            "the SQLite file {} is another program's; it is left as it is",
+            path.display()
+        )));
+    }
+    connection.close().await.map_err(unreadable)
+}
+
+/// The size that the header tells, if it was written by what keeps it: the page size, and the pages.
+fn whole(header: &[u8]) -> u64 {
+    let number = |at: usize| {
+        header
+            .get(at..at + 4)
+            .map_or(0, |bytes| u64::from_be_bytes([0, 0, 0, 0, bytes[0], bytes[1], bytes[2], bytes[3]]))
+    };
+    if header.len() < HEADER {
+        return HEADER as u64;
+    }
+    let page = match number(16) >> 16 {
+        1 => 65_536,
+        size => size,
+    };
+    let (changes, counted_at) = (number(24), number(92));
+    if changes == counted_at { page * number(28) } else { page }
+}
+
+fn has_log(path: &Path) -> bool {
+    ["-wal", "-journal"].iter().any(|end| beside(path, end).metadata().is_ok_and(|log| log.len() > 0))
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(end);
+    name.into()
+}
+
+fn damaged(path: &Path, how: &str) -> OpenError {
+    OpenError::sentence(format!("the SQLite file {} is damaged ({how}); it is left as it is", path.display()))
+}
+
+fn cannot_be_opened(path: &Path, error: io::Error) -> OpenError {
+    OpenError::new(format!("the SQLite file {} cannot be opened", path.display()), error)
+}
+
+/// `SQLITE_CORRUPT` or `SQLITE_NOTADB`.
+fn is_damage(code: Option<&str>) -> bool {
+    code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| matches!(code & 0xff, 11 | 26))
+}

@@ -1,0 +1,88 @@
+use std::time::Duration;
+
+use super::part::{Classify, protocol_part};
+use crate::layers::resume::RingConfig;
+
+/// What a [`DurableLog`](super::DurableLog) keeps, and how long it waits for its database.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DurableConfig {
+    /// So many of a stream's newest events can be resumed and are kept. `None`, the default: all of them,
+    /// but for the pieces of finished messages.
+    pub window_events: Option<u64>,
+    /// Where everything is kept: so many of the newest events are never compacted. Default 1000.
+    pub uncompacted_events: u64,
+    /// What an open stream keeps in memory. Default: 1000 events and 64 KiB, and for attached readers
+    /// [`RingConfig::lag_budget`].
+    pub recent: RingConfig,
+    /// So long a batch waits for a database that is away before its append fails. Default 120 s.
+    pub outage: Duration,
+    /// So much, in bytes, may wait to be stored; further appends wait for room. Default 32 MiB.
+    pub queue_bytes: usize,
+    /// Tells the pieces of a message and the whole of it apart. Default: those of the protocol,
+    /// `message_delta` and `message_complete`.
+    pub classify: Classify,
+}
+
+impl DurableConfig {
+    /// Sets [`DurableConfig::window_events`], at least 1.
+    #[must_use]
+    pub fn window_events(mut self, events: impl Into<Option<u64>>) -> Self {
+        self.window_events = events.into().map(|events| events.max(1));
+        self
+    }
+
+    /// Sets [`DurableConfig::uncompacted_events`].
+    #[must_use]
+    pub fn uncompacted_events(mut self, events: u64) -> Self {
+        self.uncompacted_events = events;
+        self
+    }
+
+    /// Sets [`DurableConfig::recent`].
+    #[must_use]
+    pub fn recent(mut self, recent: RingConfig) -> Self {
+        self.recent = recent;
+        self
+    }
+
+    /// Sets [`DurableConfig::outage`].
+    #[must_use]
+    pub fn outage(mut self, outage: Duration) -> Self {
+        self.outage = outage;
+        self
+    }
+
+    /// Sets [`DurableConfig::queue_bytes`].
+    #[must_use]
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
+        self
+    }
+
+    /// Sets [`DurableConfig::classify`].
+    #[must_use]
+    pub fn classify(mut self, classify: Classify) -> Self {
+        self.classify = classify;
+        self
+    }
+
+    /// Where a stream starts that ends at `last` and holds nothing before `floor`.
+    pub(super) fn oldest(&self, floor: u64, last: u64) -> u64 {
+        let window = self.window_events.map_or(1, |events| (last + 1).saturating_sub(events));
+        floor.max(window).min(last + 1)
+    }
+}
+
+impl Default for DurableConfig {
+    fn default() -> Self {
+        Self {
+            window_events: None,
+            uncompacted_events: 1000,
+            recent: RingConfig::default().window_bytes(64 << 10),
+            outage: Duration::from_secs(120),
+            queue_bytes: 32 << 20,
+            classify: protocol_part,
+        }
+    }
+}

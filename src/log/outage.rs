@@ -1,0 +1,47 @@
+//! A database that is away: how long it is waited for.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// So long one call to the database may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Counts from the first failure.
+#[derive(Debug, Default)]
+pub(super) struct Outage {
+    since: Option<(Instant, Duration)>,
+}
+
+impl Outage {
+    /// Counts a failure. It is over when they have lasted for `bound`.
+    pub(super) fn is_over(&mut self, bound: Duration) -> bool {
+        let (since, _) = self.since.get_or_insert_with(|| (Instant::now(), FIRST_PAUSE));
+        since.elapsed() >= bound
+    }
+
+    /// Waits before the next try, longer each time.
+    pub(super) async fn pause(&mut self) {
+        let (_, pause) = self.since.get_or_insert_with(|| (Instant::now(), FIRST_PAUSE));
+        let now = *pause;
+        *pause = (now * 2).min(LONGEST_PAUSE);
+        tokio::time::sleep(now).await;
+    }
+
+    /// It has begun.
+    pub(super) fn is_on(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// The database answers. Gives how long it did not.
+    pub(super) fn end(&mut self) -> Option<Duration> {
+        self.since.take().map(|(since, _)| since.elapsed())
+    }
+}
+
+/// The answer to one call, or an error if there is none in time.
+pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(PATIENCE, call).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}

@@ -1,0 +1,204 @@
+//! The tables of a durable log, apart from what is made of them: one trait, a database each.
+
+#[cfg(feature = "postgres")]
+mod postgres;
+mod sql;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+
+use super::part::Part;
+use crate::{db::Database, layers::resume::Event};
+
+pub(super) type RowsFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'a>>;
+
+/// A stream's row.
+#[derive(Clone, Debug)]
+pub(super) struct StreamRow {
+    pub(super) id: i64,
+    pub(super) epoch: i64,
+    pub(super) oldest: u64,
+    pub(super) last: u64,
+    /// Pieces up to here were looked at.
+    pub(super) compacted: u64,
+    pub(super) closed: bool,
+    pub(super) note: Option<Bytes>,
+}
+
+/// What a group stores in one stream.
+#[derive(Debug)]
+pub(super) struct Write {
+    pub(super) id: i64,
+    pub(super) epoch: i64,
+    /// The stream's last sequence number before; it tells a write that was stored from one that was not.
+    pub(super) expected: u64,
+    pub(super) note: Option<Bytes>,
+    pub(super) close: bool,
+    pub(super) events: Vec<(Event, Part)>,
+}
+
+impl Write {
+    pub(super) fn last(&self) -> u64 {
+        self.expected + self.events.len() as u64
+    }
+
+    /// This write is what the row tells of, given that it was not stored just now.
+    fn is_stored_as(&self, epoch: i64, last: i64) -> bool {
+        epoch == self.epoch && last == signed(self.last())
+    }
+}
+
+/// An event as it was stored.
+#[derive(Debug)]
+pub(super) struct EventRow {
+    pub(super) seq: u64,
+    pub(super) name: String,
+    pub(super) data: Vec<u8>,
+}
+
+/// Some of a stream's events, in order.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// Where the stream starts by now: what is missing from here on was compacted.
+    pub(super) oldest: u64,
+    pub(super) events: Vec<EventRow>,
+}
+
+pub(super) trait Rows: fmt::Debug + Send + Sync + 'static {
+    /// Makes the caller the writer of the stream, which is made if there is none.
+    fn take<'a>(&'a self, key: &'a str) -> RowsFuture<'a, StreamRow>;
+
+    fn look<'a>(&'a self, key: &'a str) -> RowsFuture<'a, Option<StreamRow>>;
+
+    /// Stores each write, or nothing of it if the stream has another writer or is gone; tells which. A
+    /// write that was stored by an earlier try, whose answer was lost, is not stored again.
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> RowsFuture<'a, Vec<bool>>;
+
+    /// Events after `after` up to `until`: at least one, if there are any. `None`: the stream is gone.
+    fn page(&self, id: i64, after: u64, until: u64) -> RowsFuture<'_, Option<Page>>;
+
+    /// The newest events of a name, newest first.
+    fn newest<'a>(&'a self, key: &'a str, name: &'a str, limit: u32) -> RowsFuture<'a, Vec<(i64, Vec<u8>)>>;
+
+    fn forget<'a>(&'a self, key: &'a str) -> RowsFuture<'a, ()>;
+
+    /// Lets the stream start at `oldest`.
+    fn trim(&self, id: i64, epoch: i64, oldest: u64) -> RowsFuture<'_, ()>;
+
+    /// Removes the pieces after `after` up to `until` whose whole comes later.
+    fn compact(&self, id: i64, epoch: i64, after: u64, until: u64) -> RowsFuture<'_, ()>;
+}
+
+pub(super) fn of(database: Database) -> Arc<dyn Rows> {
+    match database {
+        #[cfg(feature = "sqlite")]
+        Database::Sqlite(file) => Arc::new(sqlite::SqliteRows::new(file)),
+        #[cfg(feature = "postgres")]
+        Database::Postgres(pool) => Arc::new(postgres::PostgresRows::new(pool)),
+    }
+}
+
+/// Databases have no unsigned numbers; a sequence number never comes near the edge.
+fn signed(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+fn unsigned(seq: i64) -> u64 {
+    u64::try_from(seq).unwrap_or(0)
+}
+
+type StreamTuple = (i64, i64, i64, i64, i64, bool, Option<Vec<u8>>);
+
+fn stream_row((id, epoch, oldest, last, compacted, closed, note): StreamTuple) -> StreamRow {
+    let [oldest, last, compacted] = [oldest, last, compacted].map(unsigned);
+    StreamRow { id, epoch, oldest, last, compacted, closed, note: note.map(Bytes::from) }
+}
+
+type EventTuple = (i64, Option<i64>, Option<String>, Option<Vec<u8>>);
+
+/// A stream without events in range gives one row that holds only its own part.
+fn page(rows: Vec<EventTuple>) -> Option<Page> {
+    let oldest = unsigned(rows.first()?.0);
+    let event = |(_, seq, name, data)| Some(EventRow { seq: unsigned(seq?), name: name?, data: data? });
+    Some(Page { oldest, events: rows.into_iter().filter_map(event).collect() })
+}
+
+/// The statements that are the same everywhere; `readers` and `writer` are pools.
+macro_rules! shared_rows {
+    () => {
+        fn take<'a>(&'a self, key: &'a str) -> RowsFuture<'a, StreamRow> {
+            Box::pin(async move {
+                let row = sqlx::query_as(sql::TAKE).bind(key).fetch_one(&self.writer).await?;
+                Ok(stream_row(row))
+            })
+        }
+
+        fn look<'a>(&'a self, key: &'a str) -> RowsFuture<'a, Option<StreamRow>> {
+            Box::pin(async move {
+                let row = sqlx::query_as(sql::LOOK).bind(key).fetch_optional(&self.readers).await?;
+                Ok(row.map(stream_row))
+            })
+        }
+
+        fn page(&self, id: i64, after: u64, until: u64) -> RowsFuture<'_, Option<Page>> {
+            Box::pin(async move {
+                let page_query = sqlx::query_as(sql::PAGE).bind(id).bind(signed(after)).bind(signed(until));
+                let page_query = page_query.bind(sql::PAGE_EVENTS).bind(sql::PAGE_BYTES);
+                Ok(page(page_query.fetch_all(&self.readers).await?))
+            })
+        }
+
+        fn newest<'a>(
+            &'a self,
+            key: &'a str,
+            name: &'a str,
+            limit: u32,
+        ) -> RowsFuture<'a, Vec<(i64, Vec<u8>)>> {
+            Box::pin(async move {
+                let newest = sqlx::query_as(sql::NEWEST).bind(key).bind(name).bind(i64::from(limit));
+                newest.fetch_all(&self.readers).await
+            })
+        }
+
+        fn forget<'a>(&'a self, key: &'a str) -> RowsFuture<'a, ()> {
+            Box::pin(async move {
+                let mut transaction = self.begin().await?;
+                // First the stream: whoever is about to write to it is waited for, or finds it gone.
+                let id: Option<(i64,)> =
+                    sqlx::query_as(sql::FORGET_STREAM).bind(key).fetch_optional(&mut *transaction).await?;
+                if let Some((id,)) = id {
+                    sqlx::query(sql::FORGET_EVENTS).bind(id).execute(&mut *transaction).await?;
+                }
+                transaction.commit().await
+            })
+        }
+
+        fn trim(&self, id: i64, epoch: i64, oldest: u64) -> RowsFuture<'_, ()> {
+            Box::pin(async move {
+                let mut transaction = self.begin().await?;
+                let mark = sqlx::query(sql::MARK_TRIMMED).bind(id).bind(epoch).bind(signed(oldest));
+                if mark.execute(&mut *transaction).await?.rows_affected() == 1 {
+                    let trim = sqlx::query(sql::TRIM).bind(id).bind(signed(oldest));
+                    trim.execute(&mut *transaction).await?;
+                }
+                transaction.commit().await
+            })
+        }
+
+        fn compact(&self, id: i64, epoch: i64, after: u64, until: u64) -> RowsFuture<'_, ()> {
+            Box::pin(async move {
+                let mut transaction = self.begin().await?;
+                let mark = sqlx::query(sql::MARK_COMPACTED).bind(id).bind(epoch).bind(signed(until));
+                if mark.execute(&mut *transaction).await?.rows_affected() == 1 {
+                    let compact = sqlx::query(sql::COMPACT).bind(id).bind(signed(after)).bind(signed(until));
+                    compact.execute(&mut *transaction).await?;
+                }
+                transaction.commit().await
+            })
+        }
+    };
+}
+use shared_rows;

@@ -1,0 +1,245 @@
+//! How a session comes to run here: made, or restored from what is stored of it.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{Driver, now};
+use crate::{
+    agent::{Agent, SessionSpec},
+    catalog::{Lease, SessionRecord, Traits},
+    layers::resume::{Cursor, EventLog, EventStream, Tail},
+    proto::{Past, Session, SessionConfig, WhenIdle},
+    service::{
+        Limits, SessionHandle, Sessions,
+        handle::{Latest, Shared},
+        keeping::Keeping,
+        link::{Link, News},
+        read_back,
+        registry::Slot,
+        reply::{Failure, sentence},
+        stream_end::ReleasedOnDrop,
+    },
+};
+
+/// So many inputs may be on their way to a session.
+const MAILBOX: usize = 256;
+
+/// Who asks for a session.
+pub(crate) struct Request {
+    pub(crate) spec: SessionSpec,
+    pub(crate) owner: Option<Arc<str>>,
+    pub(crate) limits: Limits,
+}
+
+/// A stored session that is this host's now.
+pub(crate) struct Owned {
+    pub(crate) record: SessionRecord,
+    pub(crate) lease: Lease,
+}
+
+/// What a driver is put together from.
+struct Parts<A, L: EventLog> {
+    session: Session,
+    spec: SessionSpec,
+    owner: Option<Arc<str>>,
+    created_at: SystemTime,
+    link: Link<A>,
+    stream: L::Stream,
+    stored: Option<(Lease, Traits)>,
+}
+
+impl<A: Agent, L: EventLog> Driver<A, L> {
+    /// Starts an agent and a session around it. On return the log holds `session_ready`, and the session
+    /// is registered.
+    pub(crate) async fn start(
+        request: Request,
+        agent: A,
+        sessions: &Sessions<L>,
+        slot: Slot,
+    ) -> Result<Self, Failure> {
+        let Request { spec, owner, limits } = request;
+        let mut link = Link::new(agent);
+        link.start(spec.clone());
+        match slot.cancel.run_until_cancelled(link.next()).await {
+            Some(News::Started(Err(error))) => {
+                return Err(Failure::unavailable(format!(
+                    "the agent could not be started: {}",
+                    sentence(&*error)
+                )));
+            }
+            Some(_) => {}
+            None => {
+                link.gone().await;
+                return Err(Failure::unavailable("the server is shutting down"));
+            }
+        }
+        let created_at = SystemTime::now();
+        let stored = match sessions.persistence() {
+            None => None,
+            Some(persistence) => {
+                let record = new_record(&spec, owner.as_deref(), created_at);
+                let lease = persistence.catalog.create(&record).await?;
+                Some((lease, record.traits))
+            }
+        };
+        let stream = open(sessions.log(), &spec.session_id).await?;
+        let now = now();
+        let mut session = Session::new(config(&spec, &limits, stored.is_some()), now);
+        session.handle_started(now);
+        let parts = Parts { session, spec, owner, created_at, link, stream, stored };
+        Self::assemble(parts, sessions, slot).begin(sessions).await
+    }
+
+    /// Goes on with a stored session, without an agent until one is needed. On return the session is
+    /// registered, and what was cut when it was lost has ended.
+    pub(crate) async fn restore(
+        owned: Owned,
+        agent: A,
+        sessions: &Sessions<L>,
+        limits: &Limits,
+        slot: Slot,
+    ) -> Result<Self, Failure> {
+        let Owned { record, lease } = owned;
+        let spec = SessionSpec {
+            model: record.traits.model.clone(),
+            permission_mode: record.traits.permission_mode.clone(),
+            resume: true,
+            ..SessionSpec::new(record.id.clone(), &record.cwd)
+        };
+        let stream = open(sessions.log(), &record.id).await?;
+        let config = config(&spec, limits, true);
+        let session = match stream.bounds().last {
+            0 => Session::dormant(config, now()),
+            last => {
+                let tail = stream.tail(Cursor::After(last)).await.map_err(|error| {
+                    tracing::error!(session = record.id, error = sentence(&error), "no note can be read");
+                    Failure::unavailable("the event log cannot be read now")
+                })?;
+                let note = tail.attached().note.clone().unwrap_or_default();
+                drop(tail);
+                let past = Past::from_note(&String::from_utf8_lossy(&note));
+                let queued = queued(&stream, &past).await?;
+                Session::restore(config, past, queued, now())
+            }
+        };
+        let parts = Parts {
+            session,
+            owner: record.owner.map(Into::into),
+            created_at: UNIX_EPOCH + Duration::from_millis(record.created_at_ms.unsigned_abs()),
+            link: Link::new(agent),
+            stream,
+            stored: Some((lease, record.traits)),
+            spec,
+        };
+        Self::assemble(parts, sessions, slot).begin(sessions).await
+    }
+
+    fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Self {
+        let Parts { session, spec, owner, created_at, link, stream, stored } = parts;
+        let (mail, mailbox) = mpsc::channel(MAILBOX);
+        let title = stored.as_ref().and_then(|(_, traits)| traits.title.clone());
+        let handle = SessionHandle::new(Shared {
+            id: spec.session_id.clone(),
+            owner,
+            cwd: spec.cwd.clone(),
+            created_at,
+            stream: stream.clone(),
+            mailbox: mail,
+            cancel: slot.cancel.clone(),
+            outlives: stored.is_some(),
+            deleted: Arc::default(),
+            latest: Latest { as_of: stream.bounds().last, ..Latest::default() }.into(),
+        });
+        let keeping = stored.zip(sessions.persistence()).map(|((lease, saved), persistence)| {
+            let deleted = Arc::clone(&handle.shared().deleted);
+            Keeping::new(persistence.clone(), sessions.leases(), lease, saved, deleted)
+        });
+        Self {
+            session,
+            link,
+            stream: ReleasedOnDrop(stream),
+            mailbox,
+            cancel: slot.cancel.clone(),
+            replies: Vec::new(),
+            asked: HashMap::new(),
+            registration: None,
+            keeping,
+            title,
+            may_leave: false,
+            fenced: false,
+            log: sessions.log().clone(),
+            handle,
+            spec,
+            slot,
+        }
+    }
+
+    /// Puts the first events into the log and makes the session known.
+    async fn begin(mut self, sessions: &Sessions<L>) -> Result<Self, Failure> {
+        if let std::ops::ControlFlow::Break(end) = self.settle().await {
+            self.finish(end).await;
+            return Err(Failure::unavailable("the event log cannot be written now"));
+        }
+        tracing::info!(session = self.spec.session_id, cwd = %self.spec.cwd.display(), "a session runs");
+        self.registration = Some(sessions.register(self.handle.clone()));
+        Ok(self)
+    }
+}
+
+fn new_record(spec: &SessionSpec, owner: Option<&str>, created_at: SystemTime) -> SessionRecord {
+    let created_at_ms = created_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let created_at_ms = i64::try_from(created_at_ms).unwrap_or(i64::MAX);
+    SessionRecord {
+        id: spec.session_id.clone(),
+        owner: owner.map(str::to_owned),
+        cwd: spec.cwd.clone(),
+        traits: Traits {
+            model: spec.model.clone(),
+            permission_mode: spec.permission_mode.clone(),
+            title: None,
+            status: "idle".to_owned(),
+        },
+        created_at_ms,
+        active_at_ms: created_at_ms,
+        stream: None,
+    }
+}
+
+async fn open<L: EventLog>(log: &L, id: &str) -> Result<L::Stream, Failure> {
+    log.open(id).await.map_err(|error| {
+        tracing::error!(session = id, error = sentence(&error), "the event log cannot be opened");
+        Failure::unavailable("the event log cannot be opened now")
+    })
+}
+
+/// The contents of the messages that waited for their turn: they were told, so they are in the log.
+async fn queued(stream: &impl EventStream, past: &Past) -> Result<Vec<(String, Box<RawValue>)>, Failure> {
+    if past.queued.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut contents = read_back::user_messages(stream).await.map_err(|error| {
+        tracing::error!(error = sentence(&error), "the messages that wait cannot be read");
+        Failure::unavailable("the event log cannot be read now")
+    })?;
+    Ok(past.queued.iter().filter_map(|uuid| contents.remove_entry(uuid)).collect())
+}
+
+fn config(spec: &SessionSpec, limits: &Limits, persistent: bool) -> SessionConfig {
+    SessionConfig {
+        session_id: spec.session_id.clone(),
+        model: spec.model.clone(),
+        permission_mode: spec.permission_mode.clone(),
+        idle_timeout: limits.idle_timeout,
+        when_idle: if persistent { WhenIdle::Release } else { WhenIdle::Close },
+        hibernate_after: limits.hibernate_after,
+        queue_limit: limits.queue,
+        new_uuid: || Uuid::new_v4().to_string(),
+    }
+}

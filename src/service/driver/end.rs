@@ -1,0 +1,93 @@
+//! How a session ceases to run here.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::Driver;
+use crate::{
+    agent::Agent,
+    layers::resume::{EventLog, EventStream},
+    service::{handle::NotTaken, keeping::Keeping, reply::sentence, stream_end::all_read},
+};
+
+/// So long the agent of a session that goes on elsewhere may take to end by itself.
+const HANDOVER: Duration = Duration::from_secs(12);
+
+/// Why a session does not run here any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It is over: `done` was told.
+    Closed,
+    /// Nobody needs it in memory.
+    Released,
+    /// The server ends, the session goes on in another one.
+    Suspended,
+    /// Another host runs it.
+    Fenced,
+    /// The log takes no more events.
+    LogLost,
+}
+
+impl<A: Agent, L: EventLog> Driver<A, L> {
+    /// Ends what is left of the session here, in the order that the end asks for.
+    pub(super) async fn finish(mut self, end: End) {
+        tracing::info!(session = self.spec.session_id, ?end, "a session ended here");
+        self.slot.leave();
+        match (end, self.keeping.is_some()) {
+            (End::Closed, _) | (End::LogLost, false) => self.close().await,
+            (End::Fenced, _) => {
+                self.link.abort();
+                self.hand_over().await;
+            }
+            (End::Released | End::Suspended | End::LogLost, _) => self.hand_over().await,
+        }
+    }
+
+    /// Ends the streams, waits until the agent is gone and the readers have read what there is, and
+    /// forgets everything.
+    async fn close(self) {
+        let Self { link, stream, mailbox, registration, keeping, log, slot, spec, handle, .. } = self;
+        stream.0.close();
+        drop((registration, mailbox));
+        tokio::join!(link.gone(), all_read(handle.stream()));
+        drop(stream);
+        let id = &spec.session_id;
+        if let Err(error) = log.forget(id).await {
+            tracing::warn!(session = id, error = sentence(&error), "the log keeps a stream that has ended");
+        } else if let Some(keeping) = keeping {
+            forget(&keeping, id).await;
+        }
+        drop(slot);
+    }
+
+    /// Lets go of everything, so that the session can be restored here or elsewhere.
+    async fn hand_over(self) {
+        let Self { link, stream, mut mailbox, registration, keeping, slot, handle, .. } = self;
+        drop((stream, registration));
+        mailbox.close();
+        while let Some(mail) = mailbox.recv().await {
+            let _ = mail.reply.send(Err(NotTaken::Released));
+        }
+        drop(handle);
+        // What the agent remembers is stored under the lease, so the lease is kept until the agent is gone.
+        if timeout(HANDOVER, link.gone()).await.is_err() {
+            tracing::warn!("an agent outlives its session's stay");
+        }
+        if let Some(keeping) = keeping {
+            keeping.release().await;
+        }
+        drop(slot);
+    }
+}
+
+async fn forget(keeping: &Keeping, id: &str) {
+    let persistence = keeping.persistence();
+    if let Err(error) = persistence.delete_transcripts(id).await {
+        tracing::warn!(session = id, error = sentence(&error), "transcripts are left for the sweep");
+        return;
+    }
+    if let Err(error) = persistence.catalog.forget(id).await {
+        tracing::warn!(session = id, error = sentence(&error), "a row is left for the sweep");
+    }
+}

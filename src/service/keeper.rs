@@ -1,0 +1,89 @@
+//! What a host does for its stored sessions all the time: renews their leases, sweeps what nobody wants.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Persistence, Sessions, reply::sentence};
+use crate::{
+    catalog::{Acquired, CatalogError},
+    layers::resume::EventLog,
+};
+
+/// Sessions are swept this often.
+const SWEEP: Duration = Duration::from_secs(60);
+
+impl<L: EventLog> Sessions<L> {
+    /// Begins to look after the stored sessions, until the shutdown is over. Does nothing the second time.
+    pub(crate) fn keep(&self) {
+        let Some(persistence) = self.persistence() else { return };
+        if self.begins_to_keep() {
+            let (sessions, persistence) = (self.clone(), persistence.clone());
+            tokio::spawn(async move {
+                let over = sessions.over().clone();
+                tokio::select! {
+                    () = over.cancelled() => {}
+                    () = sessions.renew_leases(&persistence) => {}
+                    () = sessions.sweep_for_ever(&persistence) => {}
+                }
+            });
+        }
+    }
+
+    async fn renew_leases(&self, persistence: &Persistence) {
+        let Some(every) = persistence.catalog.renew_every() else { return std::future::pending().await };
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.leases().renew(&persistence.catalog).await {
+                tracing::warn!(error = sentence(&error), "leases were not renewed");
+            }
+        }
+    }
+
+    async fn sweep_for_ever(&self, persistence: &Persistence) {
+        let mut ticks = interval(SWEEP);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.sweep(persistence).await {
+                tracing::warn!(error = sentence(&error), "sessions were not swept");
+            }
+        }
+    }
+
+    async fn sweep(&self, persistence: &Persistence) -> Result<(), CatalogError> {
+        let catalog = &persistence.catalog;
+        if let Some(retention) = self.retention() {
+            for id in catalog.unused_for(retention).await? {
+                let _alone = self.one_by_one().enter(&id).await;
+                if self.in_memory(&id).is_none()
+                    && let Acquired::Leased(..) = catalog.acquire(&id).await?
+                {
+                    tracing::info!(session = id, "a session was not used for too long");
+                    catalog.bury(&id).await?;
+                    self.erase(persistence, &id).await;
+                }
+            }
+        }
+        for id in catalog.buried().await? {
+            if self.in_memory(&id).is_none() {
+                self.erase(persistence, &id).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes what is stored of a buried session, its row last.
+    pub(crate) async fn erase(&self, persistence: &Persistence, id: &str) {
+        let erased = async {
+            persistence.delete_transcripts(id).await.map_err(|error| sentence(&error))?;
+            self.log().forget(id).await.map_err(|error| sentence(&error))?;
+            persistence.catalog.forget(id).await.map_err(|error| sentence(&error))
+        };
+        if let Err(error) = erased.await {
+            tracing::warn!(session = id, error, "what is left of a session stays for the next sweep");
+        }
+    }
+}

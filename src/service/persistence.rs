@@ -1,0 +1,86 @@
+//! What lets sessions outlive their process.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    catalog::{AnyCatalog, CatalogError, Lease},
+    store::{AnyTranscriptStore, StoreError, TranscriptKey},
+};
+
+/// Where sessions are kept beside their events.
+///
+/// With it, a session that is not in memory is restored by the next request for it: its row says whose it
+/// is and where it works, its log where its stream stands, and its transcripts what its agent remembers.
+#[derive(Clone, Debug)]
+pub struct Persistence {
+    /// Sessions as rows, and which host runs which.
+    pub catalog: AnyCatalog,
+    /// What agents remember. The agents themselves are given the same store.
+    pub transcripts: AnyTranscriptStore,
+}
+
+impl Persistence {
+    /// Deletes all transcripts of a session.
+    pub(crate) async fn delete_transcripts(&self, id: &str) -> Result<(), StoreError> {
+        for project_key in self.transcripts.find(id).await? {
+            self.transcripts.delete(&TranscriptKey::main(project_key, id)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The leases that this host keeps alive.
+#[derive(Debug, Default)]
+pub(crate) struct Leases(Mutex<HashMap<String, Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    lease: Lease,
+    fenced: CancellationToken,
+}
+
+impl Leases {
+    /// Keeps a lease alive from here on. The token is cancelled when it is lost.
+    pub(crate) fn keep(&self, lease: Lease) -> CancellationToken {
+        let fenced = CancellationToken::new();
+        let kept = Kept { lease: lease.clone(), fenced: fenced.clone() };
+        self.table().insert(lease.session_id, kept);
+        fenced
+    }
+
+    /// Keeps it no longer.
+    pub(crate) fn let_go(&self, lease: &Lease) {
+        let mut table = self.table();
+        if table.get(&lease.session_id).is_some_and(|kept| kept.lease == *lease) {
+            table.remove(&lease.session_id);
+        }
+    }
+
+    /// Renews all of them, and tells the sessions whose lease is lost.
+    pub(crate) async fn renew(&self, catalog: &AnyCatalog) -> Result<(), CatalogError> {
+        let leases: Vec<Lease> = self.table().values().map(|kept| kept.lease.clone()).collect();
+        if leases.is_empty() {
+            return Ok(());
+        }
+        let lost = catalog.renew(&leases).await?;
+        let mut table = self.table();
+        for lease in leases.iter().filter(|lease| lost.contains(&lease.session_id)) {
+            if table.get(&lease.session_id).is_some_and(|kept| kept.lease == *lease)
+                && let Some(kept) = table.remove(&lease.session_id)
+            {
+                tracing::warn!(session = lease.session_id, "another host has taken the session over");
+                kept.fenced.cancel();
+            }
+        }
+        Ok(())
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,37 @@
+//! What a session is called in a list.
+
+use crate::proto::Inbound;
+
+/// So many characters of the first line.
+const LENGTH: usize = 80;
+
+/// The beginning of a user's message, if this is one and it has words.
+pub(crate) fn of(input: &Inbound) -> Option<String> {
+    let Inbound::UserMessage { content } = input else { return None };
+    let text = match serde_json::from_str(content.get()).ok()? {
+        serde_json::Value::String(text) => text,
+        serde_json::Value::Array(blocks) => {
+            blocks.iter().find_map(|block| block.get("text")?.as_str().map(str::to_owned))?
+        }
+        _ => return None,
+    };
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some(line.chars().take(LENGTH).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn title(content: &str) -> Option<String> {
+        of(&Inbound::parse(format!(r#"{{"type":"user_message","content":{content}}}"#).as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn it_is_the_first_line_with_words() {
+        assert_eq!(title(r#""\n  Make it so.\nNow.""#).as_deref(), Some("Make it so."));
+        assert_eq!(title(r#"[{"type":"text","text":"hé"}]"#).as_deref(), Some("hé"));
+        assert_eq!(title(&format!(r#""{}""#, "é".repeat(200))).unwrap().chars().count(), LENGTH);
+        assert_eq!(title(r#"" ""#), None);
+    }
+}

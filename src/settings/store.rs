@@ -1,0 +1,99 @@
+//! Where sessions are kept.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use super::{Settings, SettingsError};
+use crate::{
+    db::{Database, Location},
+    layers::resume::{RingConfig, RingLog},
+    log::DurableConfig,
+    storage::{Storage, StorageConfig},
+};
+
+/// Connections to Postgres that are kept open, and how many there may be.
+const CONNECTIONS: (u32, u32) = (1, 10);
+
+/// Where the sessions of a server are kept.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Store {
+    /// In memory: they end with the server.
+    Memory(RingLog),
+    /// In a database.
+    Database(Storage),
+}
+
+impl Store {
+    /// Stores what still waits. Call it when the sessions have been shut down.
+    pub async fn shutdown(&self) {
+        if let Self::Database(storage) = self {
+            storage.log().shutdown().await;
+        }
+    }
+}
+
+impl Settings {
+    /// Opens the store that was chosen.
+    pub(super) async fn open_store(
+        &self,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Store, SettingsError> {
+        let window = self.log_window.map(std::num::NonZero::get);
+        let location = self.store.clone().unwrap_or_else(|| default_location(env));
+        let database = match &location {
+            Location::Sqlite(path) => Database::sqlite(path).await,
+            Location::Postgres(url) => Database::postgres(url, CONNECTIONS.0, CONNECTIONS.1).await,
+            Location::Memory => {
+                let ring = RingConfig::default();
+                let ring = match window {
+                    Some(events) => ring.window_events(events),
+                    None => ring,
+                };
+                return Ok(Store::Memory(RingLog::new(ring)));
+            }
+        };
+        let database = database.map_err(|error| SettingsError::new(error.to_string()))?;
+        tracing::info!(store = ?location, "sessions are kept");
+        let events = DurableConfig::default().window_events(window.map(|events| events as u64));
+        let config = StorageConfig::default().lease(self.lease).events(events);
+        Ok(Store::Database(Storage::new(database, config)))
+    }
+}
+
+/// A file in the user's data directory, or nothing durable for a user without one.
+fn default_location(env: impl Fn(&str) -> Option<OsString>) -> Location {
+    let directory = |name: &str| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = directory("XDG_DATA_HOME").or_else(|| Some(directory("HOME")?.join(".local/share")));
+    match data {
+        Some(data) => Location::Sqlite(data.join(Path::new("agent-webkit/sessions.db"))),
+        None => {
+            tracing::warn!("neither XDG_DATA_HOME nor HOME is set: sessions are kept in memory only");
+            Location::Memory
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_data_directory_is_the_default() {
+        let location = |vars: &[(&str, &str)]| {
+            default_location(|name| vars.iter().find(|(given, _)| *given == name).map(|(_, at)| at.into()))
+        };
+        let home = ("HOME", "/home/ada");
+        let file = |path: &str| Location::Sqlite(path.into());
+        assert_eq!(location(&[home]), file("/home/ada/.local/share/agent-webkit/sessions.db"));
+        assert_eq!(location(&[home, ("XDG_DATA_HOME", "/d")]), file("/d/agent-webkit/sessions.db"));
+        assert_eq!(
+            location(&[home, ("XDG_DATA_HOME", "d")]),
+            location(&[home]),
+            "relative ones do not count"
+        );
+        assert_eq!(location(&[]), Location::Memory);
+    }
+}

@@ -1,0 +1,83 @@
+//! The server is killed in the middle of an answer, again and again.
+
+use std::time::Duration;
+
+use crate::{
+    place::Place,
+    reader::Reader,
+    support::{Script, Server},
+};
+
+const ROUNDS: usize = 10;
+
+#[tokio::test]
+async fn ten_crashes_on_sqlite() {
+    survives(Place::Sqlite).await;
+}
+
+#[tokio::test]
+async fn ten_crashes_on_postgres() {
+    survives(Place::postgres().await).await;
+}
+
+async fn survives(place: Place) {
+    let mut server = place.server().start().await;
+    let mut reader = Reader::create(server.client()).await;
+    let mut finished = Vec::new();
+    for round in 0..ROUNDS {
+        let words: Vec<_> = (0..60).map(|word| format!("r{round}w{word}")).collect();
+        let script = Script::text(&words.join(" ")).pace(8);
+        reader.say(&format!("round-{round}"), format!("Round {round}. {script}")).await;
+        reader.until("user_message").await;
+        let moment = random_up_to(Duration::from_millis(900));
+        let _ = tokio::time::timeout(moment, async {
+            loop {
+                reader.next().await;
+            }
+        })
+        .await;
+        server = server.kill().start().await;
+        let result = reader.last_result_or_until_it().await;
+        match result["terminal_reason"].as_str() {
+            Some("server_restart") => assert_eq!(result["subtype"], "error_during_execution"),
+            _ => finished.push(round),
+        }
+    }
+    reader.say("history", Script::text("ECHO_HISTORY").to_string()).await;
+    let echo = reader.until("message_complete").await.data.to_string();
+    for round in finished {
+        assert!(echo.contains(&format!("Round {round}.")), "round {round} is forgotten: {echo}");
+    }
+    reader.until("result").await;
+    reader.replays().await;
+    ended_once(&reader);
+    no_agent_is_left(server);
+}
+
+/// Every message was told once and every turn has one end.
+fn ended_once(reader: &Reader) {
+    let count = |event: &str| reader.shown.iter().filter(|frame| frame.event == event).count();
+    assert_eq!(count("user_message"), ROUNDS + 1);
+    assert_eq!(count("result"), ROUNDS + 1);
+    assert_eq!(count("session_ready"), 1);
+}
+
+/// Of all the agents that were killed with their servers, none has left a private folder.
+fn no_agent_is_left(server: Server) {
+    let tmp = server.dir("tmp");
+    let again = server.stop();
+    let ours = |name: &str| name.starts_with("agent-webkit");
+    let left: Vec<_> = std::fs::read_dir(&tmp)
+        .expect("the server's own folder")
+        .filter_map(|entry| entry.expect("an entry").file_name().into_string().ok())
+        .filter(|name| ours(name))
+        .collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    drop(again);
+}
+
+fn random_up_to(limit: Duration) -> Duration {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(0);
+    Duration::from_millis(random % u64::try_from(limit.as_millis()).expect("a short time"))
+}

@@ -1,0 +1,14 @@
+//! Sessions that outlive their server: the real server is killed, frozen, stopped and started again, the real
+//! `claude` CLI goes on, and a client that comes back has missed nothing.
+#![cfg(feature = "cli")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crashes;
+mod hibernation;
+mod hosts;
+mod outage;
+mod place;
+mod reader;
+mod start;

@@ -1,0 +1,121 @@
+//! A client that holds on to a session's stream, whatever becomes of the server.
+
+use std::time::{Duration, Instant};
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{Client, Events, Frame, PATIENCE};
+
+/// Everything a client was ever shown of a session, each event once, in order.
+pub(crate) struct Reader {
+    pub(crate) client: Client,
+    pub(crate) id: String,
+    /// The numbered events.
+    pub(crate) shown: Vec<Frame>,
+    events: Option<Events>,
+}
+
+impl Reader {
+    pub(crate) async fn create(client: Client) -> Self {
+        let id = client.created(&json!({})).await;
+        Self { client, id, shown: Vec::new(), events: None }
+    }
+
+    pub(crate) fn last_id(&self) -> u64 {
+        self.shown.last().map_or(0, |frame| frame.id.expect("numbered"))
+    }
+
+    /// The next event, over as many connections as it takes. Panics when it is not the one that is due.
+    pub(crate) async fn next(&mut self) -> Frame {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            assert!(Instant::now() < deadline, "nothing came after event {}", self.last_id());
+            let Some(events) = &mut self.events else {
+                self.attach().await;
+                continue;
+            };
+            match events.try_next().await {
+                Some(frame) if frame.id.is_none() => assert_ne!(frame.event, "error", "{frame:?}"),
+                Some(frame) => {
+                    assert_eq!(frame.id, Some(self.last_id() + 1), "a gap or a double: {frame:?}");
+                    self.shown.push(frame.clone());
+                    return frame;
+                }
+                None => self.events = None,
+            }
+        }
+    }
+
+    /// Reads up to the next event of this name.
+    pub(crate) async fn until(&mut self, event: &str) -> Frame {
+        loop {
+            let frame = self.next().await;
+            if frame.event == event {
+                return frame;
+            }
+        }
+    }
+
+    /// The end of the newest message's turn, shown already or to come.
+    pub(crate) async fn last_result_or_until_it(&mut self) -> Frame {
+        let after = self.shown.iter().rposition(|frame| frame.event == "user_message").expect("a message");
+        match self.shown[after..].iter().find(|frame| frame.event == "result") {
+            Some(result) => result.clone(),
+            None => self.until("result").await,
+        }
+    }
+
+    /// Connects again where it was, as soon as a server lets it.
+    async fn attach(&mut self) {
+        let path = format!("/sessions/{}/stream", self.id);
+        let last = self.last_id().to_string();
+        let answer = self.client.try_send(Method::GET, &path, &[("last-event-id", &last)], "").await;
+        match answer {
+            Some(answer) if answer.status() == StatusCode::OK => {
+                self.events = Some(Events::new(answer.into_body()));
+            }
+            Some(answer) => {
+                let status = answer.status();
+                assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "the stream cannot be resumed");
+                assert!(answer.headers().contains_key("retry-after"));
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+
+    /// Posts a message until a server takes it. The key makes sure that it is taken once.
+    pub(crate) async fn say(&mut self, key: &str, content: impl Into<Value>) {
+        let body = json!({"type": "user_message", "content": content.into()}).to_string();
+        let path = format!("/sessions/{}/input", self.id);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer =
+                self.client.try_send(Method::POST, &path, &[("idempotency-key", key)], body.clone()).await;
+            match answer.map(|answer| answer.status()) {
+                Some(StatusCode::NO_CONTENT) => return,
+                None | Some(StatusCode::SERVICE_UNAVAILABLE) => {
+                    assert!(Instant::now() < deadline, "no server takes the message");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Some(status) => panic!("the message gave {status}"),
+            }
+        }
+    }
+
+    /// A full replay shows what was shown, to the byte.
+    pub(crate) async fn replays(&self) {
+        let mut events = self.client.resume(&self.id, Some(0)).await;
+        let mut replay = Vec::new();
+        while replay.len() < self.shown.len() {
+            let frame = events.next().await.expect("the replay is as long");
+            if frame.id.is_some() {
+                replay.push(frame.raw);
+            }
+        }
+        let shown: Vec<_> = self.shown.iter().map(|frame| frame.raw.clone()).collect();
+        assert_eq!(replay, shown);
+        assert!(events.comments.iter().all(|comment| !comment.starts_with("compacted")));
+    }
+}

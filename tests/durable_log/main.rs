@@ -1,0 +1,18 @@
+//! The durable event log on SQLite and on a real Postgres: what readers and writers can rely on.
+#![cfg(all(feature = "sqlite", feature = "postgres"))]
+
+mod compaction;
+mod crash;
+mod ending;
+mod groups;
+mod lost_answers;
+mod model;
+mod outage;
+mod place;
+mod reader;
+mod replay;
+mod window;
+mod writers;
+
+#[path = "../support/postgres.rs"]
+mod postgres;

@@ -1,0 +1,279 @@
+//! The log against a model that keeps everything and knows what each reader may be given.
+
+use agent_webkit::{
+    layers::resume::{AppendError, Batch, Cursor, Event, EventLog, EventStream, RingConfig, TailError},
+    log::{DurableConfig, DurableLog, DurableStream, Part},
+};
+use proptest::{prelude::*, sample::Index};
+
+use crate::{
+    place::Place,
+    reader::{Item, Reader, frame},
+};
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Events of these messages; a negative one is the whole of it, 0 belongs to none.
+    Append(Vec<i8>),
+    Tail(From),
+    Read(Index),
+    Drop(Index),
+    /// Let go here, opened again here or by another log.
+    Reopen {
+        elsewhere: bool,
+    },
+    /// Another log opens the stream before this one knows.
+    Fence,
+    Close,
+}
+
+/// A cursor relative to what the stream then holds.
+#[derive(Clone, Debug)]
+enum From {
+    Oldest,
+    AroundOldest(i64),
+    Anywhere(Index),
+    AroundLast(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let from = prop_oneof![
+        Just(From::Oldest),
+        (-3i64..4).prop_map(From::AroundOldest),
+        any::<Index>().prop_map(From::Anywhere),
+        (-4i64..3).prop_map(From::AroundLast),
+    ];
+    prop_oneof![
+        40 => prop::collection::vec(-3i8..4, 0..40).prop_map(Step::Append),
+        15 => from.prop_map(Step::Tail),
+        40 => any::<Index>().prop_map(Step::Read),
+        8 => any::<Index>().prop_map(Step::Drop),
+        4 => any::<bool>().prop_map(|elsewhere| Step::Reopen { elsewhere }),
+        1 => Just(Step::Fence),
+        1 => Just(Step::Close),
+    ]
+}
+
+fn config() -> impl Strategy<Value = DurableConfig> {
+    let window = prop_oneof![Just(None), (1u64..60).prop_map(Some)];
+    (window, 0u64..60, 1usize..20, 1usize..900, 0usize..3000).prop_map(
+        |(window, kept, events, bytes, lag)| {
+            DurableConfig::default()
+                .window_events(window)
+                .uncompacted_events(kept)
+                .recent(RingConfig::default().window_events(events).window_bytes(bytes).lag_budget(lag))
+                .classify(|event| match (&*event.name, String::from_utf8_lossy(&event.data)) {
+                    ("piece", data) => Part::PieceOf(data.into_owned()),
+                    ("whole", data) => Part::Whole(data.into_owned()),
+                    _ => Part::None,
+                })
+        },
+    )
+}
+
+fn event(message: i8) -> Event {
+    match message {
+        0 => Event::new("none", "x".repeat(30)),
+        1.. => Event::new("piece", message.to_string()),
+        _ => Event::new("whole", message.unsigned_abs().to_string()),
+    }
+}
+
+/// A reader, and whether its stream was let go since.
+struct Attached {
+    reader: Reader,
+    generation: usize,
+    /// The newest event when its stream was let go.
+    end: Option<u64>,
+}
+
+struct Model {
+    config: DurableConfig,
+    messages: Vec<i8>,
+    readers: Vec<Attached>,
+    note: Option<String>,
+    generation: usize,
+    closed: bool,
+}
+
+impl Model {
+    fn last(&self) -> u64 {
+        self.messages.len() as u64
+    }
+
+    fn oldest(&self) -> u64 {
+        self.config.window_events.map_or(1, |events| (self.last() + 1).saturating_sub(events).max(1))
+    }
+
+    fn size_from(&self, seq: u64) -> usize {
+        let messages = &self.messages[seq as usize - 1..];
+        messages.iter().map(|&message| event(message).data.len() + 40).sum()
+    }
+
+    fn may_be_compacted(&self, seq: u64) -> bool {
+        let message = self.messages[seq as usize - 1];
+        self.config.window_events.is_none()
+            && message > 0
+            && seq + self.config.uncompacted_events <= self.last()
+            && self.messages[seq as usize..].contains(&-message)
+    }
+
+    async fn append(&mut self, stream: &DurableStream, messages: &[i8]) {
+        let note = format!("after {} and {} more", self.last(), messages.len());
+        let events = messages.iter().copied().map(event).collect();
+        let result = stream.append(Batch { events, note: Some(note.clone().into()) }).await;
+        if self.closed {
+            assert!(matches!(result, Err(AppendError::Closed)));
+            return;
+        }
+        let first = self.last() + 1;
+        self.messages.extend(messages);
+        self.note = Some(note);
+        assert_eq!(result.unwrap(), first..=self.last());
+    }
+
+    async fn tail(&mut self, stream: &DurableStream, from: &From) {
+        let (oldest, last) = (self.oldest(), self.last());
+        let after = match from {
+            From::Oldest => oldest - 1,
+            From::AroundOldest(offset) => oldest.saturating_add_signed(*offset),
+            From::Anywhere(index) => index.index(last as usize + 1) as u64,
+            From::AroundLast(offset) => last.saturating_add_signed(*offset),
+        };
+        let cursor = if matches!(from, From::Oldest) { Cursor::Oldest } else { Cursor::After(after) };
+        match stream.tail(cursor).await {
+            Ok(tail) => {
+                assert!(after + 1 >= oldest && after <= last);
+                let reader = Reader::new(tail);
+                use agent_webkit::layers::resume::Tail;
+                let attached = reader.tail.attached();
+                assert_eq!((attached.after, attached.bounds), (after, stream.bounds()));
+                assert_eq!(attached.note.as_deref(), self.note.as_deref().map(str::as_bytes));
+                self.readers.push(Attached { reader, generation: self.generation, end: None });
+            }
+            Err(TailError::Evicted(evicted)) => {
+                assert_eq!((evicted.after, evicted.oldest), (after, oldest));
+                assert!(after + 1 < oldest);
+            }
+            Err(TailError::Ahead { .. }) => assert!(after > last),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// One chunk, if there is any to come.
+    async fn read(&mut self, at: usize) {
+        let Attached { reader, generation, end } = &self.readers[at];
+        let before = reader.seq;
+        let live = *generation == self.generation && !self.closed;
+        if live && before == self.last() {
+            return;
+        }
+        let end = end.unwrap_or(self.last());
+        match self.readers[at].reader.chunk().await {
+            Some(Ok(items)) => {
+                assert!(self.readers[at].reader.seq <= end);
+                for item in items {
+                    match item {
+                        Item::Frame(seq, _) => {
+                            assert_eq!(item, frame(seq, &event(self.messages[seq as usize - 1])));
+                        }
+                        Item::Compacted(range) => {
+                            let mut range = range;
+                            assert!(range.all(|seq| self.may_be_compacted(seq)));
+                        }
+                    }
+                }
+            }
+            Some(Err(evicted)) => {
+                assert_eq!(evicted.after, before);
+                assert!(self.size_from(before + 1) > self.config.recent.lag_budget);
+                self.readers.swap_remove(at);
+            }
+            None => {
+                assert!(!live && before == end, "{before} of {end}");
+                self.readers.swap_remove(at);
+            }
+        }
+    }
+
+    /// Whoever reads the stream as it was opened last is given nothing after this.
+    fn let_go(&mut self) {
+        let last = self.last();
+        for attached in self.readers.iter_mut().filter(|attached| attached.end.is_none()) {
+            attached.end = Some(last);
+        }
+        self.generation += 1;
+    }
+}
+
+async fn run(logs: [DurableLog; 2], key: &str, config: DurableConfig, steps: Vec<Step>) {
+    let mut at = 0;
+    let mut stream = logs[at].open(key).await.unwrap();
+    let mut model =
+        Model { config, messages: Vec::new(), readers: Vec::new(), note: None, generation: 0, closed: false };
+    for step in steps {
+        let readers = model.readers.len();
+        match step {
+            Step::Append(messages) => model.append(&stream, &messages).await,
+            Step::Tail(from) => model.tail(&stream, &from).await,
+            Step::Read(index) if readers > 0 => model.read(index.index(readers)).await,
+            Step::Drop(index) if readers > 0 => {
+                model.readers.swap_remove(index.index(readers));
+            }
+            Step::Read(_) | Step::Drop(_) => {}
+            Step::Reopen { elsewhere } => {
+                stream.release();
+                model.let_go();
+                at = (at + usize::from(elsewhere)) % 2;
+                stream = logs[at].open(key).await.unwrap();
+            }
+            Step::Fence => {
+                let fenced = stream;
+                at = (at + 1) % 2;
+                stream = logs[at].open(key).await.unwrap();
+                let refused = fenced.append(Event::new("late", "").into()).await;
+                assert!(matches!(refused, Err(AppendError::Fenced | AppendError::Closed)));
+                model.let_go();
+            }
+            Step::Close => {
+                stream.close();
+                model.closed = true;
+                // The end is stored like an event; somebody who reads is told.
+                let mut reader = Reader::attach(&stream, Cursor::After(model.last())).await;
+                assert_eq!(reader.rest().await, []);
+            }
+        }
+        let bounds = stream.bounds();
+        assert_eq!((bounds.oldest, bounds.last, bounds.closed), (model.oldest(), model.last(), model.closed));
+    }
+    logs[at].forget(key).await.unwrap();
+}
+
+fn check(runtime: &tokio::runtime::Runtime, place: &Place) {
+    let config_of_test = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = proptest::test_runner::TestRunner::new(config_of_test);
+    let case = std::cell::Cell::new(0);
+    runner
+        .run(&(config(), prop::collection::vec(step(), 1..150)), |(config, steps)| {
+            case.set(case.get() + 1);
+            runtime.block_on(async {
+                let logs = [place.log(config.clone()), place.log(config.clone())];
+                run(logs, &case.get().to_string(), config, steps).await;
+            });
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn the_log_on_sqlite_is_the_model() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    check(&runtime, &runtime.block_on(Place::sqlite()));
+}
+
+#[test]
+fn the_log_on_postgres_is_the_model() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let place = runtime.block_on(Place::postgres());
+    check(&runtime, &place);
+}

@@ -1,0 +1,8 @@
+//! Databases that cannot be used: one clear sentence, and nothing is overwritten.
+#![cfg(all(feature = "sqlite", feature = "postgres"))]
+
+#[path = "../support/postgres.rs"]
+mod postgres;
+
+mod server;
+mod sqlite_file;

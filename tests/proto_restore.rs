@@ -1,0 +1,229 @@
+//! Sessions that outlive their process: what their note keeps, and how they go on.
+
+use std::time::{Duration, Instant};
+
+use agent_webkit::proto::{
+    Accepted, AgentCommand, AgentEvent, Ask, AskKind, IdempotencyKey, Inbound, Output, Past, Presence,
+    Session, SessionConfig, TurnEnd, WhenIdle, state_of,
+};
+use serde_json::{Value, json, value::RawValue};
+
+const IDLE: Duration = Duration::from_secs(300);
+const REST: Duration = Duration::from_secs(120);
+const NOBODY: Presence = Presence { readers: 0, last_detached: None };
+
+fn config() -> SessionConfig {
+    SessionConfig {
+        session_id: "s".into(),
+        model: None,
+        permission_mode: None,
+        idle_timeout: IDLE,
+        when_idle: WhenIdle::Release,
+        hibernate_after: Some(REST),
+        queue_limit: 8,
+        new_uuid: || {
+            use std::sync::atomic::{AtomicU32, Ordering};
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            format!("u{}", NEXT.fetch_add(1, Ordering::Relaxed))
+        },
+    }
+}
+
+/// A session whose agent is up.
+fn session(now: Instant) -> Session {
+    let mut session = Session::new(config(), now);
+    session.handle_started(now);
+    session
+}
+
+/// Everything that comes out, events by name and data.
+fn drain(session: &mut Session) -> (Vec<(&'static str, Value)>, Vec<Output>) {
+    let (mut events, mut others) = (Vec::new(), Vec::new());
+    while let Some(output) = session.poll_output() {
+        match output {
+            Output::Event(event) => events.push((event.name, serde_json::from_slice(&event.data).unwrap())),
+            other => others.push(other),
+        }
+    }
+    (events, others)
+}
+
+fn names(events: &[(&'static str, Value)]) -> Vec<&'static str> {
+    events.iter().map(|(name, _)| *name).collect()
+}
+
+fn message(text: &str) -> Inbound {
+    Inbound::parse(json!({"type": "user_message", "content": text}).to_string().as_bytes()).unwrap()
+}
+
+fn say(session: &mut Session, now: Instant, text: &str) {
+    session.handle_input(now, message(text), None).unwrap();
+}
+
+fn ask(kind: AskKind, id: &str) -> AgentEvent {
+    AgentEvent::Ask(Ask {
+        kind,
+        correlation_id: id.into(),
+        name: "Bash".into(),
+        input: RawValue::from_string("{}".into()).unwrap(),
+        context: Vec::new(),
+    })
+}
+
+fn turn_ended() -> AgentEvent {
+    AgentEvent::TurnEnded(TurnEnd {
+        subtype: "success".into(),
+        turn_cost_usd: Some(0.25),
+        process_cost_usd: Some(0.25),
+        unprompted: false,
+        extra: Vec::new(),
+    })
+}
+
+fn task_runs(id: &str) -> AgentEvent {
+    AgentEvent::Task { task_id: id.into(), status: None, extra: Vec::new() }
+}
+
+#[test]
+fn what_was_cut_is_ended() {
+    let now = Instant::now();
+    let mut before = session(now);
+    say(&mut before, now, "one");
+    before.handle_agent(now, turn_ended());
+    say(&mut before, now, "two");
+    before.handle_agent(now, ask(AskKind::Permission, "p1"));
+    before.handle_agent(now, ask(AskKind::Question, "p2"));
+    before.handle_agent(now, task_runs("t1"));
+    drain(&mut before);
+    let note = before.take_note().unwrap();
+
+    let mut after = Session::restore(config(), Past::from_note(&note), [], now);
+    let (events, others) = drain(&mut after);
+    assert_eq!(names(&events), ["prompt_resolved", "prompt_resolved", "task_update", "error", "result"]);
+    assert_eq!(events[0].1, json!({"correlation_id": "p1", "kind": "permission", "outcome": "cancelled"}));
+    assert_eq!(events[1].1["kind"], "question");
+    assert_eq!(events[2].1, json!({"task_id": "t1", "status": "killed"}));
+    assert_eq!(events[4].1["subtype"], "error_during_execution");
+    assert_eq!(events[4].1["terminal_reason"], "server_restart");
+    assert_eq!(events[4].1["session_cost_usd"], 0.25);
+    assert!(others.is_empty(), "no agent is started for nothing: {others:?}");
+
+    let again = Past::from_note(&after.take_note().unwrap());
+    assert!(!again.in_turn && again.pending.is_empty() && again.tasks.is_empty());
+}
+
+#[test]
+fn messages_that_waited_wait_again_in_order() {
+    let now = Instant::now();
+    let mut before = session(now);
+    for text in ["one", "two", "three"] {
+        say(&mut before, now, text);
+    }
+    drain(&mut before);
+    let past = Past::from_note(&before.take_note().unwrap());
+    assert_eq!(past.queued.len(), 2, "the first one was sent");
+
+    let contents = ["\"two\"", "\"three\""].map(|text| RawValue::from_string(text.into()).unwrap());
+    let queued: Vec<_> = past.queued.clone().into_iter().zip(contents).collect();
+    let mut after = Session::restore(config(), past.clone(), queued, now);
+    let (events, others) = drain(&mut after);
+    assert_eq!(names(&events), ["error", "result"], "they were told before");
+    assert!(matches!(others[..], [Output::Start { .. }]));
+    after.handle_started(now);
+    let (_, others) = drain(&mut after);
+    let [Output::Command(AgentCommand::User { content, message_uuid })] = &others[..] else {
+        panic!("{others:?}")
+    };
+    assert_eq!((content.get(), message_uuid), ("\"two\"", &past.queued[0]));
+    assert_eq!(Past::from_note(&after.take_note().unwrap()).queued, past.queued[1..]);
+}
+
+#[test]
+fn a_key_is_remembered_in_the_next_process() {
+    let now = Instant::now();
+    let key = |digest: u8| Some(IdempotencyKey { key: "k".into(), digest: [digest; 32] });
+    let mut before = session(now);
+    before.handle_input(now, message("hi"), key(7)).unwrap();
+    drain(&mut before);
+    let past = Past::from_note(&before.take_note().unwrap());
+
+    let mut after = Session::restore(config(), past, [], now);
+    drain(&mut after);
+    assert_eq!(after.handle_input(now, message("hi"), key(7)), Ok(Accepted::Done));
+    assert!(after.handle_input(now, message("ho"), key(8)).is_err());
+    assert_eq!(names(&drain(&mut after).0), [""; 0]);
+}
+
+#[test]
+fn clients_see_the_first_line_of_the_note_only() {
+    let now = Instant::now();
+    let mut session = session(now);
+    let key = Some(IdempotencyKey { key: "secret-key".into(), digest: [0; 32] });
+    session.handle_input(now, message("hi"), key).unwrap();
+    drain(&mut session);
+    let note = session.take_note().unwrap();
+    let state: Value = serde_json::from_str(&format!("{{{}}}", state_of(&note))).unwrap();
+    assert_eq!(state["status"], "running");
+    assert!(note.contains("secret-key") && !state_of(&note).contains("secret-key"));
+}
+
+#[test]
+fn a_suspended_session_ends_its_turn_but_not_itself() {
+    let now = Instant::now();
+    let mut session = session(now);
+    say(&mut session, now, "one");
+    say(&mut session, now, "two");
+    session.handle_agent(now, ask(AskKind::Permission, "p1"));
+    drain(&mut session);
+    session.suspend();
+    let (events, others) = drain(&mut session);
+    assert_eq!(names(&events), ["prompt_resolved", "error", "result"]);
+    assert_eq!(events[0].1["outcome"], "cancelled");
+    assert!(matches!(others[..], [Output::Stop, Output::Closed]));
+    let past = Past::from_note(&session.take_note().unwrap());
+    assert!(!past.in_turn && past.pending.is_empty());
+    assert_eq!(past.queued.len(), 1);
+
+    let mut after = Session::restore(config(), past, [], now);
+    assert!(drain(&mut after).0.is_empty(), "everything was ended already");
+}
+
+#[test]
+fn a_session_at_rest_that_nobody_watches_leaves() {
+    let start = Instant::now();
+    let mut session = session(start);
+    drain(&mut session);
+    let now = start + REST;
+    session.handle_timeout(now, NOBODY);
+    let (events, others) = drain(&mut session);
+    assert_eq!(names(&events), ["status"]);
+    assert!(matches!(others[..], [Output::Stop, Output::Release]));
+
+    say(&mut session, now, "still here");
+    assert!(matches!(drain(&mut session).1[..], [Output::Start { .. }]));
+}
+
+#[test]
+fn a_watched_session_hibernates_and_leaves_once_nobody_watches() {
+    let start = Instant::now();
+    let mut session = session(start);
+    drain(&mut session);
+    session.handle_timeout(start + REST, Presence { readers: 1, last_detached: None });
+    assert!(matches!(drain(&mut session).1[..], [Output::Stop]));
+    let left = start + REST + Duration::from_secs(10);
+    session.handle_timeout(start + IDLE, Presence { readers: 0, last_detached: Some(left) });
+    assert!(drain(&mut session).1.is_empty());
+    session.handle_timeout(left + IDLE, Presence { readers: 0, last_detached: Some(left) });
+    assert!(matches!(drain(&mut session).1[..], [Output::Release]));
+}
+
+#[test]
+fn a_dormant_session_starts_its_agent_for_the_first_message() {
+    let now = Instant::now();
+    let mut session = Session::dormant(config(), now);
+    let (events, others) = drain(&mut session);
+    assert_eq!(names(&events), ["session_ready"]);
+    assert!(others.is_empty());
+    say(&mut session, now, "hi");
+    assert!(matches!(drain(&mut session).1[..], [Output::Start { .. }]));
+}

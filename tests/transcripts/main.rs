@@ -1,0 +1,16 @@
+//! The transcript stores: one contract, kept by each of them.
+#![cfg(all(feature = "sqlite", feature = "postgres"))]
+
+#[path = "../support/postgres.rs"]
+mod postgres;
+#[macro_use]
+mod rig;
+
+mod concurrent;
+mod contract;
+mod fencing;
+mod fixture;
+mod hostile;
+mod outage;
+mod reference;
+mod summaries;
