@@ -75,3 +75,8 @@ pub mod storage;
 pub mod store;
 #[cfg(feature = "service")]
 pub use stack::Stack;
+
+/// The snippets of the guide are compiled with the tests.
+#[cfg(all(doctest, feature = "jwt"))]
+#[doc = include_str!("../docs/auth.md")]
+mod auth_guide {}

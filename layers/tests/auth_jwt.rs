@@ -274,6 +274,7 @@ fn settings_that_cannot_be_safe_are_refused() {
     assert_eq!(rs256().issuer(ISSUER).build().unwrap_err(), JwtError::NoAudience);
 
     assert_eq!(Keys::secret(&SECRET[..31]).unwrap_err(), JwtError::WeakSecret);
+    assert_eq!(Keys::public_pem(SHORT_RSA_PUBLIC).unwrap_err(), JwtError::WeakKey);
     assert_eq!(Keys::public_pem(RSA).unwrap_err(), JwtError::PrivateKey);
     assert_eq!(Keys::public_pem(EC).unwrap_err(), JwtError::PrivateKey);
     for wrong in ["", "no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"] {

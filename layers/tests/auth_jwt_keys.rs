@@ -213,14 +213,28 @@ async fn a_key_is_only_used_for_what_it_says() {
     for_encryption["use"] = json!("enc");
     let mut for_rs512 = rsa_key();
     for_rs512["alg"] = json!("RS512");
-    let short = json!({"kty": "RSA", "kid": "rsa", "n": "AQAB", "e": "AQAB"});
+    let short = jwk("short", Signed::RS256, SHORT_RSA);
+    let no_number = json!({"kty": "RSA", "kid": "rsa", "n": base64(&[0; 300]), "e": ""});
+    let short_secret = json!({"kty": "oct", "k": base64(b"short")});
     let secret = json!({"kty": "oct", "kid": "rsa", "k": base64(SECRET.as_bytes())});
     let broken = json!({"kty": "EC", "crv": "P-256", "kid": "ec", "x": "AA", "y": "AA"});
-    for odd in [for_encryption, for_rs512, short, secret, broken, json!({"kty": "?"}), json!(7), json!(null)]
-    {
+    for odd in [
+        for_encryption,
+        for_rs512,
+        short,
+        no_number,
+        secret,
+        short_secret,
+        broken,
+        json!({"kty": "?"}),
+        json!(7),
+        json!(null),
+    ] {
         let jwt = jwt(Keys::jwk_set(key_set(&[odd.clone(), jwk("ed", Signed::EdDSA, ED)])).unwrap());
         assert_eq!(verify(&jwt, &by_rsa()).await, Err(Denied::Invalid), "{odd}");
         assert_eq!(verify(&jwt, &by_ec()).await, Err(Denied::Invalid), "{odd}");
+        let by_short = sign_as(Some("short"), Signed::RS256, SHORT_RSA);
+        assert_eq!(verify(&jwt, &by_short).await, Err(Denied::Invalid), "{odd}");
         let by_secret = sign_with_secret(SECRET.as_bytes(), &claims());
         assert_eq!(verify(&jwt, &by_secret).await, Err(Denied::Invalid), "{odd}");
         assert!(

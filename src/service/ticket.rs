@@ -49,3 +49,37 @@ pub(crate) async fn issue<B>(
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use http_body_util::BodyExt;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::layers::{
+        auth::{Principal, Scopes, Verify},
+        ticket::TicketLayer,
+    };
+
+    #[tokio::test]
+    async fn whoever_comes_with_a_ticket_may_only_read() {
+        let tickets = Tickets::default();
+        let mut extensions = http::Extensions::new();
+        extensions.insert(Principal::new("ada"));
+        let issued = issue::<http_body_util::Empty<bytes::Bytes>>(&tickets, Caller::of(&extensions), "s");
+        let body = issued.await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let url = format!("/sessions/s/{}", body["stream_url"].as_str().unwrap());
+
+        let verifier = tickets.verifier(ticket_resource);
+        let service = tower::service_fn(async |request: Request<()>| {
+            Ok::<_, std::convert::Infallible>(request.into_parts().0)
+        });
+        let service = tower::ServiceBuilder::new().layer(TicketLayer::new()).service(service);
+        let request = Request::get(url).body(()).unwrap();
+        let parts = tower::ServiceExt::oneshot(service, request).await.unwrap();
+        let reader = verifier.verify(&parts).await.unwrap();
+        assert_eq!(reader, Principal::new("ada").with_scopes(Scopes::of([READ])));
+    }
+}

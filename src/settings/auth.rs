@@ -34,6 +34,14 @@ pub struct Credentials {
 }
 
 impl Settings {
+    /// Who is let in, for a host that does not read the file with the tokens again.
+    ///
+    /// # Errors
+    /// As for [`credentials`](Self::credentials).
+    pub fn verifier(&self) -> Result<BoxVerify, SettingsError> {
+        self.credentials().map(|credentials| credentials.verifier)
+    }
+
     /// Who is let in. Reads the files that are named.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use agent_webkit::proto::AgentCommand;
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use super::rig::{Rig, request};
+use super::rig::{Reply, Rig, request};
 
 const MESSAGE: &str = r#"{"type":"user_message","content":"hello"}"#;
 const ALLOW: &str = r#"{"type":"permission_response","correlation_id":"p","behavior":"allow"}"#;
@@ -51,8 +51,10 @@ async fn without_its_scope_every_route_and_input_is_forbidden() {
             if scope == needed {
                 continue;
             }
-            let reply = rig.ask_as(&format!("ada:{scope}"), method.clone(), &path, body).await;
-            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{scope:?}: {method} {path} {body}");
+            let request = request(&format!("ada:{scope}"), method.clone(), &path, &[], body);
+            let answer = rig.answer(request).await;
+            assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{scope:?}: {method} {path} {body}");
+            let reply = Reply::of(answer).await;
             if method != Method::HEAD {
                 assert!(reply.detail().contains(needed), "{}", reply.detail());
             }

@@ -16,6 +16,8 @@ pub enum JwtError {
     NoAudience,
     /// A shared secret is shorter than 32 bytes.
     WeakSecret,
+    /// An RSA key has fewer than 2048 bits.
+    WeakKey,
     /// Where a public key is wanted there is a private one.
     PrivateKey,
     /// A key cannot be read.
@@ -35,6 +37,7 @@ impl fmt::Display for JwtError {
             Self::NoIssuer => "the issuer of the tokens must be given",
             Self::NoAudience => "the audience of the tokens must be given",
             Self::WeakSecret => "a shared secret must have 32 bytes or more",
+            Self::WeakKey => "an RSA key must have 2048 bits or more",
             Self::PrivateKey => "the key is a private one, the public one is wanted",
             Self::UnreadableKey => "the key is neither a public RSA, EC or Ed25519 key in PEM nor a key set",
             Self::NoKey => "there is no key for any of the algorithms",

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use jsonwebtoken::{DecodingKey, jwk::Jwk};
+use jsonwebtoken::{AlgorithmFamily, DecodingKey, DecodingKeyKind, jwk::Jwk};
 use serde_json::Value;
 
 use super::{Algorithm, JwksSource, JwtError, source::ErasedSource};
@@ -8,8 +8,8 @@ use super::{Algorithm, JwksSource, JwtError, source::ErasedSource};
 /// The shortest secret, in bytes: as long as the shortest hash (RFC 7518, section 3.2).
 const SHORTEST_SECRET: usize = 32;
 
-/// The shortest RSA modulus, in base64: that of 2048 bits (RFC 7518, section 3.3).
-const SHORTEST_MODULUS: usize = 342;
+/// The shortest RSA modulus, in bytes: 2048 bits (RFC 7518, section 3.3).
+const SHORTEST_MODULUS: usize = 256;
 
 /// So many keys are tried on a token at most.
 const MOST_TRIED: usize = 16;
@@ -133,16 +133,15 @@ impl Key {
 
     fn from_jwk(jwk: &Value) -> Option<Self> {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
-        let short = |name: &str, least: usize| text(name).is_some_and(|value| value.len() < least);
         let for_else = text("use").is_some_and(|purpose| purpose != "sig");
-        // 32 bytes are 43 characters.
-        if for_else || short("n", SHORTEST_MODULUS) || short("k", 43) {
+        if for_else {
             return None;
         }
         let algorithm = text("alg").map(str::parse).transpose().ok()?;
         let id = text("kid").map(Box::from);
         let known: Jwk = serde_json::from_value(jwk.clone()).ok()?;
-        Some(Self { id, algorithm, inner: DecodingKey::from_jwk(&known).ok()? })
+        let inner = DecodingKey::from_jwk(&known).ok().filter(|key| !is_weak(key))?;
+        Some(Self { id, algorithm, inner })
     }
 }
 
@@ -151,9 +150,25 @@ fn public_key(pem: &str) -> Result<Key, JwtError> {
         return Err(JwtError::PrivateKey);
     }
     let pem = pem.as_bytes();
-    DecodingKey::from_rsa_pem(pem)
+    let inner = DecodingKey::from_rsa_pem(pem)
         .or_else(|_| DecodingKey::from_ec_pem(pem))
         .or_else(|_| DecodingKey::from_ed_pem(pem))
-        .map(|inner| Key { id: None, algorithm: None, inner })
-        .map_err(|_| JwtError::UnreadableKey)
+        .map_err(|_| JwtError::UnreadableKey)?;
+    if is_weak(&inner) {
+        return Err(JwtError::WeakKey);
+    }
+    Ok(Key { id: None, algorithm: None, inner })
+}
+
+/// Whether it can be guessed. What stands in PEM beside a modulus is a few bytes, which do not hide a short one.
+fn is_weak(key: &DecodingKey) -> bool {
+    let size = match key.kind() {
+        DecodingKeyKind::RsaModulusExponent { n, .. } => n.len(),
+        DecodingKeyKind::SecretOrDer(bytes) => bytes.len(),
+    };
+    match key.family() {
+        AlgorithmFamily::Rsa => size < SHORTEST_MODULUS,
+        AlgorithmFamily::Hmac => size < SHORTEST_SECRET,
+        AlgorithmFamily::Ec | AlgorithmFamily::Ed => false,
+    }
 }
