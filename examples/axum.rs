@@ -31,12 +31,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     support::announce(&listener, "/agents")?;
     // An agent writes in small pieces; each is to be seen at once.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-    // Streams end by themselves when their sessions do; without that, axum would wait for their readers.
+    // Streams end when the sessions and their store do; without that, axum would wait for their readers.
     let shutdown = async move {
         ended.await;
         sessions.shutdown().await;
+        server.store.shutdown().await;
     };
     axum::serve(listener, app).with_graceful_shutdown(shutdown).await?;
-    server.store.shutdown().await;
     Ok(())
 }

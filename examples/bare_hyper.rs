@@ -50,9 +50,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         });
     }
 
-    // Streams end by themselves when their sessions do; without that, hyper would wait for their readers.
+    // Streams end when the sessions and their store do; without that, hyper would wait for their readers.
     server.stack.sessions().shutdown().await;
-    connections.shutdown().await;
     server.store.shutdown().await;
+    connections.shutdown().await;
     Ok(())
 }

@@ -39,10 +39,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let routes = Routes::from(greeter.into_axum_router().nest_service("/agents", server.stack));
 
     support::announce(&listener, "/agents")?;
-    // Streams end by themselves when their sessions do; without that, tonic would wait for their readers.
+    // Streams end when the sessions and their store do; without that, tonic would wait for their readers.
     let shutdown = async move {
         ended.await;
         sessions.shutdown().await;
+        server.store.shutdown().await;
     };
     Server::builder()
         .accept_http1(true)
@@ -50,6 +51,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // An agent writes in small pieces; each is to be seen at once.
         .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), shutdown)
         .await?;
-    server.store.shutdown().await;
     Ok(())
 }
