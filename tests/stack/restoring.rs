@@ -254,6 +254,24 @@ async fn a_deleted_session_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_being_deleted_is_not_found_again() {
+    let disk = Disk::new();
+    let mut host = disk.host(limits()).await;
+    let (id, mut agent) = host.rig.session().await;
+    let cwd = disk.workspace.path().canonicalize().unwrap();
+    let key = TranscriptKey::main("project", id.as_str());
+    let said = entry(&json!({"type": "user", "cwd": cwd}));
+    host.storage.transcripts().append(&key, &[said]).await.unwrap();
+    let path = format!("/sessions/{id}");
+    assert_eq!(host.rig.ask(Method::DELETE, &path, "").await.status, StatusCode::NO_CONTENT);
+    agent.is_let_go().await;
+    // Its agent is still there, and so is what it remembers.
+    assert_eq!(host.rig.get(&path).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(host.rig.input(&id, message("hi")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(host.rig.ask(Method::DELETE, &path, "").await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
 async fn a_session_at_rest_leaves_the_memory_and_comes_back() {
     let disk = Disk::new();
     let mut host = disk.host(limits().hibernate_after(Duration::from_millis(50))).await;
