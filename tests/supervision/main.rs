@@ -59,7 +59,7 @@ async fn delete_ends_a_running_turn() {
 
 #[tokio::test]
 async fn sigterm_ends_streams_agents_and_the_server() {
-    let mut server = Server::start().await;
+    let mut server = Server::builder().option("--store", "memory").start().await;
     let (mut session, length) = with_background_shell(&server).await;
     server.signal(Signal::TERM);
     let events = session.events.rest().await;
