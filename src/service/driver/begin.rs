@@ -175,6 +175,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             may_leave: false,
             fenced: false,
             log: sessions.log().clone(),
+            policy: sessions.policy().clone(),
             handle,
             spec,
             slot,
