@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Persistence, Policy, SessionHandle, Sessions,
-    driver::Owned,
+    registry::Owned,
     reply::{Failure, sentence},
 };
 use crate::{

@@ -22,7 +22,7 @@ use crate::{
         keeping::Keeping,
         link::{Link, News},
         read_back,
-        registry::Slot,
+        registry::{Owned, Slot},
         reply::{Failure, sentence},
         stream_end::ReleasedOnDrop,
     },
@@ -36,12 +36,6 @@ pub(crate) struct Request {
     pub(crate) spec: SessionSpec,
     pub(crate) owner: Option<Arc<str>>,
     pub(crate) limits: Limits,
-}
-
-/// A stored session that is this host's now.
-pub(crate) struct Owned {
-    pub(crate) record: SessionRecord,
-    pub(crate) lease: Lease,
 }
 
 /// What a driver is put together from.

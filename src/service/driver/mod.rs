@@ -31,7 +31,7 @@ use crate::{
     proto::{Accepted, AgentCommand, AgentEvent, Output, Presence, Session},
 };
 
-pub(crate) use begin::{Owned, Request};
+pub(crate) use begin::Request;
 
 /// As many inputs are taken at once, so that they share one batch of the log.
 const MAILS: usize = 32;
