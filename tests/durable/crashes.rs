@@ -43,12 +43,10 @@ async fn survives(place: Place) {
             _ => finished.push(round),
         }
     }
-    reader.say("history", Script::text("ECHO_HISTORY").to_string()).await;
-    let echo = reader.until("message_complete").await.data.to_string();
+    let echo = reader.history("history").await;
     for round in finished {
         assert!(echo.contains(&format!("Round {round}.")), "round {round} is forgotten: {echo}");
     }
-    reader.until("result").await;
     reader.replays().await;
     ended_once(&reader);
     no_agent_is_left(server);

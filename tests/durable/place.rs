@@ -16,7 +16,13 @@ impl Place {
         Self::Postgres(TestDatabase::new().await)
     }
 
-    /// A server that keeps its sessions there.
+    /// Two hosts that run, with the same workspace.
+    pub(crate) async fn two_servers(&self) -> [Server; 2] {
+        let server = self.server();
+        [server.clone().start().await, server.start().await]
+    }
+
+    /// A server that keeps its sessions there. Clones of it are further hosts, with the same workspace.
     pub(crate) fn server(&self) -> Builder {
         let server = Server::builder();
         match self {
@@ -24,7 +30,9 @@ impl Place {
                 let path = server.dir("home").join("sessions.db");
                 server.option("--store", format!("sqlite:{}", path.display()))
             }
-            Self::Postgres(database) => server.option("--store", database.url()).option("--lease", LEASE),
+            Self::Postgres(database) => {
+                server.option("--store", database.url()).env("AGENT_WEBKIT_LEASE", LEASE)
+            }
         }
     }
 }

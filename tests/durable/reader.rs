@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Events, Frame, PATIENCE};
+use crate::support::{Client, Events, Frame, PATIENCE, Script};
 
 /// Everything a client was ever shown of a session, each event once, in order.
 pub(crate) struct Reader {
@@ -28,9 +28,12 @@ impl Reader {
 
     /// The next event, over as many connections as it takes. Panics when it is not the one that is due.
     pub(crate) async fn next(&mut self) -> Frame {
-        let deadline = Instant::now() + PATIENCE;
+        let next = tokio::time::timeout(PATIENCE, self.next_of_any_connection()).await;
+        next.unwrap_or_else(|_| panic!("nothing came after {:?}", self.shown.last()))
+    }
+
+    async fn next_of_any_connection(&mut self) -> Frame {
         loop {
-            assert!(Instant::now() < deadline, "nothing came after event {}", self.last_id());
             let Some(events) = &mut self.events else {
                 self.attach().await;
                 continue;
@@ -55,6 +58,11 @@ impl Reader {
                 return frame;
             }
         }
+    }
+
+    /// Goes on at another host.
+    pub(crate) fn move_to(&mut self, client: Client) {
+        (self.client, self.events) = (client, None);
     }
 
     /// The end of the newest message's turn, shown already or to come.
@@ -102,6 +110,14 @@ impl Reader {
                 Some(status) => panic!("the message gave {status}"),
             }
         }
+    }
+
+    /// The model's answer holds the texts of all messages so far.
+    pub(crate) async fn history(&mut self, key: &str) -> String {
+        self.say(key, Script::text("ECHO_HISTORY").to_string()).await;
+        let echo = self.until("message_complete").await.data.to_string();
+        self.until("result").await;
+        echo
     }
 
     /// A full replay shows what was shown, to the byte.
