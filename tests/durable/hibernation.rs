@@ -4,22 +4,14 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
-    place::Place,
+    place::{Place, on_both},
     reader::Reader,
     support::{Builder, Script, Server, eventually, processes::agent_of, tool},
 };
 
-#[tokio::test]
-async fn a_woken_session_remembers_on_sqlite() {
-    sleeps_and_wakes(Place::Sqlite).await;
-}
+on_both! { a_woken_session_remembers }
 
-#[tokio::test]
-async fn a_woken_session_remembers_on_postgres() {
-    sleeps_and_wakes(Place::postgres().await).await;
-}
-
-async fn sleeps_and_wakes(place: Place) {
+async fn a_woken_session_remembers(place: Place) {
     let server = hibernating(&place).start().await;
     let mut reader = Reader::create(server.client()).await;
     for (round, word) in ["heliotrope", "vermilion"].into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Several hosts on one Postgres.
+//! Several hosts on one Postgres, and several servers on one SQLite file.
 
 use std::time::Duration;
 
@@ -8,11 +8,17 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::{
-    place::Place,
+    place::{Place, on_both},
     reader::Reader,
     rows::Rows,
     support::{Client, Events, Reply, Script, Server, eventually, processes::agent_of},
 };
+
+on_both! {
+    of_hosts_that_take_a_session_at_once_one_wins,
+    a_graceful_end_hands_the_lease_back_at_once,
+    a_session_that_is_deleted_at_another_host_is_gone_for_all,
+}
 
 /// The agents of a session that this server has started.
 fn agents_at(server: &Server, id: &str) -> usize {
@@ -53,6 +59,48 @@ async fn a_dead_hosts_session_is_served_by_the_other_after_the_lease() {
     assert!(reader.history("history").await.contains("heliotrope"));
     reader.replays().await;
     eventually("the end of the dead host's agent", async || agent_of(&reader.id).len() == 1).await;
+}
+
+/// Of the processes of one machine it is known which are alive: nobody has to wait.
+#[tokio::test]
+async fn a_killed_servers_sqlite_session_is_served_by_the_other_at_once() {
+    let [owner, other] = Place::Sqlite.two_servers().await;
+    let mut reader = Reader::create(owner.client()).await;
+    reader.say("word", "The word is heliotrope.").await;
+    reader.until("result").await;
+    let second = Reader::create(owner.client()).await;
+    reader.say("cut", Script::slow(1000, 20).to_string()).await;
+    reader.until("message_delta").await;
+    assert!(is_elsewhere(&other.client().get(&format!("/sessions/{}", reader.id)).await));
+
+    drop(owner.kill());
+    for id in [&reader.id, &second.id] {
+        assert_eq!(other.client().get(&format!("/sessions/{id}")).await.status, StatusCode::OK);
+    }
+    reader.move_to(other.client());
+    assert_eq!(reader.until("result").await["terminal_reason"], "server_restart");
+    assert!(reader.history("history").await.contains("heliotrope"));
+    reader.replays().await;
+}
+
+/// The new server is up before the old one ends, both with the store of the user's.
+#[tokio::test]
+async fn a_deploy_may_overlap() {
+    let server = Server::builder();
+    let old = server.clone().start().await;
+    let mut reader = Reader::create(old.client()).await;
+    reader.say("word", "The word is heliotrope.").await;
+    reader.until("result").await;
+    let new = server.start().await;
+    let created_meanwhile = Reader::create(new.client()).await;
+    let listed = new.client().get("/sessions").await.json();
+    assert_eq!(listed["sessions"].as_array().map(Vec::len), Some(2), "{listed}");
+
+    old.stop();
+    reader.move_to(new.client());
+    assert!(reader.history("history").await.contains("heliotrope"));
+    assert_eq!(agents_at(&new, &created_meanwhile.id), 1);
+    reader.replays().await;
 }
 
 #[tokio::test]
@@ -99,9 +147,7 @@ async fn a_frozen_host_writes_nothing_when_it_is_thawed() {
     reader.replays().await;
 }
 
-#[tokio::test]
-async fn of_hosts_that_take_a_session_at_once_one_wins() {
-    let place = Place::postgres().await;
+async fn of_hosts_that_take_a_session_at_once_one_wins(place: Place) {
     let server = place.server();
     let first = server.clone().start().await;
     let mut reader = Reader::create(first.client()).await;
@@ -137,13 +183,12 @@ async fn of_hosts_that_take_a_session_at_once_one_wins() {
     }
     told.sort_unstable();
     assert_eq!(told, taken, "each is told once");
+    reader.until("result").await;
     assert_eq!(agent_of(&reader.id).len(), 1);
     assert_eq!(agents_at(&hosts[winner], &reader.id), 1);
 }
 
-#[tokio::test]
-async fn a_graceful_end_hands_the_lease_back_at_once() {
-    let place = Place::postgres().await;
+async fn a_graceful_end_hands_the_lease_back_at_once(place: Place) {
     // Longer than anything here has patience.
     let server = place.server().env("AGENT_WEBKIT_LEASE", "60s");
     let (owner, other) = (server.clone().start().await, server.start().await);
@@ -164,11 +209,8 @@ async fn a_graceful_end_hands_the_lease_back_at_once() {
     reader.replays().await;
 }
 
-#[tokio::test]
-async fn a_session_that_is_deleted_at_another_host_is_gone_for_all() {
-    let place = Place::postgres().await;
+async fn a_session_that_is_deleted_at_another_host_is_gone_for_all(place: Place) {
     let [owner, other] = place.two_servers().await;
-    let rows = Rows::of(&place).await;
     let mut reader = Reader::create(owner.client()).await;
     reader.say("slow", Script::slow(10_000, 20).to_string()).await;
     reader.until("message_delta").await;
@@ -181,5 +223,7 @@ async fn a_session_that_is_deleted_at_another_host_is_gone_for_all() {
         assert_eq!(client.get(&format!("/sessions/{}", reader.id)).await.status, StatusCode::NOT_FOUND);
         assert_eq!(client.input(&reader.id, &say("hello")).await.status, StatusCode::NOT_FOUND);
     }
-    assert!(rows.all(&reader.id).await.is_empty());
+    if let Place::Postgres(_) = &place {
+        assert!(Rows::of(&place).await.all(&reader.id).await.is_empty());
+    }
 }
