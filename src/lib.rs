@@ -39,6 +39,7 @@
 //! | [`service`] | routes, policy, sessions | `service` |
 //! | [`stack`] | the layers in the recommended order | `service` |
 //! | [`log`] | durable event streams | `sqlite`, `postgres` |
+//! | [`metrics`] | what is counted and timed | `metrics` |
 //! | [`claude`] | the `claude` CLI as an agent | `claude` |
 //! | [`store`] | transcripts outside of the agent's process | `service`; `sqlite`, `postgres` |
 //! | [`db`] | the database behind it | `sqlite`, `postgres` |
@@ -61,6 +62,8 @@ pub mod claude;
 pub mod db;
 #[cfg(feature = "store")]
 pub mod log;
+#[cfg(feature = "service")]
+pub mod metrics;
 #[cfg(feature = "practice")]
 pub mod practice;
 #[cfg(feature = "service")]

@@ -15,6 +15,7 @@ use self::batches::{Batch, Batches, Full};
 pub(super) use self::key::Keys;
 use super::decode::Mirrored;
 use crate::{
+    metrics::OutageMetrics,
     proto::AgentEvent,
     store::{AnyTranscriptStore, Entry, StoreError},
 };
@@ -61,6 +62,7 @@ struct Outage {
     pause: Duration,
     again: Instant,
     told: bool,
+    _metrics: OutageMetrics,
 }
 
 /// The end of a turn that waits until all before the mark is stored.
@@ -71,8 +73,9 @@ struct Hold {
 }
 
 impl Outage {
-    const fn new(now: Instant) -> Self {
-        Self { since: now, pause: SHORTEST_PAUSE, again: now, told: false }
+    fn new(now: Instant) -> Self {
+        let metrics = OutageMetrics::of_transcripts();
+        Self { since: now, pause: SHORTEST_PAUSE, again: now, told: false, _metrics: metrics }
     }
 }
 
@@ -199,7 +202,7 @@ impl Mirror {
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "the transcript store is away");
                 self.batches.put_back(batch);
-                let outage = self.outage.get_or_insert(Outage::new(now));
+                let outage = self.outage.get_or_insert_with(|| Outage::new(now));
                 outage.again = now + outage.pause;
                 outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
                 None
@@ -216,7 +219,7 @@ impl Mirror {
 
     /// The store neither fails nor stores: as good as away.
     fn give_up_hold(&mut self) -> Option<AgentEvent> {
-        let outage = self.outage.get_or_insert(Outage::new(Instant::now()));
+        let outage = self.outage.get_or_insert_with(|| Outage::new(Instant::now()));
         if std::mem::replace(&mut outage.told, true) {
             return None;
         }

@@ -66,7 +66,7 @@ pub use part::{Classify, Part, protocol_part};
 pub use stream::DurableStream;
 pub use tail::DurableTail;
 
-use crate::{db::Database, layers::resume::EventLog};
+use crate::{db::Database, layers::resume::EventLog, metrics::CommitTimes};
 use open::{Open, ROOM_UNIT, Shared, Table};
 use outage::{Outage, in_time};
 use rows::Rows;
@@ -107,6 +107,7 @@ impl DurableLog {
             jobs: queue,
             stop: stop.clone(),
             outage: Outage::default(),
+            times: CommitTimes::new(),
         };
         tasks.spawn(writer.run());
         let core = Core {

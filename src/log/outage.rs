@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::metrics::OutageMetrics;
+
 /// So long one call to the database may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -13,11 +15,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Outage {
     since: Option<(Instant, Duration)>,
+    metrics: Option<OutageMetrics>,
 }
 
 impl Outage {
     /// Counts a failure. It is over when they have lasted for `bound`.
     pub(super) fn is_over(&mut self, bound: Duration) -> bool {
+        self.metrics.get_or_insert_with(OutageMetrics::of_log);
         let (since, _) = self.since.get_or_insert_with(|| (Instant::now(), FIRST_PAUSE));
         since.elapsed() >= bound
     }
@@ -37,6 +41,7 @@ impl Outage {
 
     /// The database answers. Gives how long it did not.
     pub(super) fn end(&mut self) -> Option<Duration> {
+        self.metrics = None;
         self.since.take().map(|(since, _)| since.elapsed())
     }
 }

@@ -10,15 +10,18 @@ use http::{HeaderMap, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use pin_project_lite::pin_project;
+use tokio::time::timeout;
 use tower::BoxError;
 
-use super::reply::Failure;
+use super::{Limits, reply::Failure};
 
-/// Reads a whole body of at most `limit` bytes. One that announces more is not read at all.
-pub(crate) async fn read<B>(headers: &HeaderMap, body: B, limit: usize) -> Result<Bytes, Failure>
+/// Reads a whole body, of a length and in a time that are within the limits. One that announces more is not
+/// read at all.
+pub(crate) async fn read<B>(headers: &HeaderMap, body: B, limits: &Limits) -> Result<Bytes, Failure>
 where
     B: Body<Data: Buf, Error: Into<BoxError>>,
 {
+    let limit = limits.max_body;
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok())
@@ -26,7 +29,8 @@ where
     if announced > limit as u64 {
         return Err(Failure::too_large(limit));
     }
-    match Limited::new(body, limit).collect().await {
+    let collected = timeout(limits.body_timeout, Limited::new(body, limit).collect());
+    match collected.await.map_err(|_| Failure::too_slow())? {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(limit)),
         Err(_) => Err(Failure::bad_request("the body broke off")),
@@ -136,16 +140,20 @@ mod tests {
         }
     }
 
+    fn four() -> Limits {
+        Limits::default().max_body(4)
+    }
+
     async fn refused(headers: &HeaderMap, body: Chunks) -> StatusCode {
-        read(headers, body, 4).await.unwrap_err().into_response::<Empty<Bytes>>().status()
+        read(headers, body, &four()).await.unwrap_err().into_response::<Empty<Bytes>>().status()
     }
 
     #[tokio::test]
     async fn a_body_up_to_the_limit_is_read() {
         let headers = HeaderMap::new();
-        assert_eq!(read(&headers, Chunks(["ab", "cd"].into(), End::Clean), 4).await.unwrap(), "abcd");
-        assert_eq!(read(&headers, Full::<Bytes>::from("abcd"), 4).await.unwrap(), "abcd");
-        assert_eq!(read(&headers, Empty::<Bytes>::new(), 0).await.unwrap(), "");
+        assert_eq!(read(&headers, Chunks(["ab", "cd"].into(), End::Clean), &four()).await.unwrap(), "abcd");
+        assert_eq!(read(&headers, Full::<Bytes>::from("abcd"), &four()).await.unwrap(), "abcd");
+        assert_eq!(read(&headers, Empty::<Bytes>::new(), &Limits::default().max_body(0)).await.unwrap(), "");
     }
 
     #[tokio::test]
@@ -158,6 +166,12 @@ mod tests {
     async fn one_that_announces_more_is_not_read() {
         let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, "5".parse().unwrap())]);
         assert_eq!(refused(&headers, Chunks([].into(), End::Never)).await, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_come_is_not_waited_for() {
+        let stalled = Chunks(["ab"].into(), End::Never);
+        assert_eq!(refused(&HeaderMap::new(), stalled).await, StatusCode::REQUEST_TIMEOUT);
     }
 
     #[tokio::test]

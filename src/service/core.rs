@@ -15,6 +15,7 @@ use http::{Method, Request, Response, StatusCode, request::Parts};
 use http_body::Body;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::time::timeout;
 use tower::{BoxError, Service};
 
 use super::{
@@ -107,7 +108,9 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     {
         let (parts, body) = request.into_parts();
         let head = parts.method == Method::HEAD;
-        match self.dispatch(&parts, body).await {
+        let patience = self.shared.limits.request_timeout;
+        let answer = timeout(patience, self.dispatch(&parts, body)).await;
+        match answer.unwrap_or_else(|_| Err(Failure::unavailable("the answer took too long"))) {
             Ok(response) if head => response.map(|_| ResponseBody::empty()),
             Ok(response) => response,
             Err(failure) => failure.into_response_to(head),
@@ -126,7 +129,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             (&Method::OPTIONS, _) => Ok(reply::options(route.allow())),
             (&Method::POST, Route::Sessions) => {
                 caller.must(DRIVE)?;
-                let body = body::read(&parts.headers, body, limits.max_body).await?;
+                let body = body::read(&parts.headers, body, limits).await?;
                 create::create(body, caller, self.agent, sessions, limits).await
             }
             (&Method::GET | &Method::HEAD, Route::Sessions) => {
@@ -149,14 +152,10 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
                 Ok(stream(&session).await)
             }
             (&Method::POST, Route::Input(id)) => {
-                let mut session = self.session(parts, id).await?;
+                let session = self.session(parts, id).await?;
                 caller.must_send_something()?;
-                let body = body::read(&parts.headers, body, limits.max_body).await?;
-                let input = input::Input::parse(&parts.headers, &body, caller, sessions.policy())?;
-                while let input::Taken::NotHere = input.give_to(&session, limits).await? {
-                    let found = sessions.find(id, caller.name()).await?;
-                    session = found.ok_or_else(Failure::unknown_session)?;
-                }
+                let body = body::read(&parts.headers, body, limits).await?;
+                input::take(&parts.headers, &body, caller, session, sessions, limits).await?;
                 Ok(reply::no_content())
             }
             (&Method::POST, Route::Tickets(id)) => {

@@ -13,6 +13,7 @@ use super::{
     registry::{Owned, Revive, Slot},
     reply::{self, Failure},
     scope::Caller,
+    tell_in_current_span,
 };
 use crate::{
     agent::{Agent, SessionSpec},
@@ -62,6 +63,7 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
         }
     });
     started.await.unwrap_or_else(|_| Err(Failure::unavailable("the session could not be made")))?;
+    tell_in_current_span("session_id", &session_id);
     let created = Created { session_id: &session_id, protocol_version: PROTOCOL_VERSION };
     Ok(reply::json(StatusCode::OK, &created))
 }

@@ -5,13 +5,15 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc::error::TrySendError, oneshot};
 
 use super::{
-    Limits, Policy, SessionHandle,
+    Limits, Policy, SessionHandle, Sessions,
     handle::{Mail, NotTaken},
     reply::Failure,
     scope::Caller,
+    tell_in_current_span,
 };
 use crate::{
     layers::resume::EventLog,
+    metrics,
     proto::{IdempotencyKey, Inbound, NoAnswer, Refused},
 };
 
@@ -20,30 +22,51 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest `Idempotency-Key`, in bytes.
 const MAX_KEY: usize = 255;
 
+/// Takes one message for a session and waits for what becomes of it. A session that leaves the memory
+/// meanwhile is restored.
+pub(crate) async fn take<L: EventLog>(
+    headers: &HeaderMap,
+    body: &[u8],
+    caller: Caller<'_>,
+    session: SessionHandle<L>,
+    sessions: &Sessions<L>,
+    limits: &Limits,
+) -> Result<(), Failure> {
+    let input = Input::parse(headers, body, caller, sessions.policy());
+    let outcome = match &input {
+        Ok(input) => input.deliver(session, caller, sessions, limits).await,
+        Err(failure) => Err(failure.clone()),
+    };
+    let message = input.as_ref().ok().map(|input| &input.message);
+    let status = outcome.as_ref().map_or_else(Failure::status, |()| StatusCode::NO_CONTENT);
+    metrics::input_answered(message, status, outcome.as_ref().is_err_and(Failure::is_backpressure));
+    outcome
+}
+
 /// One message for a session, checked.
 #[derive(Clone, Debug)]
-pub(crate) struct Input {
+struct Input {
     message: Inbound,
     key: Option<IdempotencyKey>,
 }
 
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
+enum Taken {
     Done,
     /// The session has left the memory; it took nothing.
     NotHere,
 }
 
 impl Input {
-    pub(crate) fn parse(
-        headers: &HeaderMap,
-        body: &[u8],
-        caller: Caller<'_>,
-        policy: &Policy,
-    ) -> Result<Self, Failure> {
+    fn parse(headers: &HeaderMap, body: &[u8], caller: Caller<'_>, policy: &Policy) -> Result<Self, Failure> {
         let key = idempotency_key(headers, body)?;
         let message = Inbound::parse(body).map_err(|invalid| Failure::bad_request(invalid.to_string()))?;
+        if let Inbound::PermissionResponse { correlation_id, .. }
+        | Inbound::QuestionResponse { correlation_id, .. } = &message
+        {
+            tell_in_current_span("correlation_id", correlation_id);
+        }
         caller.must_send(&message)?;
         for mode in message.modes() {
             policy.change_to(&mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
@@ -51,8 +74,22 @@ impl Input {
         Ok(Self { message, key })
     }
 
+    async fn deliver<L: EventLog>(
+        &self,
+        mut session: SessionHandle<L>,
+        caller: Caller<'_>,
+        sessions: &Sessions<L>,
+        limits: &Limits,
+    ) -> Result<(), Failure> {
+        while let Taken::NotHere = self.give_to(&session, limits).await? {
+            let found = sessions.find(session.id(), caller.name()).await?;
+            session = found.ok_or_else(Failure::unknown_session)?;
+        }
+        Ok(())
+    }
+
     /// Hands it to its session and waits for what becomes of it.
-    pub(crate) async fn give_to<L: EventLog>(
+    async fn give_to<L: EventLog>(
         &self,
         session: &SessionHandle<L>,
         limits: &Limits,

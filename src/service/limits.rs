@@ -29,6 +29,10 @@ pub struct Limits {
     pub max_sessions: usize,
     /// The longest request body, in bytes. Default 32 MiB.
     pub max_body: usize,
+    /// So long a request's body may take to come. Default 60 s.
+    pub body_timeout: Duration,
+    /// So long a request may take from its head to the head of its answer; streams go on. Default 120 s.
+    pub request_timeout: Duration,
     /// So long an input that asks the agent something waits for its answer. Default 30 s.
     pub answer_timeout: Duration,
     /// So long a ticket holds. Default 60 s.
@@ -44,6 +48,8 @@ impl Default for Limits {
             retention: None,
             max_sessions: 64,
             max_body: 32 * 1024 * 1024,
+            body_timeout: Duration::from_secs(60),
+            request_timeout: Duration::from_secs(120),
             answer_timeout: Duration::from_secs(30),
             ticket_lifetime: Duration::from_secs(60),
         }
@@ -90,6 +96,20 @@ impl Limits {
     #[must_use]
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
+        self
+    }
+
+    /// Sets how long a request's body may take.
+    #[must_use]
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a request may take to be answered.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
         self
     }
 

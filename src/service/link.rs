@@ -7,6 +7,7 @@ use tower::{BoxError, ServiceExt};
 
 use crate::{
     agent::{Agent, AgentIo, SessionSpec},
+    metrics::AgentMetrics,
     proto::{AgentCommand, AgentEvent},
 };
 
@@ -34,6 +35,7 @@ pub(crate) struct Link<A> {
     phase: Phase,
     /// An agent to start as soon as the old one is gone.
     wanted: Option<SessionSpec>,
+    metrics: AgentMetrics,
     /// What the agent said last.
     pub(crate) events: Vec<AgentEvent>,
 }
@@ -53,7 +55,8 @@ enum Phase {
 impl<A: Agent> Link<A> {
     /// Without an agent.
     pub(crate) fn new(agent: A) -> Self {
-        Self { agent, phase: Phase::Absent, wanted: None, events: Vec::with_capacity(BURST) }
+        let (metrics, events) = (AgentMetrics::new(), Vec::with_capacity(BURST));
+        Self { agent, phase: Phase::Absent, wanted: None, metrics, events }
     }
 
     /// Starts an agent, once the one before it is gone. [`Link::next`] tells what became of it.
@@ -103,6 +106,7 @@ impl<A: Agent> Link<A> {
             match &mut self.phase {
                 Phase::Absent => match self.wanted.take() {
                     Some(spec) => {
+                        self.metrics.wanted(spec.resume);
                         let started = self.agent.clone().oneshot(spec);
                         self.phase = Phase::Starting(Box::pin(async { started.await.map_err(Into::into) }));
                     }
@@ -113,6 +117,7 @@ impl<A: Agent> Link<A> {
                         Ok(io) => (Phase::Running(io), Ok(())),
                         Err(error) => (Phase::Absent, Err(error)),
                     };
+                    self.metrics.started(outcome.is_ok());
                     self.phase = phase;
                     return News::Started(outcome);
                 }
@@ -121,7 +126,11 @@ impl<A: Agent> Link<A> {
                         let message = "the agent ended without a word".to_owned();
                         self.events.push(AgentEvent::Exited { message });
                     }
+                    if self.metrics.is_unready() && self.events.iter().any(is_ready) {
+                        self.metrics.ready();
+                    }
                     if let Some(end) = self.events.iter().position(is_exit) {
+                        self.metrics.lost();
                         self.events.truncate(end + 1);
                         self.retire();
                     }
@@ -149,19 +158,26 @@ impl<A: Agent> Link<A> {
     async fn part(&mut self) {
         match &mut self.phase {
             Phase::Unwanted(start) => {
-                self.phase = match start.await {
+                let started = start.await;
+                self.metrics.started(started.is_ok());
+                self.phase = match started {
                     Ok(AgentIo { events, .. }) => Phase::Leaving(events),
                     Err(_) => Phase::Absent,
                 };
             }
             Phase::Leaving(events) => {
                 if events.recv().await.is_none() {
+                    self.metrics.gone();
                     self.phase = Phase::Absent;
                 }
             }
             Phase::Absent | Phase::Starting(_) | Phase::Running(_) => {}
         }
     }
+}
+
+fn is_ready(event: &AgentEvent) -> bool {
+    matches!(event, AgentEvent::Ready)
 }
 
 fn is_exit(event: &AgentEvent) -> bool {

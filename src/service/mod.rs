@@ -38,6 +38,7 @@ mod resolving;
 mod restore;
 mod route;
 mod scope;
+mod span;
 mod state;
 mod stream_end;
 mod ticket;
@@ -56,4 +57,8 @@ pub use self::{
     scope::{APPROVE, DRIVE, READ},
     state::session_state,
     ticket::ticket_resource,
+};
+pub(crate) use self::{
+    route::session_of,
+    span::{tell_in_current_span, tell_in_span},
 };

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     catalog::{Lease, SessionRecord},
     layers::resume::{EventLog, RingLog},
+    metrics,
 };
 
 /// So long a new session waits for the agent of one that has ended.
@@ -237,7 +238,10 @@ impl<L: EventLog> Sessions<L> {
                 tokio::time::timeout(LEAVING, permit).await.ok().and_then(Result::ok)
             }
         };
-        let permit = permit.ok_or_else(|| Failure::unavailable("there are too many sessions"))?;
+        let permit = permit.ok_or_else(|| {
+            metrics::session_refused();
+            Failure::unavailable("there are too many sessions")
+        })?;
         Ok(Slot {
             cancel: inner.shutdown.child_token(),
             leaving: Leaving { count: Arc::clone(&inner.leaving), counted: false },

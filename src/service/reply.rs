@@ -9,6 +9,8 @@ use serde::Serialize;
 use super::body::ResponseBody;
 use crate::{catalog::CatalogError, layers::lookup::Unavailable, store::StoreError};
 
+const BACKPRESSURE: &str = "backpressure";
+
 /// A refusal: a status, a sentence, and what the protocol wants beside them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -23,6 +25,14 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { status, detail: detail.into(), code: None, retry_after: None, allow: None }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn is_backpressure(&self) -> bool {
+        self.code == Some(BACKPRESSURE)
     }
 
     pub(crate) fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
@@ -49,7 +59,7 @@ impl Failure {
 
     pub(crate) fn backpressure() -> Self {
         Self {
-            code: Some("backpressure"),
+            code: Some(BACKPRESSURE),
             ..Self::unavailable("too many messages are queued; try again later")
         }
     }
@@ -65,6 +75,10 @@ impl Failure {
     pub(crate) fn method(allow: &'static str) -> Self {
         let detail = format!("this path takes {allow}");
         Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
+    }
+
+    pub(crate) fn too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "the body took too long to come")
     }
 
     pub(crate) fn too_large(limit: usize) -> Self {

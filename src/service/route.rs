@@ -62,6 +62,14 @@ pub fn session_id(request: &Parts) -> Option<String> {
     }
 }
 
+/// The id of the session that the path names.
+pub(crate) fn session_of(path: &str) -> Option<&str> {
+    match Route::parse(path)? {
+        Route::Sessions => None,
+        Route::Session(id) | Route::Stream(id) | Route::Input(id) | Route::Tickets(id) => Some(id),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::Request;

@@ -11,6 +11,8 @@ pub struct Launched {
     pub stack: Stack<Claude, BoxVerify, AnyLog>,
     /// Where the sessions are kept. Shut it down after them.
     pub store: Store,
+    /// Knows whom the stack lets in, for what else is served beside it.
+    pub verifier: BoxVerify,
     /// The file with the tokens, to be read again when it has changed.
     pub tokens_file: Option<TokensFile>,
     /// The model that the agents talk to. Dropping it ends the practice model.
@@ -29,9 +31,10 @@ impl Settings {
         let (claude, model) = self.agent().await?;
         tracing::info!(workspaces = ?policy.workspaces(), "agents");
         let store = self.open_store(|name| env::var_os(name)).await?;
+        let known = verifier.clone();
         let builder = |claude| {
-            let limits = self.limits();
-            Stack::builder(claude, policy).auth(verifier).limits(limits).keepalive(self.keepalive)
+            let builder = Stack::builder(claude, policy).auth(known).limits(self.limits());
+            builder.keepalive(self.keepalive).cors(self.http.cors())
         };
         let stack = match &store {
             Store::Memory(log) => builder(claude).log(log.clone().into()).build(),
@@ -40,7 +43,7 @@ impl Settings {
                 builder(claude.transcripts(transcripts)).storage(storage).build()
             }
         };
-        Ok(Launched { stack, store, tokens_file, model })
+        Ok(Launched { stack, store, verifier, tokens_file, model })
     }
 
     /// The CLI, set up for the model that it talks to: for a stack of one's own.

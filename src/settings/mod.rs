@@ -16,6 +16,7 @@
 
 mod auth;
 mod cli_path;
+mod http;
 mod jwks_url;
 mod jwt;
 mod launch;
@@ -29,6 +30,7 @@ use std::{env, ffi::OsString, net::IpAddr, num::NonZeroUsize, path::PathBuf, tim
 use clap::{ArgAction, Parser, builder::FalseyValueParser};
 
 pub use auth::{AuthSettings, Credentials};
+pub use http::{HttpSettings, MetricsAccess};
 pub use jwt::JwtSettings;
 pub use launch::Launched;
 pub use model::Model;
@@ -67,6 +69,10 @@ pub struct Settings {
     /// Further ways to be let in.
     #[command(flatten)]
     pub auth: AuthSettings,
+
+    /// Browsers, slow clients and scrapers.
+    #[command(flatten)]
+    pub http: HttpSettings,
 
     /// A further name that clients may call this server by while it listens on loopback, as behind a proxy;
     /// again for more.
@@ -216,6 +222,7 @@ impl Settings {
             .retention(self.retention)
             .max_sessions(self.max_sessions.get())
             .max_body(self.max_body)
+            .body_timeout(self.http.body_timeout)
             .ticket_lifetime(self.auth.ticket_lifetime)
     }
 }
@@ -289,6 +296,9 @@ mod tests {
             &["--log-window", "0"],
             &["--store", "redis://h"],
             &["--lease", "0"],
+            &["--body-timeout", "0"],
+            &["--cors-origin", "*"],
+            &["--metrics", "all"],
             &["--bogus"],
         ] {
             assert!(parse(wrong, &[]).is_err(), "{wrong:?}");

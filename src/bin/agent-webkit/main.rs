@@ -3,6 +3,7 @@
 mod connections;
 mod drain;
 mod health;
+mod metrics;
 mod reload;
 mod serve;
 

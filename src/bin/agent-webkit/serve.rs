@@ -12,21 +12,24 @@ use tokio::net::{TcpListener, lookup_host};
 use tower::ServiceBuilder;
 use tower_http::csrf::CsrfLayer;
 
-use crate::{Failure, connections::Connections, drain, health, reload::Reloading};
+use crate::{Failure, connections::Connections, drain, health, metrics::Metrics, reload::Reloading};
 
 /// Serves until a signal says that it is enough.
 pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
     let settings = settings.completed()?;
     let addresses = resolve(&settings).await?;
     settings.check_exposure(addresses.iter().map(SocketAddr::ip))?;
-    let Launched { stack, store, tokens_file, model } = settings.launch().await?;
+    // Before anything is made that is counted.
+    let metrics = Metrics::install(settings.http.metrics);
+    let Launched { stack, store, verifier, tokens_file, model } = settings.launch().await?;
     let (listener, address) = bind(&addresses).await?;
 
     let sessions = stack.sessions().clone();
     let stack = ServiceBuilder::new()
-        .layer(csrf(settings.no_auth))
+        .layer(csrf(&settings))
         .map_response(|response: http::Response<_>| response.map(Either::Right))
         .layer(allowed_hosts(&settings, address))
+        .layer(metrics.layer(verifier))
         .service(stack);
     let draining = drain::Draining::listen().map_err(|error| Failure::Io(error.to_string()))?;
     let reloading = Reloading::listen(tokens_file).map_err(|error| Failure::Io(error.to_string()))?;
@@ -36,6 +39,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
     tokio::select! {
         () = draining.wait() => {}
         () = reloading.run() => {}
+        () = metrics.upkeep() => {}
     }
     drain::drain(&sessions, &store, connections).await;
     drop(model);
@@ -74,9 +78,14 @@ fn allowed_hosts(settings: &Settings, address: SocketAddr) -> AllowHostLayer {
 
 /// Without tokens, a page from elsewhere could make the browser on this machine start agents.
 fn csrf<B>(
-    no_auth: bool,
-) -> CsrfLayer<impl tower_http::csrf::ResponseForProtectionError<Either<health::Small, B>>> {
-    CsrfLayer::new().with_insecure_bypass(move |_, _| !no_auth).with_rejection_response(|_| {
+    settings: &Settings,
+) -> CsrfLayer<impl tower_http::csrf::ResponseForProtectionError<Either<health::Small, B>> + use<B>> {
+    let no_auth = settings.no_auth;
+    let trusted = settings.http.cors_origins.iter().filter_map(|origin| origin.to_str().ok());
+    let layer = trusted.fold(CsrfLayer::new(), |layer, origin| {
+        layer.add_trusted_origin(origin).expect("the settings have checked that it is an origin")
+    });
+    layer.with_insecure_bypass(move |_, _| !no_auth).with_rejection_response(|_| {
         let refusal = "this request comes from a page of another origin";
         health::detail(StatusCode::FORBIDDEN, refusal).map(Either::Left)
     })

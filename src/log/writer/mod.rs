@@ -7,7 +7,10 @@ mod group;
 
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -17,7 +20,10 @@ use super::{
     rows::{Rows, Write},
     upkeep::Step,
 };
-use crate::layers::resume::{AppendError, Batch};
+use crate::{
+    layers::resume::{AppendError, Batch},
+    metrics::CommitTimes,
+};
 use group::{Entry, Group};
 
 /// So many jobs are taken at once.
@@ -53,6 +59,7 @@ pub(super) struct Writer {
     /// Nothing new is taken, and a database that is away is not waited for.
     pub(super) stop: CancellationToken,
     pub(super) outage: Outage,
+    pub(super) times: CommitTimes,
 }
 
 impl Writer {
@@ -111,9 +118,11 @@ impl Writer {
     /// Tries until it is known what was stored, or the outage is over its bound.
     async fn commit(&mut self, writes: &[Write]) -> Result<Vec<bool>, LogError> {
         loop {
+            let since = Instant::now();
             let tried = tokio::time::timeout(TRY, self.rows.commit(writes)).await;
             let error = match tried.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
                 Ok(stored) => {
+                    self.times.took(since.elapsed());
                     if let Some(lasted) = self.outage.end() {
                         tracing::info!(?lasted, "the event log's database is back");
                     }

@@ -244,6 +244,18 @@ impl Session {
         }
     }
 
+    /// A turn runs.
+    #[must_use]
+    pub fn is_in_turn(&self) -> bool {
+        self.turns.is_running()
+    }
+
+    /// So many user messages wait for their turn.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.turns.queued()
+    }
+
     fn emit(&mut self, event: OutEvent) {
         self.outputs.push_back(Output::Event(event));
     }

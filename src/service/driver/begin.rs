@@ -15,6 +15,7 @@ use crate::{
     agent::{Agent, SessionSpec},
     catalog::{Lease, SessionRecord, Traits},
     layers::resume::{Cursor, EventLog, EventStream, Tail},
+    metrics::{Begun, SessionMetrics},
     proto::{Past, Session, SessionConfig, WhenIdle},
     service::{
         Limits, SessionHandle, Sessions,
@@ -88,7 +89,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         let mut session = Session::new(config(&spec, &limits, stored.is_some()), now);
         session.handle_started(now);
         let parts = Parts { session, spec, owner, created_at, link, stream, stored };
-        Self::assemble(parts, sessions, slot).begin(sessions).await
+        Self::assemble(parts, sessions, slot).begin(sessions, Begun::Created).await
     }
 
     /// Goes on with a stored session, without an agent until one is needed. On return the session is
@@ -132,7 +133,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             stored: Some((lease, record.traits)),
             spec,
         };
-        Self::assemble(parts, sessions, slot).begin(sessions).await
+        Self::assemble(parts, sessions, slot).begin(sessions, Begun::Restored).await
     }
 
     fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Self {
@@ -172,12 +173,14 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             policy: sessions.policy().clone(),
             handle,
             spec,
+            metrics: SessionMetrics::new(),
             slot,
         }
     }
 
     /// Puts the first events into the log and makes the session known.
-    async fn begin(mut self, sessions: &Sessions<L>) -> Result<Self, Failure> {
+    async fn begin(mut self, sessions: &Sessions<L>, how: Begun) -> Result<Self, Failure> {
+        self.metrics.begun(how);
         if let std::ops::ControlFlow::Break(end) = self.settle().await {
             self.finish(end).await;
             return Err(Failure::unavailable("the event log cannot be written now"));

@@ -8,6 +8,7 @@ use super::Driver;
 use crate::{
     agent::Agent,
     layers::resume::{EventLog, EventStream},
+    metrics,
     service::{handle::NotTaken, keeping::Keeping, reply::sentence, stream_end::all_read},
 };
 
@@ -33,14 +34,27 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Ends what is left of the session here, in the order that the end asks for.
     pub(super) async fn finish(mut self, end: End) {
         tracing::info!(session = self.spec.session_id, ?end, "a session ended here");
+        self.metrics.ended(self.reason(end));
         self.slot.leave();
         match (end, self.keeping.is_some()) {
             (End::Closed, _) | (End::LogLost, false) => self.close().await,
             (End::Fenced, _) => {
+                metrics::lease_lost();
                 self.link.abort();
                 self.hand_over().await;
             }
             (End::Released | End::Suspended | End::LogLost, _) => self.hand_over().await,
+        }
+    }
+
+    fn reason(&self, end: End) -> &'static str {
+        match end {
+            End::Closed if self.cancel.is_cancelled() => "closed",
+            End::Closed => "idle",
+            End::Released => "released",
+            End::Suspended => "suspended",
+            End::Fenced => "taken_over",
+            End::LogLost => "log_lost",
         }
     }
 

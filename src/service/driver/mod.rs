@@ -28,7 +28,8 @@ use crate::{
     agent::{Agent, SessionSpec},
     catalog::Traits,
     layers::resume::{AppendError, Batch, Event, EventLog, EventStream},
-    proto::{Accepted, AgentCommand, AgentEvent, Output, Presence, Session},
+    metrics::SessionMetrics,
+    proto::{Accepted, AgentCommand, AgentEvent, Decision, Output, Presence, Session},
 };
 
 pub(crate) use begin::Request;
@@ -63,6 +64,7 @@ pub(crate) struct Driver<A, L: EventLog> {
     fenced: bool,
     log: L,
     policy: Policy,
+    metrics: SessionMetrics,
     slot: Slot,
 }
 
@@ -186,11 +188,19 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             }
             self.save().await?;
             if rest.is_empty() {
+                self.measure();
                 return ControlFlow::Continue(());
             }
             for output in rest {
                 self.perform(output)?;
             }
+        }
+    }
+
+    fn measure(&mut self) {
+        self.metrics.queued(self.session.queued());
+        if self.session.is_in_turn() {
+            self.metrics.turn_began();
         }
     }
 
@@ -201,6 +211,10 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             return ControlFlow::Continue(());
         }
         batch.note = note.clone().map(Bytes::from);
+        for event in &batch.events {
+            self.metrics.event(&event.name, &event.data);
+        }
+        let (events, since) = (batch.events.len(), Instant::now());
         let seqs = match self.stream.0.append(batch).await {
             Ok(seqs) => seqs,
             Err(AppendError::Fenced) => return ControlFlow::Break(End::Fenced),
@@ -210,6 +224,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 return ControlFlow::Break(End::LogLost);
             }
         };
+        self.metrics.appended(events, since.elapsed());
         let mut latest = self.handle.shared().latest();
         if let Some(note) = note {
             latest.note = note;
@@ -263,11 +278,22 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     }
 
     fn tell(&mut self, command: AgentCommand) {
+        if interrupts(&command) {
+            self.metrics.turn_interrupted();
+        }
         if let Err(Stuck) = self.link.send(command) {
             self.link.retire();
             let message = "the agent took no more commands and was ended".to_owned();
             self.session.handle_agent(now(), AgentEvent::Exited { message });
         }
+    }
+}
+
+fn interrupts(command: &AgentCommand) -> bool {
+    match command {
+        AgentCommand::Interrupt => true,
+        AgentCommand::Decide { decision: Decision::Deny { interrupt, .. }, .. } => *interrupt,
+        _ => false,
     }
 }
 

@@ -1,0 +1,44 @@
+//! What clients send to sessions.
+
+use http::StatusCode;
+
+use super::metric::{Kind, Metric};
+use crate::proto::Inbound;
+
+const INPUTS: Metric = Metric::new(
+    Kind::Counter,
+    "agent_webkit_inputs_total",
+    "Inputs by what they ask and what became of them.",
+);
+
+pub(super) const ALL: &[Metric] = &[INPUTS];
+
+/// An input was answered with this status. There is no message where the body was none.
+pub(crate) fn input_answered(message: Option<&Inbound>, status: StatusCode, backpressure: bool) {
+    INPUTS.counter(&[("type", kind(message)), ("outcome", outcome(status, backpressure))]).add(1);
+}
+
+fn kind(message: Option<&Inbound>) -> &'static str {
+    match message {
+        None => "none",
+        Some(Inbound::UserMessage { .. }) => "user_message",
+        Some(Inbound::Interrupt) => "interrupt",
+        Some(Inbound::PermissionResponse { .. }) => "permission_response",
+        Some(Inbound::QuestionResponse { .. }) => "question_response",
+        Some(Inbound::SetPermissionMode { .. }) => "set_permission_mode",
+        Some(Inbound::SetModel { .. }) => "set_model",
+        Some(Inbound::StopTask { .. }) => "stop_task",
+    }
+}
+
+fn outcome(status: StatusCode, backpressure: bool) -> &'static str {
+    match status {
+        _ if backpressure => "backpressure",
+        StatusCode::NO_CONTENT => "accepted",
+        StatusCode::CONFLICT => "settled",
+        StatusCode::NOT_FOUND => "no_session",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        StatusCode::REQUEST_TIMEOUT => "too_slow",
+        _ => "refused",
+    }
+}

@@ -1,0 +1,218 @@
+//! Sessions, their turns, their prompts and their events.
+
+use std::{collections::HashMap, time::Duration};
+
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::{
+    instruments::{Counter, Histogram, ON},
+    metric::{Kind, Level, Metric},
+};
+
+const LIVE: Metric = Metric::new(Kind::Gauge, "agent_webkit_sessions_live", "Sessions that run here.");
+const BEGUN: Metric =
+    Metric::new(Kind::Counter, "agent_webkit_sessions_started_total", "Sessions that began to run here.");
+const REFUSED: Metric = Metric::new(
+    Kind::Counter,
+    "agent_webkit_sessions_refused_total",
+    "Sessions for which there was no room.",
+);
+const ENDED: Metric =
+    Metric::new(Kind::Counter, "agent_webkit_sessions_ended_total", "Sessions that ceased to run here.");
+const QUEUED: Metric =
+    Metric::new(Kind::Gauge, "agent_webkit_queued_messages", "User messages that wait for their turn.");
+const TURNS: Metric = Metric::new(Kind::Counter, "agent_webkit_turns_total", "Turns that ended.");
+const TURN_TIME: Metric =
+    Metric::new(Kind::Seconds, "agent_webkit_turn_duration_seconds", "From a turn's begin to its end.");
+const PROMPTS_OPEN: Metric =
+    Metric::new(Kind::Gauge, "agent_webkit_prompts_open", "Prompts that wait for an answer.");
+const PROMPT_TIME: Metric = Metric::new(
+    Kind::Seconds,
+    "agent_webkit_prompt_wait_seconds",
+    "From a prompt to the answer, or to another end of it.",
+);
+const EVENTS: Metric =
+    Metric::new(Kind::Counter, "agent_webkit_events_total", "Events that were put into logs.");
+const APPEND_TIME: Metric = Metric::new(
+    Kind::Seconds,
+    "agent_webkit_log_append_duration_seconds",
+    "From a batch of events to its being in the log, where readers see it; durable, if the log is.",
+);
+
+pub(super) const ALL: &[Metric] =
+    &[LIVE, BEGUN, REFUSED, ENDED, QUEUED, TURNS, TURN_TIME, PROMPTS_OPEN, PROMPT_TIME, EVENTS, APPEND_TIME];
+
+/// How a session came to run here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    Created,
+    Restored,
+}
+
+/// A session was asked for and there was no room.
+pub(crate) fn session_refused() {
+    REFUSED.counter(&[]).add(1);
+}
+
+/// What is counted of one session as long as it runs here.
+pub(crate) struct SessionMetrics {
+    live: Level,
+    queued: Level,
+    prompts: Level,
+    events: Counter,
+    appends: Histogram,
+    open: HashMap<String, Instant>,
+    turn: Option<Turn>,
+}
+
+struct Turn {
+    since: Instant,
+    interrupted: bool,
+}
+
+impl SessionMetrics {
+    /// It is prepared, and not counted before it is said to have [begun](Self::begun).
+    pub(crate) fn new() -> Self {
+        Self {
+            live: LIVE.level(),
+            queued: QUEUED.level(),
+            prompts: PROMPTS_OPEN.level(),
+            events: EVENTS.counter(&[]),
+            appends: APPEND_TIME.histogram(&[]),
+            open: HashMap::new(),
+            turn: None,
+        }
+    }
+
+    pub(crate) fn begun(&mut self, how: Begun) {
+        let how = match how {
+            Begun::Created => "created",
+            Begun::Restored => "restored",
+        };
+        BEGUN.counter(&[("how", how)]).add(1);
+        self.live.set(1);
+    }
+
+    /// It does not run here any more, whatever is still left of it.
+    pub(crate) fn ended(&mut self, reason: &'static str) {
+        if self.live.is(1) {
+            ENDED.counter(&[("reason", reason)]).add(1);
+        }
+        self.live.set(0);
+        self.queued.set(0);
+        self.prompts.set(0);
+    }
+
+    pub(crate) fn queued(&mut self, messages: usize) {
+        self.queued.set(messages);
+    }
+
+    /// Also where it runs already.
+    pub(crate) fn turn_began(&mut self) {
+        self.turn.get_or_insert_with(|| Turn { since: Instant::now(), interrupted: false });
+    }
+
+    pub(crate) fn turn_interrupted(&mut self) {
+        if let Some(turn) = &mut self.turn {
+            turn.interrupted = true;
+        }
+    }
+
+    /// An event that is about to be put into the log.
+    pub(crate) fn event(&mut self, name: &str, data: &[u8]) {
+        if !ON {
+            return;
+        }
+        match name {
+            "permission_request" | "ask_user_question" | "hook_decision_request" => self.prompt_opened(data),
+            "prompt_resolved" => self.prompt_resolved(data),
+            "result" => self.turn_ended(data),
+            _ => {}
+        }
+    }
+
+    /// So many events are in the log, after that time.
+    pub(crate) fn appended(&self, events: usize, time: Duration) {
+        self.events.add(events as u64);
+        self.appends.took(time);
+    }
+
+    fn prompt_opened(&mut self, data: &[u8]) {
+        #[derive(Deserialize)]
+        struct Prompt {
+            correlation_id: String,
+        }
+        if let Ok(Prompt { correlation_id }) = serde_json::from_slice(data) {
+            self.open.insert(correlation_id, Instant::now());
+            self.prompts.set(self.open.len());
+        }
+    }
+
+    fn prompt_resolved(&mut self, data: &[u8]) {
+        #[derive(Deserialize)]
+        struct Resolved {
+            correlation_id: String,
+            kind: String,
+            outcome: String,
+        }
+        let Ok(Resolved { correlation_id, kind, outcome }) = serde_json::from_slice(data) else { return };
+        // One that was asked before the session was restored has waited for nobody knows how long.
+        if let Some(since) = self.open.remove(&correlation_id) {
+            let kind = known(&kind, &["permission", "question", "hook"]);
+            let outcome = known(&outcome, &["answered", "cancelled", "session_closed"]);
+            PROMPT_TIME.histogram(&[("kind", kind), ("outcome", outcome)]).took(since.elapsed());
+        }
+        self.prompts.set(self.open.len());
+    }
+
+    fn turn_ended(&mut self, data: &[u8]) {
+        let turn = self.turn.take();
+        let outcome = outcome(data, turn.as_ref().is_some_and(|turn| turn.interrupted));
+        TURNS.counter(&[("outcome", outcome)]).add(1);
+        if let Some(Turn { since, .. }) = turn {
+            TURN_TIME.histogram(&[("outcome", outcome)]).took(since.elapsed());
+        }
+    }
+}
+
+/// How a turn ended, from its `result`.
+fn outcome(result: &[u8], interrupted: bool) -> &'static str {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Told {
+        subtype: String,
+        is_error: bool,
+        terminal_reason: Option<String>,
+    }
+    let Told { subtype, is_error, terminal_reason } = serde_json::from_slice(result).unwrap_or_default();
+    match terminal_reason.as_deref() {
+        Some("agent_exited" | "agent_start_failed" | "server_restart") => "agent_lost",
+        _ if interrupted => "interrupted",
+        _ if is_error || subtype != "success" => "error",
+        _ => "success",
+    }
+}
+
+fn known(word: &str, words: &[&'static str]) -> &'static str {
+    words.iter().find(|known| **known == word).copied().unwrap_or("other")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::outcome;
+
+    #[test]
+    fn outcomes() {
+        for (result, interrupted, expected) in [
+            (r#"{"subtype":"success","is_error":false}"#, false, "success"),
+            (r#"{"subtype":"success","is_error":true}"#, false, "error"),
+            (r#"{"subtype":"error_max_turns"}"#, false, "error"),
+            (r#"{"subtype":"error_during_execution"}"#, true, "interrupted"),
+            (r#"{"subtype":"error_during_execution","terminal_reason":"agent_exited"}"#, true, "agent_lost"),
+            ("no JSON", false, "error"),
+        ] {
+            assert_eq!(outcome(result.as_bytes(), interrupted), expected, "{result}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Databases: how long they take, when they are away, and leases that are lost.
+
+use super::metric::{Kind, Metric};
+
+const COMMIT_TIME: Metric = Metric::new(
+    Kind::Seconds,
+    "agent_webkit_log_commit_duration_seconds",
+    "One transaction of the durable event log, of all streams that had something to be stored.",
+);
+const LOG_OUTAGES: Metric = Metric::new(
+    Kind::Counter,
+    "agent_webkit_log_outages_total",
+    "Times that the event log's database went away.",
+);
+const LOG_AWAY: Metric =
+    Metric::new(Kind::Gauge, "agent_webkit_log_away", "Event logs that cannot be written to now.");
+const TRANSCRIPT_OUTAGES: Metric = Metric::new(
+    Kind::Counter,
+    "agent_webkit_transcript_store_outages_total",
+    "Times that the transcript store went away, as each agent has seen it.",
+);
+const TRANSCRIPTS_AWAY: Metric = Metric::new(
+    Kind::Gauge,
+    "agent_webkit_transcript_store_away",
+    "Agents whose transcripts cannot be stored now.",
+);
+const LEASES_LOST: Metric = Metric::new(
+    Kind::Counter,
+    "agent_webkit_leases_lost_total",
+    "Sessions that another host has taken over.",
+);
+
+pub(super) const ALL: &[Metric] =
+    &[COMMIT_TIME, LOG_OUTAGES, LOG_AWAY, TRANSCRIPT_OUTAGES, TRANSCRIPTS_AWAY, LEASES_LOST];
+
+/// Another host has taken over a session that ran here.
+pub(crate) fn lease_lost() {
+    LEASES_LOST.counter(&[]).add(1);
+}
+
+/// A database is away until this is dropped.
+#[cfg(any(feature = "store", feature = "claude"))]
+pub(crate) struct OutageMetrics {
+    _away: super::metric::Level,
+}
+
+#[cfg(any(feature = "store", feature = "claude"))]
+impl OutageMetrics {
+    #[cfg(feature = "store")]
+    pub(crate) fn of_log() -> Self {
+        LOG_OUTAGES.counter(&[]).add(1);
+        Self { _away: LOG_AWAY.level().at(1) }
+    }
+
+    #[cfg(feature = "claude")]
+    pub(crate) fn of_transcripts() -> Self {
+        TRANSCRIPT_OUTAGES.counter(&[]).add(1);
+        Self { _away: TRANSCRIPTS_AWAY.level().at(1) }
+    }
+}
+
+#[cfg(any(feature = "store", feature = "claude"))]
+impl std::fmt::Debug for OutageMetrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OutageMetrics").finish_non_exhaustive()
+    }
+}
+
+/// How long the transactions of a durable log take.
+#[cfg(feature = "store")]
+pub(crate) struct CommitTimes(super::instruments::Histogram);
+
+#[cfg(feature = "store")]
+impl CommitTimes {
+    pub(crate) fn new() -> Self {
+        Self(COMMIT_TIME.histogram(&[]))
+    }
+
+    pub(crate) fn took(&self, time: std::time::Duration) {
+        self.0.took(time);
+    }
+}
+
+#[cfg(feature = "store")]
+impl std::fmt::Debug for CommitTimes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CommitTimes").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+//! How the server behaves towards browsers, slow clients and scrapers.
+
+use std::time::Duration;
+
+use http::{HeaderValue, Uri};
+
+use super::units;
+use crate::stack::cors_for;
+
+/// What the server does beside the protocol.
+#[derive(Clone, Debug, clap::Args)]
+#[non_exhaustive]
+pub struct HttpSettings {
+    /// Origin whose pages may use the server from a browser, as https://app.example.com; again for more.
+    /// Default: none.
+    #[arg(long = "cors-origin", value_name = "ORIGIN", env = "AGENT_WEBKIT_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
+    pub cors_origins: Vec<HeaderValue>,
+
+    /// So long a request's body may take to come.
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_BODY_TIMEOUT", default_value = "60s", value_parser = units::duration)]
+    pub body_timeout: Duration,
+
+    /// Who may read /metrics: whoever has a valid credential, everybody, or nobody.
+    #[arg(long, value_name = "WHO", env = "AGENT_WEBKIT_METRICS", default_value = "token")]
+    pub metrics: MetricsAccess,
+}
+
+/// Who may read `/metrics` of the binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[non_exhaustive]
+pub enum MetricsAccess {
+    /// Nobody; nothing is counted.
+    Off,
+    /// Whoever has a valid credential.
+    Token,
+    /// Everybody.
+    Public,
+}
+
+impl HttpSettings {
+    /// The layer for the origins that were named.
+    pub(super) fn cors(&self) -> Option<tower_http::cors::CorsLayer> {
+        (!self.cors_origins.is_empty()).then(|| cors_for(self.cors_origins.iter().cloned()))
+    }
+}
+
+/// An origin as a browser sends it: scheme, host, and a port that is not the scheme's own.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let uri: Uri = text.parse().map_err(|_| "an origin looks like https://app.example.com")?;
+    let same = match (uri.scheme_str(), uri.authority()) {
+        (Some(scheme @ ("http" | "https")), Some(authority)) => {
+            let default = if scheme == "http" { 80 } else { 443 };
+            uri.port_u16() != Some(default) && format!("{scheme}://{authority}").eq_ignore_ascii_case(text)
+        }
+        _ => false,
+    };
+    if !same || text.contains('@') {
+        return Err(
+            "an origin is http:// or https://, a host, and a port if it is not the usual one".to_owned()
+        );
+    }
+    HeaderValue::from_str(&text.to_ascii_lowercase()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_as_a_browser_sends_them() {
+        for right in ["https://app.example.com", "http://localhost:3000", "http://[::1]:3000"] {
+            assert_eq!(origin(right).unwrap(), right);
+        }
+        assert_eq!(origin("https://app.Example.com").unwrap(), "https://app.example.com");
+        for wrong in [
+            "",
+            "*",
+            "null",
+            "app.example.com",
+            "https://app.example.com/",
+            "https://app.example.com/x",
+            "https://app.example.com:443",
+            "http://a:80",
+            "ftp://a",
+            "https://u@a",
+        ] {
+            assert!(origin(wrong).is_err(), "{wrong}");
+        }
+    }
+}

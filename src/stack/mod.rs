@@ -1,0 +1,191 @@
+//! The recommended order of the layers, in one value.
+//!
+//! From the outside in:
+//!
+//! 1. before anything is logged, the `Authorization` header is marked as sensitive and a ticket is taken out
+//!    of the URL ([`TakeTicket`]); the request gets an `x-request-id`, if it has none, and so does its answer;
+//! 2. trace: a span for the request ([`RequestSpan`]), its outcome, and its end;
+//! 3. [`CORS`](StackBuilder::cors), if it is wanted: a browser's preflight is answered before anybody asks for
+//!    a token;
+//! 4. catch-panic: a bug is a 500;
+//! 5. [`Auth`]: 401, or the caller as `Principal` in the extensions, known by a credential or by a ticket;
+//! 6. [`Expiry`]: streams end with the credential;
+//! 7. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
+//! 8. [`Resume`]: the session's stream, at any event that is still held;
+//! 9. [`AgentService`]: everything else. It waits for a request's body for
+//!    [`Limits::body_timeout`](crate::service::Limits::body_timeout) and for its own answer for
+//!    [`Limits::request_timeout`](crate::service::Limits::request_timeout); streams have all the time.
+//!
+//! 1 to 4 are `tower-http`'s. A host that has its own takes them out ([`StackBuilder::trace`],
+//! [`StackBuilder::request_id`]) and puts its own around, with a [`TicketLayer`] outside of all that logs:
+//!
+//! ```
+//! # use agent_webkit::agent::{AgentIo, SessionSpec};
+//! use agent_webkit::{
+//!     Stack,
+//!     layers::{auth::Disabled, ticket::TicketLayer},
+//!     service::Policy,
+//!     stack::RequestSpan,
+//! };
+//! use tower::ServiceBuilder;
+//! use tower_http::trace::{DefaultOnResponse, TraceLayer};
+//! use tracing::Level;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let agent = tower::service_fn(|_: SessionSpec| async { Err::<AgentIo, _>(std::io::Error::other("none")) });
+//! let stack = Stack::builder(agent, Policy::new(["."])?).auth(Disabled).trace(false).build();
+//! let access_log = TraceLayer::new_for_http()
+//!     .make_span_with(RequestSpan::new())
+//!     .on_response(DefaultOnResponse::new().level(Level::INFO));
+//! let service = ServiceBuilder::new().layer(TicketLayer::new()).layer(access_log).service(stack);
+//! # let _: tower::util::BoxService<_, _, _> =
+//! #     tower::util::BoxService::new::<_>(tower::ServiceExt::<http::Request<String>>::map_response(service, |response| response.status()));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Each is a plain `tower` layer: for another order, or without one of them, put them together by hand with
+//! a `tower::ServiceBuilder`.
+
+mod answer;
+mod builder;
+mod cors;
+mod panic;
+mod trace;
+mod watched;
+
+use std::{
+    convert::Infallible,
+    fmt,
+    task::{Context, Poll},
+};
+
+use bytes::Buf;
+use http::{Request, Response, request::Parts};
+use http_body::Body;
+use tower::{BoxError, Service, util::Either};
+use tower_http::{
+    catch_panic::CatchPanic,
+    cors::Cors,
+    request_id::{MakeRequestUuid, PropagateRequestId, SetRequestId},
+    sensitive_headers::SetSensitiveRequestHeaders,
+};
+
+use crate::{
+    agent::Agent,
+    layers::{
+        auth::{AnyOf, Auth, Verify, expiry::Expiry},
+        lookup::Lookup,
+        resume::{Attach, Attachment, EventLog, Resume, RingLog},
+        ticket::{MemoryStore, TakeTicket, TicketVerifier},
+    },
+    service::{AgentService, Policy, Sessions},
+};
+
+pub use self::{
+    answer::{ResponseBody, ResponseFuture},
+    builder::StackBuilder,
+    cors::cors_for,
+    trace::RequestSpan,
+    watched::{WatchedStream, WatchedTail},
+};
+
+/// The whole protocol as one service: authenticated, resumable, supervised.
+///
+/// It takes any request body, answers every request and never fails. axum, tonic and hyper mount it as it
+/// is; paths are relative to where it is mounted. Clones share their sessions.
+///
+/// ```
+/// use agent_webkit::{Stack, layers::auth::StaticTokens, service::Policy};
+/// # use agent_webkit::agent::{AgentIo, SessionSpec};
+/// use http::{Request, StatusCode};
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = tower::service_fn(|_: SessionSpec| async {
+/// #     let (commands, _) = tokio::sync::mpsc::channel(1);
+/// #     let (_, events) = tokio::sync::mpsc::channel(1);
+/// #     Ok::<_, std::io::Error>(AgentIo { commands, events })
+/// # });
+/// let stack = Stack::builder(agent, Policy::new(["."])?)
+///     .auth(StaticTokens::new(["s3cret"])?)
+///     .build();
+///
+/// let list = Request::get("/sessions").header("authorization", "Bearer s3cret").body(String::new())?;
+/// let answer = stack.clone().oneshot(list).await?;
+/// assert_eq!(answer.status(), StatusCode::OK);
+///
+/// stack.sessions().shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Stack<A, V, L: EventLog = RingLog> {
+    inner: Layers<A, V, L>,
+    sessions: Sessions<L>,
+}
+
+type Layers<A, V, L> = SetSensitiveRequestHeaders<
+    TakeTicket<Numbered<trace::Traced<Shared<CatchPanic<Known<Found<A, L>, V>, panic::Answer>>>>>,
+>;
+
+type Numbered<S> = Either<SetRequestId<PropagateRequestId<S>, MakeRequestUuid>, S>;
+
+type Shared<S> = Either<Cors<S>, S>;
+
+type Known<S, V> = Auth<Expiry<S>, AnyOf<V, TicketVerifier<MemoryStore, fn(&Parts) -> Option<String>>>>;
+
+type Found<A, L> =
+    Lookup<Resume<AgentService<A, L>, Attach<FindStream<L>>>, fn(&Parts) -> Option<String>, Sessions<L>>;
+
+type FindStream<L> = fn(&Parts) -> Option<Attachment<WatchedStream<<L as EventLog>::Stream>>>;
+
+impl<A: Agent> Stack<A, ()> {
+    /// Sessions of this agent, within this policy. There is no stack without a choice of who is let in:
+    /// [`StackBuilder::auth`].
+    #[must_use]
+    pub fn builder(agent: A, policy: Policy) -> StackBuilder<A, ()> {
+        StackBuilder::new(agent, policy)
+    }
+}
+
+impl<A, V, L: EventLog> Stack<A, V, L> {
+    /// The running sessions: to list them, and to end them all before the process ends.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions<L> {
+        &self.sessions
+    }
+}
+
+impl<A, V, L, B> Service<Request<B>> for Stack<A, V, L>
+where
+    A: Agent,
+    V: Verify<Future: Send> + Clone,
+    L: EventLog,
+    B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = ResponseFuture<<Layers<A, V, L> as Service<Request<B>>>::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<B>>::poll_ready(&mut self.inner, cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ResponseFuture::new(self.inner.call(request))
+    }
+}
+
+impl<A: Clone, V: Clone, L: EventLog> Clone for Stack<A, V, L> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), sessions: self.sessions.clone() }
+    }
+}
+
+impl<A, V, L: EventLog> fmt::Debug for Stack<A, V, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stack").field("sessions", &self.sessions).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,110 @@
+//! The span of a request, and what is logged in it.
+
+use std::time::Duration;
+
+use http::{HeaderMap, Request, Response};
+use tower_http::{
+    classify::{NeverClassifyEos, ServerErrorsAsFailures, ServerErrorsFailureClass, SharedClassifier},
+    trace::{
+        self, DefaultOnEos, DefaultOnFailure, DefaultOnResponse, MakeSpan, OnEos, OnFailure, OnResponse,
+        Trace, TraceLayer,
+    },
+};
+use tracing::{Level, Span, field::Empty};
+
+use super::answer::Erased;
+use crate::service::{session_of, tell_in_span};
+
+/// Makes the span of a request, for a [`TraceLayer`].
+///
+/// It is called `request`, at level info, and has these fields:
+///
+/// | field | |
+/// |---|---|
+/// | `method`, `path` | as the service sees them, without the query |
+/// | `request_id` | the request's `x-request-id` |
+/// | `session_id` | of the session that the path names, or that was made |
+/// | `correlation_id` | of the prompt that an input answers |
+/// | `from_seq` | the number of the first event that a reader can be given |
+///
+/// The service fills in the last two itself, and the id of a session that it has made: into whichever span is
+/// the current one, if that has such a field. No header but the one, no query and no body stands in it.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestSpan {
+    on: bool,
+}
+
+impl RequestSpan {
+    /// The maker.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { on: true }
+    }
+}
+
+impl Default for RequestSpan {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<B> MakeSpan<B> for RequestSpan {
+    fn make_span(&mut self, request: &Request<B>) -> Span {
+        if !self.on {
+            return Span::none();
+        }
+        let span = tracing::info_span!(
+            "request",
+            method = %request.method(),
+            path = request.uri().path(),
+            request_id = Empty,
+            session_id = Empty,
+            correlation_id = Empty,
+            from_seq = Empty,
+        );
+        if let Some(id) = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()) {
+            tell_in_span(&span, "request_id", id);
+        }
+        if let Some(id) = session_of(request.uri().path()) {
+            tell_in_span(&span, "session_id", id);
+        }
+        span
+    }
+}
+
+pub(super) type Traced<S> =
+    Trace<S, SharedClassifier<ServerErrorsAsFailures>, RequestSpan, (), Answered, (), Ended, Failed>;
+type Answered = fn(&Response<Erased>, Duration, &Span);
+type Ended = fn(Option<&HeaderMap>, Duration, &Span);
+type Failed = fn(ServerErrorsFailureClass, Duration, &Span);
+
+pub(super) type TracedBody =
+    trace::ResponseBody<Erased, NeverClassifyEos<ServerErrorsFailureClass>, (), Ended, Failed>;
+pub(super) type Layer =
+    TraceLayer<SharedClassifier<ServerErrorsAsFailures>, RequestSpan, (), Answered, (), Ended, Failed>;
+
+/// The layer; if it is not wanted, one that does nothing.
+pub(super) fn layer(on: bool) -> Layer {
+    let (answered, ended, failed): (Answered, Ended, Failed) =
+        if on { (tell_answer, tell_end, tell_failure) } else { (|_, _, _| {}, |_, _, _| {}, |_, _, _| {}) };
+    TraceLayer::new_for_http()
+        .make_span_with(RequestSpan { on })
+        .on_request(())
+        .on_response(answered)
+        .on_body_chunk(())
+        .on_eos(ended)
+        .on_failure(failed)
+}
+
+fn tell_answer(response: &Response<Erased>, latency: Duration, span: &Span) {
+    DefaultOnResponse::new().on_response(response, latency, span);
+}
+
+fn tell_end(trailers: Option<&HeaderMap>, duration: Duration, span: &Span) {
+    DefaultOnEos::new().on_eos(trailers, duration, span);
+}
+
+/// A 503 to a client that is too fast is nothing that an operator must act on.
+fn tell_failure(class: ServerErrorsFailureClass, latency: Duration, span: &Span) {
+    DefaultOnFailure::new().level(Level::WARN).on_failure(class, latency, span);
+}
