@@ -22,3 +22,4 @@ mod resume;
 mod smuggling;
 mod tasks;
 mod turns;
+mod typed;
