@@ -55,7 +55,8 @@ async fn a_body_that_trickles_is_given_up_and_the_server_serves_on() {
     assert_eq!(server.client().get("/sessions").await.status, 200);
 }
 
-#[tokio::test]
+// The client's connections must see the server's end while the test waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tells_what_happens_and_no_secret_at_its_most_talkative() {
     let server = Server::builder().env("RUST_LOG", "trace").start().await;
     for client in [server.client(), server.http2()] {
