@@ -13,7 +13,7 @@ step cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
 
 # Each feature by itself, and none.
-for features in "" service claude practice jwt sqlite postgres; do
+for features in "" service metrics claude practice jwt sqlite postgres; do
     step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
 done
 for features in "" auth expiry jwt lookup resume ticket; do
@@ -33,6 +33,8 @@ lacks tokio agent-webkit ""
 lacks tokio agent-webkit-layers auth
 lacks tokio agent-webkit-layers lookup
 lacks tokio agent-webkit-layers ticket
+lacks metrics agent-webkit service,claude
+lacks metrics agent-webkit-layers auth,expiry,jwt,lookup,resume,ticket
 for framework in axum tonic hyper; do
     lacks "$framework" agent-webkit-layers auth,expiry,jwt,lookup,resume,ticket
     lacks "$framework" agent-webkit service,claude

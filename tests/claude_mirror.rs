@@ -1,5 +1,9 @@
 //! Transcripts of the real CLI, copied into a store: when, in which order, and what if the store fails.
 
+#[cfg(feature = "metrics")]
+#[path = "support/counted.rs"]
+#[allow(dead_code, reason = "every test crate uses another part of it")]
+mod counted;
 #[path = "support/claude_agent.rs"]
 #[allow(dead_code, reason = "every test crate uses another part of it")]
 mod support;
@@ -149,6 +153,22 @@ async fn a_store_that_comes_back_has_missed_nothing() {
         stored_lines(&store, &key).await == local_lines(&machine, &key)
     })
     .await;
+    agent.close().await;
+}
+
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn an_outage_is_counted_once_however_often_it_is_tried() {
+    let mut counted = counted::Counted::new();
+    let (machine, store) = machine().await;
+    let mut agent = machine.agent().await;
+    store.is(Mood::Away);
+    agent.say("hello").await;
+    agent.until(|event| matches!(event, AgentEvent::Error { .. }).then_some(())).await;
+    counted.check([("transcript_store_outages_total", 1.0), ("transcript_store_away", 1.0)]);
+    store.is(Mood::Well);
+    agent.turn_end().await;
+    counted.check([("transcript_store_outages_total", 1.0), ("transcript_store_away", 0.0)]);
     agent.close().await;
 }
 

@@ -50,3 +50,25 @@ impl Outage {
 pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     tokio::time::timeout(PATIENCE, call).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
+
+#[cfg(all(test, feature = "metrics"))]
+mod tests {
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    use super::*;
+
+    #[test]
+    fn an_outage_is_counted_once_and_is_over_when_the_database_is_back() {
+        let recorder = DebuggingRecorder::new();
+        let seen = metrics::with_local_recorder(&recorder, || {
+            let mut outage = Outage::default();
+            assert!(!outage.is_over(Duration::from_secs(9)) && !outage.is_over(Duration::from_secs(9)));
+            let during = recorder.snapshotter().snapshot().into_vec();
+            outage.end();
+            [during, recorder.snapshotter().snapshot().into_vec()]
+        });
+        let values = seen.map(|seen| seen.into_iter().map(|(_, _, _, value)| value).collect::<Vec<_>>());
+        let (one, less) = (DebugValue::Gauge(1.0.into()), DebugValue::Gauge((-1.0).into()));
+        assert_eq!(values, [vec![DebugValue::Counter(1), one], vec![DebugValue::Counter(0), less]]);
+    }
+}

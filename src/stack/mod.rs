@@ -39,8 +39,8 @@
 //!     .make_span_with(RequestSpan::new())
 //!     .on_response(DefaultOnResponse::new().level(Level::INFO));
 //! let service = ServiceBuilder::new().layer(TicketLayer::new()).layer(access_log).service(stack);
-//! # let _: tower::util::BoxService<_, _, _> =
-//! #     tower::util::BoxService::new::<_>(tower::ServiceExt::<http::Request<String>>::map_response(service, |response| response.status()));
+//! # let list = http::Request::get("/sessions").body(String::new())?;
+//! # assert_eq!(tower::ServiceExt::oneshot(service, list).await?.status(), 200);
 //! # Ok(())
 //! # }
 //! ```

@@ -1,11 +1,19 @@
 //! The whole stack in one process, over fake agents: what clients of any host see.
 #![cfg(feature = "service")]
 
+mod around;
 mod bodies;
 mod capacity;
+#[cfg(feature = "metrics")]
+#[path = "../support/counted.rs"]
+mod counted;
 #[path = "../support/fake.rs"]
 mod fake;
 mod inputs;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(all(feature = "metrics", feature = "sqlite"))]
+mod metrics_stored;
 mod owners;
 #[cfg(feature = "sqlite")]
 mod restoring;
@@ -16,3 +24,4 @@ mod scopes;
 mod sessions;
 mod shutdown;
 mod tickets;
+mod tracing;

@@ -20,23 +20,23 @@ use super::{
 };
 
 /// What servers have in common that run one after the other.
-struct Disk {
+pub(super) struct Disk {
     data: TempDir,
     workspace: TempDir,
 }
 
 /// A server of one's own on a [`Disk`].
-struct Host {
-    rig: Rig<AnyLog>,
+pub(super) struct Host {
+    pub(super) rig: Rig<AnyLog>,
     storage: Storage,
 }
 
 impl Disk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { data: tempfile::tempdir().unwrap(), workspace: tempfile::tempdir().unwrap() }
     }
 
-    async fn host(&self, limits: Limits) -> Host {
+    pub(super) async fn host(&self, limits: Limits) -> Host {
         self.host_of(self.workspace.path(), limits).await
     }
 
@@ -53,13 +53,13 @@ impl Disk {
 
 impl Host {
     /// Ends it as a deploy does.
-    async fn ends(self) {
+    pub(super) async fn ends(self) {
         self.rig.stack.sessions().shutdown().await;
         self.storage.log().shutdown().await;
     }
 
     /// Ends it while an agent runs, which goes when it is told to.
-    async fn ends_with(self, mut agent: Far) {
+    pub(super) async fn ends_with(self, mut agent: Far) {
         tokio::join!(self.ends(), async {
             while agent.commands.recv().await.is_some() {}
             drop(agent);

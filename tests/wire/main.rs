@@ -7,12 +7,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod around;
 mod auth;
 mod create;
 mod http;
 mod idempotency;
 mod interrupt;
 mod limits;
+mod metrics;
 mod modes;
 mod npm_clients;
 mod permissions;
