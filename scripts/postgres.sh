@@ -55,7 +55,7 @@ echo "$password" >password
 # Serves until the pipe at its stdin is closed, which the end of this script does, however that comes.
 serve_while_open() {
     trap '' INT TERM HUP
-    "${as_user[@]}" "$binaries/postgres" -D data -p "$1" -k '' -F \
+    "${as_user[@]}" "$binaries/postgres" -D data -p "$1" -k '' -c fsync="${POSTGRES_FSYNC:-off}" \
         -c listen_addresses=127.0.0.1 -c max_connections=300 </dev/null >server.log 2>&1 &
     cat >/dev/null
     kill -QUIT $! 2>/dev/null

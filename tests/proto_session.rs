@@ -7,7 +7,7 @@ use std::{
 
 use agent_webkit::proto::{
     Accepted, AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Delta, IdempotencyKey, Inbound, Output,
-    Presence, Refused, Session, SessionConfig, TurnEnd, WhenIdle,
+    Presence, Refused, Session, SessionConfig, TurnEnd, WhenIdle, client::ServerEvent,
 };
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json, value::to_raw_value};
@@ -97,6 +97,13 @@ impl Observer {
             Output::Event(event) => {
                 let data: Value = serde_json::from_slice(&event.data).expect("an event's data is JSON");
                 assert!(!event.data.contains(&b'\n'), "an event's data is one line");
+                let typed = ServerEvent::parse(event.name, &data.to_string()).expect("clients can read it");
+                assert_eq!(
+                    (typed.name(), typed.data()),
+                    (event.name, data.clone()),
+                    "a client reads all of it"
+                );
+                assert!(!matches!(typed, ServerEvent::Other { .. }), "clients know it");
                 self.see_event(event.name, &data);
             }
             Output::Command(command) => {

@@ -12,7 +12,8 @@ use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::{
-    Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionRecord, StreamRecord, Traits, sql::Sql,
+    Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionRecord, StreamRecord, Traits,
+    sql::{self, Sql},
 };
 use crate::db::Database;
 
@@ -24,8 +25,8 @@ const BURIED: Duration = Duration::from_secs(60);
 
 /// The sessions of all hosts that share a [`Database`].
 ///
-/// On Postgres, leases run out by the server's clock. A SQLite file has one host only, so there every
-/// session is its own from the start.
+/// On Postgres, leases run out by the server's clock. The processes that share a SQLite file are on one machine,
+/// where it is known which of them are alive: a session stays with its process until that has ended.
 #[derive(Clone)]
 pub struct DbCatalog {
     inner: Arc<Inner>,
@@ -59,7 +60,12 @@ impl DbCatalog {
     #[must_use]
     pub fn new(db: Database, lease: Duration) -> Self {
         let sql = Sql::new(&db);
-        let host = Uuid::new_v4().to_string();
+        let host = match &db {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(file) => file.hosts.id().to_owned(),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => Uuid::new_v4().to_string(),
+        };
         Self { inner: Arc::new(Inner { db, sql, host, lease, held: Mutex::default() }) }
     }
 
@@ -71,6 +77,36 @@ impl DbCatalog {
         let mut held = self.held();
         if held.get(&lease.session_id) == Some(&lease.epoch) {
             held.remove(&lease.session_id);
+        }
+    }
+
+    /// The epoch in which the session is this host's, if it was free.
+    async fn take(&self, id: &str) -> Result<Option<i64>, CatalogError> {
+        on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().acquire())
+            .bind(id)
+            .bind(&self.inner.host)
+            .bind(self.lease_ms())
+            .fetch_optional(pool))
+    }
+
+    /// Frees all sessions of the host that holds this one, if that host is known to be dead.
+    async fn free_from_the_dead(&self, id: &str) -> Result<bool, CatalogError> {
+        match &self.inner.db {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(file) => {
+                let holder: Option<String> = sqlx::query_scalar(sql::HOLDER)
+                    .bind(id)
+                    .fetch_optional(&file.writer)
+                    .await
+                    .map_err(unavailable)?;
+                let Some(holder) = holder.filter(|holder| file.hosts.is_dead(holder)) else {
+                    return Ok(false);
+                };
+                let freed = sqlx::query(sql::FREE).bind(holder).execute(&file.writer).await;
+                freed.map(|_| true).map_err(unavailable)
+            }
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => Ok(false),
         }
     }
 
@@ -88,23 +124,20 @@ impl Catalog for DbCatalog {
         Box::pin(async move {
             let traits = &record.traits;
             let cwd = record.cwd.to_string_lossy();
-            on!(self, |pool| async {
-                sqlx::query(self.sql().create())
-                    .bind(&record.id)
-                    .bind(&record.owner)
-                    .bind(cwd.as_ref())
-                    .bind(&traits.model)
-                    .bind(&traits.permission_mode)
-                    .bind(&traits.title)
-                    .bind(&traits.status)
-                    .bind(record.created_at_ms)
-                    .bind(&self.inner.host)
-                    .bind(self.lease_ms())
-                    .execute(pool)
-                    .await
-                    .map(drop)
-            })?;
-            let lease = Lease { session_id: record.id.clone(), epoch: 1 };
+            let created = on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().create())
+                .bind(&record.id)
+                .bind(&record.owner)
+                .bind(cwd.as_ref())
+                .bind(&traits.model)
+                .bind(&traits.permission_mode)
+                .bind(&traits.title)
+                .bind(&traits.status)
+                .bind(record.created_at_ms)
+                .bind(&self.inner.host)
+                .bind(self.lease_ms())
+                .fetch_optional(pool))?;
+            let epoch = created.ok_or(CatalogError::Exists)?;
+            let lease = Lease { session_id: record.id.clone(), epoch };
             self.held().insert(record.id.clone(), lease.epoch);
             Ok(lease)
         })
@@ -126,11 +159,10 @@ impl Catalog for DbCatalog {
 
     fn acquire<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, Acquired> {
         Box::pin(async move {
-            let epoch = on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().acquire())
-                .bind(id)
-                .bind(&self.inner.host)
-                .bind(self.lease_ms())
-                .fetch_optional(pool))?;
+            let mut epoch = self.take(id).await?;
+            if epoch.is_none() && self.free_from_the_dead(id).await? {
+                epoch = self.take(id).await?;
+            }
             if let Some(epoch) = epoch {
                 self.held().insert(id.to_owned(), epoch);
                 let record = self.find(id).await?;
@@ -169,12 +201,7 @@ impl Catalog for DbCatalog {
     }
 
     fn renew_every(&self) -> Option<Duration> {
-        match self.inner.db {
-            #[cfg(feature = "sqlite")]
-            Database::Sqlite(_) => None,
-            #[cfg(feature = "postgres")]
-            Database::Postgres(_) => Some(self.inner.lease / 3),
-        }
+        Some(self.inner.lease / 3)
     }
 
     fn save<'a>(&'a self, lease: &'a Lease, traits: &'a Traits) -> CatalogFuture<'a, ()> {

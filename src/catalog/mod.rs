@@ -89,6 +89,9 @@ pub enum CatalogError {
     /// The lease is lost.
     #[error("the session is served by another host")]
     Fenced,
+    /// There is a row of this id already, if only of a session that is being deleted.
+    #[error("there is such a session already")]
+    Exists,
 }
 
 /// What a catalog's methods give.
@@ -96,7 +99,7 @@ pub type CatalogFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, CatalogErr
 
 /// Sessions as rows.
 pub trait Catalog: fmt::Debug + Send + Sync + 'static {
-    /// Stores a new session, which is this host's from the start.
+    /// Stores a new session, which is this host's from the start. [`CatalogError::Exists`]: it was not new.
     fn create<'a>(&'a self, record: &'a SessionRecord) -> CatalogFuture<'a, Lease>;
 
     /// The session of this id, whoever runs it. Buried ones are not there.

@@ -1,5 +1,5 @@
 //! The statements of the catalog. The two databases differ in their clocks, in how a list is passed, and in
-//! whether leases run out.
+//! when a session is free.
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
@@ -7,6 +7,15 @@ use crate::db::Database;
 
 /// A session that is gone but for its row.
 const BURIED: &str = "buried";
+
+/// Who holds a session.
+#[cfg(feature = "sqlite")]
+pub(super) const HOLDER: &str =
+    "select lease_holder from agent_webkit_sessions where id = $1 and lease_holder is not null";
+/// A host that has ended holds nothing.
+#[cfg(feature = "sqlite")]
+pub(super) const FREE: &str =
+    "update agent_webkit_sessions set lease_holder = null, lease_until_ms = 0 where lease_holder = $1";
 
 /// Made once per database.
 #[derive(Debug)]
@@ -23,7 +32,7 @@ impl Sql {
             Database::Sqlite(_) => Self {
                 now: "cast(unixepoch('subsec') * 1000 as integer)",
                 each: "select value from json_each($1)",
-                free: "true".to_owned(),
+                free: "(lease_holder is null or lease_holder = $2)".to_owned(),
             },
             #[cfg(feature = "postgres")]
             Database::Postgres(_) => {
@@ -42,7 +51,9 @@ impl Sql {
         safe(format!(
             "insert into agent_webkit_sessions (id, owner, cwd, model, permission_mode, title, status,
                  created_at_ms, active_at_ms, lease_holder, lease_until_ms, epoch)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, {now}, $9, {now} + $10, 1)"
+             values ($1, $2, $3, $4, $5, $6, $7, $8, {now}, $9, {now} + $10, 1)
+             on conflict (id) do nothing
+             returning epoch"
         ))
     }
 

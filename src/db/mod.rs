@@ -12,9 +12,10 @@
 //! let database = Database::open(&location).await?;
 //! assert!(database.is_some());
 //!
-//! // One process has the file at a time, and what is no database is left as it is.
-//! let error = Database::open(&location).await.unwrap_err();
-//! assert!(error.to_string().ends_with("is in use by another server"));
+//! // What is no database is left as it is.
+//! std::fs::write(folder.path().join("notes.txt"), "milk, bread")?;
+//! let error = Database::sqlite(folder.path().join("notes.txt")).await.unwrap_err();
+//! assert!(error.to_string().ends_with("is not a SQLite database; it is left as it is"));
 //! # Ok(())
 //! # }
 //! # #[cfg(not(feature = "sqlite"))]
@@ -34,6 +35,8 @@ mod postgres;
 mod sqlite;
 #[cfg(feature = "sqlite")]
 mod sqlite_file;
+#[cfg(feature = "sqlite")]
+mod sqlite_hosts;
 mod transient;
 
 pub use error::OpenError;
@@ -46,7 +49,7 @@ pub use transient::is_transient;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Database {
-    /// A file that belongs to this process alone.
+    /// A file of this machine, which several processes may share.
     #[cfg(feature = "sqlite")]
     Sqlite(Sqlite),
     /// A server that several hosts may share.

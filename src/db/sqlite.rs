@@ -1,43 +1,46 @@
-//! A SQLite file: one writer, several readers, one process.
+//! A SQLite file: in each process that uses it one connection that writes and several that read.
 
-use std::{fs::File, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Database, OpenError, migrations, sqlite_file};
+use super::{Database, OpenError, migrations, sqlite_file, sqlite_hosts::Hosts};
 
-/// An open file. It is locked as long as a clone of this lives.
+/// So long a statement waits for the other processes that write.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// An open file. For the other processes that use it this one is alive as long as a clone of this lives.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     /// The one connection that writes.
     pub(crate) writer: SqlitePool,
     /// Connections that read.
     pub(crate) readers: SqlitePool,
-    _lock: Arc<File>,
+    /// This process and the others.
+    pub(crate) hosts: Arc<Hosts>,
 }
 
 impl Database {
-    /// Opens the file at `path`, made when it is not there, with the folders above it; brings its tables
-    /// up to date. No other process can use it meanwhile.
+    /// Opens the file at `path`, made when it is not there, with the folders above it, for the user alone;
+    /// brings its tables up to date. Several processes of one machine may share it.
     ///
     /// The file is looked through first, which takes about a second for each gigabyte; one that is damaged,
     /// or that is another program's, is left as it is.
     ///
     /// # Errors
-    /// The file cannot be made or written, is no SQLite database, is damaged, is in use, or was made by a
-    /// newer version of this program.
+    /// The file cannot be made or written, is no SQLite database, is damaged, or was made by a newer version
+    /// of this program.
     pub async fn sqlite(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         sqlite_file::look(path)?;
-        let lock = Arc::new(sqlite_file::lock(path)?);
-        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let _opening = sqlite_file::alone(path).await?;
+        let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY);
         sqlite_file::check(path, &options).await?;
         let options = options
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
         let unusable =
@@ -52,9 +55,10 @@ impl Database {
         })?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
-            .connect_with(options.read_only(true).create_if_missing(false))
+            .connect_with(options.read_only(true))
             .await
             .map_err(unusable)?;
-        Ok(Self::Sqlite(Sqlite { writer, readers, _lock: lock }))
+        let hosts = Arc::new(Hosts::join(path)?);
+        Ok(Self::Sqlite(Sqlite { writer, readers, hosts }))
     }
 }

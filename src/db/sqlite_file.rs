@@ -2,20 +2,26 @@
 
 use std::{
     ffi::OsString,
-    fs::{File, TryLockError},
+    fs::{DirBuilder, File, TryLockError},
     io::{self, ErrorKind, Read},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use sqlx::{
     Connection,
     sqlite::{SqliteConnectOptions, SqliteConnection},
 };
+use tokio::time::Instant;
 
 use super::{OpenError, migrations::APPLIED};
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER: usize = 100;
+
+/// So long a server waits for another one that opens the same file.
+const OPENING: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
 
 /// Looks at the file itself. What is not there yet is fine.
 pub(super) fn look(path: &Path) -> Result<(), OpenError> {
@@ -45,25 +51,47 @@ pub(super) fn look(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Holds the file against other processes as long as what this gives lives.
-pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| cannot_be_opened(path, error))?;
+/// Makes the file if it is not there, with the folders above it, and keeps other processes from opening it
+/// as long as what this gives lives.
+pub(super) async fn alone(path: &Path) -> Result<File, OpenError> {
+    let make = || {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            private_folder(folder)?;
+        }
+        let lock = private_file(&beside(path, ".lock"))?;
+        private_file(path)?;
+        Ok(lock)
+    };
+    let lock = make().map_err(|error| cannot_be_opened(path, error))?;
+    let deadline = Instant::now() + OPENING;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => tokio::time::sleep(POLL).await,
+            Err(TryLockError::WouldBlock) => {
+                let sentence =
+                    format!("the SQLite file {} is still being opened by another server", path.display());
+                return Err(OpenError::sentence(sentence));
+            }
+            Err(TryLockError::Error(error)) => return Err(cannot_be_opened(path, error)),
+        }
     }
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(beside(path, ".lock"))
-        .map_err(|error| cannot_be_opened(path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::sentence(format!(
-            "the SQLite file {} is in use by another server",
-            path.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(cannot_be_opened(path, error)),
-    }
+}
+
+/// Makes a folder that is the user's alone, if it is not there.
+pub(super) fn private_folder(path: &Path) -> io::Result<()> {
+    let mut folder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder.recursive(true).create(path)
+}
+
+/// Opens a file, which is made the user's alone if it is not there: transcripts are private.
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.create(true).truncate(false).write(true).open(path)
 }
 
 /// Looks through what is in it, before anything is written.
@@ -113,7 +141,7 @@ fn has_log(path: &Path) -> bool {
     ["-wal", "-journal"].iter().any(|end| beside(path, end).metadata().is_ok_and(|log| log.len() > 0))
 }
 
-fn beside(path: &Path, end: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(end);
     name.into()
@@ -123,7 +151,7 @@ fn damaged(path: &Path, how: &str) -> OpenError {
     OpenError::sentence(format!("the SQLite file {} is damaged ({how}); it is left as it is", path.display()))
 }
 
-fn cannot_be_opened(path: &Path, error: io::Error) -> OpenError {
+pub(super) fn cannot_be_opened(path: &Path, error: io::Error) -> OpenError {
     OpenError::new(format!("the SQLite file {} cannot be opened", path.display()), error)
 }
 

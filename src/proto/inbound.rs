@@ -1,5 +1,6 @@
 //! Messages from clients: what a body may say, checked field by field.
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -36,7 +37,7 @@ pub enum Invalid {
 /// assert_eq!(CreateSession::parse(br#"{"cwd":1}"#).unwrap_err().to_string(), "cwd must be a string or null");
 /// # Ok::<(), agent_webkit::proto::Invalid>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CreateSession {
     /// The model, or the default one.
     pub model: Option<String>,

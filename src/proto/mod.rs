@@ -5,10 +5,12 @@
 //!
 //! - [`CreateSession`], [`Inbound`]: what clients send, checked field by field.
 //! - [`Session`]: one session. [`Inbound`] and [`AgentEvent`] go in, [`Output`] comes out.
+//! - [`client`]: the other side, messages to send and events to read.
 //! - [`AgentEvent`], [`AgentCommand`]: what passes between a session and any agent.
 
 mod agent;
 mod answers;
+pub mod client;
 mod cost;
 mod event;
 mod idempotency;

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{
     Limits, Policy, Sessions,
     body::ResponseBody,
-    driver::{self, Driver, Owned},
-    registry::{Revive, Slot},
+    driver::{self, Driver},
+    registry::{Owned, Revive, Slot},
     reply::{self, Failure},
     scope::Caller,
     tell_in_current_span,

@@ -106,7 +106,7 @@ impl Input {
             Ok(Ok(Ok(()))) => Ok(Taken::Done),
             Ok(Ok(Err(NotTaken::Released))) => Ok(Taken::NotHere),
             Ok(Ok(Err(not_taken))) => Err(failure(not_taken)),
-            Ok(Err(_)) if session.shared().outlives => {
+            Ok(Err(_)) if session.shared().outlives && !session.shared().is_deleted() => {
                 Err(Failure::unavailable("the session went to another host; try again"))
             }
             Ok(Err(_)) => Err(Failure::unknown_session()),

@@ -19,11 +19,11 @@ use tokio_util::{
 };
 
 use super::{
-    Limits, Persistence, Policy, SessionHandle, describe, driver::Owned, persistence::Leases, reply::Failure,
+    Limits, Persistence, Policy, SessionHandle, describe, persistence::Leases, reply::Failure,
     restore::OneByOne,
 };
 use crate::{
-    catalog::SessionRecord,
+    catalog::{Lease, SessionRecord},
     layers::resume::{EventLog, RingLog},
     metrics,
 };
@@ -272,6 +272,12 @@ impl<L: EventLog> fmt::Debug for Sessions<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions").field("len", &self.len()).finish_non_exhaustive()
     }
+}
+
+/// A stored session that is this host's now.
+pub(crate) struct Owned {
+    pub(crate) record: SessionRecord,
+    pub(crate) lease: Lease,
 }
 
 /// A session's place among the others, free again once it is dropped.

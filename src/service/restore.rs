@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::{
     Persistence, Policy, SessionHandle, Sessions,
-    driver::Owned,
+    registry::Owned,
     reply::{Failure, sentence},
 };
 use crate::{
-    catalog::{Acquired, SessionRecord, Traits},
+    catalog::{Acquired, CatalogError, SessionRecord, Traits},
     layers::resume::EventLog,
     store::TranscriptKey,
 };
@@ -68,11 +68,12 @@ impl<L: EventLog> Sessions<L> {
         if let Some(session) = self.in_memory(id) {
             return Ok(session.visible_to(caller));
         }
-        match persistence.catalog.find(id).await? {
-            Some(record) if record.owner.as_deref() != caller => return Ok(None),
-            Some(_) => {}
-            None if self.adopt(persistence, id, caller).await? => {}
-            None => return Ok(None),
+        let mut found = persistence.catalog.find(id).await?;
+        if found.is_none() && self.adopt(persistence, id, caller).await? {
+            found = persistence.catalog.find(id).await?;
+        }
+        if found.is_none_or(|record| record.owner.as_deref() != caller) {
+            return Ok(None);
         }
         let slot = self.reserve().await?;
         match persistence.catalog.acquire(id).await? {
@@ -126,7 +127,10 @@ impl<L: EventLog> Sessions<L> {
             stream: None,
         };
         tracing::info!(session = id, "a stored transcript becomes a session");
-        persistence.catalog.create(&record).await?;
+        match persistence.catalog.create(&record).await {
+            Err(CatalogError::Exists) => {}
+            created => drop(created?),
+        }
         Ok(true)
     }
 }

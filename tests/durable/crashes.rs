@@ -3,24 +3,16 @@
 use std::time::Duration;
 
 use crate::{
-    place::Place,
+    place::{Place, on_both},
     reader::Reader,
     support::{Script, Server},
 };
 
 const ROUNDS: usize = 10;
 
-#[tokio::test]
-async fn ten_crashes_on_sqlite() {
-    survives(Place::Sqlite).await;
-}
+on_both! { ten_crashes }
 
-#[tokio::test]
-async fn ten_crashes_on_postgres() {
-    survives(Place::postgres().await).await;
-}
-
-async fn survives(place: Place) {
+async fn ten_crashes(place: Place) {
     let mut server = place.server().start().await;
     let mut reader = Reader::create(server.client()).await;
     let mut finished = Vec::new();
@@ -43,12 +35,10 @@ async fn survives(place: Place) {
             _ => finished.push(round),
         }
     }
-    reader.say("history", Script::text("ECHO_HISTORY").to_string()).await;
-    let echo = reader.until("message_complete").await.data.to_string();
+    let echo = reader.history("history").await;
     for round in finished {
         assert!(echo.contains(&format!("Round {round}.")), "round {round} is forgotten: {echo}");
     }
-    reader.until("result").await;
     reader.replays().await;
     ended_once(&reader);
     no_agent_is_left(server);

@@ -1,6 +1,6 @@
 //! Sessions that outlive their server: the real server is killed, frozen, stopped and started again, the real
 //! `claude` CLI goes on, and a client that comes back has missed nothing.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "cli", target_os = "linux"))]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -11,4 +11,5 @@ mod hosts;
 mod outage;
 mod place;
 mod reader;
+mod rows;
 mod start;

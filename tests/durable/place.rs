@@ -16,15 +16,38 @@ impl Place {
         Self::Postgres(TestDatabase::new().await)
     }
 
-    /// A server that keeps its sessions there.
+    /// Two hosts that run, with the same workspace.
+    pub(crate) async fn two_servers(&self) -> [Server; 2] {
+        let server = self.server();
+        [server.clone().start().await, server.start().await]
+    }
+
+    /// A server that keeps its sessions there. Clones of it are further hosts, with the same workspace.
     pub(crate) fn server(&self) -> Builder {
         let server = Server::builder();
-        match self {
-            Self::Sqlite => {
-                let path = server.dir("home").join("sessions.db");
-                server.option("--store", format!("sqlite:{}", path.display()))
-            }
-            Self::Postgres(database) => server.option("--store", database.url()).option("--lease", LEASE),
-        }
+        let store = match self {
+            Self::Sqlite => format!("sqlite:{}", server.dir("home").join("sessions.db").display()),
+            Self::Postgres(database) => database.url().to_owned(),
+        };
+        server.option("--store", store).env("AGENT_WEBKIT_LEASE", LEASE)
     }
 }
+
+/// Runs tests on both databases.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::place::Place::Sqlite).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::place::Place::postgres().await).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both;

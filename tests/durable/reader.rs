@@ -1,11 +1,15 @@
 //! A client that holds on to a session's stream, whatever becomes of the server.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Events, Frame, PATIENCE};
+use crate::support::{Client, Events, Frame, PATIENCE, Script};
 
 /// Everything a client was ever shown of a session, each event once, in order.
 pub(crate) struct Reader {
@@ -13,13 +17,20 @@ pub(crate) struct Reader {
     pub(crate) id: String,
     /// The numbered events.
     pub(crate) shown: Vec<Frame>,
+    /// So often it was let in.
+    pub(crate) connections: usize,
     events: Option<Events>,
 }
 
 impl Reader {
     pub(crate) async fn create(client: Client) -> Self {
         let id = client.created(&json!({})).await;
-        Self { client, id, shown: Vec::new(), events: None }
+        Self::of(client, &id)
+    }
+
+    /// Reads a session that is there.
+    pub(crate) fn of(client: Client, id: &str) -> Self {
+        Self { client, id: id.to_owned(), shown: Vec::new(), connections: 0, events: None }
     }
 
     pub(crate) fn last_id(&self) -> u64 {
@@ -28,9 +39,12 @@ impl Reader {
 
     /// The next event, over as many connections as it takes. Panics when it is not the one that is due.
     pub(crate) async fn next(&mut self) -> Frame {
-        let deadline = Instant::now() + PATIENCE;
+        let next = tokio::time::timeout(PATIENCE, self.next_of_any_connection()).await;
+        next.unwrap_or_else(|_| panic!("nothing came after {:?}", self.shown.last()))
+    }
+
+    async fn next_of_any_connection(&mut self) -> Frame {
         loop {
-            assert!(Instant::now() < deadline, "nothing came after event {}", self.last_id());
             let Some(events) = &mut self.events else {
                 self.attach().await;
                 continue;
@@ -57,6 +71,11 @@ impl Reader {
         }
     }
 
+    /// Goes on at another host.
+    pub(crate) fn move_to(&mut self, client: Client) {
+        (self.client, self.events) = (client, None);
+    }
+
     /// The end of the newest message's turn, shown already or to come.
     pub(crate) async fn last_result_or_until_it(&mut self) -> Frame {
         let after = self.shown.iter().rposition(|frame| frame.event == "user_message").expect("a message");
@@ -74,6 +93,7 @@ impl Reader {
         match answer {
             Some(answer) if answer.status() == StatusCode::OK => {
                 self.events = Some(Events::new(answer.into_body()));
+                self.connections += 1;
             }
             Some(answer) => {
                 let status = answer.status();
@@ -104,18 +124,40 @@ impl Reader {
         }
     }
 
-    /// A full replay shows what was shown, to the byte.
+    /// The model's answer holds the texts of all messages so far.
+    pub(crate) async fn history(&mut self, key: &str) -> String {
+        self.say(key, Script::text("ECHO_HISTORY").to_string()).await;
+        let echo = self.until("message_complete").await.data.to_string();
+        self.until("result").await;
+        echo
+    }
+
+    /// A full replay shows what was shown, to the byte; only deltas may be compacted, and it says which.
     pub(crate) async fn replays(&self) {
         let mut events = self.client.resume(&self.id, Some(0)).await;
-        let mut replay = Vec::new();
-        while replay.len() < self.shown.len() {
+        let mut replay = BTreeMap::new();
+        while !replay.contains_key(&self.last_id()) {
             let frame = events.next().await.expect("the replay is as long");
-            if frame.id.is_some() {
-                replay.push(frame.raw);
+            if let Some(id) = frame.id {
+                replay.insert(id, frame.raw);
             }
         }
-        let shown: Vec<_> = self.shown.iter().map(|frame| frame.raw.clone()).collect();
-        assert_eq!(replay, shown);
-        assert!(events.comments.iter().all(|comment| !comment.starts_with("compacted")));
+        let compacted: Vec<_> = events.comments.iter().filter_map(|comment| compacted(comment)).collect();
+        for frame in &self.shown {
+            let id = frame.id.expect("numbered");
+            match replay.get(&id) {
+                Some(raw) => assert_eq!(raw, &frame.raw),
+                None => {
+                    assert_eq!(frame.event, "message_delta", "it is missing: {frame:?}");
+                    assert!(compacted.iter().any(|range| range.contains(&id)), "it is missing: {frame:?}");
+                }
+            }
+        }
     }
+}
+
+/// What a comment says to be left out.
+fn compacted(comment: &str) -> Option<RangeInclusive<u64>> {
+    let (first, last) = comment.strip_prefix("compacted ")?.split_once('-')?;
+    Some(first.parse().expect("a number")..=last.parse().expect("a number"))
 }

@@ -8,6 +8,7 @@ use agent_webkit::{
 };
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 async fn open(path: &Path) -> Result<Database, String> {
     Database::sqlite(path).await.map_err(|error| error.to_string())
@@ -188,18 +189,45 @@ async fn tables_that_another_version_has_made() {
     refused(&path, &format!("{sentence} another build of this program")).await;
 }
 
-#[tokio::test]
-async fn a_file_belongs_to_one_server() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_servers_open_a_new_file_at_once_and_share_it() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("sessions.db");
-    let first = open(&path).await.unwrap();
-    let clone = first.clone();
-    drop(first);
-    let said = open(&path).await.unwrap_err();
-    assert_eq!(said, format!("the SQLite file {} is in use by another server", path.display()));
-    fill(&clone, 1).await;
-    drop(clone);
-    assert_eq!(count(&open(&path).await.unwrap()).await, 1);
+    let path = folder.path().join("data/sessions.db");
+    let mut servers = JoinSet::new();
+    for _ in 0..8 {
+        let path = path.clone();
+        servers.spawn(async move {
+            let database = open(&path).await.unwrap();
+            for _ in 0..20 {
+                fill(&database, 1).await;
+            }
+            database
+        });
+    }
+    let databases = servers.join_all().await;
+    for database in &databases {
+        assert_eq!(count(database).await, 160);
+    }
+    drop(databases);
+    let left = std::fs::read_dir(folder.path().join("data/sessions.db-hosts")).unwrap();
+    assert_eq!(left.count(), 0, "none of them is there any more");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_it_makes_is_the_users_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a/b/sessions.db");
+    let database = open(&path).await.unwrap();
+    fill(&database, 1).await;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for made in ["a", "a/b", "a/b/sessions.db-hosts"] {
+        assert_eq!(mode(&folder.path().join(made)), 0o700, "{made}");
+    }
+    for made in ["sessions.db", "sessions.db-wal", "sessions.db-shm", "sessions.db.lock"] {
+        assert_eq!(mode(&folder.path().join("a/b").join(made)), 0o600, "{made}");
+    }
 }
 
 /// A copy of the files while they are in use is what a killed server leaves.

@@ -1,6 +1,6 @@
 //! Sessions that outlive their server, in a SQLite file.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use agent_webkit::{
     db::Database,
@@ -37,10 +37,15 @@ impl Disk {
     }
 
     pub(super) async fn host(&self, limits: Limits) -> Host {
+        self.host_of(self.workspace.path(), limits).await
+    }
+
+    /// A server whose agents may work there.
+    async fn host_of(&self, workspace: &Path, limits: Limits) -> Host {
         let database = Database::sqlite(self.data.path().join("sessions.db")).await.unwrap();
         let storage = Storage::new(database, StorageConfig::default());
         let (agents, far) = FakeAgents::new();
-        let stack = builder(agents, self.workspace.path()).limits(limits).storage(&storage).build();
+        let stack = builder(agents, workspace).limits(limits).storage(&storage).build();
         let workspace = tempfile::tempdir().unwrap();
         Host { rig: Rig { stack, agents: far, workspace }, storage }
     }
@@ -254,6 +259,24 @@ async fn a_deleted_session_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_being_deleted_is_not_found_again() {
+    let disk = Disk::new();
+    let mut host = disk.host(limits()).await;
+    let (id, mut agent) = host.rig.session().await;
+    let cwd = disk.workspace.path().canonicalize().unwrap();
+    let key = TranscriptKey::main("project", id.as_str());
+    let said = entry(&json!({"type": "user", "cwd": cwd}));
+    host.storage.transcripts().append(&key, &[said]).await.unwrap();
+    let path = format!("/sessions/{id}");
+    assert_eq!(host.rig.ask(Method::DELETE, &path, "").await.status, StatusCode::NO_CONTENT);
+    agent.is_let_go().await;
+    // Its agent is still there, and so is what it remembers.
+    assert_eq!(host.rig.get(&path).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(host.rig.input(&id, message("hi")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(host.rig.ask(Method::DELETE, &path, "").await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
 async fn a_session_at_rest_leaves_the_memory_and_comes_back() {
     let disk = Disk::new();
     let mut host = disk.host(limits().hibernate_after(Duration::from_millis(50))).await;
@@ -334,6 +357,23 @@ async fn a_transcript_without_a_row_is_adopted() {
     for id in [outside, Uuid::new_v4().to_string()] {
         assert_eq!(host.rig.get(&format!("/sessions/{id}")).await.status, StatusCode::NOT_FOUND);
     }
+}
+
+#[tokio::test]
+async fn no_agent_starts_where_it_may_not_work_any_more() {
+    let disk = Disk::new();
+    let mut first = disk.host(limits()).await;
+    let (id, agent) = first.rig.session().await;
+    first.ends_with(agent).await;
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut second = disk.host_of(elsewhere.path(), limits()).await;
+    let mut events = second.rig.events(&id, None).await;
+    assert_eq!(second.rig.input(&id, message("hi")).await.status, StatusCode::NO_CONTENT);
+    let error = events.until("error").await.data;
+    assert!(error["message"].as_str().unwrap().contains("workspace"), "{error}");
+    assert_eq!(events.until("result").await.data["is_error"], true);
+    assert!(second.rig.agents.try_recv().is_err());
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 //! survives its agent.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
-mod processes;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -11,10 +10,13 @@ use std::{
     time::Duration,
 };
 
-use processes::{agent_of, sleeps};
 use rustix::process::Signal;
 use serde_json::json;
-use support::{Script, Server, Session, eventually, tool};
+use support::{
+    Script, Server, Session, eventually,
+    processes::{agent_of, sleeps},
+    tool,
+};
 
 /// A sleep that no other test has: its length is its name.
 fn a_length_of_its_own() -> u64 {
@@ -59,7 +61,7 @@ async fn delete_ends_a_running_turn() {
 
 #[tokio::test]
 async fn sigterm_ends_streams_agents_and_the_server() {
-    let mut server = Server::start().await;
+    let mut server = Server::builder().option("--store", "memory").start().await;
     let (mut session, length) = with_background_shell(&server).await;
     server.signal(Signal::TERM);
     let events = session.events.rest().await;

@@ -17,6 +17,8 @@ mod events;
 mod faults;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+#[cfg(target_os = "linux")]
+pub(crate) mod processes;
 mod script;
 mod server;
 mod session;

@@ -2,7 +2,12 @@
 
 use serde_json::json;
 
-use crate::support::{Script, Server, bash, eventually};
+use crate::support::{Builder, Script, Server, bash, eventually};
+
+/// Sessions that are stored do not end, they leave the memory.
+fn in_memory() -> Builder {
+    Server::builder().option("--store", "memory")
+}
 
 #[tokio::test]
 async fn a_full_queue_pushes_back() {
@@ -40,7 +45,7 @@ async fn there_is_room_for_so_many_sessions() {
 
 #[tokio::test]
 async fn a_session_that_nobody_wants_ends() {
-    let server = Server::builder().option("--idle-timeout", "1").option("--keepalive", "0.1").start().await;
+    let server = in_memory().option("--idle-timeout", "1").option("--keepalive", "0.1").start().await;
     let mut session = server.session().await;
     session.turn("hello").await;
     // Twenty keepalives are two seconds, twice the idle time: whoever reads keeps the session.
@@ -58,7 +63,7 @@ async fn a_session_that_nobody_wants_ends() {
 
 #[tokio::test]
 async fn a_turn_keeps_its_session_though_nobody_reads() {
-    let server = Server::builder().option("--idle-timeout", "0.3").start().await;
+    let server = in_memory().option("--idle-timeout", "0.3").start().await;
     let client = server.client();
     let id = client.created(&json!({"permission_mode": "acceptEdits"})).await;
     // A second of words, then a mark that only a turn that was left alone can make.

@@ -24,3 +24,4 @@ mod resume;
 mod smuggling;
 mod tasks;
 mod turns;
+mod typed;

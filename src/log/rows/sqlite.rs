@@ -9,7 +9,7 @@ use crate::db::Sqlite;
 pub(super) struct SqliteRows {
     writer: SqlitePool,
     readers: SqlitePool,
-    /// Keeps the file locked.
+    /// As long as something is written, this process is alive for the others.
     _file: Sqlite,
 }
 

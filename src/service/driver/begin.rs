@@ -23,7 +23,7 @@ use crate::{
         keeping::Keeping,
         link::{Link, News},
         read_back,
-        registry::Slot,
+        registry::{Owned, Slot},
         reply::{Failure, sentence},
         stream_end::ReleasedOnDrop,
     },
@@ -37,12 +37,6 @@ pub(crate) struct Request {
     pub(crate) spec: SessionSpec,
     pub(crate) owner: Option<Arc<str>>,
     pub(crate) limits: Limits,
-}
-
-/// A stored session that is this host's now.
-pub(crate) struct Owned {
-    pub(crate) record: SessionRecord,
-    pub(crate) lease: Lease,
 }
 
 /// What a driver is put together from.
@@ -176,6 +170,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             may_leave: false,
             fenced: false,
             log: sessions.log().clone(),
+            policy: sessions.policy().clone(),
             handle,
             spec,
             metrics: SessionMetrics::new(),

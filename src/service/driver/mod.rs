@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::end::End;
 use super::{
-    SessionHandle,
+    Policy, SessionHandle,
     handle::{Mail, NotTaken},
     keeping::{Fenced, Keeping},
     link::{Link, News, Stuck},
@@ -32,7 +32,7 @@ use crate::{
     proto::{Accepted, AgentCommand, AgentEvent, Decision, Output, Presence, Session},
 };
 
-pub(crate) use begin::{Owned, Request};
+pub(crate) use begin::Request;
 
 /// As many inputs are taken at once, so that they share one batch of the log.
 const MAILS: usize = 32;
@@ -63,6 +63,7 @@ pub(crate) struct Driver<A, L: EventLog> {
     /// The agent's transcript belongs to another host by now.
     fenced: bool,
     log: L,
+    policy: Policy,
     metrics: SessionMetrics,
     slot: Slot,
 }
@@ -90,11 +91,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         let mut mails = Vec::with_capacity(MAILS);
         let mut closing = false;
         loop {
-            if let ControlFlow::Break(end) = self.settle().await {
-                return end;
-            }
             if self.fenced && self.outlives() {
                 return End::Fenced;
+            }
+            if let ControlFlow::Break(end) = self.settle().await {
+                return end;
             }
             if self.leaves() {
                 return End::Released;
@@ -254,7 +255,12 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     fn perform(&mut self, output: Output) -> ControlFlow<End> {
         match output {
             Output::Start { model, permission_mode } => {
-                self.link.start(SessionSpec { model, permission_mode, resume: true, ..self.spec.clone() });
+                let spec = SessionSpec { model, permission_mode, resume: true, ..self.spec.clone() };
+                // The operator may have changed his mind since the session was made.
+                match self.policy.directory(spec.cwd.to_str()) {
+                    Ok(_) => self.link.start(spec),
+                    Err(denied) => self.session.handle_start_failed(now(), &denied.to_string()),
+                }
             }
             Output::Command(command) => self.tell(command),
             Output::Stop => self.link.retire(),

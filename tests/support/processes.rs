@@ -18,6 +18,12 @@ impl Process {
         String::from_utf8_lossy(&bytes).replace('\0', "\n")
     }
 
+    /// The process that started it, if that still runs.
+    pub(crate) fn parent(&self) -> Option<u32> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+    }
+
     pub(crate) fn kill(&self) {
         kill_process(Pid::from_raw(self.pid).expect("a pid"), Signal::KILL).expect("a process of ours");
     }
@@ -49,4 +55,11 @@ pub(crate) fn agent_of(session_id: &str) -> Vec<Process> {
 /// The commands that were started as `sleep <seconds>`.
 pub(crate) fn sleeps(seconds: u64) -> Vec<Process> {
     matching(|args| args.len() >= 2 && args[0].ends_with("sleep") && args[1] == seconds.to_string())
+}
+
+/// The memory that a process has of its own or shares, in KiB.
+pub(crate) fn resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process that runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+    line.trim_end_matches("kB").trim().parse().expect("a number")
 }

@@ -1,0 +1,51 @@
+//! The load bench: `load [ROUNDS [FILTER]]`. See the README beside it.
+
+mod load {
+    pub mod control;
+    pub mod fleet;
+    pub mod parser;
+    pub mod plan;
+    pub mod report;
+    pub mod target;
+    pub mod tests;
+}
+
+use std::{env, process::ExitCode};
+
+use load::{plan, report::Report, target::Failure};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("the bench failed: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let mut arguments = env::args().skip(1);
+    let rounds: usize = arguments.next().map_or(Ok(5), |rounds| rounds.parse())?;
+    let filter = arguments.next().unwrap_or_default();
+    let tests = plan::tests();
+    let mut report = Report::default();
+    for round in 1..=rounds {
+        for test in tests.iter().filter(|test| test.name.contains(&filter)) {
+            // One server after the other within a round: whatever disturbs the machine disturbs all of them.
+            for server in test.servers {
+                eprintln!("round {round} of {rounds}: {}, {}", test.name, server.name());
+                let failed = |failure: Failure| format!("{}, {}: {failure}", test.name, server.name());
+                for (figure, value) in test.run(*server).map_err(failed)? {
+                    eprintln!("    {figure}: {value:.2}");
+                    report.note(test.name, figure, *server, value);
+                }
+            }
+        }
+    }
+    print!("{}", report.table());
+    if let Ok(place) = env::var("RESULTS") {
+        report.write(&place, rounds)?;
+    }
+    Ok(())
+}

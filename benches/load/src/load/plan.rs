@@ -1,0 +1,125 @@
+//! Which test runs on which servers.
+
+use std::env;
+
+use super::{
+    target::{Failure, Target, beside_us},
+    tests::{self, Figure, TURN},
+};
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Server {
+    Ours,
+    /// Ours, with sessions that have let their agents go.
+    OursResting,
+    Sqlite,
+    Postgres,
+    /// Ours, with agents that are processes.
+    Pipe,
+    Copy,
+    Axum,
+}
+
+impl Server {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::OursResting => "ours, no agent",
+            Self::Sqlite => "ours, SQLite",
+            Self::Postgres => "ours, Postgres",
+            Self::Pipe => "ours, pipe",
+            Self::Copy => "copy",
+            Self::Axum => "axum",
+        }
+    }
+
+    /// The events that a turn has besides its deltas.
+    fn extra(self) -> u64 {
+        match self {
+            Self::Copy | Self::Axum => 0,
+            _ => TURN,
+        }
+    }
+
+    fn start(self) -> Result<Target, Failure> {
+        match self {
+            Self::Ours => Target::start("ours", "", &[]),
+            Self::OursResting => Target::start("ours", "", &[("HIBERNATE", "1")]),
+            Self::Sqlite => {
+                let file = env::temp_dir().join(format!("agent-webkit-bench-{}.db", std::process::id()));
+                for ending in ["", "-wal", "-shm"] {
+                    let _ = std::fs::remove_file(format!("{}{ending}", file.display()));
+                }
+                Target::start("sqlite", &format!("sqlite:{}", file.display()), &[])
+            }
+            Self::Postgres => Target::start("postgres", &env::var("DATABASE_URL")?, &[]),
+            Self::Pipe => Target::start("pipe", &beside_us("fake_cli")?.display().to_string(), &[]),
+            Self::Copy => Target::start("copy", "", &[]),
+            Self::Axum => Target::start("axum", "", &[]),
+        }
+    }
+}
+
+pub struct Test {
+    pub name: &'static str,
+    pub servers: &'static [Server],
+    run: fn(&mut Target, u64) -> Result<Vec<Figure>, Failure>,
+}
+
+impl Test {
+    pub fn run(&self, server: Server) -> Result<Vec<Figure>, Failure> {
+        (self.run)(&mut server.start()?, server.extra())
+    }
+}
+
+const THREE: &[Server] = &[Server::Ours, Server::Copy, Server::Axum];
+const TWO: &[Server] = &[Server::Ours, Server::Copy];
+const LOGS: &[Server] = &[Server::Ours, Server::Sqlite, Server::Postgres];
+
+pub fn tests() -> Vec<Test> {
+    vec![
+        Test { name: "burst, 1 reader", servers: THREE, run: |t, x| tests::burst(t, x, 1, 1000, 400) },
+        Test { name: "burst, 100 readers", servers: THREE, run: |t, x| tests::burst(t, x, 100, 1000, 25) },
+        Test { name: "burst, 1000 readers", servers: THREE, run: |t, x| tests::burst(t, x, 1000, 1000, 4) },
+        Test {
+            name: "trickle, 100 readers",
+            servers: THREE,
+            run: |t, x| tests::trickle(t, x, 100, 1000, 2000),
+        },
+        Test {
+            name: "trickle, 1000 readers",
+            servers: THREE,
+            run: |t, x| tests::trickle(t, x, 1000, 150, 20_000),
+        },
+        Test { name: "replay of 900", servers: THREE, run: |t, x| tests::replay(t, x, 3000) },
+        Test { name: "create and delete", servers: TWO, run: |t, _| tests::create_delete(t, 8000) },
+        Test {
+            name: "idle, 2000 sessions, 10000 readers",
+            servers: &[Server::Ours, Server::OursResting, Server::Copy, Server::Axum],
+            run: |t, _| tests::idle(t, 2000, 10_000),
+        },
+        Test { name: "one stalled of 100", servers: TWO, run: |t, x| tests::stalled(t, x, 1000, 25) },
+        Test {
+            name: "pipe, 1 reader",
+            servers: &[Server::Pipe],
+            run: |t, x| tests::burst(t, x, 1, 20_000, 20),
+        },
+        Test {
+            name: "pipe, trickle",
+            servers: &[Server::Pipe],
+            run: |t, x| tests::trickle(t, x, 1, 500, 2000),
+        },
+        Test {
+            name: "logs, burst, 100 readers",
+            servers: LOGS,
+            run: |t, x| tests::burst(t, x, 100, 1000, 25),
+        },
+        Test { name: "logs, burst, 1 reader", servers: LOGS, run: |t, x| tests::burst(t, x, 1, 1000, 200) },
+        Test {
+            name: "logs, trickle, 1 reader",
+            servers: LOGS,
+            run: |t, x| tests::trickle(t, x, 1, 500, 2000),
+        },
+    ]
+}

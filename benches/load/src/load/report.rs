@@ -1,0 +1,88 @@
+//! What was measured, as a table.
+
+use std::{collections::BTreeMap, fmt::Write, fs, process::Command};
+
+use super::{plan::Server, target::Failure};
+
+#[derive(Default)]
+pub struct Report {
+    /// In the order in which the tests ran.
+    rows: Vec<Row>,
+}
+
+struct Row {
+    test: &'static str,
+    figure: &'static str,
+    values: BTreeMap<Server, Vec<f64>>,
+}
+
+impl Report {
+    pub fn note(&mut self, test: &'static str, figure: &'static str, server: Server, value: f64) {
+        let known = self.rows.iter().position(|row| (row.test, row.figure) == (test, figure));
+        let at = known.unwrap_or_else(|| {
+            self.rows.push(Row { test, figure, values: BTreeMap::new() });
+            self.rows.len() - 1
+        });
+        self.rows[at].values.entry(server).or_default().push(value);
+    }
+
+    /// Medians, ranges and, where there is one, the ratio to `copy`.
+    pub fn table(&self) -> String {
+        let mut table = String::from(
+            "| test | figure | server | median | range | to copy |\n|---|---|---|--:|--:|--:|\n",
+        );
+        for Row { test, figure, values } in &self.rows {
+            let limit = values.get(&Server::Copy).map(|values| median(values));
+            for (server, values) in values {
+                let middle = median(values);
+                let ratio = limit.map_or(String::new(), |limit| format!("{:.2}", middle / limit));
+                let (least, most) =
+                    values.iter().fold((f64::MAX, f64::MIN), |(l, m), v| (l.min(*v), m.max(*v)));
+                let name = server.name();
+                let (middle, least, most) = (short(middle), short(least), short(most));
+                let _ =
+                    writeln!(table, "| {test} | {figure} | {name} | {middle} | {least} – {most} | {ratio} |");
+            }
+        }
+        table
+    }
+
+    /// The table as a page, with what it was measured on.
+    pub fn write(&self, place: &str, rounds: usize) -> Result<(), Failure> {
+        let cpus = fs::read_to_string("/proc/cpuinfo")?;
+        let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+        let model = model.trim_start_matches([' ', '\t', ':']);
+        let cores = cpus.lines().filter(|line| line.starts_with("processor")).count();
+        let kernel = output("uname", "-sr")?;
+        let date = output("date", "-u +%F")?;
+        let compiler = output("rustc", "--version")?;
+        let page = format!(
+            "# Results\n\n\
+             Made by `make bench` on {date}: {cores} × {model}, {kernel}, {compiler}; {rounds} interleaved rounds, \
+             the server alone on one core and the load on the other. What is what is in `README.md`.\n\n{}",
+            self.table()
+        );
+        fs::write(place, page)?;
+        Ok(())
+    }
+}
+
+fn output(program: &str, arguments: &str) -> Result<String, Failure> {
+    let output = Command::new(program).args(arguments.split(' ')).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn short(value: f64) -> String {
+    match value.abs() {
+        1e6.. => format!("{:.2} M", value / 1e6),
+        1e4.. => format!("{:.0} k", value / 1e3),
+        100.0.. => format!("{value:.0}"),
+        _ => format!("{value:.2}"),
+    }
+}

@@ -1,0 +1,179 @@
+//! The tests. Each takes a server that was just started and gives its figures.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    control::Control,
+    fleet::Fleet,
+    target::{Failure, Target},
+};
+
+/// A figure's name, and its value.
+pub type Figure = (&'static str, f64);
+
+/// What a turn of the product has besides its deltas: the user's message and the result.
+pub const TURN: u64 = 2;
+
+/// A frame of 300 bytes.
+pub const BYTES: usize = 200;
+
+/// One after the other, bursts of `events` to `readers`, each complete at every reader before the next.
+pub fn burst(
+    target: &mut Target,
+    extra: u64,
+    readers: usize,
+    events: u64,
+    bursts: u64,
+) -> Result<Vec<Figure>, Failure> {
+    let mut bench = Bursts::start(target, extra, readers)?;
+    bench.run(target, events, 2)?;
+    let (rate, wall) = bench.run(target, events, bursts)?;
+    Ok(vec![("events per CPU-second", rate), ("events per second", wall)])
+}
+
+/// As [`burst`] to a hundred, of which one stops reading.
+pub fn stalled(target: &mut Target, extra: u64, events: u64, bursts: u64) -> Result<Vec<Figure>, Failure> {
+    let mut bench = Bursts::start(target, extra, 100)?;
+    bench.run(target, events, 2)?;
+    let (before, wall_before) = bench.run(target, events, bursts)?;
+    let memory = target.memory()?;
+    bench.fleet.stall_one()?;
+    // What the sockets take in is not the server's any more.
+    bench.run(target, events, 10)?;
+    let (after, wall_after) = bench.run(target, events, bursts)?;
+    Ok(vec![
+        ("CPU of the others, stalled / before", before / after),
+        ("events per second, stalled / before", wall_after / wall_before),
+        ("memory it costs, KiB", (target.memory()? - memory) / 1024.0),
+    ])
+}
+
+struct Bursts {
+    fleet: Fleet,
+    session: String,
+    last: u64,
+    extra: u64,
+}
+
+impl Bursts {
+    fn start(target: &mut Target, extra: u64, readers: usize) -> Result<Self, Failure> {
+        let session = target.control.create()?;
+        let mut fleet = Fleet::new()?;
+        fleet.join(target.port, &session, 0, readers)?;
+        fleet.until(1)?;
+        Ok(Self { fleet, session, last: 1, extra })
+    }
+
+    /// Events per CPU-second of the server, and per second.
+    fn run(&mut self, target: &mut Target, events: u64, bursts: u64) -> Result<(f64, f64), Failure> {
+        let (delivered, cpu, start) = (self.fleet.delivered(), target.cpu()?, Instant::now());
+        for _ in 0..bursts {
+            target.control.input(&self.session, &format!("burst {events} {BYTES}"))?;
+            self.last += events + self.extra;
+            self.fleet.until(self.last)?;
+        }
+        let delivered = (self.fleet.delivered() - delivered) as f64;
+        Ok((delivered / (target.cpu()? - cpu), delivered / start.elapsed().as_secs_f64()))
+    }
+}
+
+/// An event now and then, to many.
+pub fn trickle(
+    target: &mut Target,
+    extra: u64,
+    readers: usize,
+    events: u64,
+    pause: u64,
+) -> Result<Vec<Figure>, Failure> {
+    let mut bench = Bursts::start(target, extra, readers)?;
+    bench.run(target, 10, 2)?;
+    bench.fleet.latencies.clear();
+    let (delivered, cpu) = (bench.fleet.delivered(), target.cpu()?);
+    target.control.input(&bench.session, &format!("trickle {events} {pause}"))?;
+    bench.fleet.until(bench.last + events + extra)?;
+    let cpu = target.cpu()? - cpu;
+    let delivered = bench.fleet.delivered() - delivered;
+    let mut latencies = std::mem::take(&mut bench.fleet.latencies);
+    latencies.sort_unstable();
+    let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize] as f64 / 1000.0;
+    Ok(vec![
+        ("CPU per delivery, ns", cpu * 1e9 / delivered as f64),
+        ("p50, µs", at(0.5)),
+        ("p99, µs", at(0.99)),
+    ])
+}
+
+/// Readers that come back for the newest 900 events.
+pub fn replay(target: &mut Target, extra: u64, replays: usize) -> Result<Vec<Figure>, Failure> {
+    let mut bench = Bursts::start(target, extra, 1)?;
+    bench.run(target, 990, 1)?;
+    let last = bench.last;
+    let run = |count: usize| -> Result<f64, Failure> {
+        let cpu = target.cpu()?;
+        for _ in 0..count / 10 {
+            let mut fleet = Fleet::new()?;
+            fleet.join(target.port, &bench.session, last - 900, 10)?;
+            fleet.until(last)?;
+        }
+        Ok(count as f64 / (target.cpu()? - cpu))
+    };
+    run(100)?;
+    Ok(vec![("replays per CPU-second", run(replays)?)])
+}
+
+/// Sessions that are made and deleted, eight at a time.
+pub fn create_delete(target: &mut Target, pairs: usize) -> Result<Vec<Figure>, Failure> {
+    let mut controls = (0..8).map(|_| Control::connect(target.port)).collect::<Result<Vec<_>, _>>()?;
+    let mut run = |pairs: usize| -> Result<f64, Failure> {
+        let cpu = target.cpu()?;
+        for _ in 0..pairs / 8 {
+            controls.iter_mut().try_for_each(Control::ask_create)?;
+            let ids = controls.iter_mut().map(Control::created).collect::<Result<Vec<_>, _>>()?;
+            for (control, id) in controls.iter_mut().zip(&ids) {
+                control.ask_delete(id)?;
+            }
+            controls.iter_mut().try_for_each(Control::deleted)?;
+        }
+        Ok(pairs as f64 / (target.cpu()? - cpu))
+    };
+    run(400)?;
+    Ok(vec![("pairs per CPU-second", run(pairs)?)])
+}
+
+/// What sessions and readers cost that do nothing.
+pub fn idle(target: &mut Target, sessions: usize, readers: usize) -> Result<Vec<Figure>, Failure> {
+    let session = target.control.create()?;
+    let mut warm = Fleet::new()?;
+    warm.join(target.port, &session, 0, 50)?;
+    warm.until(1)?;
+    let memory = settled(target)?;
+    for _ in 0..sessions {
+        target.control.create()?;
+    }
+    let with_sessions = settled(target)?;
+    let mut fleet = Fleet::new()?;
+    fleet.join(target.port, &session, 0, readers)?;
+    fleet.until(1)?;
+    let with_readers = settled(target)?;
+    Ok(vec![
+        ("KiB per session", (with_sessions - memory) / 1024.0 / sessions as f64),
+        ("KiB per reader", (with_readers - with_sessions) / 1024.0 / readers as f64),
+    ])
+}
+
+/// The memory, once it does not change any more.
+fn settled(target: &Target) -> Result<f64, Failure> {
+    let mut memory = target.memory()?;
+    for _ in 0..20 {
+        thread::sleep(Duration::from_millis(150));
+        let now = target.memory()?;
+        if now == memory {
+            break;
+        }
+        memory = now;
+    }
+    Ok(memory)
+}

@@ -1,0 +1,32 @@
+//! One server of the bench: `server ours|sqlite|postgres|pipe|copy|axum [PLACE]`.
+//!
+//! Says `listening PORT` once it can be reached. All of them take the same requests.
+
+mod agent;
+mod servers {
+    pub mod broadcast;
+    pub mod copy;
+    pub mod ours;
+}
+
+use std::{env, error::Error};
+
+use servers::{broadcast, copy, ours};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut arguments = env::args().skip(1);
+    let kind = arguments.next().unwrap_or_default();
+    let place = arguments.next().unwrap_or_default();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening {}", listener.local_addr()?.port());
+    match kind.as_str() {
+        "ours" => ours::in_memory(listener).await,
+        "sqlite" | "postgres" => ours::in_database(listener, &place).await,
+        "pipe" => ours::behind_a_pipe(listener, &place).await,
+        "copy" => copy::serve(listener).await,
+        "axum" => broadcast::serve(listener).await,
+        other => Err(format!("there is no server {other:?}").into()),
+    }
+}

@@ -1,0 +1,55 @@
+//! The product, on hyper.
+
+use std::{error::Error, time::Duration};
+
+use agent_webkit::{
+    Stack,
+    agent::Agent,
+    claude::Claude,
+    db::{Database, Location},
+    layers::{
+        auth::Disabled,
+        resume::{EventLog, RingLog},
+    },
+    log::{DurableConfig, DurableLog},
+    service::{Limits, Policy},
+};
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::net::TcpListener;
+use tower::service_fn;
+
+use crate::agent;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+pub async fn in_memory(listener: TcpListener) -> Result<(), BoxError> {
+    serve(listener, service_fn(agent::start), RingLog::default()).await
+}
+
+/// With the log in the database at `url`.
+pub async fn in_database(listener: TcpListener, url: &str) -> Result<(), BoxError> {
+    let location: Location = url.parse()?;
+    let database = Database::open(&location).await?.ok_or("no database")?;
+    let log = DurableLog::new(database, DurableConfig::default());
+    serve(listener, service_fn(agent::start), log).await
+}
+
+/// With agents that are processes of this program.
+pub async fn behind_a_pipe(listener: TcpListener, program: &str) -> Result<(), BoxError> {
+    serve(listener, Claude::new(program), RingLog::default()).await
+}
+
+async fn serve(listener: TcpListener, agent: impl Agent, log: impl EventLog) -> Result<(), BoxError> {
+    let mut limits = Limits::default().max_sessions(100_000).idle_timeout(Duration::from_secs(3600));
+    if std::env::var_os("HIBERNATE").is_some() {
+        limits = limits.hibernate_after(Duration::from_millis(100));
+    }
+    let stack = Stack::builder(agent, Policy::new(["."])?).auth(Disabled).log(log).limits(limits).build();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let service = TowerToHyperService::new(stack.clone());
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
+}

@@ -1,0 +1,238 @@
+//! What a client sends.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Members;
+
+/// The body of `POST /sessions/{id}/input` (PROTOCOL.md, Inbound messages).
+///
+/// ```
+/// use agent_webkit::proto::{Inbound, client::ClientMessage};
+///
+/// let body = ClientMessage::say("What is in this folder?").to_json();
+/// assert_eq!(body, r#"{"type":"user_message","content":"What is in this folder?"}"#);
+/// assert!(Inbound::parse(body.as_bytes()).is_ok(), "the server takes it");
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ClientMessage {
+    /// A user's message.
+    UserMessage {
+        /// What it says.
+        content: Content,
+    },
+    /// Stop the running turn.
+    Interrupt,
+    /// The answer to a `permission_request` or a `hook_decision_request`.
+    PermissionResponse {
+        /// The prompt.
+        correlation_id: String,
+        /// Yes or no.
+        #[serde(flatten)]
+        reply: Reply,
+    },
+    /// The answer to an `ask_user_question`.
+    QuestionResponse {
+        /// The prompt.
+        correlation_id: String,
+        /// What was chosen, a question each.
+        answers: Vec<Chosen>,
+    },
+    /// Change the permission mode.
+    SetPermissionMode {
+        /// The mode.
+        mode: String,
+    },
+    /// Change the model.
+    SetModel {
+        /// The model, or the default one.
+        model: Option<String>,
+    },
+    /// Stop a background task.
+    StopTask {
+        /// The task.
+        task_id: String,
+    },
+}
+
+impl ClientMessage {
+    /// A user's message of text alone.
+    #[must_use]
+    pub fn say(text: impl Into<String>) -> Self {
+        Self::UserMessage { content: Content::Text(text.into()) }
+    }
+
+    /// Lets the tool run as it was asked for.
+    #[must_use]
+    pub fn allow(correlation_id: impl Into<String>) -> Self {
+        let reply = Reply::Allow { updated_input: None, updated_permissions: None };
+        Self::PermissionResponse { correlation_id: correlation_id.into(), reply }
+    }
+
+    /// Does not let the tool run, and tells the model why.
+    #[must_use]
+    pub fn deny(correlation_id: impl Into<String>, message: impl Into<String>) -> Self {
+        let reply = Reply::Deny { message: Some(message.into()), interrupt: false };
+        Self::PermissionResponse { correlation_id: correlation_id.into(), reply }
+    }
+
+    /// The body, on one line.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("keys are strings, and numbers are numbers")
+    }
+}
+
+/// What a user's message says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Content {
+    /// Text alone.
+    Text(String),
+    /// Text and images.
+    Blocks(Vec<Block>),
+}
+
+/// A piece of a user's message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Block {
+    /// Text.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// An image.
+    Image {
+        /// Where it is: in the message itself.
+        source: ImageSource,
+    },
+}
+
+/// An image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ImageSource {
+    /// The image itself.
+    Base64 {
+        /// `image/png`, `image/jpeg`, `image/gif` or `image/webp`.
+        media_type: String,
+        /// Its bytes in base64.
+        data: String,
+    },
+}
+
+/// The answer to a permission request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "behavior", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reply {
+    /// Let the tool run.
+    Allow {
+        /// The input to run it with, instead of the one that was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        updated_input: Option<Members>,
+        /// Rules to keep, in the shape of the request's `suggestions`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        updated_permissions: Option<Vec<Value>>,
+    },
+    /// Do not.
+    Deny {
+        /// What the model is told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+        /// Stop the turn as well.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        interrupt: bool,
+    },
+}
+
+/// What was chosen of one question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Chosen {
+    /// The question's own text.
+    pub question: String,
+    /// The labels of the options, or words of one's own.
+    pub selected_options: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::proto::Inbound;
+
+    fn id() -> String {
+        "toolu_1".into()
+    }
+
+    /// One message of each kind, in each of its shapes.
+    fn all() -> Vec<(ClientMessage, Value)> {
+        let image = ImageSource::Base64 { media_type: "image/png".into(), data: "iVBORw0=".into() };
+        let blocks = vec![Block::Text { text: "Look:".into() }, Block::Image { source: image }];
+        let Value::Object(input) = json!({"command": "ls"}) else { unreachable!() };
+        let rules = vec![json!({"type": "setMode", "mode": "acceptEdits", "destination": "session"})];
+        let allow = Reply::Allow { updated_input: Some(input), updated_permissions: Some(rules.clone()) };
+        let deny = Reply::Deny { message: None, interrupt: true };
+        let chosen =
+            Chosen { question: "Which?".into(), selected_options: vec!["Red".into(), "Blue".into()] };
+        vec![
+            (ClientMessage::say("hi"), json!({"type": "user_message", "content": "hi"})),
+            (
+                ClientMessage::UserMessage { content: Content::Blocks(blocks) },
+                json!({"type": "user_message", "content": [
+                    {"type": "text", "text": "Look:"},
+                    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0="}},
+                ]}),
+            ),
+            (ClientMessage::Interrupt, json!({"type": "interrupt"})),
+            (
+                ClientMessage::allow(id()),
+                json!({"type": "permission_response", "correlation_id": id(), "behavior": "allow"}),
+            ),
+            (
+                ClientMessage::PermissionResponse { correlation_id: id(), reply: allow },
+                json!({"type": "permission_response", "correlation_id": id(), "behavior": "allow",
+                    "updated_input": {"command": "ls"}, "updated_permissions": rules}),
+            ),
+            (
+                ClientMessage::deny(id(), "no"),
+                json!({"type": "permission_response", "correlation_id": id(), "behavior": "deny", "message": "no"}),
+            ),
+            (
+                ClientMessage::PermissionResponse { correlation_id: id(), reply: deny },
+                json!({"type": "permission_response", "correlation_id": id(), "behavior": "deny", "interrupt": true}),
+            ),
+            (
+                ClientMessage::QuestionResponse { correlation_id: id(), answers: vec![chosen] },
+                json!({"type": "question_response", "correlation_id": id(),
+                    "answers": [{"question": "Which?", "selectedOptions": ["Red", "Blue"]}]}),
+            ),
+            (
+                ClientMessage::SetPermissionMode { mode: "plan".into() },
+                json!({"type": "set_permission_mode", "mode": "plan"}),
+            ),
+            (ClientMessage::SetModel { model: None }, json!({"type": "set_model", "model": null})),
+            (ClientMessage::StopTask { task_id: "b1".into() }, json!({"type": "stop_task", "task_id": "b1"})),
+        ]
+    }
+
+    #[test]
+    fn each_message_is_written_as_the_protocol_says_and_taken_by_the_server() {
+        for (message, json) in all() {
+            let body = message.to_json();
+            assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), json);
+            assert_eq!(serde_json::from_str::<ClientMessage>(&body).unwrap(), message);
+            let inbound = Inbound::parse(body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error}"));
+            let wanted = std::mem::discriminant(&inbound);
+            let kinds = Inbound::parse(json.to_string().as_bytes()).unwrap();
+            assert_eq!(wanted, std::mem::discriminant(&kinds));
+        }
+    }
+}

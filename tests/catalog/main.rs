@@ -1,0 +1,62 @@
+//! Sessions as rows, on SQLite and on Postgres: what a catalog promises, and which host may run a session.
+#![cfg(all(feature = "sqlite", feature = "postgres"))]
+
+#[path = "../support/postgres.rs"]
+mod postgres;
+
+mod leases;
+mod rows;
+
+use std::time::Duration;
+
+use agent_webkit::{
+    catalog::{DbCatalog, SessionRecord, Traits},
+    db::Database,
+};
+use postgres::TestDatabase;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// A lease that outlasts any test.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A database of the test's own, as long as this lives.
+enum Place {
+    Sqlite(TempDir),
+    Postgres(TestDatabase),
+}
+
+impl Place {
+    fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    async fn postgres() -> Self {
+        Self::Postgres(TestDatabase::new().await)
+    }
+
+    /// A host of its own there.
+    async fn host(&self, lease: Duration) -> DbCatalog {
+        let database = match self {
+            Self::Sqlite(folder) => Database::sqlite(folder.path().join("sessions.db")).await,
+            Self::Postgres(database) => Database::postgres(database.url(), 0, 4).await,
+        };
+        DbCatalog::new(database.unwrap(), lease)
+    }
+}
+
+fn record(owner: Option<&str>) -> SessionRecord {
+    SessionRecord {
+        id: Uuid::new_v4().to_string(),
+        owner: owner.map(str::to_owned),
+        cwd: "/work".into(),
+        traits: traits("idle"),
+        created_at_ms: 1_700_000_000_000,
+        active_at_ms: 0,
+        stream: None,
+    }
+}
+
+fn traits(status: &str) -> Traits {
+    Traits { model: Some("opus".into()), permission_mode: None, title: None, status: status.into() }
+}

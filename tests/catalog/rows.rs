@@ -1,0 +1,126 @@
+//! What is stored of a session.
+
+use std::time::Duration;
+
+use agent_webkit::catalog::{Acquired, Catalog, CatalogError, SessionRecord};
+
+use super::{LONG, Place, record, traits};
+
+/// The same on both databases.
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test] async fn $name() { super::$name(super::Place::sqlite()).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $name() { super::$name(super::Place::postgres().await).await; })*
+        }
+    };
+}
+
+on_both! {
+    a_record_reads_back
+    a_list_is_its_owners_and_oldest_first
+    what_is_saved_is_found
+    an_id_is_given_once
+    a_buried_session_is_not_there_and_its_row_is_swept
+    only_the_holder_saves
+    what_nobody_uses_is_named
+}
+
+async fn a_record_reads_back(place: Place) {
+    let host = place.host(LONG).await;
+    let written = record(Some("ada"));
+    host.create(&written).await.unwrap();
+    let found = host.find(&written.id).await.unwrap().unwrap();
+    assert!(found.active_at_ms > 1_600_000_000_000, "milliseconds of the database's clock");
+    assert_eq!(SessionRecord { active_at_ms: 0, ..found }, written);
+    assert_eq!(host.find("nobody").await.unwrap(), None);
+}
+
+async fn a_list_is_its_owners_and_oldest_first(place: Place) {
+    let host = place.host(LONG).await;
+    let mut of_ada = Vec::new();
+    for age in [3, 1, 2] {
+        let created_at_ms = 1_700_000_000_000 - age;
+        let session = SessionRecord { created_at_ms, ..record(Some("ada")) };
+        host.create(&session).await.unwrap();
+        of_ada.push((created_at_ms, session.id));
+    }
+    let nobodys = record(None);
+    host.create(&nobodys).await.unwrap();
+    of_ada.sort();
+    let listed: Vec<_> =
+        host.list(Some("ada")).await.unwrap().into_iter().map(|session| session.id).collect();
+    assert_eq!(listed, of_ada.into_iter().map(|(_, id)| id).collect::<Vec<_>>());
+    let listed = host.list(None).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].id, nobodys.id);
+    assert!(host.list(Some("bob")).await.unwrap().is_empty());
+}
+
+async fn what_is_saved_is_found(place: Place) {
+    let host = place.host(LONG).await;
+    let session = record(None);
+    let lease = host.create(&session).await.unwrap();
+    let mut changed = traits("running");
+    changed.title = Some("é \"'; drop table".into());
+    changed.model = None;
+    host.save(&lease, &changed).await.unwrap();
+    assert_eq!(host.find(&session.id).await.unwrap().unwrap().traits, changed);
+}
+
+async fn an_id_is_given_once(place: Place) {
+    let host = place.host(LONG).await;
+    let session = record(None);
+    host.create(&session).await.unwrap();
+    assert!(matches!(host.create(&session).await, Err(CatalogError::Exists)));
+    host.bury(&session.id).await.unwrap();
+    assert!(matches!(host.create(&session).await, Err(CatalogError::Exists)), "it is not gone yet");
+}
+
+async fn a_buried_session_is_not_there_and_its_row_is_swept(place: Place) {
+    let host = place.host(LONG).await;
+    let (buried, alive) = (record(None), record(None));
+    let lease = host.create(&buried).await.unwrap();
+    host.create(&alive).await.unwrap();
+    host.bury(&buried.id).await.unwrap();
+    assert_eq!(host.find(&buried.id).await.unwrap(), None);
+    assert_eq!(host.list(None).await.unwrap().len(), 1);
+    assert!(matches!(host.acquire(&buried.id).await.unwrap(), Acquired::Unknown));
+    assert!(matches!(host.save(&lease, &traits("idle")).await, Err(CatalogError::Fenced)));
+    assert_eq!(host.epoch(&buried.id), None);
+    assert!(host.buried().await.unwrap().is_empty(), "its host has a while to clean up");
+    for id in [&buried.id, &alive.id] {
+        host.forget(id).await.unwrap();
+    }
+    assert!(host.create(&buried).await.is_ok());
+    assert!(host.find(&alive.id).await.unwrap().is_some(), "only buried ones are forgotten");
+}
+
+async fn only_the_holder_saves(place: Place) {
+    let host = place.host(LONG).await;
+    let session = record(None);
+    let before = host.create(&session).await.unwrap();
+    host.release(&before).await.unwrap();
+    assert_eq!(host.epoch(&session.id), None);
+    let Acquired::Leased(_, now) = host.acquire(&session.id).await.unwrap() else { panic!("it is free") };
+    assert!(now.epoch > before.epoch);
+    assert_eq!(host.epoch(&session.id), Some(now.epoch));
+    assert!(matches!(host.save(&before, &traits("running")).await, Err(CatalogError::Fenced)));
+    assert_eq!(host.epoch(&session.id), Some(now.epoch), "an old lease takes nothing from a new one");
+    host.save(&now, &traits("running")).await.unwrap();
+    host.release(&before).await.unwrap();
+    host.save(&now, &traits("idle")).await.unwrap();
+}
+
+async fn what_nobody_uses_is_named(place: Place) {
+    let host = place.host(Duration::from_millis(1)).await;
+    let session = record(None);
+    let lease = host.create(&session).await.unwrap();
+    assert!(host.unused_for(LONG).await.unwrap().is_empty());
+    host.release(&lease).await.unwrap();
+    while host.unused_for(Duration::from_millis(1)).await.unwrap() != [session.id.as_str()] {
+        tokio::task::yield_now().await;
+    }
+}
