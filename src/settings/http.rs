@@ -11,7 +11,7 @@ use crate::stack::cors_for;
 #[derive(Clone, Debug, clap::Args)]
 #[non_exhaustive]
 pub struct HttpSettings {
-    /// Origin whose pages may use the server from a browser, as https://app.example.com; again for more.
+    /// Origin whose pages may use the server from a browser, as `https://app.example.com`; again for more.
     /// Default: none.
     #[arg(long = "cors-origin", value_name = "ORIGIN", env = "AGENT_WEBKIT_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<HeaderValue>,

@@ -17,7 +17,7 @@
 //!    [`Limits::request_timeout`](crate::service::Limits::request_timeout); streams have all the time.
 //!
 //! 1 to 4 are `tower-http`'s. A host that has its own takes them out ([`StackBuilder::trace`],
-//! [`StackBuilder::request_id`]) and puts its own around, with a [`TicketLayer`] outside of all that logs:
+//! [`StackBuilder::request_id`]) and puts its own around, with a [`TicketLayer`](crate::layers::ticket::TicketLayer) outside of all that logs:
 //!
 //! ```
 //! # use agent_webkit::agent::{AgentIo, SessionSpec};

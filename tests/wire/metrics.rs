@@ -57,7 +57,8 @@ async fn what_a_session_does_is_counted() {
         assert_eq!(value(&after, &format!("agent_webkit_{series}")), expected, "{series} in {after}");
     }
     let frames = value(&after, "agent_webkit_frames_sent_total");
-    assert!(frames >= last as f64 && frames == value(&after, "agent_webkit_events_total"), "{after}");
+    let events = value(&after, "agent_webkit_events_total");
+    assert!(events > last as f64 && frames >= events, "the reader was given all of them: {after}");
     assert!(value(&after, "agent_webkit_log_commit_duration_seconds_bucket{le=\"+Inf\"}") > 0.0, "{after}");
     assert!(after.contains("# HELP agent_webkit_turns_total Turns that ended."), "{after}");
     assert!(!after.contains(&id), "{after}");
