@@ -8,6 +8,7 @@ mod support;
 mod crashes;
 mod hibernation;
 mod hosts;
+mod inputs;
 mod outage;
 mod place;
 mod reader;
