@@ -124,7 +124,7 @@ impl Catalog for DbCatalog {
         Box::pin(async move {
             let traits = &record.traits;
             let cwd = record.cwd.to_string_lossy();
-            on!(self, |pool| async {
+            let made = on!(self, |pool| async {
                 sqlx::query(self.sql().create())
                     .bind(&record.id)
                     .bind(&record.owner)
@@ -138,8 +138,11 @@ impl Catalog for DbCatalog {
                     .bind(self.lease_ms())
                     .execute(pool)
                     .await
-                    .map(drop)
+                    .map(|made| made.rows_affected())
             })?;
+            if made == 0 {
+                return Err(CatalogError::Exists);
+            }
             let lease = Lease { session_id: record.id.clone(), epoch: 1 };
             self.held().insert(record.id.clone(), lease.epoch);
             Ok(lease)

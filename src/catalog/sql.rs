@@ -51,7 +51,8 @@ impl Sql {
         safe(format!(
             "insert into agent_webkit_sessions (id, owner, cwd, model, permission_mode, title, status,
                  created_at_ms, active_at_ms, lease_holder, lease_until_ms, epoch)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, {now}, $9, {now} + $10, 1)"
+             values ($1, $2, $3, $4, $5, $6, $7, $8, {now}, $9, {now} + $10, 1)
+             on conflict (id) do nothing"
         ))
     }
 

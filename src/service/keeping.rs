@@ -38,7 +38,7 @@ impl Keeping {
         saved: Traits,
         deleted: Arc<AtomicBool>,
     ) -> Self {
-        let fenced = leases.keep(lease.clone());
+        let fenced = leases.keep(lease.clone(), Arc::clone(&deleted));
         Self { persistence, leases, lease, fenced, deleted, saved, saved_at: Instant::now() }
     }
 

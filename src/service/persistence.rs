@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio_util::sync::CancellationToken;
@@ -42,13 +45,15 @@ pub(crate) struct Leases(Mutex<HashMap<String, Kept>>);
 struct Kept {
     lease: Lease,
     fenced: CancellationToken,
+    deleted: Arc<AtomicBool>,
 }
 
 impl Leases {
-    /// Keeps a lease alive from here on. The token is cancelled when it is lost.
-    pub(crate) fn keep(&self, lease: Lease) -> CancellationToken {
+    /// Keeps a lease alive from here on. The token is cancelled when it is lost, but for that of a session
+    /// that was deleted here, which ends by itself.
+    pub(crate) fn keep(&self, lease: Lease, deleted: Arc<AtomicBool>) -> CancellationToken {
         let fenced = CancellationToken::new();
-        let kept = Kept { lease: lease.clone(), fenced: fenced.clone() };
+        let kept = Kept { lease: lease.clone(), fenced: fenced.clone(), deleted };
         self.table().insert(lease.session_id, kept);
         fenced
     }
@@ -72,6 +77,7 @@ impl Leases {
         for lease in leases.iter().filter(|lease| lost.contains(&lease.session_id)) {
             if table.get(&lease.session_id).is_some_and(|kept| kept.lease == *lease)
                 && let Some(kept) = table.remove(&lease.session_id)
+                && !kept.deleted.load(Ordering::Acquire)
             {
                 tracing::warn!(session = lease.session_id, "another host has taken the session over");
                 kept.fenced.cancel();

@@ -14,7 +14,7 @@ use super::{
     reply::{Failure, sentence},
 };
 use crate::{
-    catalog::{Acquired, SessionRecord, Traits},
+    catalog::{Acquired, CatalogError, SessionRecord, Traits},
     layers::resume::EventLog,
     store::TranscriptKey,
 };
@@ -68,11 +68,12 @@ impl<L: EventLog> Sessions<L> {
         if let Some(session) = self.in_memory(id) {
             return Ok(session.visible_to(caller));
         }
-        match persistence.catalog.find(id).await? {
-            Some(record) if record.owner.as_deref() != caller => return Ok(None),
-            Some(_) => {}
-            None if self.adopt(persistence, id, caller).await? => {}
-            None => return Ok(None),
+        let mut found = persistence.catalog.find(id).await?;
+        if found.is_none() && self.adopt(persistence, id, caller).await? {
+            found = persistence.catalog.find(id).await?;
+        }
+        if found.is_none_or(|record| record.owner.as_deref() != caller) {
+            return Ok(None);
         }
         let slot = self.reserve().await?;
         match persistence.catalog.acquire(id).await? {
@@ -125,9 +126,15 @@ impl<L: EventLog> Sessions<L> {
             active_at_ms: now_ms(),
             stream: None,
         };
-        tracing::info!(session = id, "a stored transcript becomes a session");
-        persistence.catalog.create(&record).await?;
-        Ok(true)
+        match persistence.catalog.create(&record).await {
+            Ok(_) => {
+                tracing::info!(session = id, "a stored transcript becomes a session");
+                Ok(true)
+            }
+            // Another host was faster; or the session was deleted, and its transcript is about to be.
+            Err(CatalogError::Exists) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
