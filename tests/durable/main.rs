@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cost;
 mod crashes;
 mod hibernation;
 mod hosts;
@@ -12,5 +13,6 @@ mod inputs;
 mod outage;
 mod place;
 mod reader;
+mod reference;
 mod rows;
 mod start;
