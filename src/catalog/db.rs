@@ -124,20 +124,26 @@ impl Catalog for DbCatalog {
         Box::pin(async move {
             let traits = &record.traits;
             let cwd = record.cwd.to_string_lossy();
-            let created = on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().create())
-                .bind(&record.id)
-                .bind(&record.owner)
-                .bind(cwd.as_ref())
-                .bind(&traits.model)
-                .bind(&traits.permission_mode)
-                .bind(&traits.title)
-                .bind(&traits.status)
-                .bind(record.created_at_ms)
-                .bind(&self.inner.host)
-                .bind(self.lease_ms())
-                .fetch_optional(pool))?;
-            let epoch = created.ok_or(CatalogError::Exists)?;
-            let lease = Lease { session_id: record.id.clone(), epoch };
+            let made = on!(self, |pool| async {
+                sqlx::query(self.sql().create())
+                    .bind(&record.id)
+                    .bind(&record.owner)
+                    .bind(cwd.as_ref())
+                    .bind(&traits.model)
+                    .bind(&traits.permission_mode)
+                    .bind(&traits.title)
+                    .bind(&traits.status)
+                    .bind(record.created_at_ms)
+                    .bind(&self.inner.host)
+                    .bind(self.lease_ms())
+                    .execute(pool)
+                    .await
+                    .map(|made| made.rows_affected())
+            })?;
+            if made == 0 {
+                return Err(CatalogError::Exists);
+            }
+            let lease = Lease { session_id: record.id.clone(), epoch: 1 };
             self.held().insert(record.id.clone(), lease.epoch);
             Ok(lease)
         })

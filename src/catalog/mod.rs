@@ -86,6 +86,9 @@ pub enum CatalogError {
     /// The catalog cannot be used now.
     #[error("the session catalog is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is a row of this id already, be it a buried session's.
+    #[error("there is a session of this id already")]
+    Exists,
     /// The lease is lost.
     #[error("the session is served by another host")]
     Fenced,

@@ -52,8 +52,7 @@ impl Sql {
             "insert into agent_webkit_sessions (id, owner, cwd, model, permission_mode, title, status,
                  created_at_ms, active_at_ms, lease_holder, lease_until_ms, epoch)
              values ($1, $2, $3, $4, $5, $6, $7, $8, {now}, $9, {now} + $10, 1)
-             on conflict (id) do nothing
-             returning epoch"
+             on conflict (id) do nothing"
         ))
     }
 

@@ -77,4 +77,14 @@ impl Database {
             other => Err(OpenError::sentence(format!("this build cannot use {other:?}"))),
         }
     }
+    /// Closes a file; whatever is still to be read or written fails. A pool of Postgres connections may be the
+    /// host's own and stays open.
+    pub(crate) async fn close(&self) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(file) => file.close().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {}
+        }
+    }
 }

@@ -23,6 +23,14 @@ pub struct Sqlite {
     pub(crate) hosts: Arc<Hosts>,
 }
 
+impl Sqlite {
+    /// The connection that writes is the last one: it brings what is in the log into the file.
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
 impl Database {
     /// Opens the file at `path`, made when it is not there, with the folders above it, for the user alone;
     /// brings its tables up to date. Several processes of one machine may share it.

@@ -45,7 +45,7 @@ pub(super) fn look(path: &Path) -> Result<(), OpenError> {
         return Err(OpenError::sentence(format!("{place} is not a SQLite database; it is left as it is")));
     }
     // With a log beside it, the file need not be whole: SQLite makes it so.
-    if !has_log(path) && size < whole(&header) {
+    if !["-wal", "-journal"].iter().any(|end| log_of(path, end)) && size < whole(&header) {
         return Err(damaged(path, "it ends too early"));
     }
     Ok(())
@@ -100,7 +100,9 @@ pub(super) async fn check(path: &Path, options: &SqliteConnectOptions) -> Result
         sqlx::Error::Database(said) if is_damage(said.code().as_deref()) => damaged(path, said.message()),
         _ => OpenError::new(format!("the SQLite file {} cannot be opened", path.display()), error),
     };
-    let mut connection = SqliteConnection::connect_with(options).await.map_err(unreadable)?;
+    // Whoever may write and leaves last brings what is in the log into the file, damaged or not.
+    let options = options.clone().read_only(log_of(path, "-wal"));
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(unreadable)?;
     let found: String =
         sqlx::query_scalar("pragma quick_check(1)").fetch_one(&mut connection).await.map_err(unreadable)?;
     if found != "ok" {
@@ -137,8 +139,9 @@ fn whole(header: &[u8]) -> u64 {
     if changes == counted_at { page * number(28) } else { page }
 }
 
-fn has_log(path: &Path) -> bool {
-    ["-wal", "-journal"].iter().any(|end| beside(path, end).metadata().is_ok_and(|log| log.len() > 0))
+/// There is something in the log of this name.
+fn log_of(path: &Path, end: &str) -> bool {
+    beside(path, end).metadata().is_ok_and(|log| log.len() > 0)
 }
 
 pub(super) fn beside(path: &Path, end: &str) -> PathBuf {

@@ -49,8 +49,8 @@ struct Kept {
 }
 
 impl Leases {
-    /// Keeps a lease alive from here on. The token is cancelled when it is lost, unless because the session
-    /// was deleted.
+    /// Keeps a lease alive from here on. The token is cancelled when it is lost, but for that of a session
+    /// that was deleted here, which ends by itself.
     pub(crate) fn keep(&self, lease: Lease, deleted: Arc<AtomicBool>) -> CancellationToken {
         let fenced = CancellationToken::new();
         let kept = Kept { lease: lease.clone(), fenced: fenced.clone(), deleted };

@@ -148,10 +148,16 @@ impl<L: EventLog> Sessions<L> {
             return Ok(());
         }
         let here = self.in_memory(id);
-        if let Some(session) = &here {
-            session.shared().deleted.store(true, Ordering::Release);
+        let mark = |deleted| {
+            if let Some(session) = &here {
+                session.shared().deleted.store(deleted, Ordering::Release);
+            }
+        };
+        mark(true);
+        if let Err(error) = persistence.catalog.bury(id).await {
+            mark(false);
+            return Err(error.into());
         }
-        persistence.catalog.bury(id).await?;
         match here {
             Some(session) => self.end(&session).await,
             None => self.erase(persistence, id).await,

@@ -126,12 +126,15 @@ impl<L: EventLog> Sessions<L> {
             active_at_ms: now_ms(),
             stream: None,
         };
-        tracing::info!(session = id, "a stored transcript becomes a session");
         match persistence.catalog.create(&record).await {
-            Err(CatalogError::Exists) => {}
-            created => drop(created?),
+            Ok(_) => {
+                tracing::info!(session = id, "a stored transcript becomes a session");
+                Ok(true)
+            }
+            // Another host was faster; or the session was deleted, and its transcript is about to be.
+            Err(CatalogError::Exists) => Ok(true),
+            Err(error) => Err(error.into()),
         }
-        Ok(true)
     }
 }
 

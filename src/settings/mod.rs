@@ -90,7 +90,7 @@ pub struct Settings {
 
     /// Where sessions are kept: `memory`, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Default: a SQLite
     /// file in the user's data directory.
-    #[arg(long, value_name = "STORE", env = "AGENT_WEBKIT_STORE", hide_env_values = true)]
+    #[arg(long, value_name = "STORE", env = "AGENT_WEBKIT_STORE", hide_env_values = true, value_parser = store::LocationParser)]
     pub store: Option<Location>,
 
     /// Events of a session that are kept for clients that come back, and no others. Default: in memory the

@@ -1,13 +1,15 @@
 //! Where sessions are kept.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
+use clap::{Arg, Command, builder::TypedValueParser, error::ErrorKind};
+
 use super::{Settings, SettingsError};
 use crate::{
-    db::{Database, Location},
+    db::{Database, InvalidLocation, Location},
     layers::resume::{RingConfig, RingLog},
     log::DurableConfig,
     storage::{Storage, StorageConfig},
@@ -30,7 +32,7 @@ impl Store {
     /// Stores what still waits. Call it when the sessions have been shut down.
     pub async fn shutdown(&self) {
         if let Self::Database(storage) = self {
-            storage.log().shutdown().await;
+            storage.shutdown().await;
         }
     }
 }
@@ -60,6 +62,21 @@ impl Settings {
         let events = DurableConfig::default().window_events(window.map(|events| events as u64));
         let config = StorageConfig::default().lease(self.lease).events(events);
         Ok(Store::Database(Storage::new(database, config)))
+    }
+}
+
+/// Reads a [`Location`]. One that cannot be read is not repeated, it may hold a password.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LocationParser;
+
+impl TypedValueParser for LocationParser {
+    type Value = Location;
+
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<Location, clap::Error> {
+        let location = value.to_str().ok_or(InvalidLocation).and_then(str::parse);
+        location.map_err(|error| {
+            clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")).with_cmd(command)
+        })
     }
 }
 

@@ -42,6 +42,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct Storage {
+    database: Database,
     log: DurableLog,
     catalog: Arc<DbCatalog>,
     transcripts: AnyTranscriptStore,
@@ -92,8 +93,8 @@ impl Storage {
             #[cfg(feature = "postgres")]
             Database::Postgres(pool) => Arc::new(Fenced::new(PgTranscripts::new(pool.clone()), held)),
         };
-        let log = DurableLog::new(database, config.events);
-        Self { log, catalog, transcripts }
+        let log = DurableLog::new(database.clone(), config.events);
+        Self { database, log, catalog, transcripts }
     }
 
     /// The events.
@@ -113,5 +114,12 @@ impl Storage {
     pub fn persistence(&self) -> Persistence {
         let catalog: Arc<dyn Catalog> = Arc::clone(&self.catalog) as _;
         Persistence { catalog, transcripts: Arc::clone(&self.transcripts) }
+    }
+
+    /// Stores what still waits, and closes a SQLite file, so that it is whole without its log. Call it when the
+    /// sessions have been shut down.
+    pub async fn shutdown(&self) {
+        self.log.shutdown().await;
+        self.database.close().await;
     }
 }

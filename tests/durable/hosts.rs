@@ -11,7 +11,7 @@ use crate::{
     place::{Place, on_both},
     reader::Reader,
     rows::Rows,
-    support::{Client, Events, Reply, Script, Server, eventually, processes::agent_of},
+    support::{Client, Events, Reply, Script, Server, bash, eventually, processes::agent_of},
 };
 
 on_both! {
@@ -112,9 +112,10 @@ async fn a_frozen_host_writes_nothing_when_it_is_thawed() {
     reader.say("word", "The word is heliotrope.").await;
     reader.until("result").await;
     let witness = owner.client().events(&reader.id).await;
-    let words: Vec<_> = (0..5000).map(|word| format!("frozen{word}")).collect();
-    reader.say("slow", Script::text(&words.join(" ")).pace(5).to_string()).await;
-    reader.until("message_delta").await;
+    // Each step is something to tell and something to remember.
+    let steps = (0..300).map(|n| json!([format!("frozen {n}."), bash(&format!("toolu_{n}"), "echo frozen")]));
+    reader.say("slow", steps.fold(Script::default(), Script::then).pace(20).to_string()).await;
+    reader.until("tool_result").await;
 
     owner.signal(Signal::STOP);
     reader.move_to(other.client());

@@ -5,11 +5,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cost;
 mod crashes;
 mod hibernation;
 mod hosts;
+mod inputs;
 mod outage;
 mod place;
 mod reader;
+mod reference;
 mod rows;
 mod start;

@@ -61,11 +61,19 @@ async fn delete_ends_a_running_turn() {
 
 #[tokio::test]
 async fn sigterm_ends_streams_agents_and_the_server() {
-    let mut server = Server::builder().option("--store", "memory").start().await;
+    sigterm_ends_everything(Server::start().await, false).await;
+}
+
+#[tokio::test]
+async fn sigterm_ends_sessions_that_are_not_stored() {
+    sigterm_ends_everything(Server::builder().option("--store", "memory").start().await, true).await;
+}
+
+async fn sigterm_ends_everything(mut server: Server, sessions_too: bool) {
     let (mut session, length) = with_background_shell(&server).await;
     server.signal(Signal::TERM);
     let events = session.events.rest().await;
-    assert_eq!(events.last().map(|frame| frame.event.as_str()), Some("done"));
+    assert_eq!(events.iter().any(|frame| frame.event == "done"), sessions_too);
     let status = server.wait(Duration::from_secs(15)).expect("the server ends within 15 s");
     assert!(status.success(), "{status}");
     assert!(agent_of(&session.id).is_empty());

@@ -305,7 +305,7 @@ fn example(name: &str) -> PathBuf {
 }
 
 /// The practice model of this test process. It has a thread of its own: a test that blocks must not stop it.
-fn model_url() -> &'static str {
+pub(crate) fn model_url() -> &'static str {
     static URL: OnceLock<String> = OnceLock::new();
     URL.get_or_init(|| {
         let (tell, told) = mpsc::channel();

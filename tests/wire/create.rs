@@ -86,3 +86,17 @@ async fn a_session_is_deleted_as_often_as_one_likes() {
     }
     assert_eq!(client.input(&id, &json!({"type": "interrupt"})).await.status, 404);
 }
+
+/// Its agent is still there for a while, and so is what it remembers.
+#[tokio::test]
+async fn a_deleted_session_is_gone_at_once() {
+    let server = Server::start().await;
+    let mut session = server.session().await;
+    session.turn("hello").await;
+    let (client, id) = (session.client.clone(), session.id.clone());
+    assert_eq!(client.delete(&id).await.status, 204);
+    assert_eq!(client.get(&format!("/sessions/{id}")).await.status, 404);
+    assert_eq!(client.input(&id, &json!({"type": "interrupt"})).await.status, 404);
+    let last = session.events.rest().await.last().map(|frame| frame.event.clone());
+    assert_eq!(last.as_deref(), Some("done"));
+}
