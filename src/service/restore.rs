@@ -14,7 +14,7 @@ use super::{
     reply::{Failure, sentence},
 };
 use crate::{
-    catalog::{Acquired, SessionRecord, Traits},
+    catalog::{Acquired, CatalogError, SessionRecord, Traits},
     layers::resume::EventLog,
     store::TranscriptKey,
 };
@@ -126,8 +126,15 @@ impl<L: EventLog> Sessions<L> {
             stream: None,
         };
         tracing::info!(session = id, "a stored transcript becomes a session");
-        persistence.catalog.create(&record).await?;
-        Ok(true)
+        match persistence.catalog.create(&record).await {
+            Ok(_) => Ok(true),
+            // It was deleted a moment ago, and its transcript is still there; or another host was faster.
+            Err(CatalogError::Exists) => {
+                let found = persistence.catalog.find(id).await?;
+                Ok(found.is_some_and(|record| record.owner.as_deref() == caller))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
