@@ -36,3 +36,8 @@ guides! {
     python: "python.md",
     faq: "faq.md",
 }
+
+/// The README's snippets are compiled with the guides'.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
