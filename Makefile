@@ -1,5 +1,5 @@
 # `make serve` and `make test` are all that a newcomer needs. Nothing is installed outside of this folder.
-.PHONY: serve test lint fuzz bench
+.PHONY: serve test lint fuzz powerset bench
 
 PORT ?= 8000
 
@@ -18,6 +18,10 @@ lint:
 ## Each fuzz target for a minute.
 fuzz:
 	@fuzz/run.sh
+
+## Every feature, and every two of them, checked by itself. Installs cargo-hack into .local/.
+powerset:
+	@scripts/powerset.sh
 
 ## The load bench: our server beside bare hyper and axum; writes benches/RESULTS.md.
 bench:

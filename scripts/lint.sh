@@ -40,6 +40,9 @@ for framework in axum tonic hyper; do
     lacks "$framework" agent-webkit service,claude
 done
 
+# What would be published; that it builds, `cargo publish` checks.
+step cargo package --workspace --no-verify --allow-dirty --quiet
+
 PATH=$PATH:$PWD/.local/cargo/bin
 if command -v cargo-deny >/dev/null && [[ -f deny.toml ]]; then
     step cargo deny check bans licenses sources

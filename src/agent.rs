@@ -56,6 +56,43 @@ pub struct AgentIo {
 /// Something that starts agents: any `Service<SessionSpec, Response = AgentIo>`.
 ///
 /// An error means that no agent could be started; its text is shown to the client.
+///
+/// One that ends every turn at once, with stock tower around it:
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use agent_webkit::{
+///     agent::{Agent, AgentIo, SessionSpec},
+///     proto::{AgentCommand, AgentEvent, TurnEnd},
+/// };
+/// use tokio::sync::mpsc;
+///
+/// async fn start(_: SessionSpec) -> Result<AgentIo, Infallible> {
+///     let (commands, mut heard) = mpsc::channel(8);
+///     let (say, events) = mpsc::channel(8);
+///     tokio::spawn(async move {
+///         while let Some(command) = heard.recv().await {
+///             if let AgentCommand::User { .. } = command {
+///                 let end = TurnEnd {
+///                     subtype: "success".into(),
+///                     turn_cost_usd: Some(0.0),
+///                     process_cost_usd: None,
+///                     unprompted: false,
+///                     extra: Vec::new(),
+///                 };
+///                 if say.send(AgentEvent::TurnEnded(end)).await.is_err() {
+///                     break;
+///                 }
+///             }
+///         }
+///     });
+///     Ok(AgentIo { commands, events })
+/// }
+///
+/// fn is_an_agent(_: impl Agent) {}
+/// is_an_agent(tower::service_fn(start));
+/// ```
 pub trait Agent:
     Service<SessionSpec, Response = AgentIo, Error: Into<BoxError>, Future: Send + 'static>
     + Clone

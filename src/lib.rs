@@ -29,6 +29,8 @@
 //! # }
 //! ```
 //!
+//! The [`guide`] leads from a first session to running it: hosts, auth, storage, deployment, the whole wire.
+//!
 //! # Where things are
 //!
 //! | module | what | cargo feature |
@@ -41,8 +43,10 @@
 //! | [`log`] | durable event streams | `sqlite`, `postgres` |
 //! | [`metrics`] | what is counted and timed | `metrics` |
 //! | [`claude`] | the `claude` CLI as an agent | `claude` |
+//! | [`storage`] | all that sessions need to outlive their process | `sqlite`, `postgres` |
 //! | [`store`] | transcripts outside of the agent's process | `service`; `sqlite`, `postgres` |
-//! | [`db`] | the database behind it | `sqlite`, `postgres` |
+//! | [`catalog`] | sessions as rows, and which host runs which | `service`; `sqlite`, `postgres` |
+//! | [`db`] | the database behind them | `sqlite`, `postgres` |
 //! | [`practice`] | a scripted model, where there is no account | `practice` |
 //! | [`settings`] | the settings of `agent-webkit serve`, for other hosts | `cli` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -58,9 +62,9 @@ pub use agent_webkit_layers as layers;
 
 #[cfg(feature = "claude")]
 pub mod claude;
-#[cfg(feature = "store")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod db;
-#[cfg(feature = "store")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod log;
 #[cfg(feature = "service")]
 pub mod metrics;
@@ -72,14 +76,12 @@ pub mod service;
 pub mod settings;
 #[cfg(feature = "service")]
 pub mod stack;
-#[cfg(feature = "store")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod storage;
 #[cfg(feature = "service")]
 pub mod store;
 #[cfg(feature = "service")]
 pub use stack::Stack;
 
-/// The snippets of the guide are compiled with the tests.
-#[cfg(all(doctest, feature = "jwt"))]
-#[doc = include_str!("../docs/auth.md")]
-mod auth_guide {}
+#[cfg(all(feature = "cli", any(doc, doctest)))]
+pub mod guide;

@@ -328,7 +328,10 @@ impl From<Stored> for SessionRecord {
 }
 
 fn unavailable(error: sqlx::Error) -> CatalogError {
-    CatalogError::Unavailable(error.into())
+    match error.as_database_error() {
+        Some(refusal) if refusal.is_unique_violation() => CatalogError::Exists,
+        _ => CatalogError::Unavailable(error.into()),
+    }
 }
 
 fn millis(time: Duration) -> i64 {

@@ -4,16 +4,16 @@
 //! a host writes for a session names the epoch it holds, so that one which was presumed dead and comes back
 //! writes nothing any more.
 
-#[cfg(feature = "store")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod db;
-#[cfg(feature = "store")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 
 use std::{fmt, future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-#[cfg(feature = "store")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use db::{DEFAULT_LEASE, DbCatalog};
 
 /// A session as it is stored.
@@ -92,8 +92,8 @@ pub enum CatalogError {
     /// The lease is lost.
     #[error("the session is served by another host")]
     Fenced,
-    /// There is a row of this id already, if only of a session that is being deleted.
-    #[error("there is such a session already")]
+    /// There is such a session, or was one that is not cleaned up yet.
+    #[error("there is a session of this id")]
     Exists,
 }
 
@@ -102,7 +102,8 @@ pub type CatalogFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, CatalogErr
 
 /// Sessions as rows.
 pub trait Catalog: fmt::Debug + Send + Sync + 'static {
-    /// Stores a new session, which is this host's from the start. [`CatalogError::Exists`]: it was not new.
+    /// Stores a new session, which is this host's from the start. Fails with [`CatalogError::Exists`] where
+    /// there is one of its id, buried ones included.
     fn create<'a>(&'a self, record: &'a SessionRecord) -> CatalogFuture<'a, Lease>;
 
     /// The session of this id, whoever runs it. Buried ones are not there.

@@ -21,10 +21,6 @@
 //! # #[cfg(not(feature = "sqlite"))]
 //! # fn main() {}
 //! ```
-#![cfg_attr(
-    not(any(feature = "sqlite", feature = "postgres")),
-    allow(dead_code, unused_macros, reason = "without a driver nothing is opened")
-)]
 
 mod error;
 mod location;

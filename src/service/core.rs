@@ -53,6 +53,30 @@ pub type Events<L> = Follow<<<L as EventLog>::Stream as EventStream>::Tail>;
 /// - A `Resolved<SessionHandle>` is used instead of looking the id up.
 ///
 /// Clones share their sessions.
+///
+/// ```
+/// use agent_webkit::{
+///     layers::resume::RingLog,
+///     service::{AgentService, Limits, Policy},
+/// };
+/// use http::{Request, StatusCode};
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = tower::service_fn(|_: agent_webkit::agent::SessionSpec| async {
+/// #     let (commands, _) = tokio::sync::mpsc::channel(1);
+/// #     let (_, events) = tokio::sync::mpsc::channel(1);
+/// #     Ok::<_, std::io::Error>(agent_webkit::agent::AgentIo { commands, events })
+/// # });
+/// let core = AgentService::new(agent, RingLog::default(), Policy::new(["."])?, Limits::default());
+/// let made = core.clone().oneshot(Request::post("/sessions").body(String::new())?).await?;
+/// assert_eq!(made.status(), StatusCode::OK);
+/// assert_eq!(core.sessions().len(), 1);
+/// # core.sessions().shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct AgentService<A, L: EventLog = RingLog> {
     agent: A,
     shared: Arc<Shared<L>>,

@@ -35,6 +35,31 @@ const LEAVING: Duration = Duration::from_secs(12);
 ///
 /// Callers without a name share the sessions that nobody in particular owns; a named caller has their own.
 /// To each caller the sessions of all others do not exist.
+///
+/// ```
+/// use agent_webkit::{Stack, layers::auth::StaticTokens, service::Policy};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = tower::service_fn(|_: agent_webkit::agent::SessionSpec| async {
+/// #     let (commands, _) = tokio::sync::mpsc::channel(1);
+/// #     let (_, events) = tokio::sync::mpsc::channel(1);
+/// #     Ok::<_, std::io::Error>(agent_webkit::agent::AgentIo { commands, events })
+/// # });
+/// let stack = Stack::builder(agent, Policy::new(["."])?).auth(StaticTokens::default().with("ada", "s3cret")?).build();
+/// let sessions = stack.sessions().clone();
+///
+/// for session in sessions.list(Some("ada")) {
+///     println!("{} works in {}", session.id(), session.cwd().display());
+/// }
+/// assert!(sessions.get("not-there", Some("ada")).is_none());
+///
+/// // Before the host ends: every session's streams end, and its agent.
+/// sessions.shutdown().await;
+/// assert!(sessions.is_shutting_down());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Sessions<L: EventLog = RingLog> {
     inner: Arc<Inner<L>>,
 }

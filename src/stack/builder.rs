@@ -12,7 +12,7 @@ use tower_http::{
 };
 
 use super::{FindStream, Stack, WatchedStream, panic, trace, watched};
-#[cfg(feature = "store")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::storage::{AnyLog, Storage};
 use crate::{
     agent::Agent,
@@ -92,7 +92,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
 
     /// Keeps everything of the sessions in this storage. The agents must be given its
     /// [`transcripts`](Storage::transcripts) too.
-    #[cfg(feature = "store")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     #[must_use]
     pub fn storage(self, storage: &Storage) -> StackBuilder<A, V, AnyLog> {
         self.log(storage.log().clone().into()).persistence(storage.persistence())

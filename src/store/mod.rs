@@ -29,7 +29,7 @@
 
 mod clock;
 mod entry;
-#[cfg(feature = "store")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod fenced;
 mod memory;
 mod plain;
@@ -47,7 +47,7 @@ mod timestamp;
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 pub use entry::Entry;
-#[cfg(feature = "store")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use fenced::{Fenced, FencedAppend};
 pub use memory::MemoryTranscripts;
 #[cfg(feature = "postgres")]

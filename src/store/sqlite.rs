@@ -10,6 +10,25 @@ use super::{
 use crate::db::Sqlite;
 
 /// Transcripts in a SQLite file.
+///
+/// ```
+/// use agent_webkit::{
+///     db::Database,
+///     store::{SqliteTranscripts, TranscriptKey, TranscriptStore},
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("sessions.db");
+/// let Database::Sqlite(file) = Database::sqlite(&path).await? else { unreachable!() };
+/// let store = SqliteTranscripts::new(file);
+/// let key = TranscriptKey::main("-srv-projects", "f3b1");
+/// store.append(&key, &[r#"{"type":"user","uuid":"a"}"#.parse()?]).await?;
+/// assert_eq!(store.list_sessions("-srv-projects").await?[0].session_id, "f3b1");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SqliteTranscripts {
     file: Sqlite,

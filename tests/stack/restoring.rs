@@ -244,6 +244,8 @@ async fn a_deleted_session_leaves_nothing_behind() {
     let delete = |id: &str| format!("/sessions/{id}");
     assert_eq!(first.rig.ask(Method::DELETE, &delete(&here), "").await.status, StatusCode::NO_CONTENT);
     assert_eq!(names(&events.rest().await).last(), Some(&"done"));
+    let gone = first.rig.get(&delete(&here)).await.status;
+    assert_eq!(gone, StatusCode::NOT_FOUND, "it is not there, whatever of it is still to be deleted");
     agent.is_let_go().await;
     drop((agent, other));
     first.ends().await;

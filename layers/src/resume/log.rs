@@ -210,6 +210,27 @@ impl std::error::Error for AppendError {
 }
 
 /// Keyed streams of events.
+///
+/// ```
+/// use std::future::poll_fn;
+///
+/// use agent_webkit_layers::resume::{Cursor, Event, EventLog, EventStream, RingLog, Tail};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let log = RingLog::default();
+/// let stream = log.open("news").await?;
+/// assert_eq!(stream.append(Event::new("line", "one").into()).await?, 1..=1);
+///
+/// let mut tail = stream.tail(Cursor::Oldest).await?;
+/// let chunk = poll_fn(|cx| tail.poll_chunk(cx)).await.expect("there is an event")?;
+/// assert_eq!(chunk.bytes, "id: 1\nevent: line\ndata: one\n\n");
+///
+/// stream.close();
+/// assert!(poll_fn(|cx| tail.poll_chunk(cx)).await.is_none(), "and nothing more comes");
+/// # Ok(())
+/// # }
+/// ```
 pub trait EventLog: Clone + Send + Sync + 'static {
     /// One key's stream.
     type Stream: EventStream;

@@ -158,7 +158,7 @@ pub struct PermissionRequest {
     pub tool_name: String,
     /// What it would be called with.
     pub input: Value,
-    /// What else the agent told: `suggestions`, `title`, `description`, `blocked_path`, `agent_id`, …
+    /// What else the agent told: `permission_suggestions`, `description`, `blocked_path`, `agent_id`, …
     pub context: Members,
     /// Further members.
     #[serde(flatten)]

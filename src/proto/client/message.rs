@@ -136,7 +136,7 @@ pub enum Reply {
         /// The input to run it with, instead of the one that was asked for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         updated_input: Option<Members>,
-        /// Rules to keep, in the shape of the request's `suggestions`.
+        /// Rules to keep, in the shape of the `permission_suggestions` in the request's context.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         updated_permissions: Option<Vec<Value>>,
     },

@@ -1,0 +1,43 @@
+//! The guides, from a first session to running it: what they show is compiled or run by the tests.
+//!
+//! They are also in the folder `docs` of the repository.
+
+/// A guide from `docs`. Its links to other guides lead to the modules here: of two definitions of a link the first counts.
+macro_rules! guides {
+    ($($name:ident: $file:literal,)*) => {$(
+        #[doc = "\
+[auth]: crate::guide::auth
+[clients]: crate::guide::clients
+[deployment]: crate::guide::deployment
+[faq]: crate::guide::faq
+[getting_started]: crate::guide::getting_started
+[hosts]: crate::guide::hosts
+[permissions]: crate::guide::permissions
+[protocol]: crate::guide::protocol
+[python]: crate::guide::python
+[resume]: crate::guide::resume
+[storage]: crate::guide::storage
+"]
+        #[doc = include_str!(concat!("../docs/", $file))]
+        pub mod $name {}
+    )*};
+}
+
+guides! {
+    getting_started: "getting-started.md",
+    hosts: "hosts.md",
+    auth: "auth.md",
+    permissions: "permissions.md",
+    resume: "resume.md",
+    storage: "storage.md",
+    deployment: "deployment.md",
+    protocol: "protocol.md",
+    clients: "clients.md",
+    python: "python.md",
+    faq: "faq.md",
+}
+
+/// The README's snippets are compiled with the guides'.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,0 +1,105 @@
+//! Examples of JSON: each is what the protocol says it is.
+
+use std::collections::BTreeSet;
+
+use agent_webkit::proto::{
+    CreateSession, Inbound,
+    client::{ClientMessage, Created, ServerEvent, SessionInfo, Ticket},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::guide::{Block, Guide};
+
+/// Every name of the protocol that its page must have an example of.
+const MESSAGES: [&str; 7] = [
+    "interrupt",
+    "permission_response",
+    "question_response",
+    "set_model",
+    "set_permission_mode",
+    "stop_task",
+    "user_message",
+];
+const EVENTS: [&str; 17] = [
+    "ask_user_question",
+    "done",
+    "error",
+    "hook_decision_request",
+    "mcp_status_change",
+    "message_complete",
+    "message_delta",
+    "permission_request",
+    "prompt_resolved",
+    "result",
+    "session_ready",
+    "session_state",
+    "status",
+    "task_update",
+    "tool_result",
+    "tool_use",
+    "user_message",
+];
+
+#[test]
+fn every_example_is_what_its_place_says() {
+    for guide in Guide::all() {
+        for block in guide.blocks().iter().filter(|block| block.info.starts_with("json")) {
+            check(block).unwrap_or_else(|error| panic!("{}: {error} in {}", guide.path, block.body));
+        }
+    }
+}
+
+#[test]
+fn every_message_and_event_has_an_example() {
+    let guide = Guide::read("docs/protocol.md");
+    let blocks = guide.blocks();
+    let shown = |section: &str| -> BTreeSet<&str> {
+        let shown = blocks.iter().filter(|block| block.section == section && block.info == "json");
+        shown.map(|block| block.heading.trim_matches('`')).collect()
+    };
+    assert_eq!(shown("Messages"), BTreeSet::from(MESSAGES));
+    assert_eq!(shown("Events"), BTreeSet::from(EVENTS));
+}
+
+fn check(block: &Block<'_>) -> Result<(), String> {
+    let value: Value = serde_json::from_str(&block.body).map_err(|error| error.to_string())?;
+    match block.info {
+        "json create" => {
+            CreateSession::parse(block.body.as_bytes()).map(drop).map_err(|error| error.to_string())
+        }
+        "json created" => whole::<Created>(value),
+        "json session" => whole::<SessionInfo>(value),
+        "json ticket" => whole::<Ticket>(value),
+        "json refusal" if value["detail"].is_string() && value["code"] == "backpressure" => Ok(()),
+        "json" if block.section == "Events" => event(block.heading.trim_matches('`'), &value),
+        "json" => message(block, value),
+        named => event(named.trim_start_matches("json "), &value),
+    }
+}
+
+/// A message that the server takes and that clients can write.
+fn message(block: &Block<'_>, value: Value) -> Result<(), String> {
+    Inbound::parse(block.body.as_bytes()).map_err(|error| error.to_string())?;
+    if block.section == "Messages" && value["type"] != block.heading.trim_matches('`') {
+        return Err(format!("an example of another message than {}", block.heading));
+    }
+    // The server takes answers in a second shape, which the typed client has no need to write.
+    if value["answers"].is_object() { Ok(()) } else { whole::<ClientMessage>(value) }
+}
+
+/// An event that clients know, of which nothing is lost.
+fn event(name: &str, value: &Value) -> Result<(), String> {
+    let event = ServerEvent::parse(name, &value.to_string()).map_err(|error| error.to_string())?;
+    match event {
+        ServerEvent::Other { .. } => Err(format!("no event is called {name}")),
+        event if event.data() == *value => Ok(()),
+        event => Err(format!("read as {event:?}")),
+    }
+}
+
+fn whole<T: DeserializeOwned + Serialize>(value: Value) -> Result<(), String> {
+    let typed: T = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
+    let again = serde_json::to_value(&typed).map_err(|error| error.to_string())?;
+    if again == value { Ok(()) } else { Err(format!("read as {again}")) }
+}
