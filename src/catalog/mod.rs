@@ -92,9 +92,6 @@ pub enum CatalogError {
     /// The lease is lost.
     #[error("the session is served by another host")]
     Fenced,
-    /// There is such a session, or was one that is not cleaned up yet.
-    #[error("there is a session of this id")]
-    Exists,
 }
 
 /// What a catalog's methods give.
