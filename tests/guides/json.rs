@@ -68,18 +68,18 @@ fn check(block: &Block<'_>) -> Result<(), String> {
         "json create" => {
             CreateSession::parse(block.body.as_bytes()).map(drop).map_err(|error| error.to_string())
         }
-        "json created" => whole::<Created>(value),
-        "json session" => whole::<SessionInfo>(value),
-        "json ticket" => whole::<Ticket>(value),
+        "json created" => whole::<Created>(&value),
+        "json session" => whole::<SessionInfo>(&value),
+        "json ticket" => whole::<Ticket>(&value),
         "json refusal" if value["detail"].is_string() && value["code"] == "backpressure" => Ok(()),
         "json" if block.section == "Events" => event(block.heading.trim_matches('`'), &value),
-        "json" => message(block, value),
+        "json" => message(block, &value),
         named => event(named.trim_start_matches("json "), &value),
     }
 }
 
 /// A message that the server takes and that clients can write.
-fn message(block: &Block<'_>, value: Value) -> Result<(), String> {
+fn message(block: &Block<'_>, value: &Value) -> Result<(), String> {
     Inbound::parse(block.body.as_bytes()).map_err(|error| error.to_string())?;
     if block.section == "Messages" && value["type"] != block.heading.trim_matches('`') {
         return Err(format!("an example of another message than {}", block.heading));
@@ -98,8 +98,8 @@ fn event(name: &str, value: &Value) -> Result<(), String> {
     }
 }
 
-fn whole<T: DeserializeOwned + Serialize>(value: Value) -> Result<(), String> {
+fn whole<T: DeserializeOwned + Serialize>(value: &Value) -> Result<(), String> {
     let typed: T = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
     let again = serde_json::to_value(&typed).map_err(|error| error.to_string())?;
-    if again == value { Ok(()) } else { Err(format!("read as {again}")) }
+    if again == *value { Ok(()) } else { Err(format!("read as {again}")) }
 }
