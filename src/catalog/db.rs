@@ -9,11 +9,9 @@ use std::{
 };
 
 use sqlx::{FromRow, Row};
-use uuid::Uuid;
 
 use super::{
-    Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionRecord, StreamRecord, Traits,
-    sql::{self, Sql},
+    Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionRecord, StreamRecord, Traits, sql::Sql,
 };
 use crate::db::Database;
 
@@ -60,12 +58,7 @@ impl DbCatalog {
     #[must_use]
     pub fn new(db: Database, lease: Duration) -> Self {
         let sql = Sql::new(&db);
-        let host = match &db {
-            #[cfg(feature = "sqlite")]
-            Database::Sqlite(file) => file.hosts.id().to_owned(),
-            #[cfg(feature = "postgres")]
-            Database::Postgres(_) => Uuid::new_v4().to_string(),
-        };
+        let host = db.host();
         Self { inner: Arc::new(Inner { db, sql, host, lease, held: Mutex::default() }) }
     }
 
@@ -91,23 +84,15 @@ impl DbCatalog {
 
     /// Frees all sessions of the host that holds this one, if that host is known to be dead.
     async fn free_from_the_dead(&self, id: &str) -> Result<bool, CatalogError> {
-        match &self.inner.db {
-            #[cfg(feature = "sqlite")]
-            Database::Sqlite(file) => {
-                let holder: Option<String> = sqlx::query_scalar(sql::HOLDER)
-                    .bind(id)
-                    .fetch_optional(&file.writer)
-                    .await
-                    .map_err(unavailable)?;
-                let Some(holder) = holder.filter(|holder| file.hosts.is_dead(holder)) else {
-                    return Ok(false);
-                };
-                let freed = sqlx::query(sql::FREE).bind(holder).execute(&file.writer).await;
-                freed.map(|_| true).map_err(unavailable)
-            }
-            #[cfg(feature = "postgres")]
-            Database::Postgres(_) => Ok(false),
-        }
+        let holder = on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().holder())
+            .bind(id)
+            .fetch_optional(pool))?;
+        let Some(holder) = holder.filter(|holder| self.inner.db.knows_dead(holder)) else {
+            return Ok(false);
+        };
+        on!(self, |pool| async {
+            sqlx::query(self.sql().free()).bind(holder).execute(pool).await.map(|_| true)
+        })
     }
 
     fn sql(&self) -> &Sql {

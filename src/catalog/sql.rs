@@ -8,15 +8,6 @@ use crate::db::Database;
 /// A session that is gone but for its row.
 const BURIED: &str = "buried";
 
-/// Who holds a session.
-#[cfg(feature = "sqlite")]
-pub(super) const HOLDER: &str =
-    "select lease_holder from agent_webkit_sessions where id = $1 and lease_holder is not null";
-/// A host that has ended holds nothing.
-#[cfg(feature = "sqlite")]
-pub(super) const FREE: &str =
-    "update agent_webkit_sessions set lease_holder = null, lease_until_ms = 0 where lease_holder = $1";
-
 /// Made once per database.
 #[derive(Debug)]
 pub(super) struct Sql {
@@ -81,6 +72,21 @@ impl Sql {
              where id = $1 and status <> '{BURIED}' and {free}
              returning epoch"
         ))
+    }
+
+    pub(super) fn holder(&self) -> SqlStr {
+        safe(
+            "select lease_holder from agent_webkit_sessions where id = $1 and lease_holder is not null"
+                .to_owned(),
+        )
+    }
+
+    pub(super) fn free(&self) -> SqlStr {
+        safe(
+            "update agent_webkit_sessions set lease_holder = null, lease_until_ms = 0
+             where lease_holder = $1"
+                .to_owned(),
+        )
     }
 
     pub(super) fn lease_left(&self) -> SqlStr {

@@ -165,6 +165,8 @@ impl Claude {
         let cwd = self.check(&spec)?;
         let settings = &self.settings;
         let mark = self.watcher.mark().of_agent();
+        // Before there is a folder that it would have to remove.
+        self.watcher.ensure();
         let environment = settings.environment(&mark);
         let Start { resume, environment, memory } = match &settings.transcripts {
             Some(store) => {
@@ -173,7 +175,6 @@ impl Claude {
             None => start::from_files(environment, &spec, &cwd),
         };
         let arguments = process::arguments(&spec, resume, settings)?;
-        self.watcher.ensure();
         let child = process::spawn(&settings.program, &arguments, &cwd, &environment)?;
         let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
         tracing::debug!(resume, "started");

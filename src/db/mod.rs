@@ -73,6 +73,27 @@ impl Database {
             other => Err(OpenError::sentence(format!("this build cannot use {other:?}"))),
         }
     }
+    /// A name for this process among those that share the database.
+    pub(crate) fn host(&self) -> String {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(file) => file.hosts.id().to_owned(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => uuid::Uuid::new_v4().to_string(),
+        }
+    }
+
+    /// The process of this name has ended, for certain. Of one on another machine nobody can tell.
+    #[cfg_attr(not(feature = "sqlite"), allow(unused_variables, reason = "only files are of one machine"))]
+    pub(crate) fn knows_dead(&self, host: &str) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(file) => file.hosts.is_dead(host),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => false,
+        }
+    }
+
     /// Closes a file; whatever is still to be read or written fails. A pool of Postgres connections may be the
     /// host's own and stays open.
     pub(crate) async fn close(&self) {

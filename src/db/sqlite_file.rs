@@ -103,22 +103,34 @@ pub(super) async fn check(path: &Path, options: &SqliteConnectOptions) -> Result
     // Whoever may write and leaves last brings what is in the log into the file, damaged or not.
     let options = options.clone().read_only(log_of(path, "-wal"));
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(unreadable)?;
-    let found: String =
-        sqlx::query_scalar("pragma quick_check(1)").fetch_one(&mut connection).await.map_err(unreadable)?;
-    if found != "ok" {
-        return Err(damaged(path, found.lines().last().unwrap_or_default()));
-    }
-    let tables: Vec<String> = sqlx::query_scalar("select name from sqlite_schema where type = 'table'")
-        .fetch_all(&mut connection)
-        .await
-        .map_err(unreadable)?;
-    if !tables.is_empty() && !tables.iter().any(|table| table == APPLIED) {
-        return Err(OpenError::sentence(format!(
+    let found = look_through(&mut connection).await.map_err(unreadable);
+    let closed = connection.close().await.map_err(unreadable);
+    match found? {
+        Found::Ours => closed,
+        Found::Damage(how) => Err(damaged(path, &how)),
+        Found::Foreign => Err(OpenError::sentence(format!(
             "the SQLite file {} is another program's; it is left as it is",
             path.display()
-        )));
+        ))),
     }
-    connection.close().await.map_err(unreadable)
+}
+
+enum Found {
+    Ours,
+    Damage(String),
+    Foreign,
+}
+
+async fn look_through(connection: &mut SqliteConnection) -> sqlx::Result<Found> {
+    let found: String = sqlx::query_scalar("pragma quick_check(1)").fetch_one(&mut *connection).await?;
+    if found != "ok" {
+        return Ok(Found::Damage(found.lines().last().unwrap_or_default().to_owned()));
+    }
+    let tables: Vec<String> = sqlx::query_scalar("select name from sqlite_schema where type = 'table'")
+        .fetch_all(connection)
+        .await?;
+    let ours = tables.is_empty() || tables.iter().any(|table| table == APPLIED);
+    Ok(if ours { Found::Ours } else { Found::Foreign })
 }
 
 /// The size that the header tells, if it was written by what keeps it: the page size, and the pages.

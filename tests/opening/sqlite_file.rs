@@ -6,7 +6,10 @@ use agent_webkit::{
     db::{Database, Location},
     store::{SqliteTranscripts, TranscriptKey, TranscriptStore},
 };
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{
+    AssertSqlSafe, Connection, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode},
+};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -241,4 +244,22 @@ async fn after_a_crash_all_that_was_stored_is_there() {
         std::fs::copy(format!("{}{end}", path.display()), format!("{}{end}", copy.display())).unwrap();
     }
     assert_eq!(count(&open(&copy).await.unwrap()).await, 150);
+}
+
+/// Nor is the log brought into a file that is not ours.
+#[tokio::test]
+async fn another_programs_file_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bookmarks.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let options = options.journal_mode(SqliteJournalMode::Wal);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql("create table bookmarks (url text)").execute(&mut connection).await.unwrap();
+    let [copy, log] = ["copy.db", "copy.db-wal"].map(|name| folder.path().join(name));
+    std::fs::copy(&path, &copy).unwrap();
+    std::fs::copy(format!("{}-wal", path.display()), &log).unwrap();
+    let before = std::fs::read(&log).unwrap();
+    assert!(!before.is_empty());
+    refused(&copy, "the SQLite file PATH is another program's; it is left as it is").await;
+    assert!(std::fs::read(&log).unwrap() == before, "its log was changed");
 }
