@@ -12,6 +12,7 @@ macro_rules! guides {
 [faq]: crate::guide::faq
 [getting_started]: crate::guide::getting_started
 [hosts]: crate::guide::hosts
+[metrics]: crate::guide::metrics
 [permissions]: crate::guide::permissions
 [protocol]: crate::guide::protocol
 [python]: crate::guide::python
@@ -31,6 +32,7 @@ guides! {
     resume: "resume.md",
     storage: "storage.md",
     deployment: "deployment.md",
+    metrics: "metrics.md",
     protocol: "protocol.md",
     clients: "clients.md",
     python: "python.md",

@@ -39,7 +39,7 @@ async fn while_it_drains_it_is_alive_not_ready_and_takes_no_session() {
     fs::write(&deaf, "#!/bin/sh\nexec sleep 1000\n").unwrap();
     fs::set_permissions(&deaf, fs::Permissions::from_mode(0o755)).unwrap();
 
-    let mut server = Server::builder().claude(&deaf).option("--store", "memory").start().await;
+    let mut server = Server::builder().claude(&deaf).start().await;
     let client = server.client();
     let id = client.created(&json!({})).await;
     let mut events = client.events(&id).await;
