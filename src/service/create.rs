@@ -49,7 +49,7 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
     let sessions = sessions.clone();
     // In a task of its own: a client that hangs up half-way leaves nothing half-made behind.
     tokio::spawn(async move {
-        match Driver::start(request, agent, &sessions, slot).await {
+        match Box::pin(Driver::start(request, agent, &sessions, slot)).await {
             Ok(driver) => {
                 if answer.send(Ok(())).is_err() {
                     driver.cancel();

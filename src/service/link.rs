@@ -53,7 +53,7 @@ enum Phase {
 impl<A: Agent> Link<A> {
     /// Without an agent.
     pub(crate) fn new(agent: A) -> Self {
-        Self { agent, phase: Phase::Absent, wanted: None, events: Vec::with_capacity(BURST) }
+        Self { agent, phase: Phase::Absent, wanted: None, events: Vec::new() }
     }
 
     /// Starts an agent, once the one before it is gone. [`Link::next`] tells what became of it.

@@ -55,6 +55,9 @@ pub enum WhenIdle {
     Release,
 }
 
+/// The room of a burst is given back.
+const KEPT_OUTPUTS: usize = 16;
+
 /// Who watches a session, as its event log knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Presence {
@@ -192,7 +195,11 @@ impl Session {
 
     /// What to do next, in this order. Call until it gives `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() && self.outputs.capacity() > KEPT_OUTPUTS {
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     /// What the session is, when it changed since the last call. The first line holds the members

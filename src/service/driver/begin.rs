@@ -63,7 +63,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         agent: A,
         sessions: &Sessions<L>,
         slot: Slot,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Box<Self>, Failure> {
         let Request { spec, owner, limits } = request;
         let mut link = Link::new(agent);
         link.start(spec.clone());
@@ -105,7 +105,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         sessions: &Sessions<L>,
         limits: &Limits,
         slot: Slot,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Box<Self>, Failure> {
         let Owned { record, lease } = owned;
         let spec = SessionSpec {
             model: record.traits.model.clone(),
@@ -141,7 +141,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         Self::assemble(parts, sessions, slot).begin(sessions).await
     }
 
-    fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Self {
+    fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Box<Self> {
         let Parts { session, spec, owner, created_at, link, stream, stored } = parts;
         let (mail, mailbox) = mpsc::channel(MAILBOX);
         let title = stored.as_ref().and_then(|(_, traits)| traits.title.clone());
@@ -161,7 +161,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             let deleted = Arc::clone(&handle.shared().deleted);
             Keeping::new(persistence.clone(), sessions.leases(), lease, saved, deleted)
         });
-        Self {
+        Box::new(Self {
             session,
             link,
             stream: ReleasedOnDrop(stream),
@@ -178,11 +178,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             handle,
             spec,
             slot,
-        }
+        })
     }
 
     /// Puts the first events into the log and makes the session known.
-    async fn begin(mut self, sessions: &Sessions<L>) -> Result<Self, Failure> {
+    async fn begin(mut self: Box<Self>, sessions: &Sessions<L>) -> Result<Box<Self>, Failure> {
         if let std::ops::ControlFlow::Break(end) = self.settle().await {
             self.finish(end).await;
             return Err(Failure::unavailable("the event log cannot be written now"));
