@@ -55,9 +55,6 @@ pub enum WhenIdle {
     Release,
 }
 
-/// The room of a burst is given back.
-const KEPT_OUTPUTS: usize = 16;
-
 /// Who watches a session, as its event log knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Presence {
@@ -196,7 +193,8 @@ impl Session {
     /// What to do next, in this order. Call until it gives `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
         let output = self.outputs.pop_front();
-        if output.is_none() && self.outputs.capacity() > KEPT_OUTPUTS {
+        if output.is_none() {
+            // A session is idle most of the time, and then it keeps no room for what it does.
             self.outputs = VecDeque::new();
         }
         output

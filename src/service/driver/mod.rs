@@ -80,8 +80,13 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Boxed, as is the end: a task is as large as the largest thing that it ever does, for as long as the
     /// session lives.
     pub(crate) async fn run(mut self: Box<Self>) {
-        let fenced = self.keeping.as_ref().map(|keeping| keeping.fenced().clone()).unwrap_or_default();
-        let end = fenced.run_until_cancelled(self.converse()).await.unwrap_or(End::Fenced);
+        let fenced = self.keeping.as_ref().map(|keeping| keeping.fenced().clone());
+        let end = match fenced {
+            Some(fenced) => {
+                fenced.run_until_cancelled(Box::pin(self.converse())).await.unwrap_or(End::Fenced)
+            }
+            None => Box::pin(self.converse()).await,
+        };
         Box::pin(self.finish(end)).await;
     }
 
@@ -234,7 +239,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             title: self.title.clone(),
             status: self.session.status().to_owned(),
         };
-        match keeping.save(traits).await {
+        match Box::pin(keeping.save(traits)).await {
             Ok(()) => ControlFlow::Continue(()),
             Err(Fenced) => ControlFlow::Break(End::Fenced),
         }
