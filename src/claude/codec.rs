@@ -70,7 +70,7 @@ impl Framer {
     #[allow(clippy::should_implement_trait, reason = "it lends from the buffer, an iterator cannot")]
     pub fn next(&mut self) -> Option<Framed<'_>> {
         loop {
-            let Some(at) = self.buffer[self.scanned..].iter().position(|byte| *byte == b'\n') else {
+            let Some(at) = memchr::memchr(b'\n', &self.buffer[self.scanned..]) else {
                 self.scanned = self.buffer.len();
                 if self.skipped.is_some() || self.scanned - self.start > self.limit {
                     *self.skipped.get_or_insert(0) += self.scanned - self.start;

@@ -95,3 +95,19 @@ pub use backend::{Claude, StartFuture};
 pub use codec::{DEFAULT_LINE_LIMIT, Framed, Framer, encode};
 pub use error::StartError;
 pub use settings::Grace;
+
+/// The events in what a CLI has written. For benches: it is the way from a line to an event and nothing else.
+#[doc(hidden)]
+#[must_use]
+pub fn events_of(written: &[u8]) -> Vec<crate::proto::AgentEvent> {
+    let (mut framer, mut bridge) = (Framer::new(DEFAULT_LINE_LIMIT), bridge::Bridge::new(None));
+    let mut events = Vec::new();
+    for chunk in written.chunks(64 << 10) {
+        framer.feed(chunk);
+        while let Some(Framed::Line(line)) = framer.next() {
+            bridge.handle_line(line);
+        }
+        events.extend(bridge.events().drain(..));
+    }
+    events
+}

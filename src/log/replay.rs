@@ -16,7 +16,7 @@ use super::{
     rows::{EventRow, Page, Rows},
     upkeep::Hold,
 };
-use crate::layers::resume::{Chunk, Evicted, TailError, encode_frame};
+use crate::layers::resume::{Chunk, Evicted, TailError, encode_frame_into};
 
 /// A replay, page by page. Between pages it holds no connection.
 pub(super) struct Replay {
@@ -97,7 +97,7 @@ impl Replay {
         let mut bytes = Vec::with_capacity(size);
         for event in events {
             self.jump(event.seq - 1, &mut bytes);
-            bytes.extend_from_slice(&encode_frame(Some(event.seq), &event.name, &event.data));
+            encode_frame_into(&mut bytes, Some(event.seq), &event.name, &event.data);
             self.after = event.seq;
         }
         if events.is_empty() {

@@ -53,7 +53,11 @@ impl OutEvent {
         };
         let piece = json::one_line(piece.get());
         let value: [&[u8]; 3] = [head, piece.as_bytes(), tail.as_bytes()];
-        let data = Object::with_capacity(piece.len() + 128).string("message_id", message_id);
+        // Deltas are most of what there is: with the exact room the data becomes shared bytes as it is.
+        let ids = br#"{"message_id":"","delta":}"#.len() + message_id.len();
+        let parent_len = parent.map_or(0, |parent| br#","parent_tool_use_id":"""#.len() + parent.len());
+        let room = ids + parent_len + value.iter().map(|piece| piece.len()).sum::<usize>();
+        let data = Object::with_capacity(room).string("message_id", message_id);
         Self::new("message_delta", data.pieces("delta", &value).optional("parent_tool_use_id", parent))
     }
 
@@ -169,5 +173,18 @@ impl OutEvent {
 
     pub(super) fn done() -> Self {
         Self::new("done", Object::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delta_has_room_for_itself_and_no_more() {
+        for parent in [None, Some("toolu_1")] {
+            let OutEvent { data, .. } = OutEvent::message_delta("msg_1", parent, &Delta::text("a \"word\""));
+            assert_eq!(data.len(), data.capacity(), "{}", String::from_utf8_lossy(&data));
+        }
     }
 }

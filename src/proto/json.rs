@@ -105,7 +105,7 @@ fn push_string(buffer: &mut Vec<u8>, value: &str) {
 ///
 /// A string holds none: JSON wants them escaped there.
 pub(super) fn one_line(json: &str) -> Cow<'_, str> {
-    if json.contains(['\n', '\r']) {
+    if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_some() {
         Cow::Owned(json.chars().filter(|c| !matches!(c, '\n' | '\r')).collect())
     } else {
         Cow::Borrowed(json)
@@ -158,6 +158,14 @@ mod tests {
             String::from_utf8(json).unwrap(),
             r#"{"k\"":"v\n","raw":{ "a" : "x\ny" },"b":true,"n":0.5}"#
         );
+    }
+
+    #[test]
+    fn line_breaks_between_tokens_are_taken_out_wherever_they_stand() {
+        for spaces in 0..300 {
+            let json = format!("[{}\r\n1]", " ".repeat(spaces));
+            assert_eq!(one_line(&json), format!("[{}1]", " ".repeat(spaces)));
+        }
     }
 
     #[test]

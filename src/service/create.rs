@@ -48,9 +48,11 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
     let request = driver::Request { spec, owner: caller.owner(), limits: limits.clone() };
     let (answer, started) = oneshot::channel();
     let sessions = sessions.clone();
+    // Boxed, so that the session's task does not keep the room of its start for as long as it lives.
+    let starting = Box::pin(async move { Driver::start(request, agent, &sessions, slot).await });
     // In a task of its own: a client that hangs up half-way leaves nothing half-made behind.
     tokio::spawn(async move {
-        match Driver::start(request, agent, &sessions, slot).await {
+        match starting.await {
             Ok(driver) => {
                 if answer.send(Ok(())).is_err() {
                     driver.cancel();
@@ -87,10 +89,16 @@ async fn permitted(wanted: CreateSession, policy: &Policy) -> Result<SessionSpec
     if let Some(mode) = &permission_mode {
         policy.start_in(mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
     }
-    let policy = policy.clone();
-    let cwd = tokio::task::spawn_blocking(move || policy.directory(cwd.as_deref()))
-        .await
-        .map_err(|_| Failure::unavailable("cwd could not be looked at"))?
-        .map_err(|denied| Failure::forbidden(denied.to_string()))?;
+    let cwd = match cwd {
+        // The one that is known already: no file is looked at.
+        None => policy.directory(None),
+        Some(cwd) => {
+            let policy = policy.clone();
+            tokio::task::spawn_blocking(move || policy.directory(Some(&cwd)))
+                .await
+                .map_err(|_| Failure::unavailable("cwd could not be looked at"))?
+        }
+    };
+    let cwd = cwd.map_err(|denied| Failure::forbidden(denied.to_string()))?;
     Ok(SessionSpec { model, permission_mode, ..SessionSpec::new(Uuid::new_v4().to_string(), cwd) })
 }

@@ -51,7 +51,8 @@ pub(crate) struct Shared<S> {
     pub(crate) cwd: PathBuf,
     pub(crate) created_at: SystemTime,
     pub(crate) stream: S,
-    pub(crate) mailbox: mpsc::Sender<Mail>,
+    /// Boxed, because a channel has room for many from the beginning.
+    pub(crate) mailbox: mpsc::Sender<Box<Mail>>,
     pub(crate) cancel: CancellationToken,
     /// It can be restored when it has left the memory.
     pub(crate) outlives: bool,

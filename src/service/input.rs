@@ -95,7 +95,7 @@ impl Input {
         limits: &Limits,
     ) -> Result<Taken, Failure> {
         let (reply, outcome) = oneshot::channel();
-        let mail = Mail { input: self.message.clone(), key: self.key.clone(), reply };
+        let mail = Box::new(Mail { input: self.message.clone(), key: self.key.clone(), reply });
         match session.shared().mailbox.try_send(mail) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return Err(Failure::backpressure()),

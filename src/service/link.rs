@@ -55,8 +55,7 @@ enum Phase {
 impl<A: Agent> Link<A> {
     /// Without an agent.
     pub(crate) fn new(agent: A) -> Self {
-        let (metrics, events) = (AgentMetrics::new(), Vec::with_capacity(BURST));
-        Self { agent, phase: Phase::Absent, wanted: None, metrics, events }
+        Self { agent, phase: Phase::Absent, wanted: None, metrics: AgentMetrics::new(), events: Vec::new() }
     }
 
     /// Starts an agent, once the one before it is gone. [`Link::next`] tells what became of it.

@@ -23,31 +23,42 @@ const DATA: &[u8] = b"data: ";
 /// ```
 #[must_use]
 pub fn encode_frame(id: Option<u64>, name: &str, data: &[u8]) -> Bytes {
-    if has_line_break(name.as_bytes()) {
-        return encode_frame(id, &name.replace(['\n', '\r'], ""), data);
+    let mut size = frame_len(id, name, data);
+    if has_line_break(data) {
+        size += lines(data).map(line_len).sum::<usize>() - line_len(data);
     }
-    let one_line = !has_line_break(data);
-    let data_len = if one_line { DATA.len() + data.len() + 1 } else { lines(data).map(line_len).sum() };
-    let id_len = id.map_or(0, |id| ID.len() + decimal_len(id) + 1);
-    let name_len = if name.is_empty() { 0 } else { EVENT.len() + name.len() + 1 };
+    let mut frame = Vec::with_capacity(size);
+    encode_frame_into(&mut frame, id, name, data);
+    debug_assert!(frame.len() == frame.capacity() || has_line_break(name.as_bytes()));
+    frame.into()
+}
 
-    let mut frame = Vec::with_capacity(id_len + name_len + data_len + 1);
+/// Appends what [`encode_frame`] gives.
+pub fn encode_frame_into(frames: &mut Vec<u8>, id: Option<u64>, name: &str, data: &[u8]) {
+    if has_line_break(name.as_bytes()) {
+        return encode_frame_into(frames, id, &name.replace(['\n', '\r'], ""), data);
+    }
     if let Some(id) = id {
-        frame.extend_from_slice(ID);
-        push_decimal(&mut frame, id);
-        frame.push(b'\n');
+        frames.extend_from_slice(ID);
+        push_decimal(frames, id);
+        frames.push(b'\n');
     }
     if !name.is_empty() {
-        push_line(&mut frame, EVENT, name.as_bytes());
+        push_line(frames, EVENT, name.as_bytes());
     }
-    if one_line {
-        push_line(&mut frame, DATA, data);
+    if has_line_break(data) {
+        lines(data).for_each(|line| push_line(frames, DATA, line));
     } else {
-        lines(data).for_each(|line| push_line(&mut frame, DATA, line));
+        push_line(frames, DATA, data);
     }
-    frame.push(b'\n');
-    debug_assert_eq!(frame.len(), frame.capacity());
-    frame.into()
+    frames.push(b'\n');
+}
+
+/// The size of a frame that has no line break in its name and data.
+pub(super) fn frame_len(id: Option<u64>, name: &str, data: &[u8]) -> usize {
+    let id = id.map_or(0, |id| ID.len() + decimal_len(id) + 1);
+    let name = if name.is_empty() { 0 } else { EVENT.len() + name.len() + 1 };
+    id + name + line_len(data) + 1
 }
 
 /// The data of an `error` event.
@@ -55,9 +66,8 @@ pub(super) fn error_data(code: &str, message: &str) -> Bytes {
     format!("{{\"code\":{},\"message\":{}}}", json::string(code), json::string(message)).into()
 }
 
-/// Whole blocks without an early exit, so that the compiler compares many bytes at once.
 fn has_line_break(bytes: &[u8]) -> bool {
-    bytes.chunks(128).any(|block| block.iter().fold(false, |found, &b| found | (b == b'\n') | (b == b'\r')))
+    memchr::memchr2(b'\n', b'\r', bytes).is_some()
 }
 
 /// The lines of `data`; one more than it has line breaks.

@@ -81,7 +81,7 @@ pub use attach::{Attach, Attachment};
 pub use body::ResponseBody;
 pub use cursor::{InvalidLastEventId, last_event_id};
 pub use follow::Follow;
-pub use frame::encode_frame;
+pub use frame::{encode_frame, encode_frame_into};
 pub use future::ResponseFuture;
 pub use keepalive::DEFAULT_KEEPALIVE;
 pub use layer::ResumeLayer;

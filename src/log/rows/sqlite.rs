@@ -1,9 +1,9 @@
 use std::sync::LazyLock;
 
-use sqlx::{AssertSqlSafe, SqlitePool, Transaction};
+use sqlx::{SqlitePool, Transaction};
 
 use super::{Page, Part, Rows, RowsFuture, StreamRow, Write, page, shared_rows, signed, sql, stream_row};
-use crate::db::Sqlite;
+use crate::{db::Sqlite, layers::resume::Event};
 
 #[derive(Debug)]
 pub(super) struct SqliteRows {
@@ -29,11 +29,13 @@ const UPDATE: &str = "
 const FIND_OUT: &str = "select epoch, last_seq from agent_webkit_streams where id = $1";
 
 /// Few sizes, so that each statement is prepared once.
-static INSERTS: LazyLock<[(usize, String); 4]> = LazyLock::new(|| [128, 32, 8, 1].map(|n| (n, insert(n))));
+static INSERTS: LazyLock<[(usize, String); 4]> = LazyLock::new(|| [256, 32, 8, 1].map(|n| (n, insert(n))));
 
+/// Rows that differ only in their data: a parameter each is all that must be bound then.
 fn insert(rows: usize) -> String {
-    let rows = vec!["(?, ?, ?, ?, ?, ?)"; rows].join(", ");
-    format!("insert into agent_webkit_events (stream, seq, name, data, piece_of, whole_of) values {rows}")
+    let values: Vec<String> = (0..rows).map(|n| format!("(?1, ?2 + {n}, ?3, ?{}, ?4, ?5)", n + 6)).collect();
+    let values = values.join(", ");
+    format!("insert into agent_webkit_events (stream, seq, name, data, piece_of, whole_of) values {values}")
 }
 
 impl Rows for SqliteRows {
@@ -65,23 +67,39 @@ async fn store(transaction: &mut Transaction<'_, sqlx::Sqlite>, write: &Write) -
             sqlx::query_as(FIND_OUT).bind(write.id).fetch_optional(&mut **transaction).await?;
         return Ok(found.is_some_and(|(epoch, last)| write.is_stored_as(epoch, last)));
     }
-    let mut seq = write.expected;
-    let mut events = write.events.as_slice();
-    for (size, statement) in &*INSERTS {
-        while let Some((rows, rest)) = events.split_at_checked(*size) {
-            events = rest;
-            let mut insert = sqlx::query(AssertSqlSafe(statement.as_str()));
-            for (event, part) in rows {
-                seq += 1;
-                insert = insert.bind(write.id).bind(signed(seq)).bind(&*event.name).bind(&*event.data);
-                insert = match part {
-                    Part::None => insert.bind(None::<&str>).bind(None::<&str>),
-                    Part::PieceOf(id) => insert.bind(Some(id)).bind(None::<&str>),
-                    Part::Whole(id) => insert.bind(None::<&str>).bind(Some(id)),
-                };
+    let mut seq = signed(write.expected) + 1;
+    for alike in write.events.chunk_by(|(a, part_a), (b, part_b)| a.name == b.name && part_a == part_b) {
+        let mut events = alike;
+        for (size, statement) in &*INSERTS {
+            while let Some((rows, rest)) = events.split_at_checked(*size) {
+                insert_alike(transaction, statement, write.id, seq, rows).await?;
+                seq += rows.len() as i64;
+                events = rest;
             }
-            insert.execute(&mut **transaction).await?;
         }
     }
     Ok(true)
+}
+
+/// Stores events of one name that are parts of one message, or of none.
+async fn insert_alike(
+    transaction: &mut Transaction<'_, sqlx::Sqlite>,
+    statement: &'static str,
+    stream: i64,
+    first_seq: i64,
+    rows: &[(Event, Part)],
+) -> Result<(), sqlx::Error> {
+    let Some((event, part)) = rows.first() else { return Ok(()) };
+    let (piece_of, whole_of) = match part {
+        Part::None => (None, None),
+        Part::PieceOf(id) => (Some(id), None),
+        Part::Whole(id) => (None, Some(id)),
+    };
+    let mut insert = sqlx::query(statement).bind(stream).bind(first_seq).bind(&*event.name);
+    insert = insert.bind(piece_of).bind(whole_of);
+    for (event, _) in rows {
+        insert = insert.bind(&*event.data);
+    }
+    insert.execute(&mut **transaction).await?;
+    Ok(())
 }

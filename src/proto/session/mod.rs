@@ -192,7 +192,12 @@ impl Session {
 
     /// What to do next, in this order. Call until it gives `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            // A session is idle most of the time, and then it keeps no room for what it does.
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     /// What the session is, when it changed since the last call. The first line holds the members

@@ -58,7 +58,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         agent: A,
         sessions: &Sessions<L>,
         slot: Slot,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Box<Self>, Failure> {
         let Request { spec, owner, limits } = request;
         let mut link = Link::new(agent);
         link.start(spec.clone());
@@ -100,7 +100,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         sessions: &Sessions<L>,
         limits: &Limits,
         slot: Slot,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Box<Self>, Failure> {
         let Owned { record, lease } = owned;
         let spec = SessionSpec {
             model: record.traits.model.clone(),
@@ -136,7 +136,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         Self::assemble(parts, sessions, slot).begin(sessions, Begun::Restored).await
     }
 
-    fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Self {
+    fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Box<Self> {
         let Parts { session, spec, owner, created_at, link, stream, stored } = parts;
         let (mail, mailbox) = mpsc::channel(MAILBOX);
         let title = stored.as_ref().and_then(|(_, traits)| traits.title.clone());
@@ -156,7 +156,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             let deleted = Arc::clone(&handle.shared().deleted);
             Keeping::new(persistence.clone(), sessions.leases(), lease, saved, deleted)
         });
-        Self {
+        Box::new(Self {
             session,
             link,
             stream: ReleasedOnDrop(stream),
@@ -175,11 +175,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             spec,
             metrics: SessionMetrics::new(),
             slot,
-        }
+        })
     }
 
     /// Puts the first events into the log and makes the session known.
-    async fn begin(mut self, sessions: &Sessions<L>, how: Begun) -> Result<Self, Failure> {
+    async fn begin(mut self: Box<Self>, sessions: &Sessions<L>, how: Begun) -> Result<Box<Self>, Failure> {
         self.metrics.begun(how);
         if let std::ops::ControlFlow::Break(end) = self.settle().await {
             self.finish(end).await;

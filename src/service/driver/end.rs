@@ -32,7 +32,7 @@ pub(crate) enum End {
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Ends what is left of the session here, in the order that the end asks for.
-    pub(super) async fn finish(mut self, end: End) {
+    pub(super) async fn finish(mut self: Box<Self>, end: End) {
         tracing::info!(session = self.spec.session_id, ?end, "a session ended here");
         self.metrics.ended(self.reason(end));
         self.slot.leave();
@@ -60,8 +60,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Ends the streams, waits until the agent is gone and the readers have read what there is, and
     /// forgets everything.
-    async fn close(self) {
-        let Self { link, stream, mailbox, registration, keeping, log, slot, spec, handle, .. } = self;
+    async fn close(self: Box<Self>) {
+        let Self { link, stream, mailbox, registration, keeping, log, slot, spec, handle, .. } = *self;
         stream.0.close();
         drop((registration, mailbox));
         tokio::join!(link.gone(), all_read(handle.stream()));
@@ -76,8 +76,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     }
 
     /// Lets go of everything, so that the session can be restored here or elsewhere.
-    async fn hand_over(self) {
-        let Self { link, stream, mut mailbox, registration, keeping, slot, handle, .. } = self;
+    async fn hand_over(self: Box<Self>) {
+        let Self { link, stream, mut mailbox, registration, keeping, slot, handle, .. } = *self;
         drop((stream, registration));
         mailbox.close();
         while let Some(mail) = mailbox.recv().await {

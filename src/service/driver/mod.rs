@@ -47,7 +47,7 @@ pub(crate) struct Driver<A, L: EventLog> {
     link: Link<A>,
     stream: ReleasedOnDrop<L::Stream>,
     handle: SessionHandle<L>,
-    mailbox: mpsc::Receiver<Mail>,
+    mailbox: mpsc::Receiver<Box<Mail>>,
     cancel: CancellationToken,
     /// Inputs that were taken, to be answered once what they caused is in the log.
     replies: Vec<(Reply, Result<(), NotTaken>)>,
@@ -79,16 +79,24 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     }
 
     /// Runs the session to its end, and until its agent is gone.
-    pub(crate) async fn run(mut self) {
-        let fenced = self.keeping.as_ref().map(|keeping| keeping.fenced().clone()).unwrap_or_default();
-        let end = fenced.run_until_cancelled(self.converse()).await.unwrap_or(End::Fenced);
-        self.finish(end).await;
+    ///
+    /// Boxed, as is the end: a task is as large as the largest thing that it ever does, for as long as the
+    /// session lives.
+    pub(crate) async fn run(mut self: Box<Self>) {
+        let fenced = self.keeping.as_ref().map(|keeping| keeping.fenced().clone());
+        let end = match fenced {
+            Some(fenced) => {
+                fenced.run_until_cancelled(Box::pin(self.converse())).await.unwrap_or(End::Fenced)
+            }
+            None => Box::pin(self.converse()).await,
+        };
+        Box::pin(self.finish(end)).await;
     }
 
     async fn converse(&mut self) -> End {
         let timer = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(timer);
-        let mut mails = Vec::with_capacity(MAILS);
+        let mut mails = Vec::new();
         let mut closing = false;
         loop {
             if self.fenced && self.outlives() {
@@ -112,7 +120,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 _ = self.mailbox.recv_many(&mut mails, MAILS) => {
                     self.may_leave = false;
                     for mail in mails.drain(..) {
-                        self.take(mail);
+                        self.take(*mail);
                     }
                 }
                 news = self.link.next() => self.hear(news),
@@ -159,7 +167,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             News::Started(Err(error)) => self.session.handle_start_failed(now, &sentence(&*error)),
             News::Events => {
                 self.fenced |= self.link.events.iter().any(|event| matches!(event, AgentEvent::Fenced));
-                for event in self.link.events.drain(..) {
+                // Its room goes as well: a session is idle most of the time.
+                for event in std::mem::take(&mut self.link.events) {
                     self.session.handle_agent(now, event);
                 }
             }
@@ -246,7 +255,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             title: self.title.clone(),
             status: self.session.status().to_owned(),
         };
-        match keeping.save(traits).await {
+        match Box::pin(keeping.save(traits)).await {
             Ok(()) => ControlFlow::Continue(()),
             Err(Fenced) => ControlFlow::Break(End::Fenced),
         }

@@ -150,8 +150,12 @@ pub fn idle(target: &mut Target, sessions: usize, readers: usize) -> Result<Vec<
     warm.join(target.port, &session, 0, 50)?;
     warm.until(1)?;
     let memory = settled(target)?;
-    for _ in 0..sessions {
+    for session in 0..sessions {
         target.control.create()?;
+        // Time for some to let their agents go, whose memory the next ones take.
+        if session % 200 == 199 {
+            thread::sleep(Duration::from_millis(200));
+        }
     }
     let with_sessions = settled(target)?;
     let mut fleet = Fleet::new()?;

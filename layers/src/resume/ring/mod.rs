@@ -1,5 +1,6 @@
 //! An event log in memory.
 
+mod blocks;
 mod config;
 mod state;
 mod stream;

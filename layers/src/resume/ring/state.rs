@@ -5,32 +5,19 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
 use crate::resume::{Bounds, Chunk, Evicted};
 
-use super::RingConfig;
+use super::{
+    RingConfig,
+    blocks::{Blocks, Encoded},
+};
 
 #[derive(Debug)]
 struct Frame {
-    bytes: Bytes,
     /// The size of all frames from the stream's first up to and including this one.
     end: u64,
     /// So many readers want this frame next.
     readers: usize,
-}
-
-impl Frame {
-    fn start(&self) -> u64 {
-        self.end - self.bytes.len() as u64
-    }
-}
-
-/// Several frames joined for one reader, kept for the others that stand at the same place.
-#[derive(Debug)]
-struct Joined {
-    first_seq: u64,
-    chunk: Chunk,
 }
 
 /// What a reader finds at its place.
@@ -46,8 +33,12 @@ pub(super) enum Found {
 pub(super) struct State {
     config: RingConfig,
     frames: VecDeque<Frame>,
+    /// What the frames are made of.
+    blocks: Blocks,
     /// The sequence number of the first frame.
     first: u64,
+    /// The size of all frames before the first one.
+    begin: u64,
     /// The sequence number at which the window starts; `first` is smaller while a reader is behind it.
     oldest: u64,
     /// The size of all frames ever appended.
@@ -56,7 +47,6 @@ pub(super) struct State {
     readers: usize,
     /// So many of them have read everything.
     caught_up: usize,
-    joined: Option<Joined>,
     closed: bool,
 }
 
@@ -66,12 +56,13 @@ impl State {
         Self {
             config,
             frames: VecDeque::new(),
+            blocks: Blocks::default(),
             first: last + 1,
+            begin: 0,
             oldest: last + 1,
             end: 0,
             readers: 0,
             caught_up: 0,
-            joined: None,
             closed: false,
         }
     }
@@ -85,14 +76,25 @@ impl State {
     }
 
     pub(super) fn held_bytes(&self) -> u64 {
-        self.frames.front().map_or(0, |frame| self.end - frame.start())
+        self.end - self.begin
     }
 
-    pub(super) fn append(&mut self, frames: impl IntoIterator<Item = Bytes>) {
-        for bytes in frames {
-            self.end += bytes.len() as u64;
+    /// The size of the blocks that [`State::append`] wants.
+    pub(super) fn block_bytes(&self) -> usize {
+        self.config.chunk_bytes
+    }
+
+    pub(super) fn append(&mut self, Encoded { sizes, blocks }: Encoded) {
+        let mut start = self.end;
+        for block in blocks {
+            let size = block.len() as u64;
+            self.blocks.push(start, block);
+            start += size;
+        }
+        for size in sizes {
+            self.end += size as u64;
             let readers = std::mem::take(&mut self.caught_up);
-            self.frames.push_back(Frame { bytes, end: self.end, readers });
+            self.frames.push_back(Frame { end: self.end, readers });
         }
         self.move_window();
         self.free();
@@ -114,9 +116,10 @@ impl State {
         self.closed = true;
         self.first = self.last() + 1;
         self.oldest = self.first;
+        self.begin = self.end;
         self.frames = VecDeque::new();
+        self.blocks.clear();
         self.readers = self.caught_up;
-        self.joined = None;
     }
 
     /// A reader stands before `next`.
@@ -133,7 +136,6 @@ impl State {
         self.readers -= 1;
         *self.readers_at(next) -= 1;
         self.free();
-        self.drop_joined_when_unused();
     }
 
     /// What a reader before `next` is given; nothing after `limit`. Moves it on.
@@ -142,7 +144,6 @@ impl State {
             return Found::Evicted(Evicted { after: next - 1, oldest: self.oldest });
         }
         if next > self.last() {
-            self.drop_joined_when_unused();
             return if self.closed { Found::End } else { Found::Nothing };
         }
         let chunk = self.chunk(next, limit.min(self.last()));
@@ -154,26 +155,20 @@ impl State {
 
     fn chunk(&mut self, next: u64, limit: u64) -> Chunk {
         let from = self.index(next);
+        let start = self.start(from);
         let to = self.chunk_end(from, self.index(limit));
-        let last_seq = self.first + to as u64;
-        if from == to {
-            return Chunk { bytes: self.frames[from].bytes.clone(), last_seq };
-        }
-        match &self.joined {
-            Some(joined) if joined.first_seq == next && joined.chunk.last_seq == last_seq => {
-                joined.chunk.clone()
-            }
-            _ => {
-                let chunk = Chunk { bytes: self.join(from, to), last_seq };
-                self.joined = Some(Joined { first_seq: next, chunk: chunk.clone() });
-                chunk
-            }
-        }
+        let bytes = self.blocks.read(start..self.frames[to].end, self.config.chunk_bytes);
+        let end = start + bytes.len() as u64;
+        let to = match self.frames[to].end == end {
+            true => to,
+            false => self.frames.partition_point(|frame| frame.end <= end) - 1,
+        };
+        Chunk { bytes, last_seq: self.first + to as u64 }
     }
 
     /// The index of the last frame of a chunk that starts at `from` and does not reach over `limit`.
     fn chunk_end(&self, from: usize, limit: usize) -> usize {
-        let reach = self.frames[from].start() + self.config.chunk_bytes as u64;
+        let reach = self.start(from) + self.config.chunk_bytes as u64;
         if self.frames[limit].end <= reach {
             return limit;
         }
@@ -181,13 +176,9 @@ impl State {
         fitting.saturating_sub(1).max(from)
     }
 
-    fn join(&self, from: usize, to: usize) -> Bytes {
-        let size = self.frames[to].end - self.frames[from].start();
-        let mut bytes = Vec::with_capacity(size as usize);
-        for frame in self.frames.range(from..=to) {
-            bytes.extend_from_slice(&frame.bytes);
-        }
-        bytes.into()
+    /// The size of all frames before this one.
+    fn start(&self, index: usize) -> u64 {
+        if index == 0 { self.begin } else { self.frames[index - 1].end }
     }
 
     fn index(&self, seq: u64) -> usize {
@@ -203,7 +194,7 @@ impl State {
         let last = self.last();
         while self.oldest < last {
             let events = last - self.oldest + 1;
-            let bytes = self.end - self.frames[self.index(self.oldest)].start();
+            let bytes = self.end - self.start(self.index(self.oldest));
             if events <= self.config.window_events.max(1) as u64 && bytes <= self.config.window_bytes as u64 {
                 break;
             }
@@ -215,61 +206,46 @@ impl State {
     fn free(&mut self) {
         while self.first < self.oldest {
             let Some(frame) = self.frames.front() else { break };
-            let over_budget = self.end - frame.start() > self.config.lag_budget as u64;
+            let over_budget = self.end - self.begin > self.config.lag_budget as u64;
             if frame.readers > 0 && !over_budget {
                 break;
             }
             self.readers -= frame.readers;
+            self.begin = frame.end;
             self.frames.pop_front();
             self.first += 1;
         }
+        self.blocks.free(self.begin);
         let ample = 4 * self.frames.len().max(64);
         if self.frames.capacity() > ample {
             self.frames.shrink_to(ample / 2);
-        }
-    }
-
-    /// A joined chunk serves the readers that come by; once all are caught up it only costs memory.
-    fn drop_joined_when_unused(&mut self) {
-        if self.caught_up == self.readers {
-            self.joined = None;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn append(state: &mut State, frames: usize) {
-        state.append(std::iter::repeat_n(Bytes::from_static(&[b'x'; 10]), frames));
-    }
-
-    fn read(state: &mut State, next: &mut u64) {
-        match state.read(*next, u64::MAX) {
-            Found::Frames(chunk) => *next = chunk.last_seq + 1,
-            other => panic!("{other:?}"),
-        }
+        let sizes = vec![10; frames];
+        let blocks = vec![Bytes::from(vec![b'x'; 10 * frames])];
+        state.append(Encoded { sizes, blocks });
     }
 
     #[test]
-    fn a_joined_chunk_is_dropped_once_every_reader_that_can_is_caught_up() {
-        let mut state = State::resume_at(RingConfig::default().window_events(4).lag_budget(50), 0);
-        let (mut first, mut second, evicted) = (1, 1, 1);
-        for next in [first, second, evicted] {
-            state.enter(next);
-        }
+    fn a_block_is_given_back_with_its_last_frame() {
+        let mut state = State::resume_at(RingConfig::default().window_events(4), 0);
         append(&mut state, 3);
-        read(&mut state, &mut first);
-        assert!(matches!(state.read(first, u64::MAX), Found::Nothing));
-        assert!(state.joined.is_some(), "the second reader comes yet");
-        read(&mut state, &mut second);
+        state.enter(1);
+        let Found::Frames(Chunk { bytes: block, last_seq: 3 }) = state.read(1, u64::MAX) else { panic!() };
+        state.leave(4);
         append(&mut state, 3);
-        read(&mut state, &mut first);
-        read(&mut state, &mut second);
-        assert!(matches!(state.read(evicted, u64::MAX), Found::Evicted(_)));
-        assert!(matches!(state.read(second, u64::MAX), Found::Nothing));
-        assert!(state.joined.is_none());
+        assert!(!block.is_unique(), "its third frame is in the window");
+        append(&mut state, 1);
+        assert!(block.is_unique());
     }
 
     #[test]

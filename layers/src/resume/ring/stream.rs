@@ -10,11 +10,11 @@ use bytes::Bytes;
 
 use crate::resume::{
     AppendError, Attached, Batch, Bounds, Chunk, Cursor, EventStream, Evicted, Readers, TailError,
-    encode_frame,
 };
 
 use super::{
     RingConfig, RingTail,
+    blocks::Encoded,
     state::{Found, State},
     waiters::Waiters,
 };
@@ -116,12 +116,12 @@ impl Shared {
 
     fn append(&self, batch: Batch) -> Result<RangeInclusive<u64>, AppendError> {
         let mut appending = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = self.lock().state.last() + 1;
+        let (first, block_bytes) = {
+            let inner = self.lock();
+            (inner.state.last() + 1, inner.state.block_bytes())
+        };
         let last = first + batch.events.len() as u64 - 1;
-        let frames: Vec<Bytes> = (first..)
-            .zip(&batch.events)
-            .map(|(seq, event)| encode_frame(Some(seq), &event.name, &event.data))
-            .collect();
+        let encoded = Encoded::new(first, &batch.events, block_bytes);
 
         let mut wakers = std::mem::take(&mut *appending);
         let replaced_note;
@@ -131,8 +131,8 @@ impl Shared {
                 return Err(AppendError::Closed);
             }
             replaced_note = batch.note.map(|note| inner.note.replace(note));
-            if !frames.is_empty() {
-                inner.state.append(frames);
+            if !batch.events.is_empty() {
+                inner.state.append(encoded);
                 inner.waiters.drain_into(&mut wakers);
             }
         }

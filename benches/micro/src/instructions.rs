@@ -1,0 +1,33 @@
+//! Runs one hot path so often: `instructions codec|append|wake|replay TIMES`. Two counts of different lengths
+//! tell what one time costs.
+
+use std::{env, hint::black_box};
+
+use agent_webkit_micro::{append, batch, codec, lines, read, reader, stream};
+
+fn main() {
+    let mut arguments = env::args().skip(1);
+    let path = arguments.next().unwrap_or_default();
+    let times: usize = arguments.next().and_then(|times| times.parse().ok()).unwrap_or(1);
+    match path.as_str() {
+        "codec" => drop(black_box(codec(&lines(times)))),
+        "append" => {
+            let (stream, batch) = (stream(), batch(100));
+            (0..times).for_each(|_| append(&stream, batch.clone()));
+        }
+        "wake" => {
+            let (stream, batch) = (stream(), batch(1));
+            let mut tails: Vec<_> = (0..100).map(|_| reader(&stream)).collect();
+            for _ in 0..times {
+                append(&stream, batch.clone());
+                tails.iter_mut().for_each(|tail| drop(black_box(read(tail))));
+            }
+        }
+        "replay" => {
+            let stream = stream();
+            (0..9).for_each(|_| append(&stream, batch(100)));
+            (0..times).for_each(|_| drop(black_box(read(&mut reader(&stream)))));
+        }
+        other => panic!("there is no path {other:?}"),
+    }
+}
