@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(encoded.sizes.len(), 25);
         assert!(encoded.blocks.iter().all(|block| block.len() <= 1000 && block.ends_with(b"\n\n")));
         assert_eq!(encoded.blocks.len(), 3);
-        assert_eq!(encoded.blocks.iter().map(Bytes::len).sum::<usize>(), encoded.sizes.iter().sum());
+        assert_eq!(encoded.blocks.iter().map(Bytes::len).sum::<usize>(), encoded.sizes.iter().sum::<usize>());
         assert!(encoded.blocks[0].starts_with(b"id: 7\n"));
 
         let large = Encoded::new(1, &[Event::new("", vec![b'x'; 5000])], 1000);
