@@ -20,13 +20,13 @@ fn main() {
             let mut tails: Vec<_> = (0..100).map(|_| reader(&stream)).collect();
             for _ in 0..times {
                 append(&stream, batch.clone());
-                tails.iter_mut().for_each(|tail| drop(black_box(read(tail))));
+                black_box(tails.iter_mut().map(read).sum::<usize>());
             }
         }
         "replay" => {
             let stream = stream();
             (0..9).for_each(|_| append(&stream, batch(100)));
-            (0..times).for_each(|_| drop(black_box(read(&mut reader(&stream)))));
+            black_box((0..times).map(|_| read(&mut reader(&stream))).sum::<usize>());
         }
         other => panic!("there is no path {other:?}"),
     }

@@ -273,7 +273,7 @@ pub trait EventStream: Clone + Send + Sync + 'static {
 pub trait Tail: Send + Unpin + 'static {
     /// How the stream stood when this tail was attached.
     fn attached(&self) -> &Attached;
-    /// The next frames, as many as are there (up to a chunk's size); `None` after the last one of a
+    /// The next frames, at least one and, as far as they lie together, up to a chunk's size; `None` after the last one of a
     /// closed or released stream, and for ever after an `Err`. A chunk never reaches over the newest event
     /// of [`Tail::attached`]: what is replay and what is live come apart there.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>>;

@@ -99,7 +99,7 @@ pub fn tests() -> Vec<Test> {
             servers: &[Server::Ours, Server::OursResting, Server::Copy],
             run: |t, _| tests::idle(t, 5000, 10_000),
         },
-        Test { name: "one stalled of 100", servers: TWO, run: |t, x| tests::stalled(t, x, 1000, 25) },
+        Test { name: "one stalled of 100", servers: TWO, run: |t, x| tests::stalled(t, x, 1000, 100) },
         Test {
             name: "pipe, 1 reader",
             servers: &[Server::Pipe],
