@@ -9,7 +9,14 @@ mod db;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 
-use std::{fmt, future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 
@@ -33,6 +40,29 @@ pub struct SessionRecord {
     pub active_at_ms: i64,
     /// How its stream stands, if the catalog knows.
     pub stream: Option<StreamRecord>,
+}
+
+impl SessionRecord {
+    /// A session at rest that was made at this time, with the agent's defaults.
+    #[must_use]
+    pub fn new(
+        id: impl Into<String>,
+        owner: Option<&str>,
+        cwd: impl Into<PathBuf>,
+        created_at: SystemTime,
+    ) -> Self {
+        let created_at_ms = created_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let created_at_ms = i64::try_from(created_at_ms).unwrap_or(i64::MAX);
+        Self {
+            id: id.into(),
+            owner: owner.map(str::to_owned),
+            cwd: cwd.into(),
+            traits: Traits { status: "idle".to_owned(), ..Traits::default() },
+            created_at_ms,
+            active_at_ms: created_at_ms,
+            stream: None,
+        }
+    }
 }
 
 /// What may change of a session.

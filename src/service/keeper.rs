@@ -63,27 +63,15 @@ impl<L: EventLog> Sessions<L> {
                 {
                     tracing::info!(session = id, "a session was not used for too long");
                     catalog.bury(&id).await?;
-                    self.erase(persistence, &id).await;
+                    persistence.erase(self.log(), &id).await;
                 }
             }
         }
         for id in catalog.buried().await? {
             if self.in_memory(&id).is_none() {
-                self.erase(persistence, &id).await;
+                persistence.erase(self.log(), &id).await;
             }
         }
         Ok(())
-    }
-
-    /// Deletes what is stored of a buried session, its row last.
-    pub(crate) async fn erase(&self, persistence: &Persistence, id: &str) {
-        let erased = async {
-            persistence.delete_transcripts(id).await.map_err(|error| sentence(&error))?;
-            self.log().forget(id).await.map_err(|error| sentence(&error))?;
-            persistence.catalog.forget(id).await.map_err(|error| sentence(&error))
-        };
-        if let Err(error) = erased.await {
-            tracing::warn!(session = id, error, "what is left of a session stays for the next sweep");
-        }
     }
 }

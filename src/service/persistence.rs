@@ -10,8 +10,10 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
+use super::reply::sentence;
 use crate::{
     catalog::{AnyCatalog, CatalogError, Lease},
+    layers::resume::EventLog,
     store::{AnyTranscriptStore, StoreError, TranscriptKey},
 };
 
@@ -28,8 +30,19 @@ pub struct Persistence {
 }
 
 impl Persistence {
-    /// Deletes all transcripts of a session.
-    pub(crate) async fn delete_transcripts(&self, id: &str) -> Result<(), StoreError> {
+    /// Deletes what is stored of a buried session, its row last. What is cut short is left for the sweep.
+    pub(crate) async fn erase<L: EventLog>(&self, log: &L, id: &str) {
+        let erased = async {
+            self.delete_transcripts(id).await.map_err(|error| sentence(&error))?;
+            log.forget(id).await.map_err(|error| sentence(&error))?;
+            self.catalog.forget(id).await.map_err(|error| sentence(&error))
+        };
+        if let Err(error) = erased.await {
+            tracing::warn!(session = id, error, "what is left of a session stays for the next sweep");
+        }
+    }
+
+    async fn delete_transcripts(&self, id: &str) -> Result<(), StoreError> {
         for project_key in self.transcripts.find(id).await? {
             self.transcripts.delete(&TranscriptKey::main(project_key, id)).await?;
         }

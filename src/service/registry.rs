@@ -185,7 +185,7 @@ impl<L: EventLog> Sessions<L> {
         }
         match here {
             Some(session) => self.end(&session).await,
-            None => self.erase(persistence, id).await,
+            None => persistence.erase(self.log(), id).await,
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
@@ -14,7 +15,7 @@ use super::{
     reply::{Failure, sentence},
 };
 use crate::{
-    catalog::{Acquired, CatalogError, SessionRecord, Traits},
+    catalog::{Acquired, CatalogError, SessionRecord},
     layers::resume::EventLog,
     store::TranscriptKey,
 };
@@ -117,15 +118,7 @@ impl<L: EventLog> Sessions<L> {
             tracing::warn!(session = id, "a stored transcript belongs to no allowed workspace");
             return Ok(false);
         };
-        let record = SessionRecord {
-            id: id.to_owned(),
-            owner: caller.map(str::to_owned),
-            cwd,
-            traits: Traits { status: "idle".to_owned(), ..Traits::default() },
-            created_at_ms: now_ms(),
-            active_at_ms: now_ms(),
-            stream: None,
-        };
+        let record = SessionRecord::new(id, caller, cwd, SystemTime::now());
         match persistence.catalog.create(&record).await {
             Ok(_) => {
                 tracing::info!(session = id, "a stored transcript becomes a session");
@@ -142,9 +135,4 @@ impl<L: EventLog> Sessions<L> {
 async fn permitted(policy: &Policy, cwd: Option<String>) -> Option<std::path::PathBuf> {
     let policy = policy.clone();
     tokio::task::spawn_blocking(move || policy.directory(cwd.as_deref()).ok()).await.ok().flatten()
-}
-
-fn now_ms() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

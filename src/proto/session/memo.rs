@@ -67,7 +67,6 @@ impl Memo {
     }
 
     pub(super) fn write(
-        &self,
         turns: &Turns,
         keys: &IdempotencyKeys,
         tasks: &BTreeSet<String>,

@@ -221,7 +221,7 @@ impl Session {
         note.remove(0);
         if self.config.when_idle == WhenIdle::Release {
             note.push('\n');
-            note.push_str(&self.memo.write(&self.turns, &self.keys, &self.running_tasks, &self.mcp));
+            note.push_str(&Memo::write(&self.turns, &self.keys, &self.running_tasks, &self.mcp));
         }
         Some(note)
     }

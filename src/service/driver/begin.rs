@@ -192,22 +192,10 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 }
 
 fn new_record(spec: &SessionSpec, owner: Option<&str>, created_at: SystemTime) -> SessionRecord {
-    let created_at_ms = created_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let created_at_ms = i64::try_from(created_at_ms).unwrap_or(i64::MAX);
-    SessionRecord {
-        id: spec.session_id.clone(),
-        owner: owner.map(str::to_owned),
-        cwd: spec.cwd.clone(),
-        traits: Traits {
-            model: spec.model.clone(),
-            permission_mode: spec.permission_mode.clone(),
-            title: None,
-            status: "idle".to_owned(),
-        },
-        created_at_ms,
-        active_at_ms: created_at_ms,
-        stream: None,
-    }
+    let mut record = SessionRecord::new(&spec.session_id, owner, &spec.cwd, created_at);
+    record.traits.model.clone_from(&spec.model);
+    record.traits.permission_mode.clone_from(&spec.permission_mode);
+    record
 }
 
 async fn open<L: EventLog>(log: &L, id: &str) -> Result<L::Stream, Failure> {

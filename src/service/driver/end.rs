@@ -9,7 +9,7 @@ use crate::{
     agent::Agent,
     layers::resume::{EventLog, EventStream},
     metrics,
-    service::{handle::NotTaken, keeping::Keeping, reply::sentence, stream_end::all_read},
+    service::{handle::NotTaken, reply::sentence, stream_end::all_read},
 };
 
 /// So long the agent of a session that goes on elsewhere may take to end by itself.
@@ -67,10 +67,10 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         tokio::join!(link.gone(), all_read(handle.stream()));
         drop(stream);
         let id = &spec.session_id;
-        if let Err(error) = log.forget(id).await {
+        if let Some(keeping) = keeping {
+            keeping.persistence().erase(&log, id).await;
+        } else if let Err(error) = log.forget(id).await {
             tracing::warn!(session = id, error = sentence(&error), "the log keeps a stream that has ended");
-        } else if let Some(keeping) = keeping {
-            forget(&keeping, id).await;
         }
         drop(slot);
     }
@@ -92,16 +92,5 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             keeping.release().await;
         }
         drop(slot);
-    }
-}
-
-async fn forget(keeping: &Keeping, id: &str) {
-    let persistence = keeping.persistence();
-    if let Err(error) = persistence.delete_transcripts(id).await {
-        tracing::warn!(session = id, error = sentence(&error), "transcripts are left for the sweep");
-        return;
-    }
-    if let Err(error) = persistence.catalog.forget(id).await {
-        tracing::warn!(session = id, error = sentence(&error), "a row is left for the sweep");
     }
 }
