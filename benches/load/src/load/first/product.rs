@@ -30,7 +30,7 @@ impl Product {
             .args(options)
             .env_clear()
             .envs(plot.environment.iter().map(|(name, value)| (name, value)))
-            .env("RUST_LOG", "warn")
+            .env("RUST_LOG", "error")
             .current_dir(&plot.home)
             .stdout(Stdio::piped())
             .spawn()?;
