@@ -95,6 +95,11 @@ impl DbCatalog {
         })
     }
 
+    fn record(&self, Stored { record, holder }: Stored) -> SessionRecord {
+        let is_alive = |holder: String| holder != self.inner.host && !self.inner.db.knows_dead(&holder);
+        SessionRecord { elsewhere: holder.is_some_and(is_alive), ..record }
+    }
+
     fn sql(&self) -> &Sql {
         &self.inner.sql
     }
@@ -137,14 +142,14 @@ impl Catalog for DbCatalog {
     fn find<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, Option<SessionRecord>> {
         Box::pin(async move {
             on!(self, |pool| sqlx::query_as::<_, Stored>(self.sql().find()).bind(id).fetch_optional(pool))
-                .map(|found| found.map(Into::into))
+                .map(|found| found.map(|stored| self.record(stored)))
         })
     }
 
     fn list<'a>(&'a self, owner: Option<&'a str>) -> CatalogFuture<'a, Vec<SessionRecord>> {
         Box::pin(async move {
             on!(self, |pool| sqlx::query_as::<_, Stored>(self.sql().list()).bind(owner).fetch_all(pool))
-                .map(|found| found.into_iter().map(Into::into).collect())
+                .map(|found| found.into_iter().map(|stored| self.record(stored)).collect())
         })
     }
 
@@ -270,7 +275,10 @@ impl fmt::Debug for DbCatalog {
 }
 
 /// A row of [`Sql::find`] and [`Sql::list`].
-struct Stored(SessionRecord);
+struct Stored {
+    record: SessionRecord,
+    holder: Option<String>,
+}
 
 impl<'r, R: Row> FromRow<'r, R> for Stored
 where
@@ -289,7 +297,7 @@ where
             note: note.map(Into::into),
         });
         let cwd: String = row.try_get("cwd")?;
-        Ok(Self(SessionRecord {
+        let record = SessionRecord {
             id: row.try_get("id")?,
             owner: row.try_get("owner")?,
             cwd: PathBuf::from(cwd),
@@ -302,13 +310,9 @@ where
             created_at_ms: row.try_get("created_at_ms")?,
             active_at_ms: row.try_get("active_at_ms")?,
             stream,
-        }))
-    }
-}
-
-impl From<Stored> for SessionRecord {
-    fn from(stored: Stored) -> Self {
-        stored.0
+            elsewhere: false,
+        };
+        Ok(Self { record, holder: row.try_get("holder")? })
     }
 }
 

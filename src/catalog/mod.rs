@@ -40,6 +40,8 @@ pub struct SessionRecord {
     pub active_at_ms: i64,
     /// How its stream stands, if the catalog knows.
     pub stream: Option<StreamRecord>,
+    /// Another host runs it now.
+    pub elsewhere: bool,
 }
 
 impl SessionRecord {
@@ -61,6 +63,7 @@ impl SessionRecord {
             created_at_ms,
             active_at_ms: created_at_ms,
             stream: None,
+            elsewhere: false,
         }
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Sql {
     now: &'static str,
     each: &'static str,
     free: String,
+    /// Who holds a session, be it a host that has died.
+    holder: String,
 }
 
 impl Sql {
@@ -24,6 +26,7 @@ impl Sql {
                 now: "cast(unixepoch('subsec') * 1000 as integer)",
                 each: "select value from json_each($1)",
                 free: "(lease_holder is null or lease_holder = $2)".to_owned(),
+                holder: "s.lease_holder".to_owned(),
             },
             #[cfg(feature = "postgres")]
             Database::Postgres(_) => {
@@ -32,6 +35,7 @@ impl Sql {
                     now,
                     each: "select jsonb_array_elements_text($1::jsonb)",
                     free: format!("(lease_holder is null or lease_holder = $2 or lease_until_ms <= {now})"),
+                    holder: format!("case when s.lease_until_ms > {now} then s.lease_holder end"),
                 }
             }
         }
@@ -48,9 +52,10 @@ impl Sql {
     }
 
     fn select(&self, which: &str) -> SqlStr {
+        let holder = &self.holder;
         safe(format!(
             "select s.id, s.owner, s.cwd, s.model, s.permission_mode, s.title, s.status,
-                 s.created_at_ms, s.active_at_ms, e.oldest_seq, e.last_seq, e.note
+                 s.created_at_ms, s.active_at_ms, e.oldest_seq, e.last_seq, e.note, {holder} as holder
              from agent_webkit_sessions s left join agent_webkit_streams e on e.key = s.id
              where s.status <> '{BURIED}' and {which}"
         ))

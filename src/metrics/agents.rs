@@ -27,7 +27,34 @@ const READY_TIME: Metric = Metric::new(
 const LOST: Metric =
     Metric::new(Kind::Counter, "agent_webkit_agents_lost_total", "Agents that ended without being asked to.");
 
-pub(super) const ALL: &[Metric] = &[RUNNING, STARTS, START_TIME, READY_TIME, LOST];
+const WARM: Metric = Metric::new(
+    Kind::Gauge,
+    "agent_webkit_agents_warm",
+    "Agents that were started ahead and wait for a session.",
+);
+const CLAIMS: Metric = Metric::new(
+    Kind::Counter,
+    "agent_webkit_warm_claims_total",
+    "New sessions for which an agent could have been waiting, and whether one was.",
+);
+
+pub(super) const ALL: &[Metric] = &[RUNNING, STARTS, START_TIME, READY_TIME, LOST, WARM, CLAIMS];
+
+/// An agent that waits for a session, as long as this lives.
+pub(crate) struct Waiting {
+    _level: Level,
+}
+
+impl Waiting {
+    pub(crate) fn new() -> Self {
+        Self { _level: WARM.level().at(1) }
+    }
+}
+
+/// A session asked for an agent that waits.
+pub(crate) fn warm_claimed(found: bool) {
+    CLAIMS.counter(&[("outcome", if found { "found" } else { "none" })]).add(1);
+}
 
 /// What is counted of the agents of one session.
 pub(crate) struct AgentMetrics {

@@ -23,7 +23,7 @@ pub(crate) use self::storage::CommitTimes;
 #[cfg(any(feature = "store", feature = "claude"))]
 pub(crate) use self::storage::OutageMetrics;
 pub(crate) use self::{
-    agents::AgentMetrics,
+    agents::{AgentMetrics, Waiting, warm_claimed},
     inputs::input_answered,
     readers::{Attach, ReaderMetrics},
     sessions::{Begun, SessionMetrics, session_refused},

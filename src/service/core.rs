@@ -26,6 +26,7 @@ use super::{
     route::Route,
     scope::{Caller, DRIVE, READ},
     state, ticket,
+    warm::Warm,
 };
 use crate::{
     agent::Agent,
@@ -79,11 +80,12 @@ pub type Events<L> = Follow<<<L as EventLog>::Stream as EventStream>::Tail>;
 /// ```
 pub struct AgentService<A, L: EventLog = RingLog> {
     agent: A,
-    shared: Arc<Shared<L>>,
+    shared: Arc<Shared<A, L>>,
 }
 
-struct Shared<L: EventLog> {
+struct Shared<A, L: EventLog> {
     sessions: Sessions<L>,
+    warm: Warm<A>,
     limits: Limits,
     tickets: Tickets,
 }
@@ -103,11 +105,13 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     fn build(agent: A, log: L, policy: Policy, limits: Limits, persistence: Option<Persistence>) -> Self {
         let revive = create::reviver(agent.clone(), limits.clone());
         let sessions = Sessions::new(log, policy, &limits, persistence, revive);
+        let warm = Warm::new(agent.clone(), &sessions, &limits);
         if tokio::runtime::Handle::try_current().is_ok() {
             sessions.keep();
+            warm.keep();
         }
         let tickets = Tickets::default().lifetime(limits.ticket_lifetime);
-        Self { agent, shared: Arc::new(Shared { sessions, limits, tickets }) }
+        Self { agent, shared: Arc::new(Shared { sessions, warm, limits, tickets }) }
     }
 }
 
@@ -145,8 +149,9 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     where
         B: Body<Data: Buf, Error: Into<BoxError>>,
     {
-        let Shared { sessions, limits, tickets } = &*self.shared;
+        let Shared { sessions, warm, limits, tickets } = &*self.shared;
         sessions.keep();
+        warm.keep();
         let caller = Caller::of(&parts.extensions);
         let route = Route::parse(parts.uri.path()).ok_or_else(Failure::unknown_path)?;
         match (&parts.method, route) {
@@ -154,7 +159,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             (&Method::POST, Route::Sessions) => {
                 caller.must(DRIVE)?;
                 let body = body::read(&parts.headers, body, limits).await?;
-                create::create(body, caller, self.agent, sessions, limits).await
+                create::create(body, caller, self.agent, warm, sessions, limits).await
             }
             (&Method::GET | &Method::HEAD, Route::Sessions) => {
                 caller.must(READ)?;

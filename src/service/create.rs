@@ -10,10 +10,12 @@ use super::{
     Limits, Policy, Sessions,
     body::ResponseBody,
     driver::{self, Driver},
+    link::Link,
     registry::{Owned, Revive, Slot},
     reply::{self, Failure},
     scope::Caller,
     tell_in_current_span,
+    warm::Warm,
 };
 use crate::{
     agent::{Agent, SessionSpec},
@@ -32,6 +34,7 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
     body: Bytes,
     caller: Caller<'_>,
     agent: A,
+    warm: &Warm<A>,
     sessions: &Sessions<L>,
     limits: &Limits,
 ) -> Result<Response<ResponseBody<F>>, Failure> {
@@ -42,14 +45,18 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
     if let Some(mode) = &wanted.permission_mode {
         caller.must_choose(mode)?;
     }
-    let spec = permitted(wanted, sessions.policy()).await?;
+    let mut spec = permitted(wanted, sessions.policy()).await?;
     let slot = sessions.reserve().await?;
+    let link = match warm.claim(&mut spec).await {
+        Some(link) => link,
+        None => Link::starting(agent, spec.clone()),
+    };
     let session_id = spec.session_id.clone();
     let request = driver::Request { spec, owner: caller.owner(), limits: limits.clone() };
     let (answer, started) = oneshot::channel();
     let sessions = sessions.clone();
     // Boxed, so that the session's task does not keep the room of its start for as long as it lives.
-    let starting = Box::pin(async move { Driver::start(request, agent, &sessions, slot).await });
+    let starting = Box::pin(async move { Driver::start(request, link, &sessions, slot).await });
     // In a task of its own: a client that hangs up half-way leaves nothing half-made behind.
     tokio::spawn(async move {
         match starting.await {

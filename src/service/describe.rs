@@ -24,30 +24,39 @@ pub(crate) struct Description<'a> {
     pub(crate) active_at: u64,
 }
 
+/// The members of a note that clients see, by name.
+pub(crate) type Members = BTreeMap<String, Box<RawValue>>;
+
 impl Description<'_> {
-    /// The session as a JSON object: what is known of it here and the members of its note, the open prompts
-    /// only if they are asked for.
-    pub(crate) fn write(&self, note: &str, with_pending: bool) -> Box<RawValue> {
+    /// The session as a JSON object: what is known of it here, and these members of its note.
+    pub(crate) fn write(&self, note: &Members) -> Box<RawValue> {
         let mut object = serde_json::to_string(self).expect("made of strings and numbers");
         object.pop();
-        let note = format!("{{{}}}", state_of(note));
-        let note: BTreeMap<&str, &RawValue> = serde_json::from_str(&note).unwrap_or_default();
         for (name, value) in note {
-            if with_pending || name != "pending" {
-                object.push_str(&format!(",\"{name}\":{value}"));
-            }
+            object.push_str(&format!(",\"{name}\":{value}"));
         }
         object.push('}');
         RawValue::from_string(object).expect("an object was opened and closed")
     }
 }
 
-/// A session that is stored and not in memory, without its open prompts.
+pub(crate) fn members(note: &str) -> Members {
+    serde_json::from_str(&format!("{{{}}}", state_of(note))).unwrap_or_default()
+}
+
+/// A session that is stored and not in memory, without its open prompts. One that runs nowhere is idle: what
+/// its note tells else was cut, and will have ended when the session is restored.
 pub(crate) fn stored(record: &SessionRecord) -> Box<RawValue> {
     let (oldest_seq, as_of_seq, note) = match &record.stream {
         Some(stream) => (stream.oldest_seq, stream.last_seq, stream.note.as_deref().unwrap_or_default()),
         None => (1, 0, &[][..]),
     };
+    let mut members = members(&String::from_utf8_lossy(note));
+    members.remove("pending");
+    if !record.elsewhere {
+        let idle = RawValue::from_string(r#""idle""#.to_owned()).expect("a string");
+        members.insert("status".to_owned(), idle);
+    }
     Description {
         session_id: &record.id,
         oldest_seq,
@@ -59,5 +68,5 @@ pub(crate) fn stored(record: &SessionRecord) -> Box<RawValue> {
         created_at: record.created_at_ms.unsigned_abs(),
         active_at: record.active_at_ms.unsigned_abs(),
     }
-    .write(&String::from_utf8_lossy(note), false)
+    .write(&members)
 }

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::describe::Description;
+use super::describe::{self, Description};
 use crate::{
     layers::resume::{EventLog, EventStream, RingLog},
     proto::{IdempotencyKey, Inbound, NoAnswer, Refused},
@@ -153,6 +153,10 @@ impl<L: EventLog> SessionHandle<L> {
     pub(crate) fn describe(&self, with_pending: bool) -> Box<RawValue> {
         let shared = &*self.shared;
         let latest = shared.latest();
+        let mut members = describe::members(&latest.note);
+        if !with_pending {
+            members.remove("pending");
+        }
         Description {
             session_id: &shared.id,
             oldest_seq: shared.stream.bounds().oldest,
@@ -164,7 +168,7 @@ impl<L: EventLog> SessionHandle<L> {
             created_at: millis(shared.created_at),
             active_at: millis(latest.active_at),
         }
-        .write(&latest.note, with_pending)
+        .write(&members)
     }
 }
 

@@ -27,6 +27,9 @@ pub struct Limits {
     /// So many sessions may be alive at once; the agents of ended ones count until they are gone.
     /// Default 64.
     pub max_sessions: usize,
+    /// So many agents are kept started ahead, for sessions that are made without a choice of directory,
+    /// model or mode; at most as many as there may be sessions. Default none.
+    pub warm: usize,
     /// The longest request body, in bytes. Default 32 MiB.
     pub max_body: usize,
     /// So long a request's body may take to come. Default 60 s.
@@ -47,6 +50,7 @@ impl Default for Limits {
             hibernate_after: None,
             retention: None,
             max_sessions: 64,
+            warm: 0,
             max_body: 32 * 1024 * 1024,
             body_timeout: Duration::from_secs(60),
             request_timeout: Duration::from_secs(120),
@@ -89,6 +93,13 @@ impl Limits {
     #[must_use]
     pub fn max_sessions(mut self, sessions: usize) -> Self {
         self.max_sessions = sessions;
+        self
+    }
+
+    /// Sets how many agents are kept started ahead.
+    #[must_use]
+    pub fn warm(mut self, agents: usize) -> Self {
+        self.warm = agents;
         self
     }
 

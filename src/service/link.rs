@@ -58,6 +58,13 @@ impl<A: Agent> Link<A> {
         Self { agent, phase: Phase::Absent, wanted: None, metrics: AgentMetrics::new(), events: Vec::new() }
     }
 
+    /// With an agent that is to be started.
+    pub(crate) fn starting(agent: A, spec: SessionSpec) -> Self {
+        let mut link = Self::new(agent);
+        link.start(spec);
+        link
+    }
+
     /// Starts an agent, once the one before it is gone. [`Link::next`] tells what became of it.
     pub(crate) fn start(&mut self, spec: SessionSpec) {
         self.retire();
@@ -97,6 +104,16 @@ impl<A: Agent> Link<A> {
             },
             _ => Ok(()),
         }
+    }
+
+    /// Waits until the agent that was asked for is there. Loses nothing when it is dropped half-way.
+    pub(crate) async fn up(&mut self) -> Result<(), BoxError> {
+        while !matches!(self.phase, Phase::Running(_)) {
+            if let News::Started(outcome) = self.next().await {
+                return outcome;
+            }
+        }
+        Ok(())
     }
 
     /// What happens next; never, if there is no agent. Loses nothing when it is dropped half-way.

@@ -43,6 +43,7 @@ mod state;
 mod stream_end;
 mod ticket;
 mod title;
+mod warm;
 
 pub use self::{
     body::ResponseBody,

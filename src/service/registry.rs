@@ -235,6 +235,16 @@ impl<L: EventLog> Sessions<L> {
         &self.inner.one_by_one
     }
 
+    /// What the shutdown waits for.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.inner.tasks
+    }
+
+    /// Cancelled when the shutdown begins.
+    pub(crate) fn ending(&self) -> &CancellationToken {
+        &self.inner.shutdown
+    }
+
     /// True once.
     pub(crate) fn begins_to_keep(&self) -> bool {
         !self.inner.keeping.swap(true, Ordering::AcqRel)

@@ -122,6 +122,11 @@ pub struct Settings {
     #[arg(long, value_name = "SESSIONS", env = "AGENT_WEBKIT_MAX_SESSIONS", default_value = "64")]
     pub max_sessions: NonZeroUsize,
 
+    /// Agents that are kept started ahead, for sessions that are made without a choice of directory, model or
+    /// mode. Each takes the memory of a whole agent.
+    #[arg(long, value_name = "AGENTS", env = "AGENT_WEBKIT_WARM", default_value_t = 0)]
+    pub warm: usize,
+
     /// Longest request body.
     #[arg(long, value_name = "SIZE", env = "AGENT_WEBKIT_MAX_BODY", default_value = "32MiB", value_parser = units::size)]
     pub max_body: usize,
@@ -221,6 +226,7 @@ impl Settings {
             .hibernate_after(self.hibernate_after)
             .retention(self.retention)
             .max_sessions(self.max_sessions.get())
+            .warm(self.warm)
             .max_body(self.max_body)
             .body_timeout(self.http.body_timeout)
             .ticket_lifetime(self.auth.ticket_lifetime)

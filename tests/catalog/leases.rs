@@ -54,6 +54,23 @@ async fn a_lease_given_back_is_free_at_once() {
 }
 
 #[tokio::test]
+async fn a_record_tells_whether_another_host_runs_it() {
+    let place = Place::postgres().await;
+    let (owner, other) = (place.host(SHORT).await, place.host(SHORT).await);
+    let session = record(None);
+    let lease = owner.create(&session).await.unwrap();
+    let elsewhere = async |host: &dyn Catalog| host.find(&session.id).await.unwrap().unwrap().elsewhere;
+    assert!(!elsewhere(&owner).await, "it is its own");
+    assert!(elsewhere(&other).await && other.list(None).await.unwrap()[0].elsewhere);
+    tokio::time::sleep(SHORT).await;
+    assert!(!elsewhere(&other).await, "the lease has run out");
+    owner.renew(std::slice::from_ref(&lease)).await.unwrap();
+    assert!(elsewhere(&other).await);
+    owner.release(&lease).await.unwrap();
+    assert!(!elsewhere(&other).await);
+}
+
+#[tokio::test]
 async fn of_many_hosts_that_ask_at_once_one_wins() {
     let place = Place::postgres().await;
     let first = place.host(LONG).await;

@@ -54,6 +54,7 @@ fn record(owner: Option<&str>) -> SessionRecord {
         created_at_ms: 1_700_000_000_000,
         active_at_ms: 0,
         stream: None,
+        elsewhere: false,
     }
 }
 

@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use crate::{
     place::{Place, on_both},
     reader::Reader,
-    support::{Script, allow},
+    support::{Script, Server, allow, eventually},
 };
 
 on_both! {
     messages_that_wait_get_their_turns,
     a_key_is_remembered,
     an_open_prompt_is_cancelled,
+    a_turn_that_was_cut_is_not_listed_as_running,
 }
 
 fn contents(reader: &Reader) -> Vec<&Value> {
@@ -78,4 +79,20 @@ async fn an_open_prompt_is_cancelled(place: Place) {
     let settled = reader.shown.iter().filter(|frame| frame.event == "prompt_resolved").count();
     assert_eq!(settled, 1);
     reader.replays().await;
+}
+
+async fn a_turn_that_was_cut_is_not_listed_as_running(place: Place) {
+    let server = place.server().start().await;
+    let mut reader = Reader::create(server.client()).await;
+    reader.say("long", Script::slow(1000, 20).to_string()).await;
+    reader.until("message_delta").await;
+    assert_eq!(listed_status(&server).await, "running");
+    let server = server.kill().start().await;
+    // The lease of the server that was killed may have to run out.
+    eventually("its rest", async || listed_status(&server).await == "idle").await;
+    assert_eq!(reader.until("result").await["terminal_reason"], "server_restart");
+}
+
+async fn listed_status(server: &Server) -> Value {
+    server.client().get("/sessions").await.json()["sessions"][0]["status"].clone()
 }

@@ -16,3 +16,4 @@ mod reader;
 mod reference;
 mod rows;
 mod start;
+mod warm;

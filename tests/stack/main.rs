@@ -25,3 +25,4 @@ mod sessions;
 mod shutdown;
 mod tickets;
 mod tracing;
+mod warm;

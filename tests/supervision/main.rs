@@ -5,6 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod warm;
+
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,

@@ -2,6 +2,10 @@
 
 use std::{
     future::{Ready, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -18,6 +22,7 @@ use tower::{BoxError, Service};
 pub(crate) struct FakeAgents {
     started: mpsc::UnboundedSender<Far>,
     refusal: Option<&'static str>,
+    calls: Arc<AtomicUsize>,
 }
 
 /// The agent's own side.
@@ -31,13 +36,18 @@ pub(crate) struct Far {
 impl FakeAgents {
     pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Far>) {
         let (started, far) = mpsc::unbounded_channel();
-        (Self { started, refusal: None }, far)
+        (Self { started, refusal: None, calls: Arc::default() }, far)
     }
 
     /// None of them can be started.
     pub(crate) fn refusing(mut self, words: &'static str) -> Self {
         self.refusal = Some(words);
         self
+    }
+
+    /// So many were asked for.
+    pub(crate) fn calls(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.calls)
     }
 }
 
@@ -51,6 +61,7 @@ impl Service<SessionSpec> for FakeAgents {
     }
 
     fn call(&mut self, spec: SessionSpec) -> Self::Future {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         if let Some(words) = self.refusal {
             return ready(Err(words.into()));
         }

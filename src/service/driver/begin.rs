@@ -51,25 +51,23 @@ struct Parts<A, L: EventLog> {
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
-    /// Starts an agent and a session around it. On return the log holds `session_ready`, and the session
-    /// is registered.
+    /// Starts a session around an agent that is there or being started. On return the log holds
+    /// `session_ready`, and the session is registered.
     pub(crate) async fn start(
         request: Request,
-        agent: A,
+        mut link: Link<A>,
         sessions: &Sessions<L>,
         slot: Slot,
     ) -> Result<Box<Self>, Failure> {
         let Request { spec, owner, limits } = request;
-        let mut link = Link::new(agent);
-        link.start(spec.clone());
-        match slot.cancel.run_until_cancelled(link.next()).await {
-            Some(News::Started(Err(error))) => {
+        match slot.cancel.run_until_cancelled(link.up()).await {
+            Some(Err(error)) => {
                 return Err(Failure::unavailable(format!(
                     "the agent could not be started: {}",
                     sentence(&*error)
                 )));
             }
-            Some(_) => {}
+            Some(Ok(())) => {}
             None => {
                 link.gone().await;
                 return Err(Failure::unavailable("the server is shutting down"));
@@ -187,6 +185,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
         tracing::info!(session = self.spec.session_id, cwd = %self.spec.cwd.display(), "a session runs");
         self.registration = Some(sessions.register(self.handle.clone()));
+        // What an agent said before it had a session.
+        self.hear(News::Events);
         Ok(self)
     }
 }
