@@ -46,6 +46,7 @@ pub fn round() -> Result<Vec<(&'static str, f64)>, Failure> {
         (BARE, Box::new(Bare::new(ground.plot("bare")?))),
         ("ours, cold", Box::new(product("memory", &["--store=memory"])?)),
         ("ours, cold, SQLite", Box::new(product("sqlite", &["--store=sqlite:sessions.db"])?)),
+        ("ours, warm", Box::new(product("warm", &["--store=memory", "--warm=2"])?)),
     ];
     let mut samples = Vec::new();
     for sample in 0..=SAMPLES {
