@@ -7,6 +7,7 @@ mod load {
     pub mod parser;
     pub mod plan;
     pub mod report;
+    pub mod rings;
     pub mod target;
     pub mod tests;
 }
