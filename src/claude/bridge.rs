@@ -293,8 +293,8 @@ impl Bridge {
         }
     }
 
-    /// Lets the CLI load what its first turn needs while nobody waits. Measured: half of the 150 ms from a
-    /// message to its request. The summary is an estimate, for which no model is asked.
+    /// Lets the CLI load what its first turn needs while nobody waits. Measured: a quarter of its time from the
+    /// first message to the first delta. The summary is an estimate, for which no model is asked.
     fn rehearse(&mut self) {
         if self.messages.is_empty() {
             self.ask(Asked::ContextUsage, Request::GetContextUsage { detail: "summary" });
