@@ -51,6 +51,7 @@ enum Asked {
     Initialize,
     Interrupt,
     McpStatus,
+    ContextUsage,
     /// A command of the session's, by its number.
     Command(u64),
 }
@@ -272,6 +273,7 @@ impl Bridge {
                 self.stage = Stage::Ready;
                 self.events.push_back(AgentEvent::Ready);
                 self.ask_mcp_status();
+                self.rehearse();
             }
             (Asked::Initialize, Err(words)) => {
                 self.stage = Stage::Failed;
@@ -280,11 +282,22 @@ impl Bridge {
             }
             (Asked::Interrupt, Ok(answer)) => self.interrupted(&answer),
             (Asked::McpStatus, Ok(answer)) => self.mcp_servers(answer.get("mcpServers")),
-            (Asked::Interrupt | Asked::McpStatus, Err(words)) => tracing::debug!(words, "refused"),
+            (Asked::ContextUsage, Ok(_)) => {}
+            (Asked::Interrupt | Asked::McpStatus | Asked::ContextUsage, Err(words)) => {
+                tracing::debug!(words, "refused");
+            }
             (Asked::Command(request), outcome) => {
                 let outcome = outcome.map(drop);
                 self.events.push_back(AgentEvent::Answer { request, outcome });
             }
+        }
+    }
+
+    /// Lets the CLI load what its first turn needs while nobody waits. Measured: a quarter of its time from the
+    /// first message to the first delta. The summary is an estimate, for which no model is asked.
+    fn rehearse(&mut self) {
+        if self.messages.is_empty() {
+            self.ask(Asked::ContextUsage, Request::GetContextUsage { detail: "summary" });
         }
     }
 

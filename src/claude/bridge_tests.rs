@@ -83,6 +83,25 @@ impl Cli {
 }
 
 #[test]
+fn a_first_turn_is_rehearsed_only_while_no_message_waits() {
+    let rehearsed = |waits: bool| {
+        let mut cli = Cli { bridge: Bridge::new(None) };
+        let initialize = cli.told().remove(0);
+        if waits {
+            cli.says("u1");
+        }
+        cli.answers(&initialize, &json!({}));
+        let rehearsal = json!({"subtype": "get_context_usage", "detail": "summary"});
+        let asked = cli.told().into_iter().find(|told| told["request"] == rehearsal)?;
+        cli.events();
+        cli.refuses(&asked, "unsupported");
+        assert!(cli.events().is_empty(), "one that does not know it is as good");
+        Some(())
+    };
+    assert!(rehearsed(false).is_some() && rehearsed(true).is_none());
+}
+
+#[test]
 fn a_refused_handshake_is_the_end_of_it() {
     let mut cli = Cli { bridge: Bridge::new(None) };
     let asked = cli.told();

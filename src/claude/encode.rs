@@ -45,6 +45,7 @@ pub(super) enum Request<'a> {
     Initialize { hooks: Option<&'a RawValue> },
     Interrupt,
     McpStatus,
+    GetContextUsage { detail: &'static str },
     SetPermissionMode { mode: &'a str },
     SetModel { model: Option<&'a str> },
     StopTask { task_id: &'a str },
