@@ -20,8 +20,8 @@ use crate::{
 
 /// A [`Database`] with everything that sessions keep in it. Clones share it.
 ///
-/// What a host writes for a session it does under the lease that it holds; hosts on one Postgres share the
-/// sessions, and each session runs on one of them at a time.
+/// What a host writes for a session it does under the lease that it holds; hosts on one Postgres and servers on
+/// one SQLite file share the sessions, and each session runs on one of them at a time.
 ///
 /// ```
 /// use agent_webkit::{db::Database, storage::{Storage, StorageConfig}};
