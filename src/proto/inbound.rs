@@ -65,7 +65,7 @@ impl CreateSession {
     }
 }
 
-/// The body of `POST /sessions/{id}/input` (PROTOCOL.md, Inbound messages).
+/// The body of `POST /sessions/{id}/input` (`docs/protocol.md`, Messages).
 ///
 /// ```
 /// use agent_webkit::proto::Inbound;
