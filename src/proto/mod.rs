@@ -13,6 +13,7 @@ mod answers;
 pub mod client;
 mod cost;
 mod event;
+mod fields;
 mod idempotency;
 mod inbound;
 mod json;
