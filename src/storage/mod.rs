@@ -52,7 +52,7 @@ pub struct Storage {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StorageConfig {
-    /// A host that was not heard of for so long may lose its sessions to others. Default 15 s.
+    /// A host on Postgres that was not heard of for so long may lose its sessions to others. Default 15 s.
     pub lease: Duration,
     /// What is kept of events.
     pub events: DurableConfig,
