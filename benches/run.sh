@@ -12,6 +12,13 @@ fi
 ulimit -n "$(ulimit -H -n)"
 cargo build --quiet --release --manifest-path benches/load/Cargo.toml --target-dir target/bench
 
+# The product as it is released, and the real CLI.
+if [[ "first delta" == *"${FILTER:-}"* ]]; then
+    AGENT_WEBKIT_CLAUDE=$(scripts/claude.sh)
+    cargo build --quiet --release --bin agent-webkit --target-dir target
+    export AGENT_WEBKIT_CLAUDE PRODUCT=target/release/agent-webkit
+fi
+
 if [[ -z ${FILTER:-} ]]; then
     export RESULTS=benches/RESULTS.md
 fi

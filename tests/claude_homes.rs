@@ -11,7 +11,7 @@ use agent_webkit::{
     practice::Model,
     proto::{AgentEvent, Decision},
 };
-use serde_json::{json, value::to_raw_value};
+use serde_json::{Value, json, value::to_raw_value};
 use support::{Machine, comes_true, eventually, faulty_store::FaultyStore, kill, processes, script::Script};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -55,6 +55,27 @@ async fn an_agent_lives_in_a_folder_of_its_own_that_goes_with_it() {
     assert_eq!(fs::read_dir(&all).unwrap().count(), 0);
     drop(machine);
     assert!(!all.exists(), "gone with the backend");
+}
+
+#[tokio::test]
+async fn what_the_cli_notes_at_its_first_start_is_there_at_the_next() {
+    let machine = machine().await;
+    let user = || {
+        let noted = fs::read(machine.home().join(".claude.json")).ok()?;
+        let noted: Value = serde_json::from_slice(&noted).expect("JSON");
+        noted["userID"].as_str().map(str::to_owned)
+    };
+    let mut first = machine.agent().await;
+    first.say(Script::text("hi")).await;
+    first.turn_end().await;
+    let first_user = user();
+    assert!(first_user.is_some(), "the CLI has counted the user in");
+    first.close().await;
+
+    // It is there before the CLI could have written it.
+    let second = machine.agent().await;
+    assert_eq!(user(), first_user);
+    second.close().await;
 }
 
 #[tokio::test]

@@ -3,12 +3,16 @@
 //! Measured: the CLI reads settings, credentials, memory, agents, commands and skills through symbolic links,
 //! and writes settings through them, also through one that points at nothing yet. So everything the operator
 //! has is there; what a process keeps for itself, its transcripts above all, stays in its own folder.
+//!
+//! Measured too: a CLI that finds no `.claude.json` takes it for its first start, migrates and counts the user
+//! in, which costs it some 30 ms. Where the operator has none, as in a container with nothing but an API key,
+//! that would be so with every agent; so what the first one notes is given to the next.
 
 use std::{
     env, fs, io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use super::environment::Environment;
@@ -47,13 +51,19 @@ const SETTINGS: &str = "settings.json";
 
 /// The folder that holds all homes of one backend. Removed with the last of them, or by the watcher.
 #[derive(Debug)]
-pub(super) struct Homes(PathBuf);
+pub(super) struct Homes {
+    path: PathBuf,
+    /// What the CLI noted at its first start, if the operator has never started it.
+    first_start: OnceLock<Vec<u8>>,
+}
 
 /// One agent's configuration folder, removed on drop.
 #[derive(Debug)]
 pub(super) struct Home {
     path: PathBuf,
-    _homes: Arc<Homes>,
+    homes: Arc<Homes>,
+    /// Nothing was there that an earlier start has noted.
+    is_first: bool,
 }
 
 impl Homes {
@@ -61,26 +71,34 @@ impl Homes {
     pub(super) fn new() -> Self {
         let temporary = env::temp_dir();
         let temporary = temporary.canonicalize().unwrap_or(temporary);
-        Self(temporary.join(format!("agent-webkit-{}", uuid::Uuid::new_v4())))
+        let path = temporary.join(format!("agent-webkit-{}", uuid::Uuid::new_v4()));
+        Self { path, first_start: OnceLock::new() }
     }
 
     /// Where they are.
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// A home for one agent, which sees what the operator configured. Blocks for a moment.
     pub(super) fn make(self: &Arc<Self>, environment: &Environment) -> io::Result<Home> {
-        make_private(&self.0)?;
-        let path = self.0.join(uuid::Uuid::new_v4().to_string());
+        make_private(&self.path)?;
+        let path = self.path.join(uuid::Uuid::new_v4().to_string());
         private_dir().create(&path)?;
-        let home = Home { path, _homes: Arc::clone(self) };
+        let mut home = Home { path, homes: Arc::clone(self), is_first: false };
         if let Some(operators) = config_dir(environment) {
             furnish(&home.path, &operators)?;
         }
+        let mut noted = false;
         if let Some(folder) = config_parent(environment) {
             for name in COPIED {
-                copy(&folder.join(name), &home.path.join(name))?;
+                noted |= copy(&folder.join(name), &home.path.join(name))?;
+            }
+        }
+        if !noted {
+            match self.first_start.get() {
+                Some(content) => write(&home.path.join(COPIED[0]), content)?,
+                None => home.is_first = true,
             }
         }
         Ok(home)
@@ -89,7 +107,7 @@ impl Homes {
 
 impl Drop for Homes {
     fn drop(&mut self) {
-        remove(&self.0);
+        remove(&self.path);
     }
 }
 
@@ -97,6 +115,20 @@ impl Home {
     /// The folder.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What this agent's CLI notes is wanted for the next ones, and not there yet.
+    pub(super) fn is_first(&self) -> bool {
+        self.is_first && self.homes.first_start.get().is_none()
+    }
+
+    /// Takes what the CLI has noted, a small file. To be called before the model has said anything: later it may
+    /// be the agent's own doing.
+    pub(super) fn keep_first_start(&self) {
+        if let Ok(content) = fs::read(self.path.join(COPIED[0])) {
+            // Another one came first, which is as good.
+            let _ = self.homes.first_start.set(content);
+        }
     }
 
     /// Shows what the CLI has learned about a project on this machine, which is no session's own.
@@ -173,15 +205,18 @@ fn furnish(home: &Path, operators: &Path) -> io::Result<()> {
     symlink(operators.join(SETTINGS), home.join(SETTINGS))
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a file, if it is there.
+fn copy(from: &Path, to: &Path) -> io::Result<bool> {
     match fs::read(from) {
-        Ok(content) => {
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
-            io::Write::write_all(&mut file, &content)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(content) => write(to, &content).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+fn write(to: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    io::Write::write_all(&mut file, content)
 }
 
 fn remove(folder: &Path) {
@@ -228,6 +263,29 @@ mod tests {
         let all = homes.path().to_owned();
         drop(homes);
         assert!(!all.exists());
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_is_noted_at_a_first_start_is_there_at_the_next_unless_the_operator_has_his_own() {
+        let (root, environment) = operators("first");
+        let homes = Arc::new(Homes::new());
+        let known = homes.make(&environment).unwrap();
+        assert!(!known.is_first(), "the operator has started it before");
+
+        fs::remove_file(root.join(".claude.json")).unwrap();
+        let [first, second] = [(); 2].map(|()| homes.make(&environment).unwrap());
+        assert!(first.is_first() && second.is_first() && !first.path().join(".claude.json").exists());
+        fs::write(first.path().join(".claude.json"), "noted").unwrap();
+        first.keep_first_start();
+        assert!(!first.is_first() && !second.is_first());
+        let next = homes.make(&environment).unwrap();
+        assert!(!next.is_first());
+        assert_eq!(fs::read_to_string(next.path().join(".claude.json")).unwrap(), "noted");
+
+        fs::write(root.join(".claude.json"), "his own").unwrap();
+        let home = homes.make(&environment).unwrap();
+        assert_eq!(fs::read_to_string(home.path().join(".claude.json")).unwrap(), "his own");
         fs::remove_dir_all(root).unwrap();
     }
 

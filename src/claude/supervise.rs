@@ -198,6 +198,7 @@ impl Supervisor {
             hand_on(&mut self.bridge, framed);
         }
         self.keep();
+        self.note_first_start();
         match (self.ladder.is_starting(), self.bridge.stage()) {
             (true, Stage::Ready) => self.ladder = Ladder::Running,
             (true, Stage::Failed) => self.close(),
@@ -205,6 +206,16 @@ impl Supervisor {
         }
         if self.bridge.mcp_pending() && self.poll_mcp_at.is_none() {
             self.poll_mcp_at = Some(Instant::now() + MCP_PAUSE);
+        }
+    }
+
+    /// At the start of a turn all is noted and the model has not said anything.
+    fn note_first_start(&mut self) {
+        let begins = |event: &AgentEvent| matches!(event, AgentEvent::TurnStarted { .. });
+        if let Some(home) = self.home.as_ref().filter(|home| home.is_first())
+            && self.bridge.events().iter().any(begins)
+        {
+            home.keep_first_start();
         }
     }
 

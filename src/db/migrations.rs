@@ -14,6 +14,7 @@ macro_rules! migrations {
             ("transcripts", include_str!(concat!("migrations/", $kind, "/0001_transcripts.sql"))),
             ("streams", include_str!(concat!("migrations/", $kind, "/0002_streams.sql"))),
             ("sessions", include_str!(concat!("migrations/", $kind, "/0003_sessions.sql"))),
+            ("runs", include_str!(concat!("migrations/", $kind, "/0004_runs.sql"))),
         ])
     };
 }

@@ -53,19 +53,14 @@ impl Database {
             .synchronous(SqliteSynchronous::Full);
         let unusable =
             |error| OpenError::new(format!("the SQLite file {} cannot be used", path.display()), error);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_with(options.clone())
-            .await
-            .map_err(unusable)?;
+        // A file does not go away: to ask whether a connection still works would be one more way to its thread.
+        let pool = SqlitePoolOptions::new().test_before_acquire(false);
+        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(unusable)?;
         migrations::sqlite().run(&writer).await.map_err(|error| {
             OpenError::new(format!("the tables in the SQLite file {} cannot be used", path.display()), error)
         })?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(unusable)?;
+        let readers =
+            pool.max_connections(4).connect_with(options.read_only(true)).await.map_err(unusable)?;
         let hosts = Arc::new(Hosts::join(path)?);
         Ok(Self::Sqlite(Sqlite { writer, readers, hosts }))
     }

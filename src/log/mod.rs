@@ -131,7 +131,7 @@ impl DurableLog {
     /// The database cannot be used now.
     pub async fn newest(&self, key: &str, name: &str, limit: u32) -> Result<Vec<(u64, Bytes)>, LogError> {
         let newest = in_time(self.core.rows.newest(key, name, limit)).await?;
-        Ok(newest.into_iter().rev().map(|(seq, data)| (seq.unsigned_abs(), data.into())).collect())
+        Ok(newest.into_iter().rev().map(|event| (event.seq, event.data)).collect())
     }
 
     /// The note of a stream, as it was stored last.

@@ -14,14 +14,13 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::{
     DurableConfig, LogError,
     error::{NulInName, ShutDown},
-    part::Part,
-    rows::{Rows, StreamRow},
+    rows::{Rows, Run, StreamRow, Write},
     tail::DurableTail,
     upkeep::{Hold, Step, Upkeep},
     writer::{Append, Job},
 };
 use crate::layers::resume::{
-    AppendError, Attached, Batch, Bounds, Cursor, Event, EventStream, RingStream, Tail, TailError,
+    AppendError, Attached, Batch, Bounds, Cursor, EventStream, RingStream, Tail, TailError,
 };
 
 /// What the streams of a log share.
@@ -80,7 +79,7 @@ impl Open {
             phase: Mutex::new(if row.closed { Phase::Closed } else { Phase::Open }),
             appended: AtomicU64::new(0),
             holds: Mutex::default(),
-            upkeep: Mutex::new(Upkeep::new(row.compacted, row.oldest)),
+            upkeep: Mutex::new(Upkeep::new(row)),
         }
     }
 
@@ -200,13 +199,12 @@ impl Open {
         self.upkeep().due(config, last, held, all || closed)
     }
 
-    /// These events were stored after `expected`.
-    pub(super) fn stored(&self, expected: u64, events: &[(Event, Part)]) {
-        let bytes: usize = events.iter().map(|(event, _)| event.data.len()).sum();
-        self.appended.fetch_add(bytes as u64, Ordering::Relaxed);
+    pub(super) fn stored(&self, write: &Write) {
+        let bytes: u64 = write.runs.iter().map(Run::bytes).sum();
+        self.appended.fetch_add(bytes, Ordering::Relaxed);
         let mut upkeep = self.upkeep();
-        for (seq, (_, part)) in (expected + 1..).zip(events) {
-            upkeep.note(seq, part);
+        for (seqs, run) in write.numbered() {
+            upkeep.note(*seqs.start(), &run.part);
         }
     }
 

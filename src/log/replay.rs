@@ -13,7 +13,7 @@ use std::{
 use super::{
     LogError,
     outage::{Outage, in_time},
-    rows::{EventRow, Page, Rows},
+    rows::{Page, Rows, StoredEvent},
     upkeep::Hold,
 };
 use crate::layers::resume::{Chunk, Evicted, TailError, encode_frame_into};
@@ -92,7 +92,7 @@ impl Replay {
         })
     }
 
-    fn give(&mut self, events: &[EventRow]) -> Chunk {
+    fn give(&mut self, events: &[StoredEvent]) -> Chunk {
         let size = events.iter().map(|event| event.data.len() + event.name.len() + 40).sum();
         let mut bytes = Vec::with_capacity(size);
         for event in events {

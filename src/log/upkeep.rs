@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use super::{DurableConfig, part::Part};
+use super::{DurableConfig, part::Part, rows::StreamRow};
 
 /// So many events are let come together before something is removed.
 const EVERY: u64 = 500;
@@ -26,7 +26,10 @@ pub(super) enum Step {
 /// How far a stream was looked after.
 #[derive(Debug)]
 pub(super) struct Upkeep {
+    /// There is nothing to compact up to here.
     compacted: u64,
+    /// Nor after this: where the newest message became whole. What is older than this process is not known.
+    whole: u64,
     oldest: u64,
     /// Messages that have pieces and are not whole yet, with the first of the pieces.
     unfinished: VecDeque<(String, u64)>,
@@ -35,11 +38,12 @@ pub(super) struct Upkeep {
 }
 
 impl Upkeep {
-    pub(super) fn new(compacted: u64, oldest: u64) -> Self {
-        Self { compacted, oldest, unfinished: VecDeque::new(), waiting: false }
+    pub(super) fn new(row: &StreamRow) -> Self {
+        let StreamRow { compacted, last: whole, oldest, .. } = *row;
+        Self { compacted, whole, oldest, unfinished: VecDeque::new(), waiting: false }
     }
 
-    /// An event was stored.
+    /// An event was stored, or several of one message.
     pub(super) fn note(&mut self, seq: u64, part: &Part) {
         match part {
             Part::None => {}
@@ -53,6 +57,7 @@ impl Upkeep {
                 self.unfinished.push_back((id.clone(), seq));
             }
             Part::Whole(id) => {
+                self.whole = seq;
                 if let Some(at) = self.unfinished.iter().position(|(unfinished, _)| unfinished == id)
                     && let Some((_, first)) = self.unfinished.remove(at)
                 {
@@ -66,7 +71,7 @@ impl Upkeep {
     /// What there is to remove from a stream that ends at `last`; with `all` also where it is little.
     /// Nothing from `held` on is trimmed.
     pub(super) fn due(
-        &self,
+        &mut self,
         config: &DurableConfig,
         last: u64,
         held: Option<u64>,
@@ -79,6 +84,9 @@ impl Upkeep {
                 .then(|| Step::Trim { oldest: oldest.min(self.oldest + STEP) });
         }
         let horizon = last.saturating_sub(config.uncompacted_events);
+        if self.compacted >= self.whole {
+            self.compacted = self.compacted.max(horizon);
+        }
         (horizon >= self.compacted + least)
             .then(|| Step::Compact { after: self.compacted, until: horizon.min(self.compacted + STEP) })
     }
@@ -120,6 +128,12 @@ impl Hold {
 mod tests {
     use super::*;
 
+    /// As of a stream that ends at `last`.
+    fn upkeep(last: u64) -> Upkeep {
+        let row = StreamRow { id: 1, epoch: 1, oldest: 1, last, compacted: 0, closed: false, note: None };
+        Upkeep::new(&row)
+    }
+
     fn piece() -> Part {
         Part::PieceOf("m".into())
     }
@@ -127,7 +141,7 @@ mod tests {
     #[test]
     fn the_newest_events_are_never_compacted() {
         let config = DurableConfig::default().uncompacted_events(100);
-        let upkeep = Upkeep::new(0, 1);
+        let mut upkeep = upkeep(1000);
         assert_eq!(upkeep.due(&config, 599, None, false), None);
         assert_eq!(upkeep.due(&config, 600, None, false), Some(Step::Compact { after: 0, until: 500 }));
         assert_eq!(upkeep.due(&config, 100, None, true), None);
@@ -137,11 +151,10 @@ mod tests {
     #[test]
     fn pieces_that_were_passed_are_looked_at_again_once_their_message_is_whole() {
         let config = DurableConfig::default();
-        let mut upkeep = Upkeep::new(0, 1);
+        let mut upkeep = upkeep(0);
         upkeep.note(10, &piece());
         upkeep.note(11, &piece());
-        upkeep.done(upkeep.due(&config, 1600, None, false).unwrap());
-        assert_eq!(upkeep.due(&config, 1700, None, false), None);
+        assert_eq!(upkeep.due(&config, 1700, None, true), None);
         upkeep.note(1701, &Part::Whole("m".into()));
         assert_eq!(upkeep.due(&config, 1701, None, false), Some(Step::Compact { after: 9, until: 701 }));
     }
@@ -149,9 +162,10 @@ mod tests {
     #[test]
     fn a_message_that_becomes_whole_during_a_step_is_not_lost() {
         let config = DurableConfig::default();
-        let mut upkeep = Upkeep::new(0, 1);
+        let mut upkeep = upkeep(0);
         upkeep.note(10, &piece());
-        upkeep.done(upkeep.due(&config, 1600, None, false).unwrap());
+        assert_eq!(upkeep.due(&config, 1600, None, false), None);
+        upkeep.note(1650, &Part::Whole("another".into()));
         let step = upkeep.due(&config, 2200, None, false).unwrap();
         upkeep.note(2201, &Part::Whole("m".into()));
         upkeep.done(step);
@@ -159,9 +173,22 @@ mod tests {
     }
 
     #[test]
+    fn where_no_message_became_whole_nothing_is_looked_for() {
+        let config = DurableConfig::default().uncompacted_events(100);
+        let mut upkeep = upkeep(50);
+        assert_eq!(upkeep.due(&config, 600, None, false), Some(Step::Compact { after: 0, until: 500 }));
+        upkeep.done(Step::Compact { after: 0, until: 500 });
+        upkeep.note(601, &piece());
+        assert_eq!(upkeep.due(&config, 9000, None, true), None);
+        upkeep.note(9001, &Part::Whole("of pieces that are not known".into()));
+        assert_eq!(upkeep.due(&config, 9400, None, false), None);
+        assert_eq!(upkeep.due(&config, 9401, None, true), Some(Step::Compact { after: 8900, until: 9301 }));
+    }
+
+    #[test]
     fn nothing_is_trimmed_that_a_reader_has_still_to_be_given() {
         let config = DurableConfig::default().window_events(10);
-        let upkeep = Upkeep::new(0, 1);
+        let mut upkeep = upkeep(1000);
         assert_eq!(upkeep.due(&config, 1000, Some(1), true), None);
         assert_eq!(upkeep.due(&config, 1000, Some(700), true), Some(Step::Trim { oldest: 700 }));
         assert_eq!(upkeep.due(&config, 1000, None, true), Some(Step::Trim { oldest: 991 }));
@@ -173,7 +200,7 @@ mod tests {
 
     #[test]
     fn few_unfinished_messages_are_remembered() {
-        let mut upkeep = Upkeep::new(0, 1);
+        let mut upkeep = upkeep(0);
         for n in 0..1000 {
             upkeep.note(n + 1, &Part::PieceOf(n.to_string()));
         }

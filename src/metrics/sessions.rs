@@ -1,6 +1,6 @@
 //! Sessions, their turns, their prompts and their events.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -62,7 +62,7 @@ pub(crate) struct SessionMetrics {
     prompts: Level,
     events: Counter,
     appends: Histogram,
-    open: HashMap<String, Instant>,
+    open: BTreeMap<String, Instant>,
     turn: Option<Turn>,
 }
 
@@ -80,7 +80,7 @@ impl SessionMetrics {
             prompts: PROMPTS_OPEN.level(),
             events: EVENTS.counter(&[]),
             appends: APPEND_TIME.histogram(&[]),
-            open: HashMap::new(),
+            open: BTreeMap::new(),
             turn: None,
         }
     }

@@ -56,20 +56,24 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
     let (answer, started) = oneshot::channel();
     let sessions = sessions.clone();
     // Boxed, so that the session's task does not keep the room of its start for as long as it lives.
-    let starting = Box::pin(async move { Driver::start(request, link, &sessions, slot).await });
-    // In a task of its own: a client that hangs up half-way leaves nothing half-made behind.
-    tokio::spawn(async move {
-        match starting.await {
+    let starting = Box::pin(async move {
+        match Driver::start(request, link, &sessions, slot).await {
             Ok(driver) => {
                 if answer.send(Ok(())).is_err() {
                     driver.cancel();
                 }
-                driver.run().await;
+                Some(driver)
             }
             Err(failure) => {
                 let _ = answer.send(Err(failure));
+                None
             }
         }
+    });
+    // In a task of its own: a client that hangs up half-way leaves nothing half-made behind.
+    tokio::spawn(async move {
+        let Some(driver) = starting.await else { return };
+        driver.run().await;
     });
     started.await.unwrap_or_else(|_| Err(Failure::unavailable("the session could not be made")))?;
     tell_in_current_span("session_id", &session_id);

@@ -11,10 +11,13 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::describe::{self, Description};
+use super::{
+    describe::{self, Description},
+    mailbox,
+};
 use crate::{
     layers::resume::{EventLog, EventStream, RingLog},
     proto::{IdempotencyKey, Inbound, NoAnswer, Refused},
@@ -46,18 +49,15 @@ pub struct SessionHandle<L: EventLog = RingLog> {
 }
 
 pub(crate) struct Shared<S> {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) owner: Option<Arc<str>>,
     pub(crate) cwd: PathBuf,
     pub(crate) created_at: SystemTime,
     pub(crate) stream: S,
-    /// Boxed, because a channel has room for many from the beginning.
-    pub(crate) mailbox: mpsc::Sender<Box<Mail>>,
+    pub(crate) mailbox: mailbox::Sender<Mail>,
     pub(crate) cancel: CancellationToken,
-    /// It can be restored when it has left the memory.
-    pub(crate) outlives: bool,
-    /// A client has deleted it.
-    pub(crate) deleted: Arc<AtomicBool>,
+    /// Of one that is stored: whether a client has deleted it.
+    pub(crate) deleted: Option<Arc<AtomicBool>>,
     pub(crate) latest: Mutex<Latest>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Shared<S> {
 #[derive(Debug)]
 pub(crate) struct Latest {
     /// The members of `session_state`, without braces.
-    pub(crate) note: String,
+    pub(crate) note: Box<str>,
     /// The newest event that the note takes in.
     pub(crate) as_of: u64,
     pub(crate) model: Option<String>,
@@ -77,7 +77,7 @@ pub(crate) struct Latest {
 impl Default for Latest {
     fn default() -> Self {
         Self {
-            note: String::new(),
+            note: Box::default(),
             as_of: 0,
             model: None,
             permission_mode: None,
@@ -178,8 +178,19 @@ fn millis(time: SystemTime) -> u64 {
 }
 
 impl<S> Shared<S> {
+    /// It can be restored when it has left the memory.
+    pub(crate) fn outlives(&self) -> bool {
+        self.deleted.is_some()
+    }
+
     pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted.load(Ordering::Acquire)
+        self.deleted.as_ref().is_some_and(|deleted| deleted.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_deleted(&self, is: bool) {
+        if let Some(deleted) = &self.deleted {
+            deleted.store(is, Ordering::Release);
+        }
     }
 
     /// What the session last told. Locked for moments only, never over I/O.

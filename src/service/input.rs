@@ -2,11 +2,12 @@
 
 use http::{HeaderMap, HeaderName, StatusCode};
 use sha2::{Digest, Sha256};
-use tokio::sync::{mpsc::error::TrySendError, oneshot};
+use tokio::sync::oneshot;
 
 use super::{
     Limits, Policy, SessionHandle, Sessions,
     handle::{Mail, NotTaken},
+    mailbox::SendError,
     reply::Failure,
     scope::Caller,
     tell_in_current_span,
@@ -95,18 +96,18 @@ impl Input {
         limits: &Limits,
     ) -> Result<Taken, Failure> {
         let (reply, outcome) = oneshot::channel();
-        let mail = Box::new(Mail { input: self.message.clone(), key: self.key.clone(), reply });
-        match session.shared().mailbox.try_send(mail) {
+        let mail = Mail { input: self.message.clone(), key: self.key.clone(), reply };
+        match session.shared().mailbox.send(mail) {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => return Err(Failure::backpressure()),
-            Err(TrySendError::Closed(_)) if session.shared().outlives => return Ok(Taken::NotHere),
-            Err(TrySendError::Closed(_)) => return Err(Failure::unknown_session()),
+            Err(SendError::Full) => return Err(Failure::backpressure()),
+            Err(SendError::Closed) if session.shared().outlives() => return Ok(Taken::NotHere),
+            Err(SendError::Closed) => return Err(Failure::unknown_session()),
         }
         match tokio::time::timeout(limits.answer_timeout, outcome).await {
             Ok(Ok(Ok(()))) => Ok(Taken::Done),
             Ok(Ok(Err(NotTaken::Released))) => Ok(Taken::NotHere),
             Ok(Ok(Err(not_taken))) => Err(failure(not_taken)),
-            Ok(Err(_)) if session.shared().outlives && !session.shared().is_deleted() => {
+            Ok(Err(_)) if session.shared().outlives() && !session.shared().is_deleted() => {
                 Err(Failure::unavailable("the session went to another host; try again"))
             }
             Ok(Err(_)) => Err(Failure::unknown_session()),

@@ -1,6 +1,9 @@
 //! A session's link to its agent: at most one agent, and a new one only after the old one is gone.
 
-use std::{future::Future, pin::Pin};
+use std::{
+    future::{Future, pending, poll_fn},
+    pin::Pin,
+};
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tower::{BoxError, ServiceExt};
@@ -34,7 +37,7 @@ pub(crate) struct Link<A> {
     agent: A,
     phase: Phase,
     /// An agent to start as soon as the old one is gone.
-    wanted: Option<SessionSpec>,
+    wanted: Option<Box<SessionSpec>>,
     metrics: AgentMetrics,
     /// What the agent said last.
     pub(crate) events: Vec<AgentEvent>,
@@ -68,7 +71,7 @@ impl<A: Agent> Link<A> {
     /// Starts an agent, once the one before it is gone. [`Link::next`] tells what became of it.
     pub(crate) fn start(&mut self, spec: SessionSpec) {
         self.retire();
-        self.wanted = Some(spec);
+        self.wanted = Some(Box::new(spec));
     }
 
     /// Lets the agent end: it gets no further command and is not heard any more.
@@ -120,14 +123,12 @@ impl<A: Agent> Link<A> {
     pub(crate) async fn next(&mut self) -> News {
         loop {
             match &mut self.phase {
-                Phase::Absent => match self.wanted.take() {
-                    Some(spec) => {
-                        self.metrics.wanted(spec.resume);
-                        let started = self.agent.clone().oneshot(spec);
-                        self.phase = Phase::Starting(Box::pin(async { started.await.map_err(Into::into) }));
-                    }
-                    None => std::future::pending().await,
-                },
+                Phase::Absent => {
+                    let Some(spec) = self.wanted.take() else { return pending().await };
+                    self.metrics.wanted(spec.resume);
+                    let started = self.agent.clone().oneshot(*spec);
+                    self.phase = Phase::Starting(Box::pin(async { started.await.map_err(Into::into) }));
+                }
                 Phase::Starting(starting) => {
                     let (phase, outcome) = match starting.await {
                         Ok(io) => (Phase::Running(io), Ok(())),
@@ -138,7 +139,7 @@ impl<A: Agent> Link<A> {
                     return News::Started(outcome);
                 }
                 Phase::Running(io) => {
-                    if io.events.recv_many(&mut self.events, BURST).await == 0 {
+                    if poll_fn(|cx| io.events.poll_recv_many(cx, &mut self.events, BURST)).await == 0 {
                         let message = "the agent ended without a word".to_owned();
                         self.events.push(AgentEvent::Exited { message });
                     }

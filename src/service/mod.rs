@@ -29,6 +29,7 @@ mod keeper;
 mod keeping;
 mod limits;
 mod link;
+mod mailbox;
 mod persistence;
 mod policy;
 mod read_back;

@@ -70,7 +70,7 @@ struct Inner<L: EventLog> {
     retention: Option<Duration>,
     persistence: Option<Persistence>,
     revive: Revive<L>,
-    table: Mutex<HashMap<String, SessionHandle<L>>>,
+    table: Mutex<HashMap<Arc<str>, SessionHandle<L>>>,
     leases: Arc<Leases>,
     one_by_one: OneByOne,
     capacity: Arc<Semaphore>,
@@ -175,7 +175,7 @@ impl<L: EventLog> Sessions<L> {
         let here = self.in_memory(id);
         let mark = |deleted| {
             if let Some(session) = &here {
-                session.shared().deleted.store(deleted, Ordering::Release);
+                session.shared().set_deleted(deleted);
             }
         };
         mark(true);
@@ -293,12 +293,12 @@ impl<L: EventLog> Sessions<L> {
 
     /// Makes a session known until the registration is dropped.
     pub(crate) fn register(&self, session: SessionHandle<L>) -> Registration<L> {
-        let id = session.id().to_owned();
-        self.table().insert(id.clone(), session);
+        let id = Arc::clone(&session.shared().id);
+        self.table().insert(Arc::clone(&id), session);
         Registration { sessions: self.clone(), id }
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<String, SessionHandle<L>>> {
+    fn table(&self) -> MutexGuard<'_, HashMap<Arc<str>, SessionHandle<L>>> {
         self.inner.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -355,7 +355,7 @@ impl Drop for Leaving {
 /// Dropped: the session is not known any more.
 pub(crate) struct Registration<L: EventLog> {
     sessions: Sessions<L>,
-    id: String,
+    id: Arc<str>,
 }
 
 impl<L: EventLog> Drop for Registration<L> {

@@ -12,6 +12,7 @@ mod outage;
 mod place;
 mod reader;
 mod replay;
+mod runs;
 mod window;
 mod writers;
 

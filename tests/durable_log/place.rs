@@ -39,6 +39,25 @@ impl Place {
         }
     }
 
+    /// Changes the tables past the log, and opens the database once more.
+    pub(crate) async fn reopened_after(mut self, sql: &str) -> Self {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match (&self.kind, &mut self.database) {
+            (Kind::Sqlite(folder), database) => {
+                let url = format!("sqlite:{}", path(folder).display());
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+                *database = Database::sqlite(path(folder)).await.unwrap();
+            }
+            (Kind::Postgres(server), database) => {
+                let mut connection = PgConnection::connect(server.url()).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+                *database = Database::postgres(server.url(), 0, 5).await.unwrap();
+            }
+        }
+        self
+    }
+
     /// A log of its own, as another process would have it.
     pub(crate) fn log(&self, config: DurableConfig) -> DurableLog {
         DurableLog::new(self.database.clone(), config)

@@ -2,17 +2,19 @@
 
 mod load {
     pub mod control;
+    pub mod first;
     pub mod fleet;
     pub mod parser;
     pub mod plan;
     pub mod report;
+    pub mod rings;
     pub mod target;
     pub mod tests;
 }
 
 use std::{env, process::ExitCode};
 
-use load::{plan, report::Report, target::Failure};
+use load::{first, plan, report::Report, target::Failure};
 
 fn main() -> ExitCode {
     match run() {
@@ -38,8 +40,17 @@ fn run() -> Result<(), Failure> {
                 let failed = |failure: Failure| format!("{}, {}: {failure}", test.name, server.name());
                 for (figure, value) in test.run(*server).map_err(failed)? {
                     eprintln!("    {figure}: {value:.2}");
-                    report.note(test.name, figure, *server, value);
+                    report.note(test.name, figure, server.name(), value);
                 }
+            }
+        }
+        if first::TEST.contains(&filter) {
+            eprintln!("round {round} of {rounds}: {}", first::TEST);
+            for (way, milliseconds) in
+                first::round().map_err(|failure| format!("{}, {failure}", first::TEST))?
+            {
+                eprintln!("    {way}: {milliseconds:.1}");
+                report.note(first::TEST, first::FIGURE, way, milliseconds);
             }
         }
     }

@@ -2,16 +2,18 @@
 
 #[cfg(feature = "postgres")]
 mod postgres;
+mod run;
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, ops::RangeInclusive, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 
 use super::part::Part;
 use crate::{db::Database, layers::resume::Event};
+pub(super) use run::{Run, StoredEvent};
 
 pub(super) type RowsFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'a>>;
 
@@ -37,12 +39,27 @@ pub(super) struct Write {
     pub(super) expected: u64,
     pub(super) note: Option<Bytes>,
     pub(super) close: bool,
-    pub(super) events: Vec<(Event, Part)>,
+    pub(super) runs: Vec<Run>,
 }
 
 impl Write {
+    pub(super) fn add(&mut self, event: &Event, part: Part) {
+        if !self.runs.last_mut().is_some_and(|run| run.takes(event, &part)) {
+            self.runs.push(Run::new(event, part));
+        }
+    }
+
     pub(super) fn last(&self) -> u64 {
-        self.expected + self.events.len() as u64
+        self.expected + self.runs.iter().map(Run::events).sum::<u64>()
+    }
+
+    /// The runs, with the sequence numbers of their events.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (RangeInclusive<u64>, &Run)> {
+        self.runs.iter().scan(self.expected, |last, run| {
+            let first = *last + 1;
+            *last += run.events();
+            Some((first..=*last, run))
+        })
     }
 
     /// This write is what the row tells of, given that it was not stored just now.
@@ -51,20 +68,12 @@ impl Write {
     }
 }
 
-/// An event as it was stored.
-#[derive(Debug)]
-pub(super) struct EventRow {
-    pub(super) seq: u64,
-    pub(super) name: String,
-    pub(super) data: Vec<u8>,
-}
-
 /// Some of a stream's events, in order.
 #[derive(Debug)]
 pub(super) struct Page {
     /// Where the stream starts by now: what is missing from here on was compacted.
     pub(super) oldest: u64,
-    pub(super) events: Vec<EventRow>,
+    pub(super) events: Vec<StoredEvent>,
 }
 
 pub(super) trait Rows: fmt::Debug + Send + Sync + 'static {
@@ -81,7 +90,7 @@ pub(super) trait Rows: fmt::Debug + Send + Sync + 'static {
     fn page(&self, id: i64, after: u64, until: u64) -> RowsFuture<'_, Option<Page>>;
 
     /// The newest events of a name, newest first.
-    fn newest<'a>(&'a self, key: &'a str, name: &'a str, limit: u32) -> RowsFuture<'a, Vec<(i64, Vec<u8>)>>;
+    fn newest<'a>(&'a self, key: &'a str, name: &'a str, limit: u32) -> RowsFuture<'a, Vec<StoredEvent>>;
 
     fn forget<'a>(&'a self, key: &'a str) -> RowsFuture<'a, ()>;
 
@@ -117,13 +126,19 @@ fn stream_row((id, epoch, oldest, last, compacted, closed, note): StreamTuple) -
     StreamRow { id, epoch, oldest, last, compacted, closed, note: note.map(Bytes::from) }
 }
 
-type EventTuple = (i64, Option<i64>, Option<String>, Option<Vec<u8>>);
+type PageTuple = (i64, Option<i64>, Option<String>, Option<Vec<u8>>, Option<String>);
 
-/// A stream without events in range gives one row that holds only its own part.
-fn page(rows: Vec<EventTuple>) -> Option<Page> {
-    let oldest = unsigned(rows.first()?.0);
-    let event = |(_, seq, name, data)| Some(EventRow { seq: unsigned(seq?), name: name?, data: data? });
-    Some(Page { oldest, events: rows.into_iter().filter_map(event).collect() })
+/// The events of a page that are asked for. A stream without any in range gives one row that holds only its own part.
+fn page(rows: Vec<PageTuple>, after: u64, until: u64) -> Result<Option<Page>, sqlx::Error> {
+    let Some(oldest) = rows.first().map(|row| unsigned(row.0)) else { return Ok(None) };
+    let mut events = Vec::new();
+    for (_, last, name, data, sizes) in rows {
+        if let (Some(last), Some(name), Some(data)) = (last, name, data) {
+            events.extend(run::unpack((last, name, data, sizes))?);
+        }
+    }
+    events.retain(|event| event.seq > after && event.seq <= until);
+    Ok(Some(Page { oldest, events }))
 }
 
 /// The statements that are the same everywhere; `readers` and `writer` are pools.
@@ -147,19 +162,19 @@ macro_rules! shared_rows {
             Box::pin(async move {
                 let page_query = sqlx::query_as(sql::PAGE).bind(id).bind(signed(after)).bind(signed(until));
                 let page_query = page_query.bind(sql::PAGE_EVENTS).bind(sql::PAGE_BYTES);
-                Ok(page(page_query.fetch_all(&self.readers).await?))
+                page(page_query.fetch_all(&self.readers).await?, after, until)
             })
         }
 
-        fn newest<'a>(
-            &'a self,
-            key: &'a str,
-            name: &'a str,
-            limit: u32,
-        ) -> RowsFuture<'a, Vec<(i64, Vec<u8>)>> {
+        fn newest<'a>(&'a self, key: &'a str, name: &'a str, limit: u32) -> RowsFuture<'a, Vec<StoredEvent>> {
             Box::pin(async move {
                 let newest = sqlx::query_as(sql::NEWEST).bind(key).bind(name).bind(i64::from(limit));
-                newest.fetch_all(&self.readers).await
+                let mut events = Vec::new();
+                for row in newest.fetch_all(&self.readers).await? {
+                    events.extend(run::unpack(row)?.into_iter().rev());
+                }
+                events.truncate(limit as usize);
+                Ok(events)
             })
         }
 
@@ -183,6 +198,9 @@ macro_rules! shared_rows {
                 if mark.execute(&mut *transaction).await?.rows_affected() == 1 {
                     let trim = sqlx::query(sql::TRIM).bind(id).bind(signed(oldest));
                     trim.execute(&mut *transaction).await?;
+                    let across = sqlx::query_as(sql::TRIMMED_RUN).bind(id).bind(signed(oldest));
+                    let across = across.fetch_optional(&mut *transaction).await?;
+                    cut_run!(&mut *transaction, id, across, oldest);
                 }
                 transaction.commit().await
             })
@@ -195,6 +213,9 @@ macro_rules! shared_rows {
                 if mark.execute(&mut *transaction).await?.rows_affected() == 1 {
                     let compact = sqlx::query(sql::COMPACT).bind(id).bind(signed(after)).bind(signed(until));
                     compact.execute(&mut *transaction).await?;
+                    let across = sqlx::query_as(sql::COMPACTED_RUN).bind(id).bind(signed(until + 1));
+                    let across = across.fetch_optional(&mut *transaction).await?;
+                    cut_run!(&mut *transaction, id, across, until + 1);
                 }
                 transaction.commit().await
             })
@@ -202,3 +223,17 @@ macro_rules! shared_rows {
     };
 }
 use shared_rows;
+
+/// Takes what is before `first` out of a run that reaches across it.
+macro_rules! cut_run {
+    ($connection:expr, $id:expr, $across:expr, $first:expr) => {
+        if let Some(across) = $across {
+            let across: run::RunTuple = across;
+            let seq = across.0;
+            let (events, data, sizes) = run::cut(across, $first)?;
+            let cut = sqlx::query(sql::CUT).bind($id).bind(seq).bind(events).bind(data).bind(sizes);
+            cut.execute($connection).await?;
+        }
+    };
+}
+use cut_run;

@@ -2,7 +2,10 @@ use std::collections::HashSet;
 
 use sqlx::{PgPool, Transaction};
 
-use super::{Page, Part, Rows, RowsFuture, StreamRow, Write, page, shared_rows, signed, sql, stream_row};
+use super::{
+    Page, Rows, RowsFuture, StoredEvent, StreamRow, Write, cut_run, page, run, shared_rows, signed, sql,
+    stream_row,
+};
 
 #[derive(Debug)]
 pub(super) struct PostgresRows {
@@ -30,10 +33,11 @@ const COMMIT: &str = "
         where s.id = w.id and s.epoch = w.epoch and s.last_seq = w.expected and not s.closed
         returning s.id
     ), stored as (
-        insert into agent_webkit_events (stream, seq, name, data, piece_of, whole_of)
-        select e.* from unnest($7::bigint[], $8::bigint[], $9::text[], $10::bytea[], $11::text[], $12::text[])
-            as e (stream, seq, name, data, piece_of, whole_of)
-        join told on told.id = e.stream
+        insert into agent_webkit_runs (stream, seq, events, name, data, sizes, piece_of, whole_of)
+        select r.* from unnest(
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::bytea[], $12::text[], $13::text[], $14::text[]
+        ) as r (stream, seq, events, name, data, sizes, piece_of, whole_of)
+        join told on told.id = r.stream
     )
     select id from told";
 const FIND_OUT: &str = "select id, epoch, last_seq from agent_webkit_streams where id = any($1)";
@@ -67,11 +71,8 @@ impl Rows for PostgresRows {
 
 /// The streams in which something was stored.
 async fn store(pool: &PgPool, writes: &[Write]) -> Result<Vec<(i64,)>, sqlx::Error> {
-    let events = || {
-        writes.iter().flat_map(|write| {
-            (write.expected + 1..).zip(&write.events).map(|(seq, (event, part))| (write.id, seq, event, part))
-        })
-    };
+    let runs =
+        || writes.iter().flat_map(|write| write.numbered().map(|(seqs, run)| (write.id, *seqs.end(), run)));
     let of_writes = |field: fn(&Write) -> i64| writes.iter().map(field).collect::<Vec<_>>();
     sqlx::query_as(COMMIT)
         .bind(of_writes(|write| write.id))
@@ -80,26 +81,14 @@ async fn store(pool: &PgPool, writes: &[Write]) -> Result<Vec<(i64,)>, sqlx::Err
         .bind(of_writes(|write| signed(write.last())))
         .bind(writes.iter().map(|write| write.note.as_deref()).collect::<Vec<_>>())
         .bind(writes.iter().map(|write| write.close).collect::<Vec<_>>())
-        .bind(events().map(|(id, ..)| id).collect::<Vec<_>>())
-        .bind(events().map(|(_, seq, ..)| signed(seq)).collect::<Vec<_>>())
-        .bind(events().map(|(_, _, event, _)| &*event.name).collect::<Vec<_>>())
-        .bind(events().map(|(_, _, event, _)| &*event.data).collect::<Vec<_>>())
-        .bind(events().map(|(.., part)| piece_of(part)).collect::<Vec<_>>())
-        .bind(events().map(|(.., part)| whole_of(part)).collect::<Vec<_>>())
+        .bind(runs().map(|(id, ..)| id).collect::<Vec<_>>())
+        .bind(runs().map(|(_, last, _)| signed(last)).collect::<Vec<_>>())
+        .bind(runs().map(|(.., run)| signed(run.events())).collect::<Vec<_>>())
+        .bind(runs().map(|(.., run)| &*run.name).collect::<Vec<_>>())
+        .bind(runs().map(|(.., run)| run.data()).collect::<Vec<_>>())
+        .bind(runs().map(|(.., run)| run.sizes()).collect::<Vec<_>>())
+        .bind(runs().map(|(.., run)| run.piece_of()).collect::<Vec<_>>())
+        .bind(runs().map(|(.., run)| run.whole_of()).collect::<Vec<_>>())
         .fetch_all(pool)
         .await
-}
-
-fn piece_of(part: &Part) -> Option<&str> {
-    match part {
-        Part::PieceOf(id) => Some(id),
-        Part::None | Part::Whole(_) => None,
-    }
-}
-
-fn whole_of(part: &Part) -> Option<&str> {
-    match part {
-        Part::Whole(id) => Some(id),
-        Part::None | Part::PieceOf(_) => None,
-    }
 }

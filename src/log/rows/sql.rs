@@ -1,6 +1,6 @@
 //! What SQLite and Postgres understand alike.
 
-/// A page is so many events at most, and so many bytes or one event.
+/// A page is runs up to one that brings it to so many events or so many bytes.
 pub(super) const PAGE_EVENTS: i64 = 512;
 pub(super) const PAGE_BYTES: i64 = 256 << 10;
 
@@ -15,38 +15,60 @@ pub(super) const LOOK: &str = "
 
 /// One statement, so that the start of the stream and its events are of the same moment.
 pub(super) const PAGE: &str = "
-    select s.oldest_seq, e.seq, e.name, e.data
+    select s.oldest_seq, r.seq, r.name, r.data, r.sizes
     from agent_webkit_streams s
-    left join agent_webkit_events e on e.stream = s.id and e.seq > $2 and e.seq <= (
-        select max(sized.seq) from (
-            select seq, sum(size) over (order by seq) - size as before from (
-                select seq, length(data) as size from agent_webkit_events
-                where stream = $1 and seq > $2 and seq <= $3 order by seq limit $4
+    left join agent_webkit_runs r on r.stream = s.id and r.seq > $2 and r.seq <= (
+        select max(seq) from (
+            select seq, sum(size) over earlier - size as bytes_before, sum(events) over earlier - events as before
+            from (
+                select seq, events, length(data) as size from agent_webkit_runs
+                where stream = $1 and seq > $2 and seq <= coalesce(
+                    (select min(seq) from agent_webkit_runs where stream = $1 and seq >= $3), $3
+                )
+                order by seq limit $4
             ) as listed
-        ) as sized where before < $5
+            window earlier as (order by seq)
+        ) as summed where before < $4 and bytes_before < $5
     )
     where s.id = $1
-    order by e.seq";
+    order by r.seq";
 
 pub(super) const NEWEST: &str = "
-    select e.seq, e.data from agent_webkit_streams s
-    join agent_webkit_events e on e.stream = s.id
-    where s.key = $1 and e.name = $2
-    order by e.seq desc limit $3";
+    select r.seq, r.name, r.data, r.sizes from agent_webkit_streams s
+    join agent_webkit_runs r on r.stream = s.id
+    where s.key = $1 and r.name = $2
+    order by r.seq desc limit $3";
 
 pub(super) const FORGET_STREAM: &str = "delete from agent_webkit_streams where key = $1 returning id";
-pub(super) const FORGET_EVENTS: &str = "delete from agent_webkit_events where stream = $1";
+pub(super) const FORGET_EVENTS: &str = "delete from agent_webkit_runs where stream = $1";
 
 pub(super) const MARK_TRIMMED: &str = "
     update agent_webkit_streams set oldest_seq = $3 where id = $1 and epoch = $2 and oldest_seq < $3";
-pub(super) const TRIM: &str = "delete from agent_webkit_events where stream = $1 and seq < $2";
+pub(super) const TRIM: &str = "delete from agent_webkit_runs where stream = $1 and seq < $2";
 
 pub(super) const MARK_COMPACTED: &str = "
     update agent_webkit_streams set compacted_seq = $3 where id = $1 and epoch = $2";
 pub(super) const COMPACT: &str = "
-    delete from agent_webkit_events
+    delete from agent_webkit_runs
     where stream = $1 and seq > $2 and seq <= $3 and exists (
-        select 1 from agent_webkit_events w
-        where w.stream = agent_webkit_events.stream and w.whole_of = agent_webkit_events.piece_of
-        and w.seq > agent_webkit_events.seq
+        select 1 from agent_webkit_runs w
+        where w.stream = agent_webkit_runs.stream and w.whole_of = agent_webkit_runs.piece_of
+        and w.seq > agent_webkit_runs.seq
     )";
+
+/// The run that has events before this one, and it.
+pub(super) const TRIMMED_RUN: &str = "
+    select seq, name, data, sizes from agent_webkit_runs
+    where stream = $1 and seq - events + 1 < $2
+    and seq = (select min(seq) from agent_webkit_runs where stream = $1 and seq >= $2)";
+/// The same, if its message is whole.
+pub(super) const COMPACTED_RUN: &str = "
+    select r.seq, r.name, r.data, r.sizes from agent_webkit_runs r
+    where r.stream = $1 and r.seq - r.events + 1 < $2
+    and r.seq = (select min(seq) from agent_webkit_runs where stream = $1 and seq >= $2)
+    and exists (
+        select 1 from agent_webkit_runs w
+        where w.stream = r.stream and w.whole_of = r.piece_of and w.seq > r.seq
+    )";
+pub(super) const CUT: &str = "
+    update agent_webkit_runs set events = $3, data = $4, sizes = $5 where stream = $1 and seq = $2";

@@ -1,9 +1,12 @@
 use std::sync::LazyLock;
 
-use sqlx::{SqlitePool, Transaction};
+use sqlx::{SqlitePool, Transaction, sqlite::SqliteArguments};
 
-use super::{Page, Part, Rows, RowsFuture, StreamRow, Write, page, shared_rows, signed, sql, stream_row};
-use crate::{db::Sqlite, layers::resume::Event};
+use super::{
+    Page, Rows, RowsFuture, Run, StoredEvent, StreamRow, Write, cut_run, page, run, shared_rows, signed, sql,
+    stream_row,
+};
+use crate::db::Sqlite;
 
 #[derive(Debug)]
 pub(super) struct SqliteRows {
@@ -28,14 +31,29 @@ const UPDATE: &str = "
     where id = $1 and epoch = $2 and last_seq = $3 and not closed";
 const FIND_OUT: &str = "select epoch, last_seq from agent_webkit_streams where id = $1";
 
-/// Few sizes, so that each statement is prepared once.
-static INSERTS: LazyLock<[(usize, String); 4]> = LazyLock::new(|| [256, 32, 8, 1].map(|n| (n, insert(n))));
+/// Rows that one statement stores. Few sizes, so that each is prepared once.
+const ROWS: usize = 8;
+/// What has up to so many runs is stored by one call.
+static STORE: LazyLock<[String; ROWS + 1]> = LazyLock::new(|| {
+    std::array::from_fn(|rows| match rows {
+        0 => UPDATE.to_owned(),
+        _ => format!("{UPDATE}; {} where changes() = 1", insert(rows)),
+    })
+});
+static INSERT: LazyLock<String> = LazyLock::new(|| insert(1));
 
-/// Rows that differ only in their data: a parameter each is all that must be bound then.
+/// The first six parameters are those of the update.
 fn insert(rows: usize) -> String {
-    let values: Vec<String> = (0..rows).map(|n| format!("(?1, ?2 + {n}, ?3, ?{}, ?4, ?5)", n + 6)).collect();
-    let values = values.join(", ");
-    format!("insert into agent_webkit_events (stream, seq, name, data, piece_of, whole_of) values {values}")
+    let row = |n: usize| {
+        let own: Vec<String> = (n * 7 + 7..n * 7 + 14).map(|parameter| format!("?{parameter}")).collect();
+        format!("(?1, {})", own.join(", "))
+    };
+    let values: Vec<String> = (0..rows).map(row).collect();
+    format!(
+        "insert into agent_webkit_runs (stream, seq, events, name, data, sizes, piece_of, whole_of)
+        select * from (values {})",
+        values.join(", ")
+    )
 }
 
 impl Rows for SqliteRows {
@@ -54,52 +72,45 @@ impl Rows for SqliteRows {
     shared_rows!();
 }
 
+/// In one call, mostly: each is a way to the connection's thread and back.
 async fn store(transaction: &mut Transaction<'_, sqlx::Sqlite>, write: &Write) -> Result<bool, sqlx::Error> {
-    let update = sqlx::query(UPDATE)
-        .bind(write.id)
-        .bind(write.epoch)
-        .bind(signed(write.expected))
-        .bind(signed(write.last()))
-        .bind(write.note.as_deref())
-        .bind(write.close);
-    if update.execute(&mut **transaction).await?.rows_affected() == 0 {
+    let mut runs = write.numbered().peekable();
+    let at_once = write.runs.len().min(ROWS);
+    let mut store = query(&STORE[at_once], write);
+    for (seqs, run) in runs.by_ref().take(at_once) {
+        store = bind(store, *seqs.end(), run);
+    }
+    if store.execute(&mut **transaction).await?.rows_affected() == 0 {
         let found: Option<(i64, i64)> =
             sqlx::query_as(FIND_OUT).bind(write.id).fetch_optional(&mut **transaction).await?;
         return Ok(found.is_some_and(|(epoch, last)| write.is_stored_as(epoch, last)));
     }
-    let mut seq = signed(write.expected) + 1;
-    for alike in write.events.chunk_by(|(a, part_a), (b, part_b)| a.name == b.name && part_a == part_b) {
-        let mut events = alike;
-        for (size, statement) in &*INSERTS {
-            while let Some((rows, rest)) = events.split_at_checked(*size) {
-                insert_alike(transaction, statement, write.id, seq, rows).await?;
-                seq += rows.len() as i64;
-                events = rest;
-            }
-        }
+    for (seqs, run) in runs {
+        bind(query(&INSERT, write), *seqs.end(), run).execute(&mut **transaction).await?;
     }
     Ok(true)
 }
 
-/// Stores events of one name that are parts of one message, or of none.
-async fn insert_alike(
-    transaction: &mut Transaction<'_, sqlx::Sqlite>,
-    statement: &'static str,
-    stream: i64,
-    first_seq: i64,
-    rows: &[(Event, Part)],
-) -> Result<(), sqlx::Error> {
-    let Some((event, part)) = rows.first() else { return Ok(()) };
-    let (piece_of, whole_of) = match part {
-        Part::None => (None, None),
-        Part::PieceOf(id) => (Some(id), None),
-        Part::Whole(id) => (None, Some(id)),
-    };
-    let mut insert = sqlx::query(statement).bind(stream).bind(first_seq).bind(&*event.name);
-    insert = insert.bind(piece_of).bind(whole_of);
-    for (event, _) in rows {
-        insert = insert.bind(&*event.data);
-    }
-    insert.execute(&mut **transaction).await?;
-    Ok(())
+type Query = sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments>;
+
+/// With the parameters that all statements have.
+fn query(statement: &'static str, write: &Write) -> Query {
+    sqlx::query(statement)
+        .bind(write.id)
+        .bind(write.epoch)
+        .bind(signed(write.expected))
+        .bind(signed(write.last()))
+        .bind(write.note.as_ref().map(|note| note.to_vec()))
+        .bind(write.close)
+}
+
+fn bind(query: Query, last: u64, run: &Run) -> Query {
+    query
+        .bind(signed(last))
+        .bind(signed(run.events()))
+        .bind(run.name.clone().into_owned())
+        .bind(run.data())
+        .bind(run.sizes())
+        .bind(run.piece_of().map(str::to_owned))
+        .bind(run.whole_of().map(str::to_owned))
 }

@@ -34,7 +34,9 @@ impl Group {
             let _ = append.done.send(Err(AppendError::Closed));
             return;
         }
-        write.events.extend(append.batch.events.iter().map(|event| (event.clone(), classify(event))));
+        for event in &append.batch.events {
+            write.add(event, classify(event));
+        }
         if let Some(note) = &append.batch.note {
             write.note = Some(note.clone());
         }
@@ -60,7 +62,7 @@ impl Group {
                 expected: stream.ring.bounds().last,
                 note: None,
                 close: false,
-                events: Vec::new(),
+                runs: Vec::new(),
             });
             self.writes.len() - 1
         })
@@ -70,7 +72,7 @@ impl Group {
 impl Entry {
     /// It was stored: whoever reads and whoever waits is told.
     pub(super) async fn show(self, write: &Write) {
-        self.stream.stored(write.expected, &write.events);
+        self.stream.stored(write);
         let mut last = write.expected;
         for Append { batch, done, .. } in self.appends {
             let first = last + 1;

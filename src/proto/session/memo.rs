@@ -12,7 +12,8 @@ const KEYS: usize = 256;
 /// Notices when there is something new to remember.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    told: Told,
+    /// Boxed, because most sessions are never stored.
+    told: Option<Box<Told>>,
 }
 
 /// Enough to tell two memos apart: each of these parts changes in one direction only between two looks.
@@ -47,7 +48,7 @@ impl Memo {
         tasks: &BTreeSet<String>,
         mcp: &BTreeMap<String, String>,
     ) -> bool {
-        let told = &self.told;
+        let told = self.told.get_or_insert_default();
         let same = told.queued == turns.queued()
             && told.last_queued.as_deref()
                 == turns.waiting().last().map(|queued| queued.message_uuid.as_str())
@@ -55,7 +56,7 @@ impl Memo {
             && told.tasks == *tasks
             && told.mcp == *mcp;
         if !same {
-            self.told = Told {
+            **told = Told {
                 queued: turns.queued(),
                 last_queued: turns.waiting().last().map(|queued| queued.message_uuid.clone()),
                 last_key: keys.last().map(|key| key.key.clone()),

@@ -1,13 +1,12 @@
 //! How a session comes to run here: made, or restored from what is stored of it.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{Driver, now};
@@ -22,6 +21,7 @@ use crate::{
         handle::{Latest, Shared},
         keeping::Keeping,
         link::{Link, News},
+        mailbox::mailbox,
         read_back,
         registry::{Owned, Slot},
         reply::{Failure, sentence},
@@ -136,41 +136,38 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Box<Self> {
         let Parts { session, spec, owner, created_at, link, stream, stored } = parts;
-        let (mail, mailbox) = mpsc::channel(MAILBOX);
+        let (mail, mailbox) = mailbox(MAILBOX);
         let title = stored.as_ref().and_then(|(_, traits)| traits.title.clone());
+        let deleted = stored.is_some().then(Arc::default);
         let handle = SessionHandle::new(Shared {
-            id: spec.session_id.clone(),
+            id: spec.session_id.into(),
             owner,
-            cwd: spec.cwd.clone(),
+            cwd: spec.cwd,
             created_at,
             stream: stream.clone(),
             mailbox: mail,
             cancel: slot.cancel.clone(),
-            outlives: stored.is_some(),
-            deleted: Arc::default(),
+            deleted: deleted.clone(),
             latest: Latest { as_of: stream.bounds().last, ..Latest::default() }.into(),
         });
-        let keeping = stored.zip(sessions.persistence()).map(|((lease, saved), persistence)| {
-            let deleted = Arc::clone(&handle.shared().deleted);
-            Keeping::new(persistence.clone(), sessions.leases(), lease, saved, deleted)
+        let kept = stored.zip(deleted).zip(sessions.persistence());
+        let keeping = kept.map(|(((lease, saved), deleted), persistence)| {
+            Box::new(Keeping::new(persistence.clone(), sessions.leases(), lease, saved, deleted))
         });
         Box::new(Self {
             session,
             link,
             stream: ReleasedOnDrop(stream),
             mailbox,
-            cancel: slot.cancel.clone(),
             replies: Vec::new(),
-            asked: HashMap::new(),
+            asked: BTreeMap::new(),
             registration: None,
             keeping,
             title,
             may_leave: false,
             fenced: false,
-            log: sessions.log().clone(),
-            policy: sessions.policy().clone(),
+            sessions: sessions.clone(),
             handle,
-            spec,
             metrics: SessionMetrics::new(),
             slot,
         })
@@ -183,7 +180,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             self.finish(end).await;
             return Err(Failure::unavailable("the event log cannot be written now"));
         }
-        tracing::info!(session = self.spec.session_id, cwd = %self.spec.cwd.display(), "a session runs");
+        tracing::info!(session = self.handle.id(), cwd = %self.handle.cwd().display(), "a session runs");
         self.registration = Some(sessions.register(self.handle.clone()));
         // What an agent said before it had a session.
         self.hear(News::Events);

@@ -33,7 +33,7 @@ pub(crate) enum End {
 impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Ends what is left of the session here, in the order that the end asks for.
     pub(super) async fn finish(mut self: Box<Self>, end: End) {
-        tracing::info!(session = self.spec.session_id, ?end, "a session ended here");
+        tracing::info!(session = self.handle.id(), ?end, "a session ended here");
         self.metrics.ended(self.reason(end));
         self.slot.leave();
         match (end, self.keeping.is_some()) {
@@ -49,7 +49,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     fn reason(&self, end: End) -> &'static str {
         match end {
-            End::Closed if self.cancel.is_cancelled() => "closed",
+            End::Closed if self.slot.cancel.is_cancelled() => "closed",
             End::Closed => "idle",
             End::Released => "released",
             End::Suspended => "suspended",
@@ -61,14 +61,14 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Ends the streams, waits until the agent is gone and the readers have read what there is, and
     /// forgets everything.
     async fn close(self: Box<Self>) {
-        let Self { link, stream, mailbox, registration, keeping, log, slot, spec, handle, .. } = *self;
+        let Self { link, stream, mailbox, registration, keeping, sessions, slot, handle, .. } = *self;
         stream.0.close();
         drop((registration, mailbox));
         tokio::join!(link.gone(), all_read(handle.stream()));
         drop(stream);
-        let id = &spec.session_id;
+        let (id, log) = (handle.id(), sessions.log());
         if let Some(keeping) = keeping {
-            keeping.persistence().erase(&log, id).await;
+            keeping.persistence().erase(log, id).await;
         } else if let Err(error) = log.forget(id).await {
             tracing::warn!(session = id, error = sentence(&error), "the log keeps a stream that has ended");
         }
@@ -77,10 +77,9 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Lets go of everything, so that the session can be restored here or elsewhere.
     async fn hand_over(self: Box<Self>) {
-        let Self { link, stream, mut mailbox, registration, keeping, slot, handle, .. } = *self;
+        let Self { link, stream, mailbox, registration, keeping, slot, handle, .. } = *self;
         drop((stream, registration));
-        mailbox.close();
-        while let Some(mail) = mailbox.recv().await {
+        for mail in mailbox.close() {
             let _ = mail.reply.send(Err(NotTaken::Released));
         }
         drop(handle);

@@ -4,21 +4,23 @@ mod begin;
 mod end;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     ops::ControlFlow,
+    pin::Pin,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{sync::oneshot, time::Sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::end::End;
 use super::{
-    Policy, SessionHandle,
+    SessionHandle, Sessions,
     handle::{Mail, NotTaken},
     keeping::{Fenced, Keeping},
     link::{Link, News, Stuck},
+    mailbox,
     registry::{Registration, Slot},
     reply::sentence,
     stream_end::ReleasedOnDrop,
@@ -34,36 +36,30 @@ use crate::{
 
 pub(crate) use begin::Request;
 
-/// As many inputs are taken at once, so that they share one batch of the log.
-const MAILS: usize = 32;
-
 type Reply = oneshot::Sender<Result<(), NotTaken>>;
 
 /// A session and everything it holds. Dropped in the middle of whatever it does, it leaves no stream open
 /// and no trace in the registry.
 pub(crate) struct Driver<A, L: EventLog> {
     session: Session,
-    spec: SessionSpec,
     link: Link<A>,
     stream: ReleasedOnDrop<L::Stream>,
     handle: SessionHandle<L>,
-    mailbox: mpsc::Receiver<Box<Mail>>,
-    cancel: CancellationToken,
+    mailbox: mailbox::Receiver<Mail>,
     /// Inputs that were taken, to be answered once what they caused is in the log.
     replies: Vec<(Reply, Result<(), NotTaken>)>,
     /// Inputs that wait for the agent's answer.
-    asked: HashMap<u64, Reply>,
+    asked: BTreeMap<u64, Reply>,
     /// From the first event in the log to the last.
     registration: Option<Registration<L>>,
     /// Of sessions that outlive the process.
-    keeping: Option<Keeping>,
+    keeping: Option<Box<Keeping>>,
     title: Option<String>,
     /// Nobody needs the session in memory.
     may_leave: bool,
     /// The agent's transcript belongs to another host by now.
     fenced: bool,
-    log: L,
-    policy: Policy,
+    sessions: Sessions<L>,
     metrics: SessionMetrics,
     slot: Slot,
 }
@@ -75,61 +71,67 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Lets the session end as soon as it runs.
     pub(crate) fn cancel(&self) {
-        self.cancel.cancel();
+        self.slot.cancel.cancel();
     }
 
     /// Runs the session to its end, and until its agent is gone.
     ///
-    /// Boxed, as is the end: a task is as large as the largest thing that it ever does, for as long as the
-    /// session lives.
+    /// What it does seldom or for a moment is boxed: a task is as large as the largest thing that it ever
+    /// does, for as long as the session lives.
     pub(crate) async fn run(mut self: Box<Self>) {
         let fenced = self.keeping.as_ref().map(|keeping| keeping.fenced().clone());
         let end = match fenced {
-            Some(fenced) => {
-                fenced.run_until_cancelled(Box::pin(self.converse())).await.unwrap_or(End::Fenced)
-            }
-            None => Box::pin(self.converse()).await,
+            Some(fenced) => Box::pin(self.converse_unless(fenced)).await,
+            None => self.converse().await,
         };
         Box::pin(self.finish(end)).await;
+    }
+
+    async fn converse_unless(&mut self, fenced: CancellationToken) -> End {
+        fenced.run_until_cancelled(self.converse()).await.unwrap_or(End::Fenced)
     }
 
     async fn converse(&mut self) -> End {
         let timer = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(timer);
-        let mut mails = Vec::new();
         let mut closing = false;
         loop {
             if self.fenced && self.outlives() {
                 return End::Fenced;
             }
-            if let ControlFlow::Break(end) = self.settle().await {
+            if let ControlFlow::Break(end) = Box::pin(self.settle()).await {
                 return end;
             }
             if self.leaves() {
                 return End::Released;
             }
-            let due = self.session.poll_timeout().map(tokio::time::Instant::from_std);
-            if let Some(due) = due.filter(|due| *due != timer.deadline()) {
-                timer.as_mut().reset(due);
-            }
+            let is_timed = self.set(timer.as_mut());
             tokio::select! {
-                () = self.cancel.cancelled(), if !closing => {
+                () = self.slot.cancel.cancelled(), if !closing => {
                     closing = true;
                     if self.outlives() { self.session.suspend() } else { self.session.close() }
                 }
-                _ = self.mailbox.recv_many(&mut mails, MAILS) => {
+                mails = self.mailbox.recv_all() => {
                     self.may_leave = false;
-                    for mail in mails.drain(..) {
-                        self.take(*mail);
-                    }
+                    mails.into_iter().for_each(|mail| self.take(mail));
                 }
                 news = self.link.next() => self.hear(news),
-                () = &mut timer, if due.is_some() => {
+                () = &mut timer, if is_timed => {
                     let presence = self.presence();
                     self.session.handle_timeout(now(), presence);
                 }
             }
         }
+    }
+
+    /// Sets the timer to when the session wants to be told the time, if it does.
+    fn set(&self, timer: Pin<&mut Sleep>) -> bool {
+        let Some(due) = self.session.poll_timeout() else { return false };
+        let due = due.into();
+        if due != timer.deadline() {
+            timer.reset(due);
+        }
+        true
     }
 
     fn presence(&self) -> Presence {
@@ -229,14 +231,14 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Err(AppendError::Fenced) => return ControlFlow::Break(End::Fenced),
             Err(error) => {
                 let error = sentence(&error);
-                tracing::error!(session = self.spec.session_id, error, "the event log takes no events");
+                tracing::error!(session = self.handle.id(), error, "the event log takes no events");
                 return ControlFlow::Break(End::LogLost);
             }
         };
         self.metrics.appended(events, since.elapsed());
         let mut latest = self.handle.shared().latest();
         if let Some(note) = note {
-            latest.note = note;
+            latest.note = note.into();
         }
         if !seqs.is_empty() {
             latest.as_of = *seqs.end();
@@ -264,9 +266,10 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     fn perform(&mut self, output: Output) -> ControlFlow<End> {
         match output {
             Output::Start { model, permission_mode } => {
-                let spec = SessionSpec { model, permission_mode, resume: true, ..self.spec.clone() };
+                let (id, cwd) = (self.handle.id(), self.handle.cwd());
+                let spec = SessionSpec { model, permission_mode, resume: true, ..SessionSpec::new(id, cwd) };
                 // The operator may have changed his mind since the session was made.
-                match self.policy.directory(spec.cwd.to_str()) {
+                match self.sessions.policy().directory(spec.cwd.to_str()) {
                     Ok(_) => self.link.start(spec),
                     Err(denied) => self.session.handle_start_failed(now(), &denied.to_string()),
                 }

@@ -88,6 +88,11 @@ impl Fleet {
     pub fn delivered(&self) -> u64 {
         self.readers.iter().map(|reader| reader.parser.events).sum()
     }
+
+    /// So many bytes of events were read by all of them.
+    pub fn bytes(&self) -> u64 {
+        self.readers.iter().map(|reader| reader.parser.bytes).sum()
+    }
 }
 
 impl Reader {

@@ -12,6 +12,8 @@ pub struct Parser {
     pub last: u64,
     /// So many events with an id came.
     pub events: u64,
+    /// So many bytes of events came, comments and frames without an id included.
+    pub bytes: u64,
     /// What is wrong with the stream, if anything is.
     pub fault: Option<String>,
     /// The times at which the events of the last [`Parser::feed`] were made.
@@ -64,6 +66,7 @@ impl Parser {
                 State::Chunk(left) => {
                     let (now, later) = bytes.split_at(left.min(bytes.len()));
                     bytes = later;
+                    self.bytes += now.len() as u64;
                     self.content(now);
                     self.state =
                         if left == now.len() { State::ChunkEnd(2) } else { State::Chunk(left - now.len()) };

@@ -3,6 +3,7 @@
 use std::env;
 
 use super::{
+    rings::{self, Fill},
     target::{Failure, Target, beside_us},
     tests::{self, Figure, TURN},
 };
@@ -97,9 +98,19 @@ pub fn tests() -> Vec<Test> {
         Test {
             name: "idle",
             servers: &[Server::Ours, Server::OursResting, Server::Copy],
-            run: |t, _| tests::idle(t, 5000, 10_000),
+            run: |t, _| tests::idle(t, 10_000, 10_000),
         },
-        Test { name: "one stalled of 100", servers: TWO, run: |t, x| tests::stalled(t, x, 1000, 100) },
+        Test {
+            name: "full rings, a burst",
+            servers: &[Server::Ours],
+            run: |t, _| rings::full(t, 300, Fill::Burst),
+        },
+        Test {
+            name: "full rings, one by one",
+            servers: &[Server::Ours],
+            run: |t, _| rings::full(t, 150, Fill::OneByOne),
+        },
+        Test { name: "one stalled of 100", servers: TWO, run: |t, x| tests::stalled(t, x, 1000, 400) },
         Test {
             name: "pipe, 1 reader",
             servers: &[Server::Pipe],

@@ -1,8 +1,8 @@
 //! What was measured, as a table.
 
-use std::{collections::BTreeMap, fmt::Write, fs, process::Command};
+use std::{fmt::Write, fs, process::Command};
 
-use super::{plan::Server, target::Failure};
+use super::{first, plan::Server, target::Failure};
 
 #[derive(Default)]
 pub struct Report {
@@ -13,35 +13,41 @@ pub struct Report {
 struct Row {
     test: &'static str,
     figure: &'static str,
-    values: BTreeMap<Server, Vec<f64>>,
+    /// By server, in the order in which they ran.
+    values: Vec<(&'static str, Vec<f64>)>,
 }
 
 impl Report {
-    pub fn note(&mut self, test: &'static str, figure: &'static str, server: Server, value: f64) {
+    pub fn note(&mut self, test: &'static str, figure: &'static str, server: &'static str, value: f64) {
         let known = self.rows.iter().position(|row| (row.test, row.figure) == (test, figure));
         let at = known.unwrap_or_else(|| {
-            self.rows.push(Row { test, figure, values: BTreeMap::new() });
+            self.rows.push(Row { test, figure, values: Vec::new() });
             self.rows.len() - 1
         });
-        self.rows[at].values.entry(server).or_default().push(value);
+        let values = &mut self.rows[at].values;
+        match values.iter_mut().find(|(name, _)| *name == server) {
+            Some((_, values)) => values.push(value),
+            None => values.push((server, vec![value])),
+        }
     }
 
-    /// Medians, ranges and, where there is one, the ratio to `copy`.
+    /// Medians, ranges and, where there is one of them, the ratio to `copy` or to the bare CLI.
     pub fn table(&self) -> String {
-        let mut table = String::from(
-            "| test | figure | server | median | range | to copy |\n|---|---|---|--:|--:|--:|\n",
-        );
+        let mut table =
+            String::from("| test | figure | server | median | range | ratio |\n|---|---|---|--:|--:|--:|\n");
         for Row { test, figure, values } in &self.rows {
-            let limit = values.get(&Server::Copy).map(|values| median(values));
+            let limit = values.iter().find(|(name, _)| [Server::Copy.name(), first::BARE].contains(name));
+            let limit = limit.map(|(_, values)| median(values));
             for (server, values) in values {
                 let middle = median(values);
                 let ratio = limit.map_or(String::new(), |limit| format!("{:.2}", middle / limit));
                 let (least, most) =
                     values.iter().fold((f64::MAX, f64::MIN), |(l, m), v| (l.min(*v), m.max(*v)));
-                let name = server.name();
                 let (middle, least, most) = (short(middle), short(least), short(most));
-                let _ =
-                    writeln!(table, "| {test} | {figure} | {name} | {middle} | {least} – {most} | {ratio} |");
+                let _ = writeln!(
+                    table,
+                    "| {test} | {figure} | {server} | {middle} | {least} – {most} | {ratio} |"
+                );
             }
         }
         table

@@ -1,0 +1,117 @@
+//! The first delta of a session with the real CLI: the CLI by itself, and behind the product's binary.
+//!
+//! All talk to one practice model, on the core of the load, and run on the other core.
+
+mod bare;
+mod product;
+mod tree;
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process,
+    time::Duration,
+};
+
+use agent_webkit::practice::Model;
+use tokio::runtime::{Builder, Runtime};
+
+use self::{bare::Bare, product::Product};
+use super::target::Failure;
+
+pub const TEST: &str = "first delta";
+pub const FIGURE: &str = "ms";
+
+/// What its ratios are to.
+pub const BARE: &str = "bare CLI";
+
+const SAMPLES: usize = 5;
+
+const MESSAGE: &str = "hello";
+
+/// A way to a first delta.
+trait Way {
+    /// How long it took this time. On return nothing that it started is busy any more.
+    fn sample(&mut self) -> Result<Duration, Failure>;
+}
+
+/// Samples in milliseconds, of one way after the other and again. The first of each is not taken: what the CLI
+/// and the server do once, is done then.
+pub fn round() -> Result<Vec<(&'static str, f64)>, Failure> {
+    let ground = Ground::new()?;
+    let product = |name, options: &[&str]| Product::start(&ground.plot(name)?, options);
+    let mut ways: Vec<(&'static str, Box<dyn Way>)> = vec![
+        (BARE, Box::new(Bare::new(ground.plot("bare")?))),
+        ("ours, cold", Box::new(product("memory", &["--store=memory"])?)),
+        ("ours, cold, SQLite", Box::new(product("sqlite", &["--store=sqlite:sessions.db"])?)),
+        ("ours, warm", Box::new(product("warm", &["--store=memory", "--warm=2"])?)),
+    ];
+    let mut samples = Vec::new();
+    for sample in 0..=SAMPLES {
+        for (name, way) in &mut ways {
+            let taken = way.sample().map_err(|failure| format!("{name}: {failure}"))?;
+            if sample > 0 {
+                samples.push((*name, taken.as_secs_f64() * 1000.0));
+            }
+        }
+    }
+    Ok(samples)
+}
+
+/// The folders of a round, and its model.
+struct Ground {
+    folder: PathBuf,
+    claude: PathBuf,
+    model: Model,
+    _runtime: Runtime,
+}
+
+/// What one way has to itself: a home and a workspace, both empty at first.
+struct Plot {
+    home: PathBuf,
+    workspace: PathBuf,
+    claude: PathBuf,
+    /// All that the CLI's environment holds, whoever starts it.
+    environment: Vec<(&'static str, OsString)>,
+}
+
+impl Ground {
+    fn new() -> Result<Self, Failure> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let model = runtime.block_on(Model::bind("127.0.0.1:0"))?;
+        let claude = env::var_os("AGENT_WEBKIT_CLAUDE").ok_or("AGENT_WEBKIT_CLAUDE is not set")?.into();
+        let folder = env::temp_dir().join(format!("agent-webkit-bench-{}", process::id()));
+        Ok(Self { folder, claude, model, _runtime: runtime })
+    }
+
+    fn plot(&self, name: &str) -> Result<Plot, Failure> {
+        let folder = |kind| -> Result<PathBuf, Failure> {
+            let folder = self.folder.join(name).join(kind);
+            fs::create_dir_all(&folder)?;
+            Ok(folder)
+        };
+        let (home, workspace) = (folder("home")?, folder("workspace")?);
+        let environment = vec![
+            ("PATH", env::var_os("PATH").unwrap_or_default()),
+            ("HOME", home.clone().into()),
+            ("ANTHROPIC_BASE_URL", self.model.url().into()),
+            ("ANTHROPIC_API_KEY", "practice".into()),
+            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".into()),
+        ];
+        Ok(Plot { home, workspace, claude: self.claude.clone(), environment })
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The product as it is released.
+fn binary() -> Result<PathBuf, Failure> {
+    let binary = env::var_os("PRODUCT").ok_or("PRODUCT is not set to the product's binary")?;
+    Ok(Path::new(&binary).canonicalize()?)
+}

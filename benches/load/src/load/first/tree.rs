@@ -1,0 +1,59 @@
+//! What a server's agents do, from outside.
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use crate::load::target::Failure;
+
+/// So long no CPU is used by those that are at rest. Longer than a tick of what the kernel counts.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Longer than agents may take to start or to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The agents of a server: its children, without the shell that watches over them.
+struct Agents {
+    count: usize,
+    /// What they and their server have used, in the kernel's ticks.
+    cpu: u64,
+}
+
+/// Waits until `server` has so many agents, and neither it nor they have done anything for a while.
+pub fn settle(server: u32, agents: usize) -> Result<(), Failure> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut before = Agents::of(server)?;
+    loop {
+        thread::sleep(QUIET);
+        let now = Agents::of(server)?;
+        if now.count == agents && now.cpu == before.cpu {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(
+                format!("{} agents instead of {agents}, or they do not come to rest", now.count).into()
+            );
+        }
+        before = now;
+    }
+}
+
+impl Agents {
+    fn of(server: u32) -> Result<Self, Failure> {
+        let mut agents = Self { count: 0, cpu: 0 };
+        for process in fs::read_dir("/proc")? {
+            // One that has gone meanwhile is not there.
+            let Ok(stat) = fs::read_to_string(process?.path().join("stat")) else { continue };
+            let Some((name, fields)) = stat.rsplit_once(')') else { continue };
+            let fields: Vec<&str> = fields.split_whitespace().collect();
+            // After the name come the state and the parent; user and system time are the eleventh and twelfth.
+            let is_child = fields[1].parse() == Ok(server) && !name.ends_with("(sh");
+            if is_child || name.split(' ').next() == Some(server.to_string().as_str()) {
+                agents.count += usize::from(is_child);
+                agents.cpu += fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+            }
+        }
+        Ok(agents)
+    }
+}

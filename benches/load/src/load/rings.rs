@@ -1,0 +1,70 @@
+//! Sessions whose windows are full.
+
+use super::{
+    fleet::Fleet,
+    target::{Failure, Target},
+    tests::{BYTES, Figure, TURN, settled},
+};
+
+/// The product's window, in events.
+const WINDOW: u64 = 1000;
+
+/// How the events come.
+#[derive(Clone, Copy, Debug)]
+pub enum Fill {
+    /// In one turn, at once.
+    Burst,
+    /// In turns of one delta, each event when the one before it has been read.
+    OneByOne,
+}
+
+impl Fill {
+    /// So many turns, of so many deltas each, make a window or a little more.
+    const fn turns(self) -> (u64, u64) {
+        match self {
+            Self::Burst => (1, WINDOW),
+            Self::OneByOne => (WINDOW.div_ceil(1 + TURN), 1),
+        }
+    }
+}
+
+/// Fills the windows of so many sessions and tells what they hold beside their frames.
+pub fn full(target: &mut Target, sessions: usize, fill: Fill) -> Result<Vec<Figure>, Failure> {
+    let first = target.control.create()?;
+    let last = fill_window(target, &first, fill)?;
+    let frames = frames(target, &first, last)? as f64;
+    let sessions = (0..sessions).map(|_| target.control.create()).collect::<Result<Vec<_>, _>>()?;
+    let empty = settled(target)?;
+    for session in &sessions {
+        fill_window(target, session, fill)?;
+    }
+    let memory = (settled(target)? - empty) / sessions.len() as f64;
+    Ok(vec![
+        ("KiB per window", memory / 1024.0),
+        ("memory / bytes of the frames", memory / frames),
+        ("bytes beside each frame", (memory - frames) / WINDOW as f64),
+    ])
+}
+
+/// The session's newest event, when its window is full. One reader watches, as one does.
+fn fill_window(target: &mut Target, session: &str, fill: Fill) -> Result<u64, Failure> {
+    let mut fleet = Fleet::new()?;
+    fleet.join(target.port, session, 0, 1)?;
+    fleet.until(1)?;
+    let (turns, deltas) = fill.turns();
+    let mut last = 1;
+    for _ in 0..turns {
+        target.control.input(session, &format!("burst {deltas} {BYTES}"))?;
+        last += deltas + TURN;
+        fleet.until(last)?;
+    }
+    Ok(last)
+}
+
+/// The bytes of all frames in the window.
+fn frames(target: &Target, session: &str, last: u64) -> Result<u64, Failure> {
+    let mut fleet = Fleet::new()?;
+    fleet.join(target.port, session, last - WINDOW, 1)?;
+    fleet.until(last)?;
+    Ok(fleet.bytes())
+}

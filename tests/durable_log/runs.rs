@@ -1,0 +1,97 @@
+//! Events that lie in one row.
+
+use agent_webkit::{
+    layers::resume::{Batch, Cursor, Event, EventLog, EventStream, RingConfig},
+    log::DurableConfig,
+};
+
+use crate::{
+    place::{Place, on_both},
+    reader::{Reader, frame, numbers},
+};
+
+/// Nothing is in memory that was not just appended.
+fn config() -> DurableConfig {
+    DurableConfig::default().recent(RingConfig::default().window_events(1))
+}
+
+/// Events of all sizes, and of several kinds.
+fn mixed(count: u64) -> Vec<Event> {
+    (0..count)
+        .map(|n| {
+            let name = if n % 40 < 30 { "text" } else { "tool" };
+            Event::new(name, "é".repeat((n * n % 97) as usize))
+        })
+        .collect()
+}
+
+async fn events_that_are_alike_share_a_row_and_can_be_looked_at_one_by_one(place: Place) {
+    let stream = place.log(config()).open("key").await.unwrap();
+    stream.append(Batch::new(mixed(400))).await.unwrap();
+    assert_eq!(place.number("select count(*) from agent_webkit_runs").await, 20);
+    let seqs = place.numbers("select seq from agent_webkit_events order by seq").await;
+    assert_eq!(seqs, (1..=400).collect::<Vec<_>>());
+    let sizes =
+        place.numbers("select cast(length(data) as bigint) from agent_webkit_events order by seq").await;
+    let expected: Vec<_> = mixed(400).iter().map(|event| event.data.len() as i64).collect();
+    assert_eq!(sizes, expected);
+    let rows = "select count(*) from agent_webkit_events where name = 'text' and seq <= 40";
+    assert_eq!(place.number(rows).await, 30);
+}
+
+async fn a_replay_may_begin_in_the_middle_of_a_row(place: Place) {
+    let log = place.log(config());
+    let stream = log.open("key").await.unwrap();
+    let events = mixed(700);
+    stream.append(Batch::new(events.clone())).await.unwrap();
+    for after in (0..700).step_by(7) {
+        let rest: Vec<_> = (after + 1..).zip(&events[after as usize..]).collect();
+        let rest: Vec<_> = rest.into_iter().map(|(seq, event)| frame(seq, event)).collect();
+        let mut reader = Reader::attach(&stream, Cursor::After(after)).await;
+        assert_eq!(reader.until(700).await, rest, "after {after}");
+    }
+}
+
+async fn a_write_that_is_refused_stores_none_of_its_rows(place: Place) {
+    let (ours, theirs) = (place.log(config()), place.log(config()));
+    let stream = ours.open("key").await.unwrap();
+    stream.append(numbers(1..=10)).await.unwrap();
+    theirs.open("key").await.unwrap();
+    assert!(stream.append(Batch::new(mixed(1000))).await.is_err());
+    assert_eq!(place.number("select count(*) from agent_webkit_events").await, 10);
+}
+
+async fn what_an_earlier_version_stored_is_read_and_goes_on(place: Place) {
+    let log = place.log(config());
+    let stream = log.open("key").await.unwrap();
+    let mut events = mixed(150);
+    for event in &events {
+        stream.append(event.clone().into()).await.unwrap();
+    }
+    log.shutdown().await;
+    assert_eq!(place.number("select count(*) from agent_webkit_runs").await, 150);
+    // As it was before rows held several events.
+    let place = place
+        .reopened_after(
+            "drop view agent_webkit_events;
+            alter table agent_webkit_runs drop column sizes;
+            alter table agent_webkit_runs drop column events;
+            alter table agent_webkit_runs rename to agent_webkit_events;
+            delete from agent_webkit_migrations where version >= 4;",
+        )
+        .await;
+    let log = place.log(config());
+    let stream = log.open("key").await.unwrap();
+    events.extend(mixed(150));
+    stream.append(Batch::new(mixed(150))).await.unwrap();
+    let expected: Vec<_> = (1..).zip(&events).map(|(seq, event)| frame(seq, event)).collect();
+    assert_eq!(Reader::attach(&stream, Cursor::Oldest).await.until(300).await, expected);
+    assert_eq!(place.number("select count(*) from agent_webkit_events").await, 300);
+}
+
+on_both!(
+    events_that_are_alike_share_a_row_and_can_be_looked_at_one_by_one,
+    a_replay_may_begin_in_the_middle_of_a_row,
+    a_write_that_is_refused_stores_none_of_its_rows,
+    what_an_earlier_version_stored_is_read_and_goes_on,
+);
