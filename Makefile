@@ -1,4 +1,5 @@
-# `make serve` and `make test` are all that a newcomer needs. Nothing is installed outside of this folder.
+# `make serve` and `make test` are all that a newcomer needs. Nothing is installed outside of this folder, but for
+# PostgreSQL where root runs the tests on Debian.
 .PHONY: serve test lint fuzz powerset bench
 
 PORT ?= 8000

@@ -184,7 +184,7 @@ impl Mirror {
                 None
             }
             Err(StoreError::Fenced) => {
-                tracing::warn!("the session is served by another host");
+                tracing::warn!("the session is not this host's any more");
                 self.batches.clear();
                 Some(AgentEvent::Fenced)
             }

@@ -7,7 +7,7 @@ use super::{
     json::{self, Members, Object},
 };
 
-/// The chosen labels of each question, in either shape a client may send (PROTOCOL.md, Inbound messages).
+/// The chosen labels of each question, in either shape a client may send (`docs/protocol.md`, Messages).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answers(Vec<(String, String)>);
 

@@ -1,4 +1,4 @@
-//! Events for clients, each finished to one line of JSON where it arises (PROTOCOL.md, Outbound events).
+//! Events for clients, each finished to one line of JSON where it arises (`docs/protocol.md`, Events).
 
 use serde_json::value::RawValue;
 

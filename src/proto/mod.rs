@@ -1,7 +1,7 @@
 //! The protocol without I/O: wire messages and events, and one session's state machine.
 //!
 //! Nothing here reads a clock, a socket or a random number: time is an argument, the rest comes out as
-//! data. It builds with `--no-default-features`, on serde alone.
+//! data. It builds with `--no-default-features`, on serde, without a runtime.
 //!
 //! - [`CreateSession`], [`Inbound`]: what clients send, checked field by field.
 //! - [`Session`]: one session. [`Inbound`] and [`AgentEvent`] go in, [`Output`] comes out.
@@ -13,6 +13,7 @@ mod answers;
 pub mod client;
 mod cost;
 mod event;
+mod fields;
 mod idempotency;
 mod inbound;
 mod json;

@@ -14,13 +14,13 @@ pub struct AuthSettings {
     #[arg(long, value_name = "PATH", env = "AGENT_WEBKIT_TOKENS_FILE")]
     pub tokens_file: Option<PathBuf>,
 
-    /// JSON Web Tokens.
-    #[command(flatten)]
-    pub jwt: JwtSettings,
-
     /// So long a ticket holds, by which a browser's EventSource opens a stream.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_TICKET_LIFETIME", default_value = "60s", value_parser = units::duration)]
     pub ticket_lifetime: Duration,
+
+    /// JSON Web Tokens. Last, because their heading would stand above all that follows.
+    #[command(flatten)]
+    pub jwt: JwtSettings,
 }
 
 /// What [`Settings`] say about who is let in.

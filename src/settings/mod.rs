@@ -66,10 +66,6 @@ pub struct Settings {
     #[arg(long, env = "AGENT_WEBKIT_NO_AUTH", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub no_auth: bool,
 
-    /// Further ways to be let in.
-    #[command(flatten)]
-    pub auth: AuthSettings,
-
     /// Browsers, slow clients and scrapers.
     #[command(flatten)]
     pub http: HttpSettings,
@@ -143,6 +139,10 @@ pub struct Settings {
     /// Let the scripted practice model answer, whatever credentials there are.
     #[arg(long, env = "AGENT_WEBKIT_PRACTICE", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub practice: bool,
+
+    /// Further ways to be let in.
+    #[command(flatten)]
+    pub auth: AuthSettings,
 }
 
 /// What is wrong with the settings, in one sentence.
@@ -308,6 +308,14 @@ mod tests {
             &["--bogus"],
         ] {
             assert!(parse(wrong, &[]).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn only_web_tokens_stand_below_their_heading() {
+        for argument in <Settings as clap::CommandFactory>::command().get_arguments() {
+            let of_jwt = argument.get_long().is_some_and(|long| long.starts_with("jwt-"));
+            assert_eq!(argument.get_help_heading().is_some(), of_jwt, "{argument}");
         }
     }
 

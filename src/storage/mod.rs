@@ -20,8 +20,8 @@ use crate::{
 
 /// A [`Database`] with everything that sessions keep in it. Clones share it.
 ///
-/// What a host writes for a session it does under the lease that it holds; hosts on one Postgres share the
-/// sessions, and each session runs on one of them at a time.
+/// What a host writes for a session it does under the lease that it holds; hosts on one Postgres and servers on
+/// one SQLite file share the sessions, and each session runs on one of them at a time.
 ///
 /// ```
 /// use agent_webkit::{db::Database, storage::{Storage, StorageConfig}};
@@ -52,7 +52,7 @@ pub struct Storage {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StorageConfig {
-    /// A host that was not heard of for so long may lose its sessions to others. Default 15 s.
+    /// A host on Postgres that was not heard of for so long may lose its sessions to others. Default 15 s.
     pub lease: Duration,
     /// What is kept of events.
     pub events: DurableConfig,

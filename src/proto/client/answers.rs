@@ -1,4 +1,4 @@
-//! Bodies of answers (PROTOCOL.md, Endpoints).
+//! Bodies of answers (`docs/protocol.md`, Routes).
 
 use serde::{Deserialize, Serialize};
 

@@ -9,7 +9,7 @@ use super::events::{
     TurnResult, UserMessage,
 };
 
-/// One event of a session's stream (PROTOCOL.md, Outbound events).
+/// One event of a session's stream (`docs/protocol.md`, Events).
 ///
 /// ```
 /// use agent_webkit::proto::client::{Piece, ServerEvent};

@@ -1,4 +1,4 @@
-//! The data of each event (PROTOCOL.md, Outbound events).
+//! The data of each event (`docs/protocol.md`, Events).
 //!
 //! Each keeps the members that it does not know in `more`.
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Members;
 
-/// The body of `POST /sessions/{id}/input` (PROTOCOL.md, Inbound messages).
+/// The body of `POST /sessions/{id}/input` (`docs/protocol.md`, Messages).
 ///
 /// ```
 /// use agent_webkit::proto::{Inbound, client::ClientMessage};

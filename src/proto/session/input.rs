@@ -11,7 +11,7 @@ use crate::proto::{
 };
 
 impl Session {
-    /// A client's message (PROTOCOL.md, Inbound messages). A repeat of `key` and body changes nothing.
+    /// A client's message (`docs/protocol.md`, Messages). A repeat of `key` and body changes nothing.
     ///
     /// # Errors
     /// Why it was not taken; nothing changed.

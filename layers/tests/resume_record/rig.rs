@@ -1,0 +1,142 @@
+//! A recording layer over an upstream that the test answers for.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use agent_webkit_layers::resume::{Record, Recordings, Resume, ResumeLayer, RingConfig, RingLog};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneService};
+
+pub(crate) type Sent = Result<&'static str, io::Error>;
+
+/// A body that the test feeds.
+pub(crate) struct Fed(pub(crate) UnboundedReceiver<Sent>);
+
+impl Body for Fed {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.0.poll_recv(cx).map(|sent| sent.map(|sent| sent.map(|text| Frame::data(Bytes::from(text)))))
+    }
+}
+
+/// One call that the upstream was asked to answer.
+pub(crate) struct Call {
+    pub(crate) headers: HeaderMap,
+    pub(crate) answer: UnboundedSender<Response<Fed>>,
+}
+
+impl Call {
+    pub(crate) fn answer(self, content_type: &str) -> UnboundedSender<Sent> {
+        let (feed, body) = unbounded_channel();
+        let response = Response::builder().header("content-type", content_type).header("x-up", "1");
+        self.answer.send(response.body(Fed(body)).unwrap()).ok().unwrap();
+        feed
+    }
+
+    pub(crate) fn stream(self) -> UnboundedSender<Sent> {
+        self.answer("text/event-stream")
+    }
+}
+
+pub(crate) type Key = fn(&Parts) -> Option<String>;
+type Inner = BoxCloneService<Request<()>, Response<Fed>, io::Error>;
+
+pub(crate) struct Rig {
+    pub(crate) service: Resume<Inner, Record<RingLog, Key>>,
+    pub(crate) calls: UnboundedReceiver<Call>,
+    pub(crate) recordings: Recordings<RingLog>,
+    pub(crate) log: RingLog,
+}
+
+pub(crate) fn rig_with(
+    config: impl FnOnce(ResumeLayer<Record<RingLog, Key>>) -> ResumeLayer<Record<RingLog, Key>>,
+) -> Rig {
+    let log = RingLog::new(RingConfig::default());
+    let key: Key = |request| Some(request.uri.path().strip_prefix("/s/")?.to_owned());
+    let layer = config(ResumeLayer::record(log.clone(), key));
+    let (called, calls) = unbounded_channel();
+    let upstream = service_fn(move |request: Request<()>| {
+        let (answer, mut answered) = unbounded_channel();
+        called.send(Call { headers: request.headers().clone(), answer }).ok().unwrap();
+        async move { answered.recv().await.ok_or_else(|| io::Error::other("the upstream is down")) }
+    });
+    let recordings = layer.recordings();
+    Rig { service: layer.layer(BoxCloneService::new(upstream)), calls, recordings, log }
+}
+
+pub(crate) fn rig() -> Rig {
+    rig_with(|layer| layer)
+}
+
+pub(crate) struct Got {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Pin<Box<dyn Body<Data = Bytes, Error = io::Error> + Send>>,
+}
+
+impl Got {
+    pub(crate) async fn text(self) -> String {
+        String::from_utf8(self.body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
+    /// What comes up to and including `end`.
+    pub(crate) async fn text_up_to(&mut self, end: &str) -> String {
+        let mut text = String::new();
+        while !text.ends_with(end) {
+            text.push_str(std::str::from_utf8(&self.next().await.expect("more comes")).unwrap());
+        }
+        text
+    }
+
+    pub(crate) async fn next(&mut self) -> Option<Bytes> {
+        self.body.frame().await.map(|frame| frame.unwrap().into_data().unwrap())
+    }
+}
+
+impl Rig {
+    /// A request under way; its first poll has happened when this returns.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        id: Option<&str>,
+    ) -> tokio::task::JoinHandle<io::Result<Got>> {
+        let mut request = Request::builder().method(method).uri(path).header("accept-encoding", "gzip");
+        if let Some(id) = id {
+            request = request.header("last-event-id", id);
+        }
+        let mut service = self.service.clone();
+        let request = request.body(()).unwrap();
+        let sent = tokio::spawn(async move {
+            let response = service.ready().await?.call(request).await?;
+            let (parts, body) = response.into_parts();
+            Ok(Got { status: parts.status, headers: parts.headers, body: Box::pin(body) })
+        });
+        tokio::task::yield_now().await;
+        sent
+    }
+
+    pub(crate) async fn get(&self, path: &str, id: Option<&str>) -> Got {
+        self.send("GET", path, id).await.await.unwrap().unwrap()
+    }
+
+    /// A recording under way: its first reader and its upstream.
+    pub(crate) async fn recording(&mut self) -> (Got, UnboundedSender<Sent>) {
+        let first = self.send("GET", "/s/a", None).await;
+        let feed = self.calls.recv().await.unwrap().stream();
+        (first.await.unwrap().unwrap(), feed)
+    }
+
+    pub(crate) fn calls_waiting(&self) -> usize {
+        self.calls.len()
+    }
+}
