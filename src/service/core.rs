@@ -43,7 +43,7 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// The events of one reader, as a response body.
 pub type Events<L> = Follow<<<L as EventLog>::Stream as EventStream>::Tail>;
 
-/// The agent-webkit protocol over an [`Agent`], as a [`tower::Service`] (PROTOCOL.md, Endpoints).
+/// The agent-webkit protocol over an [`Agent`], as a [`tower::Service`] (`docs/protocol.md`, Routes).
 ///
 /// It takes any request body, answers every request, and never fails. Paths are relative to where it is
 /// mounted. By itself it lets everybody in and gives every reader the stream from the oldest event held:

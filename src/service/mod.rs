@@ -1,4 +1,4 @@
-//! The core service: routes, bodies, errors, and the sessions behind them (PROTOCOL.md, Endpoints).
+//! The core service: routes, bodies, errors, and the sessions behind them (`docs/protocol.md`, Routes).
 //!
 //! [`AgentService`] is the protocol as a [`tower::Service`] over any [`Agent`](crate::agent::Agent). It is
 //! complete by itself but for what the layers add around it: who is let in, and resuming at any event.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::{layers::resume::Attached, proto::state_of};
 
 /// What a reader that has just read everything is told: how the session stands, which prompts are open, and
-/// which events the log holds (PROTOCOL.md, Additive events).
+/// which events the log holds (`docs/protocol.md`, Events).
 ///
 /// A whole SSE frame without an `id`, so that a reader's place in the stream stays where it is. `None` when
 /// the session has told nothing of itself yet.

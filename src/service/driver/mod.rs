@@ -268,7 +268,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Output::Start { model, permission_mode } => {
                 let (id, cwd) = (self.handle.id(), self.handle.cwd());
                 let spec = SessionSpec { model, permission_mode, resume: true, ..SessionSpec::new(id, cwd) };
-                // The operator may have changed his mind since the session was made.
+                // The operator may have changed their mind since the session was made.
                 match self.sessions.policy().directory(spec.cwd.to_str()) {
                     Ok(_) => self.link.start(spec),
                     Err(denied) => self.session.handle_start_failed(now(), &denied.to_string()),
