@@ -1,12 +1,14 @@
 //! The load bench: `load [ROUNDS [FILTER]]`. See the README beside it.
 
 mod load {
+    pub mod bursts;
     pub mod control;
     pub mod fleet;
     pub mod parser;
     pub mod plan;
     pub mod report;
     pub mod rings;
+    pub mod stalled;
     pub mod target;
     pub mod tests;
 }

@@ -145,3 +145,47 @@ impl Protocols {
         Self { http1, either }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tower::service_fn;
+
+    use super::*;
+
+    const REQUEST: &str = "PUT / HTTP/1.1\r\nhost: here\r\n\r\n";
+
+    /// What HTTP/2 begins with, and no settings.
+    const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0";
+
+    async fn start(connection: &mut TcpStream) -> [u8; 9] {
+        let mut start = [0; 9];
+        connection.read_exact(&mut start).await.unwrap();
+        start
+    }
+
+    #[tokio::test]
+    async fn a_beginning_that_comes_in_pieces_is_understood() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
+        let connections = Connections::accept(listener, service);
+        for cut in 1..5 {
+            let mut first = TcpStream::connect(address).await.unwrap();
+            let mut second = TcpStream::connect(address).await.unwrap();
+            first.write_all(&REQUEST.as_bytes()[..cut]).await.unwrap();
+            second.write_all(&PREFACE.as_bytes()[..cut]).await.unwrap();
+            // An answer to somebody else: by then the server has seen the pieces.
+            let mut other = TcpStream::connect(address).await.unwrap();
+            other.write_all(REQUEST.as_bytes()).await.unwrap();
+            assert_eq!(&start(&mut other).await, b"HTTP/1.1 ");
+
+            first.write_all(&REQUEST.as_bytes()[cut..]).await.unwrap();
+            assert_eq!(&start(&mut first).await, b"HTTP/1.1 ", "{cut}");
+            second.write_all(&PREFACE.as_bytes()[cut..]).await.unwrap();
+            assert_eq!(start(&mut second).await[3], 4, "settings, {cut}");
+        }
+        connections.shutdown().await;
+    }
+}
