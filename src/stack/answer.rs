@@ -19,17 +19,15 @@ use super::trace::TracedBody;
 /// The body under the trace, of one type whoever answered.
 pub(super) type Erased = UnsyncBoxBody<Bytes, BoxError>;
 
-pin_project! {
-    /// The answer of a [`Stack`], from the future `F` of its layers.
-    pub struct ResponseFuture<F> {
-        #[pin]
-        inner: F,
-    }
+/// The answer of a [`Stack`](super::Stack), from the future `F` of its layers.
+pub struct ResponseFuture<F> {
+    /// Boxed, because a host keeps the room of a request's future for as long as its connection lives.
+    inner: Pin<Box<F>>,
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn new(inner: F) -> Self {
-        Self { inner }
+    pub(super) fn new(inner: F) -> Self {
+        Self { inner: Box::pin(inner) }
     }
 }
 
@@ -39,8 +37,8 @@ where
 {
     type Output = Result<Response<ResponseBody>, Infallible>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().inner.poll(cx).map_ok(|response| response.map(|inner| ResponseBody { inner }))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.inner.as_mut().poll(cx).map_ok(|response| response.map(|inner| ResponseBody { inner }))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The parts of a stack, and how they are put together.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderName, header, request::Parts};
 use tower::{ServiceBuilder, util::option_layer};
@@ -171,7 +171,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
             .layer(LookupLayer::new(id, sessions.clone()).not_found("there is no such session"))
             .layer(ResumeLayer::attach(find_stream::<L> as FindStream<L>).keepalive(self.keepalive))
             .service(core);
-        Stack { inner, sessions }
+        Stack { inner: Arc::new(inner), sessions }
     }
 }
 

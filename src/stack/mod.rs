@@ -58,13 +58,17 @@ mod watched;
 use std::{
     convert::Infallible,
     fmt,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Buf;
 use http::{Request, Response, request::Parts};
 use http_body::Body;
-use tower::{BoxError, Service, util::Either};
+use tower::{
+    BoxError, Service, ServiceExt,
+    util::{Either, Oneshot},
+};
 use tower_http::{
     catch_panic::CatchPanic,
     cors::Cors,
@@ -122,7 +126,8 @@ pub use self::{
 /// # }
 /// ```
 pub struct Stack<A, V, L: EventLog = RingLog> {
-    inner: Layers<A, V, L>,
+    /// Shared, because every connection has a stack of its own.
+    inner: Arc<Layers<A, V, L>>,
     sessions: Sessions<L>,
 }
 
@@ -167,20 +172,20 @@ where
 {
     type Response = Response<ResponseBody>;
     type Error = Infallible;
-    type Future = ResponseFuture<<Layers<A, V, L> as Service<Request<B>>>::Future>;
+    type Future = ResponseFuture<Oneshot<Layers<A, V, L>, Request<B>>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Service::<Request<B>>::poll_ready(&mut self.inner, cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ResponseFuture::new(self.inner.call(request))
+        ResponseFuture::new(Layers::clone(&self.inner).oneshot(request))
     }
 }
 
-impl<A: Clone, V: Clone, L: EventLog> Clone for Stack<A, V, L> {
+impl<A, V, L: EventLog> Clone for Stack<A, V, L> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), sessions: self.sessions.clone() }
+        Self { inner: Arc::clone(&self.inner), sessions: self.sessions.clone() }
     }
 }
 

@@ -105,9 +105,10 @@ impl Model {
         self.config.window_events.map_or(1, |events| (self.last() + 1).saturating_sub(events).max(1))
     }
 
+    /// As the lag budget counts: the data, about 40 bytes around them, and 32 for the place of each frame.
     fn size_from(&self, seq: u64) -> usize {
         let messages = &self.messages[seq as usize - 1..];
-        messages.iter().map(|&message| event(message).data.len() + 40).sum()
+        messages.iter().map(|&message| event(message).data.len() + 40 + 32).sum()
     }
 
     fn may_be_compacted(&self, seq: u64) -> bool {

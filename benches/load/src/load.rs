@@ -1,6 +1,7 @@
 //! The load bench: `load [ROUNDS [FILTER]]`. See the README beside it.
 
 mod load {
+    pub mod bursts;
     pub mod control;
     pub mod first;
     pub mod fleet;
@@ -8,6 +9,7 @@ mod load {
     pub mod plan;
     pub mod report;
     pub mod rings;
+    pub mod stalled;
     pub mod target;
     pub mod tests;
 }

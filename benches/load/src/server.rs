@@ -3,6 +3,9 @@
 //! Says `listening PORT` once it can be reached. All of them take the same requests.
 
 mod agent;
+#[allow(dead_code, reason = "the bench ends its servers by force")]
+#[path = "../../../src/bin/agent-webkit/connections.rs"]
+mod connections;
 mod servers {
     pub mod broadcast;
     pub mod copy;

@@ -1,10 +1,13 @@
 //! The listener and its connections: HTTP/1.1, and HTTP/2 known in advance.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::{Body, Incoming};
+use hyper::{
+    body::{Body, Incoming},
+    server::conn::http1,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{
@@ -22,6 +25,9 @@ use tower::{BoxError, Service};
 
 /// So long a connection may take to send a request's head, or its first byte.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What HTTP/2 begins with, and no method of HTTP/1.1.
+const HTTP2: &[u8] = b"PRI";
 
 /// A pause when no connection can be taken, as without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -45,12 +51,13 @@ impl Connections {
         let stopped = stop.clone();
         let accepting = tokio::spawn(async move {
             let graceful = GracefulShutdown::new();
-            let server = server();
+            let protocols = Arc::new(Protocols::new());
             let serve_all = async {
                 loop {
                     let stream = next(&listener).await;
                     let service = TowerToHyperService::new(service.clone());
-                    tokio::spawn(serve(stream, server.clone(), service, graceful.watcher(), stopped.clone()));
+                    let protocols = Arc::clone(&protocols);
+                    tokio::spawn(serve(stream, protocols, service, graceful.watcher(), stopped.clone()));
                 }
             };
             tokio::select! {
@@ -85,7 +92,7 @@ async fn next(listener: &TcpListener) -> TcpStream {
 
 async fn serve<S, B>(
     stream: TcpStream,
-    server: auto::Builder<TokioExecutor>,
+    protocols: Arc<Protocols>,
     service: TowerToHyperService<S>,
     watcher: Watcher,
     stopped: CancellationToken,
@@ -97,27 +104,88 @@ async fn serve<S, B>(
     // An agent writes in small pieces; each is to be seen at once.
     let _ = stream.set_nodelay(true);
     // A connection that says nothing is not served, so that there is nothing to shut down gracefully.
-    let speaks = tokio::time::timeout(HEAD_TIMEOUT, stream.readable());
-    if !matches!(stopped.run_until_cancelled(speaks).await, Some(Ok(Ok(())))) {
-        return;
-    }
-    let connection = server.serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
+    let mut start = [0; HTTP2.len()];
+    let speaks = tokio::time::timeout(HEAD_TIMEOUT, stream.peek(&mut start));
+    let Some(Ok(Ok(read @ 1..))) = stopped.run_until_cancelled(speaks).await else { return };
+    let io = TokioIo::new(stream);
+    let ended = if HTTP2.starts_with(&start[..read]) {
+        Box::pin(watcher.watch(protocols.either.serve_connection(io, service))).await
+    } else {
+        watcher.watch(protocols.http1.serve_connection(io, service)).await.map_err(Into::into)
+    };
+    if let Err(error) = ended {
         tracing::debug!(error, "a connection ended in an error");
     }
 }
 
-fn server() -> auto::Builder<TokioExecutor> {
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(20))
-        // One connection may carry a reader for each of many sessions.
-        .max_concurrent_streams(1024)
-        .initial_stream_window_size(1 << 20)
-        .initial_connection_window_size(4 << 20);
-    server
+/// How a connection is served whose beginning says that it is HTTP/1.1, and one where it does not yet.
+///
+/// The latter would do for all. But it needs half as much memory again for each connection, because it hands on
+/// what it has read.
+struct Protocols {
+    http1: http1::Builder,
+    either: auto::Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    fn new() -> Self {
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+        let mut either = auto::Builder::new(TokioExecutor::new());
+        either.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+        either
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(20))
+            // One connection may carry a reader for each of many sessions.
+            .max_concurrent_streams(1024)
+            .initial_stream_window_size(1 << 20)
+            .initial_connection_window_size(4 << 20);
+        Self { http1, either }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tower::service_fn;
+
+    use super::*;
+
+    const REQUEST: &str = "PUT / HTTP/1.1\r\nhost: here\r\n\r\n";
+
+    /// What HTTP/2 begins with, and no settings.
+    const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0";
+
+    async fn start(connection: &mut TcpStream) -> [u8; 9] {
+        let mut start = [0; 9];
+        connection.read_exact(&mut start).await.unwrap();
+        start
+    }
+
+    #[tokio::test]
+    async fn a_beginning_that_comes_in_pieces_is_understood() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
+        let connections = Connections::accept(listener, service);
+        for cut in 1..5 {
+            let mut first = TcpStream::connect(address).await.unwrap();
+            let mut second = TcpStream::connect(address).await.unwrap();
+            first.write_all(&REQUEST.as_bytes()[..cut]).await.unwrap();
+            second.write_all(&PREFACE.as_bytes()[..cut]).await.unwrap();
+            // An answer to somebody else: by then the server has seen the pieces.
+            let mut other = TcpStream::connect(address).await.unwrap();
+            other.write_all(REQUEST.as_bytes()).await.unwrap();
+            assert_eq!(&start(&mut other).await, b"HTTP/1.1 ");
+
+            first.write_all(&REQUEST.as_bytes()[cut..]).await.unwrap();
+            assert_eq!(&start(&mut first).await, b"HTTP/1.1 ", "{cut}");
+            second.write_all(&PREFACE.as_bytes()[cut..]).await.unwrap();
+            assert_eq!(start(&mut second).await[3], 4, "settings, {cut}");
+        }
+        connections.shutdown().await;
+    }
 }

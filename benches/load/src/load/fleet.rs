@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
+    net::Shutdown,
     time::{Duration, Instant},
 };
 
@@ -57,11 +58,16 @@ impl Fleet {
         Ok(())
     }
 
-    /// The first of the readers stops reading.
-    pub fn stall_one(&mut self) -> io::Result<()> {
-        let reader = &mut self.readers[0];
+    /// One of the readers stops reading.
+    pub fn stall(&mut self, reader: usize) -> io::Result<()> {
+        let reader = &mut self.readers[reader];
         reader.stalled = true;
         self.poll.registry().deregister(&mut reader.stream)
+    }
+
+    /// A reader that has stopped hangs up.
+    pub fn dismiss(&mut self, reader: usize) -> io::Result<()> {
+        self.readers[reader].stream.shutdown(Shutdown::Both)
     }
 
     /// Waits until every reader that reads has the event `last`.

@@ -4,6 +4,7 @@ use std::env;
 
 use super::{
     rings::{self, Fill},
+    stalled,
     target::{Failure, Target, beside_us},
     tests::{self, Figure, TURN},
 };
@@ -110,7 +111,7 @@ pub fn tests() -> Vec<Test> {
             servers: &[Server::Ours],
             run: |t, _| rings::full(t, 150, Fill::OneByOne),
         },
-        Test { name: "one stalled of 100", servers: TWO, run: |t, x| tests::stalled(t, x, 1000, 400) },
+        Test { name: "one stalled of 100", servers: TWO, run: |t, x| stalled::one_of_many(t, x, 8) },
         Test {
             name: "pipe, 1 reader",
             servers: &[Server::Pipe],

@@ -1,11 +1,9 @@
 //! The tests. Each takes a server that was just started and gives its figures.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use super::{
+    bursts::Bursts,
     control::Control,
     fleet::Fleet,
     target::{Failure, Target},
@@ -20,9 +18,6 @@ pub const TURN: u64 = 2;
 /// A frame of 300 bytes.
 pub const BYTES: usize = 200;
 
-/// So many bursts are more than the sockets and the lag budget take in.
-const STALLING: u64 = 60;
-
 /// One after the other, bursts of `events` to `readers`, each complete at every reader before the next.
 pub fn burst(
     target: &mut Target,
@@ -33,58 +28,8 @@ pub fn burst(
 ) -> Result<Vec<Figure>, Failure> {
     let mut bench = Bursts::start(target, extra, readers)?;
     bench.run(target, events, 2)?;
-    let (rate, wall) = bench.run(target, events, bursts)?;
-    Ok(vec![("events per CPU-second", rate), ("events per second", wall)])
-}
-
-/// As [`burst`] to a hundred, of which one stops reading.
-pub fn stalled(target: &mut Target, extra: u64, events: u64, bursts: u64) -> Result<Vec<Figure>, Failure> {
-    let mut bench = Bursts::start(target, extra, 100)?;
-    bench.run(target, events, 20)?;
-    let (before, wall_before) = bench.run(target, events, bursts)?;
-    let memory = target.memory()?;
-    bench.fleet.stall_one()?;
-    // Burst by burst, until what is kept for it is as much as it ever is.
-    let mut most = memory;
-    for _ in 0..STALLING {
-        bench.run(target, events, 1)?;
-        most = most.max(target.memory()?);
-    }
-    let (after, wall_after) = bench.run(target, events, bursts)?;
-    Ok(vec![
-        ("CPU of the others, stalled / before", before / after),
-        ("events per second, stalled / before", wall_after / wall_before),
-        ("memory it costs at most, KiB", (most.max(target.memory()?) - memory) / 1024.0),
-    ])
-}
-
-struct Bursts {
-    fleet: Fleet,
-    session: String,
-    last: u64,
-    extra: u64,
-}
-
-impl Bursts {
-    fn start(target: &mut Target, extra: u64, readers: usize) -> Result<Self, Failure> {
-        let session = target.control.create()?;
-        let mut fleet = Fleet::new()?;
-        fleet.join(target.port, &session, 0, readers)?;
-        fleet.until(1)?;
-        Ok(Self { fleet, session, last: 1, extra })
-    }
-
-    /// Events per CPU-second of the server, and per second.
-    fn run(&mut self, target: &mut Target, events: u64, bursts: u64) -> Result<(f64, f64), Failure> {
-        let (delivered, cpu, start) = (self.fleet.delivered(), target.cpu()?, Instant::now());
-        for _ in 0..bursts {
-            target.control.input(&self.session, &format!("burst {events} {BYTES}"))?;
-            self.last += events + self.extra;
-            self.fleet.until(self.last)?;
-        }
-        let delivered = (self.fleet.delivered() - delivered) as f64;
-        Ok((delivered / (target.cpu()? - cpu), delivered / start.elapsed().as_secs_f64()))
-    }
+    let work = bench.run(target, events, bursts)?;
+    Ok(vec![("events per CPU-second", work.per_cpu_second()), ("events per second", work.per_second())])
 }
 
 /// An event now and then, to many.

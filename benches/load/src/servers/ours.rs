@@ -1,6 +1,6 @@
-//! The product, on hyper.
+//! The product, served as the binary serves it.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, future::pending, time::Duration};
 
 use agent_webkit::{
     Stack,
@@ -14,12 +14,10 @@ use agent_webkit::{
     log::{DurableConfig, DurableLog},
     service::{Limits, Policy},
 };
-use hyper::server::conn::http1;
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::net::TcpListener;
 use tower::service_fn;
 
-use crate::agent;
+use crate::{agent, connections::Connections};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -46,10 +44,6 @@ async fn serve(listener: TcpListener, agent: impl Agent, log: impl EventLog) -> 
         limits = limits.hibernate_after(Duration::from_millis(100));
     }
     let stack = Stack::builder(agent, Policy::new(["."])?).auth(Disabled).log(log).limits(limits).build();
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let service = TowerToHyperService::new(stack.clone());
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-    }
+    let _serving = Connections::accept(listener, stack);
+    pending().await
 }

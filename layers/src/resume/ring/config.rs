@@ -15,7 +15,8 @@ pub struct RingConfig {
     /// Default 64 MiB.
     pub window_bytes: usize,
     /// What is kept beyond the window for attached readers that are behind it; a reader that has more
-    /// than this still to read, and not all of it in the window, is evicted. Default 8 MiB.
+    /// than this still to read, and not all of it in the window, is evicted. Every frame counts for 32 bytes
+    /// more than it has, for its place. Default 8 MiB.
     pub lag_budget: usize,
     /// Frames are handed out joined up to this size; a larger frame is handed out alone. Default 64 KiB.
     pub chunk_bytes: usize,

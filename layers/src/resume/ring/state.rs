@@ -20,6 +20,10 @@ struct Frame {
     readers: usize,
 }
 
+/// What a frame counts for beside its bytes, against the lag budget: that is about memory, and frames can be
+/// small. Twice its place, because a queue that grows has up to twice the room that it needs.
+const PLACE: u64 = 2 * size_of::<Frame>() as u64;
+
 /// What a reader finds at its place.
 #[derive(Debug)]
 pub(super) enum Found {
@@ -206,7 +210,8 @@ impl State {
     fn free(&mut self) {
         while self.first < self.oldest {
             let Some(frame) = self.frames.front() else { break };
-            let over_budget = self.end - self.begin > self.config.lag_budget as u64;
+            let held = self.held_bytes() + PLACE * self.frames.len() as u64;
+            let over_budget = held > self.config.lag_budget as u64;
             if frame.readers > 0 && !over_budget {
                 break;
             }

@@ -1,0 +1,68 @@
+//! Bursts to many readers, and what they cost.
+
+use std::{ops::AddAssign, time::Instant};
+
+use super::{
+    fleet::Fleet,
+    target::{Failure, Target},
+    tests::BYTES,
+};
+
+/// A session, its readers, and the bursts they are given.
+pub struct Bursts {
+    pub fleet: Fleet,
+    pub session: String,
+    pub last: u64,
+    extra: u64,
+}
+
+impl Bursts {
+    pub fn start(target: &mut Target, extra: u64, readers: usize) -> Result<Self, Failure> {
+        let session = target.control.create()?;
+        let mut fleet = Fleet::new()?;
+        fleet.join(target.port, &session, 0, readers)?;
+        fleet.until(1)?;
+        Ok(Self { fleet, session, last: 1, extra })
+    }
+
+    /// One after the other, each complete at every reader before the next.
+    pub fn run(&mut self, target: &mut Target, events: u64, bursts: u64) -> Result<Work, Failure> {
+        let (delivered, cpu, start) = (self.fleet.delivered(), target.cpu()?, Instant::now());
+        for _ in 0..bursts {
+            target.control.input(&self.session, &format!("burst {events} {BYTES}"))?;
+            self.last += events + self.extra;
+            self.fleet.until(self.last)?;
+        }
+        Ok(Work {
+            delivered: (self.fleet.delivered() - delivered) as f64,
+            cpu: target.cpu()? - cpu,
+            wall: start.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// What was delivered, and the seconds it took: of the server's CPU, and of everybody's time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Work {
+    delivered: f64,
+    cpu: f64,
+    wall: f64,
+}
+
+impl Work {
+    pub fn per_cpu_second(self) -> f64 {
+        self.delivered / self.cpu
+    }
+
+    pub fn per_second(self) -> f64 {
+        self.delivered / self.wall
+    }
+}
+
+impl AddAssign for Work {
+    fn add_assign(&mut self, more: Self) {
+        self.delivered += more.delivered;
+        self.cpu += more.cpu;
+        self.wall += more.wall;
+    }
+}
