@@ -57,8 +57,34 @@ async fn a_write_that_is_refused_stores_none_of_its_rows(place: Place) {
     let stream = ours.open("key").await.unwrap();
     stream.append(numbers(1..=10)).await.unwrap();
     theirs.open("key").await.unwrap();
-    assert!(stream.append(Batch::new(mixed(1000))).await.is_err());
+    assert!(stream.append(Batch::new(mixed(4000))).await.is_err());
     assert_eq!(place.number("select count(*) from agent_webkit_events").await, 10);
+}
+
+async fn of_many_rows_in_a_group_those_are_stored_whose_stream_is_ours(place: Place) {
+    let (ours, theirs) = (place.log(config()), place.log(config()));
+    let mut streams = Vec::new();
+    for n in 0..100 {
+        streams.push(ours.open(&n.to_string()).await.unwrap());
+        if n % 10 == 0 {
+            theirs.open(&n.to_string()).await.unwrap();
+        }
+    }
+    let batch = |n: usize| Batch { events: mixed(n as u64), note: Some(n.to_string().into()) };
+    let appends: Vec<_> = streams
+        .into_iter()
+        .enumerate()
+        .map(|(n, stream)| tokio::spawn(async move { stream.append(batch(n)).await }))
+        .collect();
+    for (n, append) in appends.into_iter().enumerate() {
+        assert_eq!(append.await.unwrap().is_ok(), n % 10 != 0, "{n}");
+        let note = ours.note(&n.to_string()).await.unwrap();
+        assert_eq!(note, (n % 10 != 0).then(|| n.to_string().into()));
+    }
+    let stored: i64 = (0..100).filter(|n| n % 10 != 0).sum();
+    assert_eq!(place.number("select count(*) from agent_webkit_events").await, stored);
+    let told = "select cast(sum(last_seq) as bigint) from agent_webkit_streams";
+    assert_eq!(place.number(told).await, stored);
 }
 
 async fn what_an_earlier_version_stored_is_read_and_goes_on(place: Place) {
@@ -93,5 +119,6 @@ on_both!(
     events_that_are_alike_share_a_row_and_can_be_looked_at_one_by_one,
     a_replay_may_begin_in_the_middle_of_a_row,
     a_write_that_is_refused_stores_none_of_its_rows,
+    of_many_rows_in_a_group_those_are_stored_whose_stream_is_ours,
     what_an_earlier_version_stored_is_read_and_goes_on,
 );

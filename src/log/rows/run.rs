@@ -16,42 +16,45 @@ const BYTES: usize = 64 << 10;
 pub(in super::super) struct Run {
     pub(in super::super) name: Cow<'static, str>,
     pub(in super::super) part: Part,
-    data: Vec<Bytes>,
-    bytes: usize,
+    first: Bytes,
+    /// The data of those after the first, one behind the other.
+    rest: Vec<u8>,
+    sizes: Vec<usize>,
 }
 
 impl Run {
     pub(super) fn new(event: &Event, part: Part) -> Self {
         let Event { name, data } = event.clone();
-        Self { name, part, bytes: data.len(), data: vec![data] }
+        Self { name, part, sizes: vec![data.len()], first: data, rest: Vec::new() }
     }
 
     /// Takes the event that comes next, if there is a place for it here. What is whole has a row of its own, which
     /// says exactly where it is.
     pub(super) fn takes(&mut self, event: &Event, part: &Part) -> bool {
-        let fits = self.data.len() < EVENTS && self.bytes + event.data.len() <= BYTES;
+        let fits =
+            self.sizes.len() < EVENTS && self.first.len() + self.rest.len() + event.data.len() <= BYTES;
         let alike = event.name == self.name && *part == self.part && !matches!(part, Part::Whole(_));
         if fits && alike {
-            self.bytes += event.data.len();
-            self.data.push(event.data.clone());
+            self.rest.extend_from_slice(&event.data);
+            self.sizes.push(event.data.len());
         }
         fits && alike
     }
 
     pub(in super::super) fn events(&self) -> u64 {
-        self.data.len() as u64
+        self.sizes.len() as u64
     }
 
     pub(in super::super) fn bytes(&self) -> u64 {
-        self.bytes as u64
+        (self.first.len() + self.rest.len()) as u64
     }
 
     pub(super) fn data(&self) -> Vec<u8> {
-        self.data.concat()
+        [&self.first[..], &self.rest].concat()
     }
 
     pub(super) fn sizes(&self) -> Option<String> {
-        sizes_text(self.data.iter().map(Bytes::len))
+        sizes_text(&self.sizes)
     }
 
     pub(super) fn piece_of(&self) -> Option<&str> {
@@ -98,15 +101,13 @@ pub(super) fn cut(
     let kept = (super::unsigned(last) + 1).saturating_sub(first) as usize;
     let (gone, kept) = sizes.split_at(sizes.len().saturating_sub(kept));
     let data = data[gone.iter().sum::<usize>()..].to_vec();
-    Ok((kept.len() as i64, data, sizes_text(kept.iter().copied())))
+    Ok((kept.len() as i64, data, sizes_text(kept)))
 }
 
 /// One event needs none.
-fn sizes_text(sizes: impl ExactSizeIterator<Item = usize>) -> Option<String> {
-    (sizes.len() > 1).then(|| {
-        let sizes: Vec<String> = sizes.map(|size| size.to_string()).collect();
-        format!("[{}]", sizes.join(","))
-    })
+fn sizes_text(sizes: &[usize]) -> Option<String> {
+    let text: Vec<String> = sizes.iter().map(usize::to_string).collect();
+    (sizes.len() > 1).then(|| format!("[{}]", text.join(",")))
 }
 
 fn parse_sizes(sizes: Option<&str>, bytes: usize) -> Result<Vec<usize>, sqlx::Error> {
