@@ -1,6 +1,6 @@
 //! The first delta of a session with the real CLI: the CLI by itself, and behind the product's binary.
 //!
-//! All talk to one practice model, on the core of the load, and run on the other core.
+//! All talk to one practice model and run on all cores: the CLI is more than one thread.
 
 mod bare;
 mod product;
@@ -11,11 +11,12 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
-    process,
+    process::{self, Child, Command},
     time::Duration,
 };
 
 use agent_webkit::practice::Model;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::runtime::{Builder, Runtime};
 
 use self::{bare::Bare, product::Product};
@@ -108,6 +109,17 @@ impl Drop for Ground {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The child is born where its parent is: no `taskset` whose start would count as well.
+fn spawn_on_all_cores(command: &mut Command) -> Result<Child, Failure> {
+    let here = sched_getaffinity(None)?;
+    let mut all = CpuSet::new();
+    (0..CpuSet::MAX_CPU).for_each(|core| all.set(core));
+    sched_setaffinity(None, &all)?;
+    let child = command.spawn();
+    sched_setaffinity(None, &here)?;
+    Ok(child?)
 }
 
 /// The product as it is released.

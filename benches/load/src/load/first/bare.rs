@@ -7,10 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use uuid::Uuid;
 
-use super::{MESSAGE, Plot, Way};
+use super::{MESSAGE, Plot, Way, spawn_on_all_cores};
 use crate::load::target::Failure;
 
 const FLAGS: [&str; 8] = [
@@ -45,14 +44,7 @@ impl Bare {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0);
-        // The child is born where its parent is: no `taskset` whose start would count as well.
-        let here = sched_getaffinity(None)?;
-        let mut second = CpuSet::new();
-        second.set(1);
-        sched_setaffinity(None, &second)?;
-        let child = command.spawn();
-        sched_setaffinity(None, &here)?;
-        Ok(child?)
+        spawn_on_all_cores(&mut command)
     }
 }
 

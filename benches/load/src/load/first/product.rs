@@ -9,7 +9,7 @@ use std::{
 
 use memchr::memmem;
 
-use super::{MESSAGE, Plot, Way, binary, tree};
+use super::{MESSAGE, Plot, Way, binary, spawn_on_all_cores, tree};
 use crate::load::{control::Control, target::Failure};
 
 pub struct Product {
@@ -20,11 +20,10 @@ pub struct Product {
 }
 
 impl Product {
-    /// Serves on the second core, with these options besides.
+    /// Serves, with these options besides.
     pub fn start(plot: &Plot, options: &[&str]) -> Result<Self, Failure> {
-        let mut child = Command::new("taskset")
-            .args(["-c", "1"])
-            .arg(binary()?)
+        let mut command = Command::new(binary()?);
+        command
             .args(["serve", "--port=0", "--no-auth"])
             .args([concat("--workspace=", &plot.workspace), concat("--claude=", &plot.claude)])
             .args(options)
@@ -32,8 +31,8 @@ impl Product {
             .envs(plot.environment.iter().map(|(name, value)| (name, value)))
             .env("RUST_LOG", "error")
             .current_dir(&plot.home)
-            .stdout(Stdio::piped())
-            .spawn()?;
+            .stdout(Stdio::piped());
+        let mut child = spawn_on_all_cores(&mut command)?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
         let port = line.trim().rsplit(':').next().unwrap_or_default();
