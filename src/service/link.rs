@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// As many events are taken at once, so that a burst becomes one batch of the log.
-const BURST: usize = 256;
+const BURST: usize = 1024;
 
 /// What the link has to tell.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use agent_webkit_load::script::{Script, filler, stamp};
 /// Starts an agent that follows [`Script`]s.
 pub async fn start(_: SessionSpec) -> Result<AgentIo, Infallible> {
     let (commands, heard) = mpsc::channel(8);
-    let (say, events) = mpsc::channel(256);
+    let (say, events) = mpsc::channel(1024);
     tokio::spawn(async move {
         let _ = follow(heard, say).await;
     });
