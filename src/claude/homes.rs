@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_noted_at_a_first_start_is_there_at_the_next_unless_the_operator_has_his_own() {
+    fn what_is_noted_at_a_first_start_is_there_at_the_next_unless_the_operator_has_one() {
         let (root, environment) = operators("first");
         let homes = Arc::new(Homes::new());
         let known = homes.make(&environment).unwrap();
@@ -283,9 +283,9 @@ mod tests {
         assert!(!next.is_first());
         assert_eq!(fs::read_to_string(next.path().join(".claude.json")).unwrap(), "noted");
 
-        fs::write(root.join(".claude.json"), "his own").unwrap();
+        fs::write(root.join(".claude.json"), "the operator's").unwrap();
         let home = homes.make(&environment).unwrap();
-        assert_eq!(fs::read_to_string(home.path().join(".claude.json")).unwrap(), "his own");
+        assert_eq!(fs::read_to_string(home.path().join(".claude.json")).unwrap(), "the operator's");
         fs::remove_dir_all(root).unwrap();
     }
 
