@@ -9,11 +9,14 @@
 //! that would be so with every agent; so what the first one notes is given to the next.
 
 use std::{
+    collections::BTreeMap,
     env, fs, io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
+
+use serde_json::Value;
 
 use super::environment::Environment;
 
@@ -45,6 +48,21 @@ const PRIVATE: &[&str] = &[
 
 /// Rewritten by every process: each gets a copy.
 const COPIED: &[&str] = &[".claude.json", ".config.json"];
+
+/// What a CLI notes at its first start to know that the next one is not, and nothing else of what may be in such
+/// a file: an agent can write its own, and what it writes must not reach the others.
+const FIRST_START: &[&str] = &[
+    "firstStartTime",
+    "firstStartVersion",
+    "hasResetAutoModeOptInForDefaultOffer",
+    "machineID",
+    "migrationVersion",
+    "opusProMigrationComplete",
+    USER,
+];
+
+/// The last of them that is noted.
+const USER: &str = "userID";
 
 /// Linked even if it is not there yet: the permissions that a user grants for ever are written to it.
 const SETTINGS: &str = "settings.json";
@@ -122,10 +140,17 @@ impl Home {
         self.is_first && self.homes.first_start.get().is_none()
     }
 
-    /// Takes what the CLI has noted, a small file. To be called before the model has said anything: later it may
-    /// be the agent's own doing.
+    /// Takes what the CLI has noted by now, if that is all. Reads a small file.
     pub(super) fn keep_first_start(&self) {
-        if let Ok(content) = fs::read(self.path.join(COPIED[0])) {
+        let noted = fs::read(self.path.join(COPIED[0])).ok();
+        let noted: Option<BTreeMap<String, Value>> =
+            noted.and_then(|content| serde_json::from_slice(&content).ok());
+        let Some(mut noted) = noted else { return };
+        noted.retain(|name, value| {
+            FIRST_START.contains(&name.as_str()) && !value.is_object() && !value.is_array()
+        });
+        if noted.contains_key(USER) {
+            let content = serde_json::to_vec(&noted).expect("it was read from JSON");
             // Another one came first, which is as good.
             let _ = self.homes.first_start.set(content);
         }
@@ -276,12 +301,19 @@ mod tests {
         fs::remove_file(root.join(".claude.json")).unwrap();
         let [first, second] = [(); 2].map(|()| homes.make(&environment).unwrap());
         assert!(first.is_first() && second.is_first() && !first.path().join(".claude.json").exists());
-        fs::write(first.path().join(".claude.json"), "noted").unwrap();
+        for not_yet in ["", "{", r#"{"migrationVersion":15}"#] {
+            fs::write(first.path().join(".claude.json"), not_yet).unwrap();
+            first.keep_first_start();
+            assert!(first.is_first(), "{not_yet:?} is not all");
+        }
+        let noted =
+            r#"{"userID":"u","machineID":{"a":1},"primaryApiKey":"the agent's","mcpServers":{"its":{}}}"#;
+        fs::write(first.path().join(".claude.json"), noted).unwrap();
         first.keep_first_start();
         assert!(!first.is_first() && !second.is_first());
         let next = homes.make(&environment).unwrap();
         assert!(!next.is_first());
-        assert_eq!(fs::read_to_string(next.path().join(".claude.json")).unwrap(), "noted");
+        assert_eq!(fs::read_to_string(next.path().join(".claude.json")).unwrap(), r#"{"userID":"u"}"#);
 
         fs::write(root.join(".claude.json"), "the operator's").unwrap();
         let home = homes.make(&environment).unwrap();

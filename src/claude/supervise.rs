@@ -209,11 +209,11 @@ impl Supervisor {
         }
     }
 
-    /// At the start of a turn all is noted and the model has not said anything.
+    /// All is noted before a turn ends.
     fn note_first_start(&mut self) {
-        let begins = |event: &AgentEvent| matches!(event, AgentEvent::TurnStarted { .. });
+        let ends = |event: &AgentEvent| matches!(event, AgentEvent::TurnEnded(_));
         if let Some(home) = self.home.as_ref().filter(|home| home.is_first())
-            && self.bridge.events().iter().any(begins)
+            && self.bridge.events().iter().any(ends)
         {
             home.keep_first_start();
         }
