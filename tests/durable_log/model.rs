@@ -61,19 +61,18 @@ fn alike() -> impl Strategy<Value = usize> {
 
 fn config() -> impl Strategy<Value = DurableConfig> {
     let window = prop_oneof![Just(None), (1u64..900).prop_map(Some)];
-    (window, 0u64..900, 1usize..20, 1usize..900, 0usize..3000).prop_map(
-        |(window, kept, events, bytes, lag)| {
-            DurableConfig::default()
-                .window_events(window)
-                .uncompacted_events(kept)
-                .recent(RingConfig::default().window_events(events).window_bytes(bytes).lag_budget(lag))
-                .classify(|event| match (&*event.name, String::from_utf8_lossy(&event.data)) {
-                    ("piece", data) => Part::PieceOf(data[..1].to_owned()),
-                    ("whole", data) => Part::Whole(data[..1].to_owned()),
-                    _ => Part::None,
-                })
-        },
-    )
+    let lag = prop_oneof![0usize..3000, 0usize..300_000];
+    (window, 0u64..900, 1usize..20, 1usize..900, lag).prop_map(|(window, kept, events, bytes, lag)| {
+        DurableConfig::default()
+            .window_events(window)
+            .uncompacted_events(kept)
+            .recent(RingConfig::default().window_events(events).window_bytes(bytes).lag_budget(lag))
+            .classify(|event| match (&*event.name, String::from_utf8_lossy(&event.data)) {
+                ("piece", data) => Part::PieceOf(data[..1].to_owned()),
+                ("whole", data) => Part::Whole(data[..1].to_owned()),
+                _ => Part::None,
+            })
+    })
 }
 
 /// The event of this message at `seq`, which no other one looks like but for those that are empty.
