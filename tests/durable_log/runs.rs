@@ -39,6 +39,19 @@ async fn events_that_are_alike_share_a_row_and_can_be_looked_at_one_by_one(place
     assert_eq!(place.number(rows).await, 30);
 }
 
+async fn a_look_at_one_stream_does_not_go_through_the_others(place: Place) {
+    let log = place.log(config());
+    for key in ["one", "other"] {
+        log.open(key).await.unwrap().append(Batch::new(mixed(100))).await.unwrap();
+    }
+    // Whoever comes by there stumbles.
+    let of = |key: &str| format!("stream = (select id from agent_webkit_streams where key = '{key}')");
+    let spoil = format!("update agent_webkit_runs set sizes = 'nonsense' where {}", of("other"));
+    let place = place.reopened_after(&spoil).await;
+    let rows = format!("select count(*) from agent_webkit_events where {}", of("one"));
+    assert_eq!(place.number(&rows).await, 100);
+}
+
 async fn a_replay_may_begin_in_the_middle_of_a_row(place: Place) {
     let log = place.log(config());
     let stream = log.open("key").await.unwrap();
@@ -117,6 +130,7 @@ async fn what_an_earlier_version_stored_is_read_and_goes_on(place: Place) {
 
 on_both!(
     events_that_are_alike_share_a_row_and_can_be_looked_at_one_by_one,
+    a_look_at_one_stream_does_not_go_through_the_others,
     a_replay_may_begin_in_the_middle_of_a_row,
     a_write_that_is_refused_stores_none_of_its_rows,
     of_many_rows_in_a_group_those_are_stored_whose_stream_is_ours,
