@@ -122,9 +122,10 @@ impl Home {
         self.is_first && self.homes.first_start.get().is_none()
     }
 
-    /// Takes what the CLI has noted, a small file. To be called before the model has said anything: later it may
-    /// be the agent's own doing.
-    pub(super) fn keep_first_start(&self) {
+    /// Takes what the CLI has noted, a small file, or never does. To be called before the model has said
+    /// anything: later it may be the agent's own doing.
+    pub(super) fn keep_first_start(&mut self) {
+        self.is_first = false;
         if let Ok(content) = fs::read(self.path.join(COPIED[0])) {
             // Another one came first, which is as good.
             let _ = self.homes.first_start.set(content);
@@ -274,7 +275,7 @@ mod tests {
         assert!(!known.is_first(), "the operator has started it before");
 
         fs::remove_file(root.join(".claude.json")).unwrap();
-        let [first, second] = [(); 2].map(|()| homes.make(&environment).unwrap());
+        let [mut first, second] = [(); 2].map(|()| homes.make(&environment).unwrap());
         assert!(first.is_first() && second.is_first() && !first.path().join(".claude.json").exists());
         fs::write(first.path().join(".claude.json"), "noted").unwrap();
         first.keep_first_start();
@@ -287,6 +288,15 @@ mod tests {
         let home = homes.make(&environment).unwrap();
         assert_eq!(fs::read_to_string(home.path().join(".claude.json")).unwrap(), "the operator's");
         fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_an_agent_leaves_after_its_first_turn_has_begun_is_not_kept() {
+        let homes = Arc::new(Homes::new());
+        let mut home = homes.make(&Environment::new()).unwrap();
+        assert!(home.is_first());
+        home.keep_first_start();
+        assert!(!home.is_first(), "nothing was noted in time");
     }
 
     #[test]

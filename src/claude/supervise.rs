@@ -212,7 +212,7 @@ impl Supervisor {
     /// At the start of a turn all is noted and the model has not said anything.
     fn note_first_start(&mut self) {
         let begins = |event: &AgentEvent| matches!(event, AgentEvent::TurnStarted { .. });
-        if let Some(home) = self.home.as_ref().filter(|home| home.is_first())
+        if let Some(home) = self.home.as_mut().filter(|home| home.is_first())
             && self.bridge.events().iter().any(begins)
         {
             home.keep_first_start();
