@@ -167,6 +167,8 @@ impl<A: Agent> Pool<A> {
         let waiting = Waiting::new();
         let fate = tokio::select! {
             biased;
+            // First, so that nobody gets one that is lost.
+            why = lost(&mut link) => Fate::Lost(why),
             Ok(answer) = &mut claimed => match answer.send(link) {
                 Ok(()) => return Fate::Claimed,
                 // Whoever wanted it has hung up. Its id was given away, so it goes as well.
@@ -175,7 +177,6 @@ impl<A: Agent> Pool<A> {
                     Fate::Claimed
                 }
             },
-            why = lost(&mut link) => Fate::Lost(why),
             () = sleep(FRESH) => Fate::Stale,
             () = self.stop.cancelled() => Fate::Stopped,
         };

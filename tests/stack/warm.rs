@@ -111,6 +111,18 @@ async fn one_that_is_lost_is_replaced_and_nobody_gets_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_gets_one_that_has_just_been_lost() {
+    let mut rig = rig(1);
+    let lost = one(&mut rig.agents).await;
+    sleep(Duration::from_secs(1)).await;
+    // Both are there when the one who keeps it looks next.
+    lost.events.try_send(AgentEvent::Exited { message: "killed".into() }).unwrap();
+    let id = rig.create("").await.session_id();
+    assert_ne!(id, lost.spec.session_id);
+    assert_eq!(one(&mut rig.agents).await.spec.session_id, id);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_has_waited_for_long_is_replaced() {
     let mut rig = rig(1);
     let mut stale = one(&mut rig.agents).await;

@@ -1,33 +1,32 @@
 //! The listener and its connections: HTTP/1.1, and HTTP/2 known in advance.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::{
     body::{Body, Incoming},
-    server::conn::http1,
+    server::conn::{http1, http2},
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{
-        conn::auto,
-        graceful::{GracefulShutdown, Watcher},
-    },
+    server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
+use rustix::net::{RecvFlags, recv};
 use tokio::{
+    io::Interest,
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service};
 
-/// So long a connection may take to send a request's head, or its first byte.
+/// So long a connection may take to send a request's head, or what tells its protocol.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What HTTP/2 begins with, and no method of HTTP/1.1.
-const HTTP2: &[u8] = b"PRI";
+/// What HTTP/2 begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A pause when no connection can be taken, as without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -104,37 +103,59 @@ async fn serve<S, B>(
     // An agent writes in small pieces; each is to be seen at once.
     let _ = stream.set_nodelay(true);
     // A connection that says nothing is not served, so that there is nothing to shut down gracefully.
-    let mut start = [0; HTTP2.len()];
-    let speaks = tokio::time::timeout(HEAD_TIMEOUT, stream.peek(&mut start));
-    let Some(Ok(Ok(read @ 1..))) = stopped.run_until_cancelled(speaks).await else { return };
+    let speaks = tokio::time::timeout(HEAD_TIMEOUT, speaks_http2(&stream));
+    let Some(Ok(Ok(http2))) = stopped.run_until_cancelled(speaks).await else { return };
     let io = TokioIo::new(stream);
-    let ended = if HTTP2.starts_with(&start[..read]) {
-        Box::pin(watcher.watch(protocols.either.serve_connection(io, service))).await
+    let ended = if http2 {
+        Box::pin(watcher.watch(protocols.http2.serve_connection(io, service))).await
     } else {
-        watcher.watch(protocols.http1.serve_connection(io, service)).await.map_err(Into::into)
+        watcher.watch(protocols.http1.serve_connection(io, service)).await
     };
     if let Err(error) = ended {
-        tracing::debug!(error, "a connection ended in an error");
+        tracing::debug!(%error, "a connection ended in an error");
     }
 }
 
-/// How a connection is served whose beginning says that it is HTTP/1.1, and one where it does not yet.
-///
-/// The latter would do for all. But it needs half as much memory again for each connection, because it hands on
-/// what it has read.
+/// Waits until the beginning tells the protocol, and takes nothing of it: whoever hands on what it has read
+/// needs half as much memory again for each connection.
+async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
+    loop {
+        let ready = stream.ready(Interest::READABLE).await?;
+        match stream.try_io(Interest::READABLE, || look(stream)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if ready.is_read_closed() {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+            seen => return seen,
+        }
+    }
+}
+
+/// Looks at the beginning. An error that it would block makes the stream wait for more.
+fn look(stream: &TcpStream) -> io::Result<bool> {
+    let mut start = [0; PREFACE.len()];
+    match recv(stream, &mut start[..], RecvFlags::PEEK)?.0 {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        read if read < PREFACE.len() && PREFACE.starts_with(&start[..read]) => {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+        _ => Ok(start == PREFACE),
+    }
+}
+
+/// How connections are served.
 struct Protocols {
     http1: http1::Builder,
-    either: auto::Builder<TokioExecutor>,
+    http2: http2::Builder<TokioExecutor>,
 }
 
 impl Protocols {
     fn new() -> Self {
         let mut http1 = http1::Builder::new();
         http1.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-        let mut either = auto::Builder::new(TokioExecutor::new());
-        either.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-        either
-            .http2()
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
             .timer(TokioTimer::new())
             .keep_alive_interval(Duration::from_secs(20))
             .keep_alive_timeout(Duration::from_secs(20))
@@ -142,12 +163,14 @@ impl Protocols {
             .max_concurrent_streams(1024)
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(4 << 20);
-        Self { http1, either }
+        Self { http1, http2 }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use http_body_util::Full;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tower::service_fn;
@@ -156,8 +179,15 @@ mod tests {
 
     const REQUEST: &str = "PUT / HTTP/1.1\r\nhost: here\r\n\r\n";
 
-    /// What HTTP/2 begins with, and no settings.
-    const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0";
+    /// A frame of HTTP/2 that settles nothing.
+    const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
+
+    async fn listen() -> (SocketAddr, Connections) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
+        (address, Connections::accept(listener, service))
+    }
 
     async fn start(connection: &mut TcpStream) -> [u8; 9] {
         let mut start = [0; 9];
@@ -165,17 +195,20 @@ mod tests {
         start
     }
 
+    /// At the end, or reset because not all was read.
+    fn is_over(read: io::Result<usize>) -> bool {
+        read.map_or(true, |read| read == 0)
+    }
+
     #[tokio::test]
     async fn a_beginning_that_comes_in_pieces_is_understood() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let service = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
-        let connections = Connections::accept(listener, service);
-        for cut in 1..5 {
+        let (address, connections) = listen().await;
+        let preface = [PREFACE, SETTINGS].concat();
+        for cut in 1..REQUEST.len() {
             let mut first = TcpStream::connect(address).await.unwrap();
             let mut second = TcpStream::connect(address).await.unwrap();
             first.write_all(&REQUEST.as_bytes()[..cut]).await.unwrap();
-            second.write_all(&PREFACE.as_bytes()[..cut]).await.unwrap();
+            second.write_all(&preface[..cut]).await.unwrap();
             // An answer to somebody else: by then the server has seen the pieces.
             let mut other = TcpStream::connect(address).await.unwrap();
             other.write_all(REQUEST.as_bytes()).await.unwrap();
@@ -183,8 +216,32 @@ mod tests {
 
             first.write_all(&REQUEST.as_bytes()[cut..]).await.unwrap();
             assert_eq!(&start(&mut first).await, b"HTTP/1.1 ", "{cut}");
-            second.write_all(&PREFACE.as_bytes()[cut..]).await.unwrap();
+            second.write_all(&preface[cut..]).await.unwrap();
             assert_eq!(start(&mut second).await[3], 4, "settings, {cut}");
+        }
+        connections.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn a_beginning_that_ends_half_way_is_the_end() {
+        let (address, connections) = listen().await;
+        for cut in 0..PREFACE.len() {
+            let mut connection = TcpStream::connect(address).await.unwrap();
+            connection.write_all(&PREFACE[..cut]).await.unwrap();
+            connection.shutdown().await.unwrap();
+            assert!(is_over(connection.read(&mut [0]).await), "{cut}");
+        }
+        connections.shutdown().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_beginning_that_stops_half_way_is_given_up() {
+        let (address, connections) = listen().await;
+        for beginning in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n", b"PUT / HTTP/1.1\r\n"] {
+            let mut connection = TcpStream::connect(address).await.unwrap();
+            connection.write_all(beginning).await.unwrap();
+            let ended = tokio::time::timeout(2 * HEAD_TIMEOUT, connection.read(&mut [0])).await;
+            assert!(ended.is_ok_and(is_over), "{}", beginning.escape_ascii());
         }
         connections.shutdown().await;
     }
