@@ -96,6 +96,10 @@ pub use codec::{DEFAULT_LINE_LIMIT, Framed, Framer, encode};
 pub use error::StartError;
 pub use settings::Grace;
 
+/// What every CLI is started with. For benches, which start one by itself.
+#[doc(hidden)]
+pub use process::FLAGS;
+
 /// The events in what a CLI has written. For benches: it is the way from a line to an event and nothing else.
 #[doc(hidden)]
 #[must_use]

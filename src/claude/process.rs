@@ -21,7 +21,7 @@ use crate::agent::SessionSpec;
 const TAIL: usize = 8 << 10;
 
 /// What every session is started with: JSON both ways, prompts over the control protocol.
-const FLAGS: [&str; 8] = [
+pub const FLAGS: [&str; 8] = [
     "--output-format",
     "stream-json",
     "--verbose",

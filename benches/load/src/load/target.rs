@@ -33,9 +33,7 @@ impl Target {
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .spawn()?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
-        let port = line.trim().rsplit(' ').next().unwrap_or_default().parse()?;
+        let port = port(&mut child)?;
         Ok(Self { child, port, control: Control::connect(port)? })
     }
 
@@ -44,8 +42,7 @@ impl Target {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The name, in parentheses, may hold anything; the state is the third field.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let (user, system): (f64, f64) = (fields[11].parse()?, fields[12].parse()?);
-        Ok((user + system) / TICKS)
+        Ok(ticks(&fields)? as f64 / TICKS)
     }
 
     /// Its memory that is resident and its own, in bytes.
@@ -62,6 +59,19 @@ impl Drop for Target {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The user's and the system's time of a process, by the fields of its `stat` after the name.
+pub fn ticks(stat: &[&str]) -> Result<u64, Failure> {
+    Ok(stat[11].parse::<u64>()? + stat[12].parse::<u64>()?)
+}
+
+/// Where a server listens, which is the end of its first line.
+pub fn port(server: &mut Child) -> Result<u16, Failure> {
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+    let port = line.trim().rsplit([' ', ':']).next().unwrap_or_default();
+    Ok(port.parse().map_err(|_| format!("not where it listens: {line:?}"))?)
 }
 
 pub fn beside_us(name: &str) -> Result<PathBuf, Failure> {

@@ -7,21 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use agent_webkit::claude::FLAGS;
 use uuid::Uuid;
 
 use super::{MESSAGE, Plot, Way, spawn_on_all_cores};
 use crate::load::target::Failure;
-
-const FLAGS: [&str; 8] = [
-    "--output-format",
-    "stream-json",
-    "--verbose",
-    "--input-format",
-    "stream-json",
-    "--permission-prompt-tool",
-    "stdio",
-    "--include-partial-messages",
-];
 
 pub struct Bare(Plot);
 

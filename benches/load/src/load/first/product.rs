@@ -1,7 +1,7 @@
 //! The product's binary, with clients over HTTP.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -10,7 +10,10 @@ use std::{
 use memchr::memmem;
 
 use super::{MESSAGE, Plot, Way, binary, spawn_on_all_cores, tree};
-use crate::load::{control::Control, target::Failure};
+use crate::load::{
+    control::Control,
+    target::{Failure, port},
+};
 
 pub struct Product {
     child: Child,
@@ -33,10 +36,7 @@ impl Product {
             .current_dir(&plot.home)
             .stdout(Stdio::piped());
         let mut child = spawn_on_all_cores(&mut command)?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
-        let port = line.trim().rsplit(':').next().unwrap_or_default();
-        let port = port.parse().map_err(|_| format!("not where it listens: {line:?}"))?;
+        let port = port(&mut child)?;
         let kept =
             options.iter().find_map(|option| option.strip_prefix("--warm=")).map_or(Ok(0), str::parse)?;
         let product = Self { child, port, kept };

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::load::target::Failure;
+use crate::load::target::{Failure, ticks};
 
 /// So long no CPU is used by those that are at rest. Longer than a tick of what the kernel counts.
 const QUIET: Duration = Duration::from_millis(300);
@@ -47,11 +47,11 @@ impl Agents {
             let Ok(stat) = fs::read_to_string(process?.path().join("stat")) else { continue };
             let Some((name, fields)) = stat.rsplit_once(')') else { continue };
             let fields: Vec<&str> = fields.split_whitespace().collect();
-            // After the name come the state and the parent; user and system time are the eleventh and twelfth.
+            // After the name come the state and the parent.
             let is_child = fields[1].parse() == Ok(server) && !name.ends_with("(sh");
             if is_child || name.split(' ').next() == Some(server.to_string().as_str()) {
                 agents.count += usize::from(is_child);
-                agents.cpu += fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+                agents.cpu += ticks(&fields)?;
             }
         }
         Ok(agents)
