@@ -56,16 +56,12 @@ pub mod proto;
 #[cfg(feature = "service")]
 pub mod agent;
 #[cfg(feature = "service")]
-pub mod catalog;
-#[cfg(feature = "service")]
 pub use agent_webkit_layers as layers;
 
 #[cfg(feature = "claude")]
 pub mod claude;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub mod db;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub mod log;
+#[cfg(feature = "service")]
+mod error_text;
 #[cfg(feature = "service")]
 pub mod metrics;
 #[cfg(feature = "practice")]
@@ -76,12 +72,10 @@ pub mod service;
 pub mod settings;
 #[cfg(feature = "service")]
 pub mod stack;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(feature = "service")]
 pub mod storage;
 #[cfg(feature = "service")]
-pub mod store;
-#[cfg(feature = "service")]
-pub use stack::Stack;
+pub use crate::stack::Stack;
 
 #[cfg(all(feature = "cli", any(doc, doctest)))]
 pub mod guide;

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use agent_webkit::{proto::AgentEvent, store::TranscriptKey};
+use agent_webkit::{proto::AgentEvent, storage::transcripts::TranscriptKey};
 use serde_json::{Value, json};
 use support::{
     Agent, Machine, comes_true,

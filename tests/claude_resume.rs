@@ -9,7 +9,7 @@ use std::{fs, path::Path, sync::Arc};
 use agent_webkit::{
     agent::SessionSpec,
     proto::AgentEvent,
-    store::{Entry, TranscriptKey},
+    storage::transcripts::{Entry, TranscriptKey},
 };
 use serde_json::{Value, json, value::RawValue};
 use support::{

@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use agent_webkit::{
     agent::SessionSpec,
-    db::Database,
-    store::{PgTranscripts, SqliteTranscripts, TranscriptKey, TranscriptStore},
+    storage::{
+        database::Database,
+        transcripts::{PgTranscripts, SqliteTranscripts, TranscriptKey, TranscriptStore},
+    },
 };
 use claude_agent::{
     Machine,

@@ -18,17 +18,14 @@ use tower::Service;
 
 use super::{
     error::StartError,
-    homes::Homes,
-    mark::Mark,
-    process,
+    process::{cli_process, supervisor::Supervisor, tag::Mark, watcher::Watcher},
     settings::{Grace, Settings},
     start::{self, Start},
-    supervise::Supervisor,
-    watcher::Watcher,
+    transcripts::config_dirs::Homes,
 };
 use crate::{
     agent::{AgentIo, SessionSpec},
-    store::AnyTranscriptStore,
+    storage::transcripts::AnyTranscriptStore,
 };
 
 /// The `claude` CLI as an agent backend: a `Service<SessionSpec, Response = AgentIo>`.
@@ -174,8 +171,8 @@ impl Claude {
             }
             None => start::from_files(environment, &spec, &cwd),
         };
-        let arguments = process::arguments(&spec, resume, settings)?;
-        let child = process::spawn(&settings.program, &arguments, &cwd, &environment)?;
+        let arguments = cli_process::arguments(&spec, resume, settings)?;
+        let child = cli_process::spawn(&settings.program, &arguments, &cwd, &environment)?;
         let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
         tracing::debug!(resume, "started");
         Ok(Supervisor::start(child, mark, memory, settings, Arc::clone(&self.watcher), &self.tracker))
@@ -230,7 +227,7 @@ impl fmt::Debug for StartFuture {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::MemoryTranscripts;
+    use crate::storage::transcripts::MemoryTranscripts;
 
     const ID: &str = "5b181949-e7a5-4552-9814-74e14b23ec5d";
 

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::store::StoreError;
+use crate::storage::transcripts::StoreError;
 
 /// Why no agent could be started: one sentence, fit to be shown, without values from the environment.
 #[derive(Debug, thiserror::Error)]

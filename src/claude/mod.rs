@@ -67,44 +67,30 @@
 //! 5 s, SIGTERM to its group, 5 s, SIGKILL (see [`Grace`]). However it ended, everything that carries its
 //! mark is ended before [`AgentEvent::Exited`](crate::proto::AgentEvent::Exited) says so.
 
-mod asks;
 mod backend;
-mod bridge;
-mod cleared;
-mod codec;
-mod decode;
-mod encode;
-mod environment;
 mod error;
-mod homes;
-mod ladder;
-mod mark;
-mod materialise;
-mod mirror;
-mod outbox;
 mod process;
+mod protocol;
 mod settings;
 mod start;
-mod stream;
-mod supervise;
-mod transcript;
-mod watcher;
-mod wire;
+mod transcripts;
 
-pub use backend::{Claude, StartFuture};
-pub use codec::{DEFAULT_LINE_LIMIT, Framed, Framer, encode};
-pub use error::StartError;
-pub use settings::Grace;
+pub use self::{
+    backend::{Claude, StartFuture},
+    error::StartError,
+    protocol::codec::{DEFAULT_LINE_LIMIT, Framed, Framer, encode},
+    settings::Grace,
+};
 
 /// What every CLI is started with. For benches, which start one by itself.
 #[doc(hidden)]
-pub use process::FLAGS;
+pub use self::process::cli_process::FLAGS;
 
 /// The events in what a CLI has written. For benches: it is the way from a line to an event and nothing else.
 #[doc(hidden)]
 #[must_use]
 pub fn events_of(written: &[u8]) -> Vec<crate::proto::AgentEvent> {
-    let (mut framer, mut bridge) = (Framer::new(DEFAULT_LINE_LIMIT), bridge::Bridge::new(None));
+    let (mut framer, mut bridge) = (Framer::new(DEFAULT_LINE_LIMIT), protocol::bridge::Bridge::new(None));
     let mut events = Vec::new();
     for chunk in written.chunks(64 << 10) {
         framer.feed(chunk);

@@ -5,11 +5,13 @@ use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};
 use serde_json::value::RawValue;
 
 use super::{
-    codec::DEFAULT_LINE_LIMIT,
-    environment::{self, Environment},
-    mark::Mark,
+    process::{
+        environment::{self, Environment},
+        tag::Mark,
+    },
+    protocol::codec::DEFAULT_LINE_LIMIT,
 };
-use crate::store::AnyTranscriptStore;
+use crate::storage::transcripts::AnyTranscriptStore;
 
 /// How long an agent has to end at each step of the close ladder, before the next one.
 ///

@@ -3,16 +3,17 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    environment::Environment,
     error::StartError,
-    homes::{Home, Homes, config_dir},
-    materialise::Past,
-    mirror::{Keys, Mirror},
+    process::{environment::Environment, supervisor::Memory},
     settings::Grace,
-    supervise::Memory,
-    transcript::{self, Project},
+    transcripts::{
+        cli_files::{self, Project},
+        config_dirs::{Home, Homes, config_dir},
+        materialise::Past,
+        mirror::{Keys, Mirror},
+    },
 };
-use crate::{agent::SessionSpec, store::AnyTranscriptStore};
+use crate::{agent::SessionSpec, storage::transcripts::AnyTranscriptStore};
 
 /// How to start.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(super) struct Start {
 pub(super) fn from_files(environment: Environment, spec: &SessionSpec, cwd: &Path) -> Start {
     let config_dir = config_dir(&environment).filter(|_| spec.resume);
     let resume = config_dir.is_some_and(|folder| {
-        transcript::can_resume(&folder, cwd, &spec.session_id).unwrap_or_else(|error| {
+        cli_files::can_resume(&folder, cwd, &spec.session_id).unwrap_or_else(|error| {
             let session = &spec.session_id;
             tracing::warn!(%error, session, "the transcript cannot be read; the session starts anew");
             false

@@ -58,4 +58,4 @@ mod message;
 mod script;
 mod server;
 
-pub use server::Model;
+pub use self::server::Model;

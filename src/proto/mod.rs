@@ -23,13 +23,15 @@ mod prompts;
 mod session;
 mod turn;
 
-pub use agent::{AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Decision, Delta, Extra, TurnEnd};
-pub use answers::Answers;
-pub use event::OutEvent;
-pub use idempotency::IdempotencyKey;
-pub use inbound::{CreateSession, Inbound, Invalid};
-pub use output::{Accepted, NoAnswer, Output, Refused};
-pub use session::{Past, Presence, Session, SessionConfig, WhenIdle, state_of};
+pub use self::agent::{
+    AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Decision, Delta, Extra, TurnEnd,
+};
+pub use self::answers::Answers;
+pub use self::event::OutEvent;
+pub use self::idempotency::IdempotencyKey;
+pub use self::inbound::{CreateSession, Inbound, Invalid};
+pub use self::output::{Accepted, NoAnswer, Output, Refused};
+pub use self::session::{Past, Presence, Session, SessionConfig, WhenIdle, state_of};
 
 /// The version of the wire that this crate speaks.
 pub const PROTOCOL_VERSION: &str = "1.0";

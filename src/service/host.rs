@@ -39,8 +39,8 @@ use http::{HeaderValue, Method, Request, Response, header, uri::Authority};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-pub use super::body::ResponseBody;
-use super::reply::Failure;
+pub use super::http::body::ResponseBody;
+use crate::service::failure::Failure;
 
 /// Applies [`AllowHost`]: requests that name another host get 403.
 #[derive(Clone, Debug)]

@@ -17,50 +17,27 @@
 //! A caller whose `Principal` has scopes needs [`READ`] for `GET` and for tickets, [`APPROVE`] to answer
 //! prompts and to choose a mode in which the agent asks less, and [`DRIVE`] for everything else.
 
-mod body;
-mod core;
-mod create;
-mod describe;
-mod driver;
-mod handle;
+pub(crate) mod failure;
 pub mod host;
-mod input;
-mod keeper;
-mod keeping;
+mod http;
 mod limits;
-mod link;
-mod mailbox;
-mod persistence;
 mod policy;
-mod read_back;
 mod registry;
-mod reply;
-mod resolving;
-mod restore;
-mod route;
-mod scope;
-mod span;
-mod state;
-mod stream_end;
-mod ticket;
-mod title;
-mod warm;
+mod session;
 
+pub(crate) use self::http::{route::session_of, span::tell_in_span};
 pub use self::{
-    body::ResponseBody,
-    core::{AgentService, Events, ResponseFuture},
-    handle::SessionHandle,
+    http::{
+        agent_service::{AgentService, Events, ResponseFuture},
+        body::ResponseBody,
+        resolving::Resolving,
+        route::session_id,
+        scope::{APPROVE, DRIVE, READ},
+        session_state::session_state,
+        ticket::ticket_resource,
+    },
     limits::Limits,
-    persistence::Persistence,
     policy::Policy,
-    registry::Sessions,
-    resolving::Resolving,
-    route::session_id,
-    scope::{APPROVE, DRIVE, READ},
-    state::session_state,
-    ticket::ticket_resource,
-};
-pub(crate) use self::{
-    route::session_of,
-    span::{tell_in_current_span, tell_in_span},
+    registry::sessions::Sessions,
+    session::handle::SessionHandle,
 };

@@ -75,7 +75,7 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::parse;
+    use crate::settings::tests::parse;
 
     #[test]
     fn a_server_is_never_open_by_accident() {

@@ -134,7 +134,7 @@ impl JwtSettings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::parse;
+    use crate::settings::tests::parse;
 
     const ISSUED: [&str; 4] = ["--jwt-issuer", "https://id.example.com/", "--jwt-audience", "agents"];
 

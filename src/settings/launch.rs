@@ -3,7 +3,7 @@
 use std::{env, fmt, sync::Arc};
 
 use super::{Credentials, Model, Settings, SettingsError, Store, TokensFile, cli_path};
-use crate::{Stack, claude::Claude, layers::auth::BoxVerify, storage::AnyLog};
+use crate::{Stack, claude::Claude, layers::auth::BoxVerify, storage::events::AnyLog};
 
 /// A server that was put together from [`Settings`].
 pub struct Launched {

@@ -29,17 +29,17 @@ use std::{env, ffi::OsString, net::IpAddr, num::NonZeroUsize, path::PathBuf, tim
 
 use clap::{ArgAction, Parser, builder::FalseyValueParser};
 
-pub use auth::{AuthSettings, Credentials};
-pub use http::{HttpSettings, MetricsAccess};
-pub use jwt::JwtSettings;
-pub use launch::Launched;
-pub use model::Model;
-pub use store::Store;
-pub use tokens_file::TokensFile;
+pub use self::auth::{AuthSettings, Credentials};
+pub use self::http::{HttpSettings, MetricsAccess};
+pub use self::jwt::JwtSettings;
+pub use self::launch::Launched;
+pub use self::model::Model;
+pub use self::store::Store;
+pub use self::tokens_file::TokensFile;
 
 use crate::{
-    db::Location,
     service::{Limits, Policy},
+    storage::database::Location,
 };
 
 /// The settings of a server. See the [module](self).

@@ -9,10 +9,12 @@ use clap::{Arg, Command, builder::TypedValueParser, error::ErrorKind};
 
 use super::{Settings, SettingsError};
 use crate::{
-    db::{Database, InvalidLocation, Location},
     layers::resume::{RingConfig, RingLog},
-    log::DurableConfig,
-    storage::{Storage, StorageConfig},
+    storage::{
+        Storage, StorageConfig,
+        database::{Database, InvalidLocation, Location},
+        events::DurableConfig,
+    },
 };
 
 /// Connections to Postgres that are kept open, and how many there may be.

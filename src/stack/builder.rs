@@ -13,7 +13,7 @@ use tower_http::{
 
 use super::{FindStream, Stack, WatchedStream, panic, trace, watched};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-use crate::storage::{AnyLog, Storage};
+use crate::storage::{Storage, events::AnyLog};
 use crate::{
     agent::Agent,
     layers::{
@@ -23,9 +23,9 @@ use crate::{
         ticket::TicketLayer,
     },
     service::{
-        AgentService, Limits, Persistence, Policy, READ, SessionHandle, session_id, session_state,
-        ticket_resource,
+        AgentService, Limits, Policy, READ, SessionHandle, session_id, session_state, ticket_resource,
     },
+    storage::Persistence,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

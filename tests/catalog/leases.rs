@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use agent_webkit::catalog::{Acquired, Catalog, CatalogError, Lease};
+use agent_webkit::storage::catalog::{Acquired, Catalog, CatalogError, Lease};
 
 use super::{LONG, Place, record, traits};
 

@@ -9,9 +9,9 @@ mod rows;
 
 use std::time::Duration;
 
-use agent_webkit::{
+use agent_webkit::storage::{
     catalog::{DbCatalog, SessionRecord, Traits},
-    db::Database,
+    database::Database,
 };
 use postgres::TestDatabase;
 use tempfile::TempDir;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agent_webkit::catalog::{Acquired, Catalog, CatalogError, SessionRecord};
+use agent_webkit::storage::catalog::{Acquired, Catalog, CatalogError, SessionRecord};
 
 use super::{LONG, Place, record, traits};
 

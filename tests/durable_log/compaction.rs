@@ -2,7 +2,7 @@
 
 use agent_webkit::{
     layers::resume::{Batch, Cursor, Event, EventLog, EventStream, RingConfig},
-    log::{DurableConfig, DurableStream},
+    storage::events::{DurableConfig, DurableStream},
 };
 
 use crate::{

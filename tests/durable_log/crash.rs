@@ -6,9 +6,11 @@ use std::{
 };
 
 use agent_webkit::{
-    db::Database,
     layers::resume::{Cursor, EventLog, EventStream},
-    log::{DurableConfig, DurableLog},
+    storage::{
+        database::Database,
+        events::{DurableConfig, DurableLog},
+    },
 };
 
 use crate::reader::{Reader, frames, numbers};

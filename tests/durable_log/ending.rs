@@ -4,7 +4,7 @@ use std::{future::poll_fn, pin::pin, task::Poll};
 
 use agent_webkit::{
     layers::resume::{AppendError, Bounds, Cursor, EventLog, EventStream, Evicted, RingConfig, TailError},
-    log::DurableConfig,
+    storage::events::DurableConfig,
 };
 
 use crate::{

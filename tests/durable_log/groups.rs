@@ -2,7 +2,7 @@
 
 use agent_webkit::{
     layers::resume::{EventLog, EventStream},
-    log::DurableConfig,
+    storage::events::DurableConfig,
 };
 
 use crate::{place::Place, reader::numbers};

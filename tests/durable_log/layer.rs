@@ -10,7 +10,7 @@ use std::{
 
 use agent_webkit::{
     layers::resume::{EventLog, EventStream, ResumeLayer},
-    log::{DurableConfig, DurableLog},
+    storage::events::{DurableConfig, DurableLog},
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, request::Parts};

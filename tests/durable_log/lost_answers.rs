@@ -6,9 +6,11 @@ use std::sync::{
 };
 
 use agent_webkit::{
-    db::Database,
     layers::resume::{AppendError, Cursor, EventLog, EventStream},
-    log::{DurableConfig, DurableLog},
+    storage::{
+        database::Database,
+        events::{DurableConfig, DurableLog},
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

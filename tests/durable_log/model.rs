@@ -2,7 +2,7 @@
 
 use agent_webkit::{
     layers::resume::{AppendError, Batch, Cursor, Event, EventLog, EventStream, RingConfig, TailError},
-    log::{DurableConfig, DurableStream, Part},
+    storage::events::{DurableConfig, DurableStream, Part},
 };
 use proptest::{prelude::*, sample::Index};
 

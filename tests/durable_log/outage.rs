@@ -9,9 +9,11 @@ use std::{
 };
 
 use agent_webkit::{
-    db::Database,
     layers::resume::{AppendError, Batch, Cursor, Event, EventLog, EventStream, RingConfig, TailError},
-    log::{DurableConfig, DurableLog, DurableStream, Part},
+    storage::{
+        database::Database,
+        events::{DurableConfig, DurableLog, DurableStream, Part},
+    },
 };
 use sqlx::{Connection, PgConnection};
 

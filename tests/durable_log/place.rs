@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use agent_webkit::{
-    db::Database,
-    log::{DurableConfig, DurableLog},
+use agent_webkit::storage::{
+    database::Database,
+    events::{DurableConfig, DurableLog},
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;

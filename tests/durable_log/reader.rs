@@ -4,7 +4,7 @@ use std::{future::poll_fn, ops::RangeInclusive, time::Duration};
 
 use agent_webkit::{
     layers::resume::{Batch, Chunk, Cursor, Event, EventStream, Evicted, Tail},
-    log::{DurableStream, DurableTail},
+    storage::events::{DurableStream, DurableTail},
 };
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -2,7 +2,7 @@
 
 use agent_webkit::{
     layers::resume::{Batch, Bounds, Cursor, EventLog, EventStream, RingConfig, Tail, TailError},
-    log::{DurableConfig, DurableStream},
+    storage::events::{DurableConfig, DurableStream},
 };
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use agent_webkit::{
     layers::resume::{Batch, Cursor, Event, EventLog, EventStream, RingConfig},
-    log::DurableConfig,
+    storage::events::DurableConfig,
 };
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use agent_webkit::{
     layers::resume::{Bounds, Cursor, EventLog, EventStream, Evicted, RingConfig, TailError},
-    log::DurableConfig,
+    storage::events::DurableConfig,
 };
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use agent_webkit::{
     layers::resume::{AppendError, Cursor, EventLog, EventStream},
-    log::DurableConfig,
+    storage::events::DurableConfig,
 };
 
 use crate::{

@@ -2,9 +2,9 @@
 
 use std::net::TcpListener;
 
-use agent_webkit::{
-    db::Database,
-    store::{PgTranscripts, TranscriptKey, TranscriptStore},
+use agent_webkit::storage::{
+    database::Database,
+    transcripts::{PgTranscripts, TranscriptKey, TranscriptStore},
 };
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::task::JoinSet;

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use agent_webkit::{
-    db::{Database, Location},
-    store::{SqliteTranscripts, TranscriptKey, TranscriptStore},
+use agent_webkit::storage::{
+    database::{Database, Location},
+    transcripts::{SqliteTranscripts, TranscriptKey, TranscriptStore},
 };
 use sqlx::{
     AssertSqlSafe, Connection, SqliteConnection,

@@ -3,11 +3,14 @@
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use agent_webkit::{
-    db::Database,
     proto::AgentEvent,
     service::Limits,
-    storage::{AnyLog, Storage, StorageConfig},
-    store::{Entry, TranscriptKey},
+    storage::{
+        Storage, StorageConfig,
+        database::Database,
+        events::AnyLog,
+        transcripts::{Entry, TranscriptKey},
+    },
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -343,11 +346,11 @@ async fn a_transcript_without_a_row_is_adopted() {
     let (id, outside) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
     let database = Database::sqlite(disk.data.path().join("sessions.db")).await.unwrap();
     let Database::Sqlite(file) = database else { unreachable!("it was opened as one") };
-    let store = agent_webkit::store::SqliteTranscripts::new(file);
+    let store = agent_webkit::storage::transcripts::SqliteTranscripts::new(file);
     for (id, cwd) in [(&id, cwd.to_str().unwrap()), (&outside, "/")] {
         let entries = [entry(&json!({"type": "user", "cwd": cwd})), entry(&json!({"type": "summary"}))];
         let key = TranscriptKey::main("-work", id.as_str());
-        agent_webkit::store::TranscriptStore::append(&store, &key, &entries).await.unwrap();
+        agent_webkit::storage::transcripts::TranscriptStore::append(&store, &key, &entries).await.unwrap();
     }
     drop(store);
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use agent_webkit::store::{
+use agent_webkit::storage::transcripts::{
     Entry, MemoryTranscripts, SessionSummary, StoreError, StoreFuture, StoredSession, TranscriptKey,
     TranscriptStore,
 };

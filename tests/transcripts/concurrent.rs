@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use agent_webkit::store::TranscriptKey;
+use agent_webkit::storage::transcripts::TranscriptKey;
 use serde_json::json;
 use tokio::task::JoinSet;
 

@@ -1,6 +1,6 @@
 //! The fourteen contracts of the SDK's session-store conformance suite but the one on summaries.
 
-use agent_webkit::store::TranscriptKey;
+use agent_webkit::storage::transcripts::TranscriptKey;
 use serde_json::json;
 
 use crate::rig::{Rig, key};

@@ -5,9 +5,9 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use agent_webkit::{
-    db::Database,
-    store::{Fenced, SqliteTranscripts, StoreError, TranscriptStore},
+use agent_webkit::storage::{
+    database::Database,
+    transcripts::{Fenced, SqliteTranscripts, StoreError, TranscriptStore},
 };
 use serde_json::json;
 use sqlx::{Connection, PgConnection};

@@ -1,6 +1,6 @@
 //! What nobody should write, and what agents write all the same.
 
-use agent_webkit::store::{StoreError, TranscriptKey};
+use agent_webkit::storage::transcripts::{StoreError, TranscriptKey};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, key, typed};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agent_webkit::store::{PgTranscripts, StoreError, TranscriptStore};
+use agent_webkit::storage::transcripts::{PgTranscripts, StoreError, TranscriptStore};
 use serde_json::json;
 use sqlx::postgres::PgPoolOptions;
 

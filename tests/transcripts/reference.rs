@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use agent_webkit::store::{MemoryTranscripts, PgTranscripts, TranscriptKey, TranscriptStore};
+use agent_webkit::storage::transcripts::{MemoryTranscripts, PgTranscripts, TranscriptKey, TranscriptStore};
 use proptest::{prelude::*, sample::select, strategy::ValueTree, test_runner::TestRunner};
 use serde_json::{Value, json};
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use agent_webkit::{
-    db::Database,
-    store::{
+use agent_webkit::storage::{
+    database::Database,
+    transcripts::{
         AnyTranscriptStore, Entry, FencedAppend, MemoryTranscripts, PgTranscripts, SqliteTranscripts,
         StoreError, TranscriptKey,
     },

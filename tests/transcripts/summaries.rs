@@ -1,6 +1,6 @@
 //! Summaries: written with what they sum up, on the store's clock.
 
-use agent_webkit::store::{SessionSummary, TranscriptKey};
+use agent_webkit::storage::transcripts::{SessionSummary, TranscriptKey};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, key};

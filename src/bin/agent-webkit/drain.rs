@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use agent_webkit::{service::Sessions, settings::Store, storage::AnyLog};
+use agent_webkit::{service::Sessions, settings::Store, storage::events::AnyLog};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, timeout_at},

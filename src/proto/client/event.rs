@@ -161,7 +161,8 @@ fn write(event: &impl Serialize) -> Value {
 mod tests {
     use serde_json::json;
 
-    use super::{super::Piece, *};
+    use super::*;
+    use crate::proto::client::Piece;
 
     #[test]
     fn unknown_members_are_kept() {

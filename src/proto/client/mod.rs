@@ -29,11 +29,11 @@ mod event;
 mod events;
 mod message;
 
-pub use answers::{Created, SessionInfo, Ticket};
-pub use event::ServerEvent;
-pub use events::{
+pub use self::answers::{Created, SessionInfo, Ticket};
+pub use self::event::ServerEvent;
+pub use self::events::{
     Failed, HookDecisionRequest, McpStatusChange, Members, MessageComplete, MessageDelta, PermissionRequest,
     Piece, PromptResolved, Question, SessionReady, SessionState, Status, TaskUpdate, ToolResult, ToolUse,
     TurnResult, UserMessage, WholeMessage,
 };
-pub use message::{Block, Chosen, ClientMessage, Content, ImageSource, Reply};
+pub use self::message::{Block, Chosen, ClientMessage, Content, ImageSource, Reply};

@@ -22,7 +22,7 @@ use super::{
     turn::{Queued, Turns},
 };
 
-pub use past::{Past, state_of};
+pub use self::past::{Past, state_of};
 
 /// What a session needs to know from the start.
 #[derive(Clone, Debug)]

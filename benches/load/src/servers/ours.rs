@@ -2,18 +2,7 @@
 
 use std::{error::Error, future::pending, time::Duration};
 
-use agent_webkit::{
-    Stack,
-    agent::Agent,
-    claude::Claude,
-    db::{Database, Location},
-    layers::{
-        auth::Disabled,
-        resume::{EventLog, RingLog},
-    },
-    log::{DurableConfig, DurableLog},
-    service::{Limits, Policy},
-};
+use agent_webkit::{Stack, agent::Agent, claude::Claude, storage::{database::{Database, Location}, events::{DurableConfig, DurableLog}}, layers::{auth::Disabled, resume::{EventLog, RingLog}}, service::{Limits, Policy}};
 use tokio::net::TcpListener;
 use tower::service_fn;
 

@@ -1,0 +1,185 @@
+//! One CLI process: how it is started, what it leaves on its error output, how it ended in words.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::unix::{ffi::OsStrExt, process::ExitStatusExt},
+    path::Path,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::{
+    io::AsyncReadExt,
+    process::{Child, ChildStderr, Command},
+};
+
+use super::environment::Environment;
+use crate::{
+    agent::SessionSpec,
+    claude::{error::StartError, settings::Settings},
+};
+
+/// So much of the error output is kept, in bytes.
+const TAIL: usize = 8 << 10;
+
+/// What every session is started with: JSON both ways, prompts over the control protocol.
+pub const FLAGS: [&str; 8] = [
+    "--output-format",
+    "stream-json",
+    "--verbose",
+    "--input-format",
+    "stream-json",
+    "--permission-prompt-tool",
+    "stdio",
+    "--include-partial-messages",
+];
+
+/// The command line. Values stand behind `=`, so none of them can become a flag.
+pub(crate) fn arguments(
+    spec: &SessionSpec,
+    resume: bool,
+    settings: &Settings,
+) -> Result<Vec<OsString>, StartError> {
+    let flag = if resume { "--resume" } else { "--session-id" };
+    let mut arguments: Vec<OsString> = FLAGS.map(OsString::from).into();
+    arguments.push(format!("{flag}={}", spec.session_id).into());
+    arguments.extend(spec.model.as_ref().map(|model| format!("--model={model}").into()));
+    arguments.extend(spec.permission_mode.as_ref().map(|mode| format!("--permission-mode={mode}").into()));
+    if settings.allow_bypass {
+        arguments.push("--allow-dangerously-skip-permissions".into());
+    }
+    if settings.transcripts.is_some() {
+        arguments.push("--session-mirror".into());
+    }
+    arguments.extend_from_slice(&settings.arguments);
+    if arguments.iter().any(|argument| has_nul(argument)) {
+        return Err(StartError::BadValue("the model and the permission mode must not hold a NUL"));
+    }
+    Ok(arguments)
+}
+
+fn has_nul(value: &OsStr) -> bool {
+    value.as_bytes().contains(&0)
+}
+
+/// Starts the CLI as the leader of its own process group.
+pub(crate) fn spawn(
+    program: &Path,
+    arguments: &[OsString],
+    cwd: &Path,
+    environment: &Environment,
+) -> Result<Child, StartError> {
+    Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(environment)
+        .current_dir(cwd)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StartError::NotFound(program.to_owned()),
+            io::ErrorKind::PermissionDenied => StartError::NotExecutable(program.to_owned()),
+            _ => StartError::Spawn(error),
+        })
+}
+
+/// The end of what the CLI wrote to its error output.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tail(Arc<Mutex<Vec<u8>>>);
+
+impl Tail {
+    /// Reads to the end and keeps the last of it.
+    pub(crate) async fn follow(self, mut stderr: ChildStderr) {
+        let mut chunk = [0; 4096];
+        while let Ok(read @ 1..) = stderr.read(&mut chunk).await {
+            self.push(&chunk[..read]);
+        }
+    }
+
+    fn push(&self, bytes: &[u8]) {
+        let mut tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.extend_from_slice(bytes);
+        let surplus = tail.len().saturating_sub(TAIL);
+        tail.drain(..surplus);
+    }
+
+    /// As text, without the space around it.
+    pub(crate) fn text(&self) -> String {
+        let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&tail).trim().to_owned()
+    }
+}
+
+/// How a process ended, in one sentence.
+pub(crate) fn obituary(status: io::Result<ExitStatus>, tail: &str) -> String {
+    let how = match status.map(|status| (status.code(), status.signal())) {
+        Ok((Some(code), _)) => format!("exited with status {code}"),
+        Ok((None, Some(signal))) => format!("was ended by signal {signal}"),
+        _ => "ended".to_owned(),
+    };
+    if tail.is_empty() { format!("The agent {how}.") } else { format!("The agent {how}: {tail}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_cannot_become_flags() {
+        let mut spec = SessionSpec::new("5b181949-e7a5-4552-9814-74e14b23ec5d", "/w");
+        spec.model = Some("--dangerously-skip-permissions".to_owned());
+        spec.permission_mode = Some("plan\n--x".to_owned());
+        let mut settings = Settings::new("claude".into());
+        settings.arguments.push("--mcp-config=x".into());
+        let line = arguments(&spec, false, &settings).unwrap();
+        let own: Vec<_> = line[FLAGS.len()..].iter().map(|argument| argument.to_str().unwrap()).collect();
+        assert_eq!(
+            own,
+            [
+                "--session-id=5b181949-e7a5-4552-9814-74e14b23ec5d",
+                "--model=--dangerously-skip-permissions",
+                "--permission-mode=plan\n--x",
+                "--mcp-config=x",
+            ]
+        );
+        assert!(
+            arguments(&spec, true, &settings).unwrap()[FLAGS.len()]
+                .to_str()
+                .unwrap()
+                .starts_with("--resume=")
+        );
+    }
+
+    #[test]
+    fn a_nul_is_refused() {
+        let mut spec = SessionSpec::new("5b181949-e7a5-4552-9814-74e14b23ec5d", "/w");
+        spec.model = Some("a\0b".to_owned());
+        assert!(matches!(
+            arguments(&spec, false, &Settings::new("claude".into())),
+            Err(StartError::BadValue(_))
+        ));
+    }
+
+    #[test]
+    fn the_tail_is_the_end() {
+        let tail = Tail::default();
+        for line in 0..2000 {
+            tail.push(format!("line {line}\n").as_bytes());
+        }
+        assert!(tail.text().ends_with("line 1999") && tail.text().len() <= TAIL);
+    }
+
+    #[test]
+    fn an_end_is_told_in_words() {
+        assert_eq!(
+            obituary(Ok(ExitStatus::from_raw(1 << 8)), "no such model"),
+            "The agent exited with status 1: no such model"
+        );
+        assert_eq!(obituary(Ok(ExitStatus::from_raw(9)), ""), "The agent was ended by signal 9.");
+    }
+}

@@ -1,0 +1,142 @@
+//! The agent's environment: built from nothing, by an allow-list.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+};
+
+/// What any program needs to find its way: paths, locale, terminal, certificates, proxies.
+const NAMES: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "TERM",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "IS_SANDBOX",
+];
+
+/// Families of names: locale, desktop folders, and the CLI's own settings and credentials.
+const PREFIXES: &[&str] = &["LC_", "XDG_", "ANTHROPIC_", "CLAUDE_"];
+
+/// What the CLI sets for its own children. A CLI that finds it believes that it runs inside another one.
+const NESTING: &[&str] = &[
+    "CLAUDE_PID",
+    "CLAUDE_EFFORT",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_EXECPATH",
+    "CLAUDE_CODE_SSE_PORT",
+    "CLAUDE_CODE_SESSION_",
+    "CLAUDE_CODE_CHILD_",
+    "CLAUDE_CODE_MESSAGING_",
+];
+
+/// Credentials of a cloud, by the switch that makes the CLI use them.
+const CLOUDS: &[(&str, &[&str])] = &[
+    ("CLAUDE_CODE_USE_BEDROCK", &["AWS_"]),
+    ("CLAUDE_CODE_USE_VERTEX", &["GOOGLE_", "CLOUD_ML_", "VERTEX_"]),
+];
+
+/// The server's own settings and secrets: never given away, not even when asked for by name.
+const OWN: &[&str] = &["AGENT_WEBKIT_", "DATABASE_URL"];
+
+/// Environment variables, sorted.
+pub(crate) type Environment = BTreeMap<OsString, OsString>;
+
+/// What of the `host`'s environment an agent may see: the allow-list and the names in `passed`.
+pub(crate) fn inherit(host: impl Iterator<Item = (OsString, OsString)>, passed: &[OsString]) -> Environment {
+    let host: Environment = host.collect();
+    let clouds: Vec<&str> = CLOUDS
+        .iter()
+        .filter(|(switch, _)| host.contains_key(OsStr::new(switch)))
+        .flat_map(|(_, prefixes)| prefixes.iter().copied())
+        .collect();
+    host.into_iter().filter(|(name, _)| allowed(name, &clouds, passed)).collect()
+}
+
+fn allowed(name: &OsStr, clouds: &[&str], passed: &[OsString]) -> bool {
+    // A name that is not UTF-8 is on no list of ours.
+    let listed = |name: &str| {
+        let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        NAMES.contains(&name) || (begins(PREFIXES) && !begins(NESTING)) || begins(clouds)
+    };
+    !is_own(name) && (passed.iter().any(|passed| passed == name) || name.to_str().is_some_and(listed))
+}
+
+/// The server keeps this variable to itself.
+pub(crate) fn is_own(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    OWN.iter().any(|own| name.starts_with(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inherited(host: &[&str], passed: &[&str]) -> Vec<String> {
+        let host = host.iter().map(|name| (OsString::from(name), OsString::from("x")));
+        let passed: Vec<OsString> = passed.iter().map(OsString::from).collect();
+        inherit(host, &passed).into_keys().map(|name| name.into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn only_what_is_listed_or_passed_gets_through() {
+        let host = [
+            "PATH",
+            "LC_ALL",
+            "ANTHROPIC_API_KEY",
+            "CLAUDE_CONFIG_DIR",
+            "MY_SECRET",
+            "MY_TOOL",
+            "LD_PRELOAD",
+        ];
+        assert_eq!(
+            inherited(&host, &["MY_TOOL", "ABSENT"]),
+            ["ANTHROPIC_API_KEY", "CLAUDE_CONFIG_DIR", "LC_ALL", "MY_TOOL", "PATH"]
+        );
+    }
+
+    #[test]
+    fn the_servers_own_secrets_are_never_passed() {
+        let own = ["AGENT_WEBKIT_AUTH_TOKEN", "AGENT_WEBKIT_TOKEN", "DATABASE_URL"];
+        assert!(inherited(&own, &own).is_empty());
+    }
+
+    #[test]
+    fn an_agent_does_not_believe_it_is_nested() {
+        let host = [
+            "CLAUDECODE",
+            "CLAUDE_PID",
+            "CLAUDE_CODE_SESSION_ID",
+            "CLAUDE_CODE_CHILD_SESSION",
+            "CLAUDE_CODE_ENTRYPOINT",
+            "CLAUDE_CODE_MESSAGING_TOKEN",
+            "CLAUDE_CODE_SSE_PORT",
+            "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+        ];
+        assert_eq!(inherited(&host, &[]), ["CLAUDE_CODE_MAX_OUTPUT_TOKENS"]);
+    }
+
+    #[test]
+    fn cloud_credentials_follow_their_switch() {
+        assert!(inherited(&["AWS_SECRET_ACCESS_KEY"], &[]).is_empty());
+        assert_eq!(
+            inherited(&["AWS_SECRET_ACCESS_KEY", "CLAUDE_CODE_USE_BEDROCK", "GOOGLE_X"], &[]).len(),
+            2
+        );
+    }
+}

@@ -1,0 +1,325 @@
+//! The task that owns one CLI process, from its start to the moment when nothing of it is left.
+
+mod cleanup;
+mod delivery;
+
+use std::{collections::VecDeque, io, mem, process::ExitStatus, sync::Arc, time::Duration};
+
+use rustix::process::{Pid, Signal};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::{Child, ChildStdin, ChildStdout},
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Instant, sleep_until},
+};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use super::{
+    cli_process::Tail,
+    tag::{Mark, end_group},
+    termination::{Ladder, Step},
+    watcher::Watcher,
+};
+use crate::{
+    agent::AgentIo,
+    claude::{
+        protocol::{
+            bridge::{Bridge, Stage},
+            codec::{Framed, Framer},
+        },
+        settings::{Grace, Settings},
+        transcripts::{config_dirs::Home, mirror::Mirror},
+    },
+    proto::{AgentCommand, AgentEvent},
+};
+
+const COMMANDS: usize = 256;
+const EVENTS: usize = 1024;
+
+/// Reading pauses while so many events wait for the session.
+const BACKLOG: usize = 1024;
+
+/// So much is read at once, in bytes.
+const CHUNK: usize = 64 << 10;
+
+/// While MCP servers connect, their statuses are asked for this often.
+const MCP_PAUSE: Duration = Duration::from_secs(1);
+
+/// Owns a process: reads, writes, ends and buries it.
+pub(crate) struct Supervisor {
+    child: Child,
+    group: Option<Pid>,
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    tail: Tail,
+    stderr: JoinHandle<()>,
+    framer: Framer,
+    bridge: Bridge,
+    commands: Option<mpsc::Receiver<AgentCommand>>,
+    /// Commands that wait until the CLI has read the ones before.
+    waiting: VecDeque<AgentCommand>,
+    events: mpsc::Sender<AgentEvent>,
+    ladder: Ladder,
+    poll_mcp_at: Option<Instant>,
+    grace: Grace,
+    mark: Mark,
+    mirror: Option<Mirror>,
+    home: Option<Home>,
+    /// It is ended by force: nothing of it is waited for or stored any more.
+    aborted: bool,
+    /// Held, so that it lives as long as the last agent.
+    _watcher: Arc<Watcher>,
+}
+
+/// What the task woke up for.
+enum Wake {
+    Exited(io::Result<ExitStatus>),
+    Read(io::Result<usize>),
+    Wrote(io::Result<usize>),
+    Room,
+    Command(Option<AgentCommand>),
+    NobodyListens,
+    Deadline,
+    PollMcp,
+    Mirror(Option<AgentEvent>),
+}
+
+/// What an agent has besides its process, if its transcripts are kept in a store.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// Copies its transcript into the store.
+    pub(crate) mirror: Option<Mirror>,
+    /// Its own configuration folder, which goes with it.
+    pub(crate) home: Option<Home>,
+}
+
+impl Supervisor {
+    /// Takes charge of a process that was just started.
+    pub(crate) fn start(
+        mut child: Child,
+        mark: Mark,
+        memory: Memory,
+        settings: &Settings,
+        watcher: Arc<Watcher>,
+        tracker: &TaskTracker,
+    ) -> AgentIo {
+        let (commands, commands_in) = mpsc::channel(COMMANDS);
+        let (events_out, events) = mpsc::channel(EVENTS);
+        let tail = Tail::default();
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let supervisor = Self {
+            group: child.id().and_then(|id| Pid::from_raw(id.cast_signed())),
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take(),
+            stderr: tracker.spawn(tail.clone().follow(stderr)),
+            tail,
+            framer: Framer::new(settings.line_limit),
+            bridge: Bridge::new(settings.hooks.as_deref()),
+            commands: Some(commands_in),
+            waiting: VecDeque::new(),
+            events: events_out,
+            ladder: Ladder::starting(&settings.grace),
+            poll_mcp_at: None,
+            grace: settings.grace,
+            mark,
+            mirror: memory.mirror,
+            home: memory.home,
+            aborted: false,
+            _watcher: watcher,
+            child,
+        };
+        tracker.spawn(supervisor.run().in_current_span());
+        AgentIo { commands, events }
+    }
+
+    async fn run(mut self) {
+        let status = self.converse().await;
+        self.bury(status).await;
+    }
+
+    /// Carries lines and commands until the process has exited.
+    async fn converse(&mut self) -> io::Result<ExitStatus> {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            self.deliver();
+            self.hand_down();
+            self.end_input();
+            match self.wake(&mut chunk).await {
+                Wake::Exited(status) => return status,
+                Wake::Read(Ok(read @ 1..)) => self.take(&chunk[..read]),
+                Wake::Wrote(Ok(wrote)) => self.bridge.outbox().advance(wrote),
+                // It is about to exit. Should it not, it is of no use any more.
+                Wake::Read(_) => {
+                    self.stdout = None;
+                    self.close();
+                }
+                Wake::Wrote(Err(_)) => {
+                    self.stdin = None;
+                    self.close();
+                }
+                Wake::Room => {}
+                Wake::Command(Some(AgentCommand::Abort)) => self.abort(),
+                Wake::Command(Some(command)) => self.waiting.push_back(command),
+                Wake::Command(None) | Wake::NobodyListens => self.close(),
+                Wake::Deadline => self.climb(),
+                Wake::PollMcp => {
+                    self.poll_mcp_at = None;
+                    self.bridge.ask_mcp_status();
+                }
+                Wake::Mirror(news) => self.tell_first(news),
+            }
+        }
+    }
+
+    /// Waits for whatever comes first. Reading and writing wait side by side, so a process that is stuck
+    /// on the one is still served on the other.
+    async fn wake(&mut self, chunk: &mut [u8]) -> Wake {
+        let backlog = self.bridge.events().len();
+        let nobody_listens = self.events.is_closed();
+        let closing = self.ladder.is_closing();
+        let held = self.is_held();
+        let room = self.waiting.len() < COMMANDS;
+        let out = self.bridge.outbox().rest();
+        tokio::select! {
+            status = self.child.wait() => Wake::Exited(status),
+            read = read(self.stdout.as_mut(), chunk), if self.stdout.is_some() && backlog < BACKLOG => Wake::Read(read),
+            wrote = write(self.stdin.as_mut(), out), if self.stdin.is_some() && !out.is_empty() => Wake::Wrote(wrote),
+            _ = self.events.reserve(), if backlog > 0 && !held && !nobody_listens => Wake::Room,
+            command = receive(self.commands.as_mut()), if self.commands.is_some() && room => Wake::Command(command),
+            () = self.events.closed(), if !closing => Wake::NobodyListens,
+            () = until(self.ladder.deadline()), if self.ladder.deadline().is_some() => Wake::Deadline,
+            () = until(self.poll_mcp_at), if self.poll_mcp_at.is_some() && !closing => Wake::PollMcp,
+            news = progress(self.mirror.as_mut()), if self.mirror.is_some() => Wake::Mirror(news),
+        }
+    }
+
+    fn take(&mut self, chunk: &[u8]) {
+        self.framer.feed(chunk);
+        while let Some(framed) = self.framer.next() {
+            hand_on(&mut self.bridge, framed);
+        }
+        self.keep();
+        self.note_first_start();
+        match (self.ladder.is_starting(), self.bridge.stage()) {
+            (true, Stage::Ready) => self.ladder = Ladder::Running,
+            (true, Stage::Failed) => self.close(),
+            _ => {}
+        }
+        if self.bridge.mcp_pending() && self.poll_mcp_at.is_none() {
+            self.poll_mcp_at = Some(Instant::now() + MCP_PAUSE);
+        }
+    }
+
+    /// All is noted before a turn ends.
+    fn note_first_start(&mut self) {
+        let ends = |event: &AgentEvent| matches!(event, AgentEvent::TurnEnded(_));
+        if let Some(home) = self.home.as_ref().filter(|home| home.is_first())
+            && self.bridge.events().iter().any(ends)
+        {
+            home.keep_first_start();
+        }
+    }
+
+    /// Gives commands to the CLI, one at a time: it has to have read the one before.
+    fn hand_down(&mut self) {
+        while self.bridge.outbox().rest().is_empty()
+            && let Some(command) = self.waiting.pop_front()
+        {
+            self.bridge.handle_command(command);
+        }
+    }
+
+    /// Ends it now.
+    fn abort(&mut self) {
+        self.aborted = true;
+        self.commands = None;
+        self.mirror = None;
+        self.ladder = Ladder::Killed;
+        self.signal(Signal::KILL);
+    }
+
+    /// Stops the turn, then takes no more input.
+    fn close(&mut self) {
+        self.commands = None;
+        if self.ladder.is_closing() {
+            return;
+        }
+        for command in mem::take(&mut self.waiting) {
+            self.bridge.handle_command(command);
+        }
+        if self.bridge.in_turn() {
+            self.bridge.interrupt();
+        }
+        self.ladder = Ladder::input_ended(&self.grace);
+    }
+
+    /// On closing the input ends once everything is written.
+    fn end_input(&mut self) {
+        if self.ladder.is_closing() && self.bridge.outbox().rest().is_empty() {
+            self.stdin = None;
+        }
+        if self.stdin.is_none() {
+            self.bridge.outbox().clear();
+        }
+    }
+
+    /// A deadline passed.
+    fn climb(&mut self) {
+        match self.ladder.climb(&self.grace) {
+            Step::GiveUpStart => {
+                let message = "The agent did not answer in time after its start.".to_owned();
+                let code = "agent_start_failed".to_owned();
+                self.bridge.events().push_back(AgentEvent::Error { code, message });
+                self.close();
+            }
+            Step::Signal(signal) => self.signal(signal),
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        // The leader is not reaped yet, so the number still names its group.
+        if let Some(group) = self.group {
+            end_group(group, signal);
+        }
+    }
+}
+
+fn hand_on(bridge: &mut Bridge, framed: Framed<'_>) {
+    match framed {
+        Framed::Line(line) => bridge.handle_line(line),
+        Framed::Oversize { length } => bridge.handle_oversize(length),
+    }
+}
+
+async fn read(stdout: Option<&mut ChildStdout>, chunk: &mut [u8]) -> io::Result<usize> {
+    match stdout {
+        Some(stdout) => stdout.read(chunk).await,
+        None => Ok(0),
+    }
+}
+
+async fn write(stdin: Option<&mut ChildStdin>, bytes: &[u8]) -> io::Result<usize> {
+    match stdin {
+        Some(stdin) => stdin.write(bytes).await,
+        None => Ok(0),
+    }
+}
+
+async fn receive(commands: Option<&mut mpsc::Receiver<AgentCommand>>) -> Option<AgentCommand> {
+    commands?.recv().await
+}
+
+async fn progress(mirror: Option<&mut Mirror>) -> Option<AgentEvent> {
+    match mirror {
+        Some(mirror) => mirror.progress().await,
+        None => None,
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    if let Some(at) = at {
+        sleep_until(at).await;
+    }
+}

@@ -1,0 +1,115 @@
+//! The prompts the CLI waits for: from its control requests, to who must be answered and how.
+
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+
+use super::wire::Members;
+use crate::proto::{Ask, AskKind};
+
+/// The tool whose permission request is a question to the user.
+const QUESTION_TOOL: &str = "AskUserQuestion";
+
+/// The open prompts, by correlation id.
+#[derive(Debug, Default)]
+pub(crate) struct Asks(HashMap<String, Open>);
+
+/// A prompt nobody answered yet.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) request_id: String,
+    pub(crate) kind: AskKind,
+    pub(crate) input: Box<RawValue>,
+}
+
+impl Asks {
+    /// `can_use_tool`: a permission, or a question.
+    pub(crate) fn tool(&mut self, request_id: &str, request: &Members<'_>) -> Ask {
+        let name: String = request.text("tool_name").unwrap_or_default().into();
+        let kind = if name == QUESTION_TOOL { AskKind::Question } else { AskKind::Permission };
+        let mut context = request.without(&["subtype", "tool_name", "input"]);
+        if let Some(suggestions) = request.get("permission_suggestions") {
+            context.push(("suggestions".to_owned(), suggestions.to_owned()));
+        }
+        let call = request.text("tool_use_id").filter(|id| !self.0.contains_key(&**id));
+        let correlation_id = call.map_or_else(|| request_id.to_owned(), Into::into);
+        self.open(request_id, Ask { kind, correlation_id, name, input: input(request), context })
+    }
+
+    /// `hook_callback`: a hook's decision.
+    pub(crate) fn hook(&mut self, request_id: &str, request: &Members<'_>) -> Ask {
+        let name = Members::of(request.get("input")).text("hook_event_name").unwrap_or_default().into();
+        self.open(
+            request_id,
+            Ask {
+                kind: AskKind::Hook,
+                correlation_id: request_id.to_owned(),
+                name,
+                input: input(request),
+                context: request.without(&["subtype", "input"]),
+            },
+        )
+    }
+
+    fn open(&mut self, request_id: &str, ask: Ask) -> Ask {
+        let open = Open { request_id: request_id.to_owned(), kind: ask.kind, input: ask.input.clone() };
+        self.0.insert(ask.correlation_id.clone(), open);
+        ask
+    }
+
+    /// The CLI waits no longer: the prompt's correlation id, if it is open.
+    pub(crate) fn withdraw(&mut self, request_id: &str) -> Option<String> {
+        let (correlation_id, _) = self.0.iter().find(|(_, open)| open.request_id == request_id)?;
+        let correlation_id = correlation_id.clone();
+        self.0.remove(&correlation_id);
+        Some(correlation_id)
+    }
+
+    /// Someone decided.
+    pub(crate) fn settle(&mut self, correlation_id: &str) -> Option<Open> {
+        self.0.remove(correlation_id)
+    }
+}
+
+fn input(request: &Members<'_>) -> Box<RawValue> {
+    request
+        .get("input")
+        .map_or_else(|| RawValue::from_string("{}".to_owned()).expect("an object"), ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUEST: &str = r#"{"subtype":"can_use_tool","tool_name":"Bash","display_name":"Bash","input":{"command":"touch q"},"description":"touch q","permission_suggestions":[{"type":"setMode"}],"blocked_path":"/w/q","tool_use_id":"toolu_p"}"#;
+
+    #[test]
+    fn the_context_is_everything_else_the_cli_gave() {
+        let ask = Asks::default().tool("q1", &serde_json::from_str(REQUEST).unwrap());
+        assert_eq!((ask.kind, &*ask.correlation_id, &*ask.name), (AskKind::Permission, "toolu_p", "Bash"));
+        assert_eq!(ask.input.get(), r#"{"command":"touch q"}"#);
+        let names: Vec<_> = ask.context.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(
+            names,
+            [
+                "display_name",
+                "description",
+                "permission_suggestions",
+                "blocked_path",
+                "tool_use_id",
+                "suggestions"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_prompt_is_settled_or_withdrawn_once() {
+        let mut asks = Asks::default();
+        let request = serde_json::from_str(REQUEST).unwrap();
+        asks.tool("q1", &request);
+        assert_eq!(asks.tool("q2", &request).correlation_id, "q2", "the call's id is taken");
+        assert_eq!(asks.withdraw("q1").as_deref(), Some("toolu_p"));
+        assert!(asks.settle("toolu_p").is_none() && asks.withdraw("q1").is_none());
+        assert_eq!(asks.settle("q2").unwrap().request_id, "q2");
+    }
+}

@@ -1,0 +1,166 @@
+//! Where the CLI keeps a session's transcript, and whether it can go on from it.
+//!
+//! Measured: `--resume` of a session without a transcript, or with one that holds no message yet (the
+//! CLI was killed while it wrote the first), ends the process; so does `--session-id` whenever the file
+//! exists. So the file decides, and one that is of no use to either is moved aside.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
+};
+
+/// A longer folder name is cut here by the CLI, which then appends a hash.
+const LONGEST_SLUG: usize = 200;
+
+/// A session's transcript can be gone on from. One that cannot is moved out of the way.
+pub(crate) fn can_resume(config_dir: &Path, cwd: &Path, session_id: &str) -> io::Result<bool> {
+    let Some(path) = find(config_dir, cwd, session_id) else { return Ok(false) };
+    if holds_a_message(&path)? {
+        return Ok(true);
+    }
+    fs::rename(&path, path.with_extension("jsonl.unusable"))?;
+    Ok(false)
+}
+
+/// The CLI's folders for the transcripts of a working directory.
+#[derive(Debug)]
+pub(crate) struct Project {
+    name: String,
+    /// The name is too long: this is what the folder's begins with, a hash follows that only the CLI knows.
+    cut: bool,
+}
+
+impl Project {
+    /// The project of this directory.
+    pub(crate) fn of(cwd: &Path) -> Self {
+        let mut name = slug(cwd);
+        let cut = name.len() > LONGEST_SLUG;
+        name.truncate(LONGEST_SLUG);
+        Self { name, cut }
+    }
+
+    /// Transcripts in a folder of this name belong to it.
+    pub(crate) fn owns(&self, folder: &str) -> bool {
+        let plain = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        match folder.strip_prefix(&self.name) {
+            Some(rest) if self.cut => rest.strip_prefix('-').is_some_and(plain),
+            Some(rest) => rest.is_empty(),
+            None => false,
+        }
+    }
+
+    /// The folder's name, if it can be known before the CLI has made it.
+    pub(crate) fn folder(&self) -> Option<&str> {
+        (!self.cut).then_some(&self.name)
+    }
+
+    /// A folder in which the CLI finds transcripts of this project key.
+    pub(crate) fn folder_for(&self, project_key: &str) -> String {
+        if self.owns(project_key) {
+            return project_key.to_owned();
+        }
+        if self.cut { format!("{}-0", self.name) } else { self.name.clone() }
+    }
+}
+
+fn find(config_dir: &Path, cwd: &Path, session_id: &str) -> Option<PathBuf> {
+    let (projects, file) = (config_dir.join("projects"), format!("{session_id}.jsonl"));
+    let project = Project::of(cwd);
+    if let Some(folder) = project.folder() {
+        return Some(projects.join(folder).join(file)).filter(|path| path.is_file());
+    }
+    let folders = fs::read_dir(projects).ok()?.flatten();
+    folders
+        .filter(|folder| project.owns(&folder.file_name().to_string_lossy()))
+        .map(|folder| folder.path().join(&file))
+        .find(|path| path.is_file())
+}
+
+/// The CLI's name for a directory: everything but letters and digits becomes `-`, by UTF-16 unit.
+fn slug(cwd: &Path) -> String {
+    let keep = |unit: u16| u8::try_from(unit).ok().filter(u8::is_ascii_alphanumeric).map_or('-', char::from);
+    cwd.to_string_lossy().encode_utf16().map(keep).collect()
+}
+
+fn holds_a_message(path: &Path) -> io::Result<bool> {
+    const NEEDLE: &[u8] = br#""type":"user""#;
+    let mut reader = BufReader::new(File::open(path)?);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        if line.windows(NEEDLE.len()).any(|window| window == NEEDLE) {
+            return Ok(true);
+        }
+        line.clear();
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "5b181949-e7a5-4552-9814-74e14b23ec5d";
+
+    fn folder(name: &str) -> PathBuf {
+        let root =
+            std::env::temp_dir().join(format!("agent-webkit-transcript-{}-{name}", std::process::id()));
+        fs::create_dir_all(root.join("projects")).unwrap();
+        root
+    }
+
+    fn write(root: &Path, slug: &str, text: &str) -> PathBuf {
+        let dir = root.join("projects").join(slug);
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(format!("{ID}.jsonl")), text).unwrap();
+        dir
+    }
+
+    #[test]
+    fn folders_are_named_as_the_cli_names_them() {
+        assert_eq!(slug(Path::new("/tmp/cl/wö rk.s_x")), "-tmp-cl-w--rk-s-x");
+        assert_eq!(slug(Path::new("/a/😀")), "-a---");
+    }
+
+    #[test]
+    fn a_project_knows_its_folders() {
+        let short = Project::of(Path::new("/w/s"));
+        assert_eq!(short.folder_for("-w-s"), "-w-s");
+        assert_eq!(short.folder_for("-w-s-2"), "-w-s");
+        let long = Project::of(Path::new(&format!("/{}", "x".repeat(250))));
+        let cut = format!("-{}", "x".repeat(199));
+        assert_eq!(long.folder_for(&format!("{cut}-kz3brb")), format!("{cut}-kz3brb"));
+        for other in ["-w-s".to_owned(), format!("{cut}-../.."), cut.clone()] {
+            assert_eq!(long.folder_for(&other), format!("{cut}-0"));
+        }
+    }
+
+    #[test]
+    fn a_transcript_with_a_message_can_be_gone_on_from() {
+        let root = folder("good");
+        assert!(!can_resume(&root, Path::new("/w/s"), ID).unwrap());
+        write(&root, "-w-s", "{\"type\":\"queue-operation\"}\n{\"parentUuid\":null,\"type\":\"user\"}\n");
+        assert!(can_resume(&root, Path::new("/w/s"), ID).unwrap());
+        assert!(!can_resume(&root, Path::new("/w/other"), ID).unwrap());
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_transcript_without_one_is_moved_aside() {
+        let root = folder("torn");
+        let dir = write(&root, "-w-s", "{\"type\":\"queue-operation\"}\n{\"ty");
+        assert!(!can_resume(&root, Path::new("/w/s"), ID).unwrap());
+        assert!(!dir.join(format!("{ID}.jsonl")).exists());
+        assert!(dir.join(format!("{ID}.jsonl.unusable")).exists());
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn long_directories_are_found_by_their_beginning() {
+        let root = folder("long");
+        let cwd = PathBuf::from(format!("/{}", "x".repeat(250)));
+        write(&root, &format!("-{}-kz3brb", "x".repeat(199)), "{\"type\":\"user\"}\n");
+        assert!(can_resume(&root, &cwd, ID).unwrap());
+        fs::remove_dir_all(root).unwrap();
+    }
+}

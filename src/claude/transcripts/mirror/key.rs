@@ -1,0 +1,94 @@
+//! Which transcript a file of the CLI's is.
+
+use std::path::{Component, Path, PathBuf};
+
+use crate::storage::transcripts::TranscriptKey;
+
+/// Maps files to keys, as the Claude Agent SDK does it. But for one thing: everything that the CLI writes is
+/// this session's. After `/clear` it goes on under a session id of its own making, which nobody would ask for.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    /// The CLI's folder of transcripts.
+    projects: PathBuf,
+    session_id: String,
+    /// A session stays under the project where it is, wherever the CLI works now.
+    project_key: Option<String>,
+}
+
+impl Keys {
+    /// For the CLI whose configuration is in this folder and which serves this session; found in the store
+    /// under `project_key`, if it was.
+    pub(crate) fn new(config_dir: &Path, session_id: &str, project_key: Option<String>) -> Self {
+        Self { projects: config_dir.join("projects"), session_id: session_id.to_owned(), project_key }
+    }
+
+    /// `<projects>/<project_key>/<session_id>.jsonl`, or a sub-agent's
+    /// `<projects>/<project_key>/<session_id>/<subpath>.jsonl`.
+    pub(crate) fn of(&self, file: &str) -> Option<TranscriptKey> {
+        let below = Path::new(file).strip_prefix(&self.projects).ok()?;
+        let parts: Vec<&str> = below
+            .components()
+            .map(|part| match part {
+                Component::Normal(name) => name.to_str(),
+                _ => None,
+            })
+            .collect::<Option<_>>()?;
+        let (project, subpath) = match parts[..] {
+            [project, file] => (project, file.strip_suffix(".jsonl").map(|_| String::new())?),
+            [project, _, _, _, ..] => {
+                let subpath = parts[2..].join("/");
+                (project, subpath.strip_suffix(".jsonl").unwrap_or(&subpath).to_owned())
+            }
+            _ => return None,
+        };
+        let project_key = self.project_key.as_deref().unwrap_or(project);
+        Some(TranscriptKey::main(project_key, &self.session_id).with_subpath(subpath))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(keys: &Keys, file: &str) -> Option<String> {
+        let TranscriptKey { project_key, session_id, subpath } = keys.of(file)?;
+        Some(format!("{project_key} {session_id} {subpath}"))
+    }
+
+    #[test]
+    fn files_are_named_as_the_sdk_names_them() {
+        let keys = Keys::new(Path::new("/c"), "s", None);
+        let named = |file: &str| shown(&keys, file);
+        assert_eq!(named("/c/projects/-w/s.jsonl").as_deref(), Some("-w s "));
+        assert_eq!(
+            named("/c/projects/-w/s/subagents/agent-1.jsonl").as_deref(),
+            Some("-w s subagents/agent-1")
+        );
+        assert_eq!(named("/c/projects/-w/s/a/b/c.jsonl").as_deref(), Some("-w s a/b/c"));
+        for other in [
+            "/c/projects/-w/s.txt",
+            "/c/projects/-w/s/agent.jsonl",
+            "/c/projects/s.jsonl",
+            "/d/projects/-w/s.jsonl",
+            "/c/projects/../x/s.jsonl",
+            "s.jsonl",
+        ] {
+            assert_eq!(named(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_moved_keeps_its_project() {
+        let keys = Keys::new(Path::new("/c"), "s", Some("-old".to_owned()));
+        let named = |file: &str| shown(&keys, file);
+        assert_eq!(named("/c/projects/-new/s.jsonl").as_deref(), Some("-old s "));
+        assert_eq!(named("/c/projects/-new/s/a/b.jsonl").as_deref(), Some("-old s a/b"));
+    }
+
+    #[test]
+    fn a_cleared_conversation_is_the_sessions_too() {
+        let keys = Keys::new(Path::new("/c"), "s", None);
+        assert_eq!(shown(&keys, "/c/projects/-w/other.jsonl").as_deref(), Some("-w s "));
+        assert_eq!(shown(&keys, "/c/projects/-w/other/a/b.jsonl").as_deref(), Some("-w s a/b"));
+    }
+}

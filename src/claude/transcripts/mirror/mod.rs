@@ -1,0 +1,280 @@
+//! The transcript of an agent, copied into the store while it grows.
+//!
+//! The supervisor polls it beside everything else; one batch at a time is on its way, so nothing overtakes.
+//! A store that is away is asked again and again, and what waits is kept; the end of a turn is held back for
+//! it, but not for ever and once per outage only.
+
+mod batches;
+mod key;
+
+use std::{fmt, future::Future, pin::Pin, time::Duration};
+
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+use self::batches::{Batch, Batches, Full};
+pub(crate) use self::key::Keys;
+use crate::{
+    claude::protocol::decode::Mirrored,
+    metrics::OutageMetrics,
+    proto::AgentEvent,
+    storage::transcripts::{AnyTranscriptStore, Entry, StoreError},
+};
+
+/// So many bytes are kept for a store that is away.
+const BACKLOG: usize = 64 << 20;
+
+/// A store that is away for so long is told of.
+const TOLERATED: Duration = Duration::from_secs(2);
+
+/// The first pause before the store is asked again; each is twice as long as the last one.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A store that does not answer for so long counts as away.
+const NO_ANSWER: Duration = Duration::from_secs(30);
+
+/// Of so many refused entries the session is told; a store may refuse them all.
+const MOST_TOLD: usize = 10;
+
+/// Copies transcripts into a store.
+pub(crate) struct Mirror {
+    store: AnyTranscriptStore,
+    keys: Keys,
+    batches: Batches,
+    writing: Option<Writing>,
+    outage: Option<Outage>,
+    hold: Option<Hold>,
+    /// How long an end waits for the store.
+    patience: Duration,
+    full: bool,
+    /// So many entries were refused.
+    refused: usize,
+}
+
+type Writing = Pin<Box<dyn Future<Output = (Batch, Result<(), StoreError>)> + Send>>;
+
+/// The store is away.
+#[derive(Debug)]
+struct Outage {
+    since: Instant,
+    pause: Duration,
+    again: Instant,
+    told: bool,
+    _metrics: OutageMetrics,
+}
+
+/// The end of a turn that waits until all before the mark is stored.
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    mark: u64,
+    until: Instant,
+}
+
+impl Outage {
+    fn new(now: Instant) -> Self {
+        let metrics = OutageMetrics::of_transcripts();
+        Self { since: now, pause: SHORTEST_PAUSE, again: now, told: false, _metrics: metrics }
+    }
+}
+
+impl Mirror {
+    /// Into this store, under these keys. The end of a turn, and that of the agent, waits so long for it.
+    pub(crate) fn new(store: AnyTranscriptStore, keys: Keys, patience: Duration) -> Self {
+        Self {
+            store,
+            keys,
+            batches: Batches::new(BACKLOG),
+            writing: None,
+            outage: None,
+            hold: None,
+            patience,
+            full: false,
+            refused: 0,
+        }
+    }
+
+    /// Takes what the CLI wrote to a transcript. The event is news for the session.
+    pub(crate) fn take(&mut self, Mirrored { path, entries }: Mirrored) -> Option<AgentEvent> {
+        let Some(key) = self.keys.of(&path) else {
+            tracing::warn!(path, "a transcript in an unexpected place is not kept");
+            return None;
+        };
+        match self.batches.push(&key, entries, Instant::now()) {
+            Err(Full) if !self.full => {
+                self.full = true;
+                Some(incomplete(
+                    "The transcript store was away for too long: the agent's memory is stored up to here, and what it does from here on is not.",
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    /// The end of a turn, which is the next thing to be told, has to wait: not all that led to it is stored.
+    pub(crate) fn holds(&mut self) -> bool {
+        let now = Instant::now();
+        let hold = match self.hold {
+            Some(hold) => hold,
+            None => Hold { mark: self.batches.flush(), until: now + self.patience },
+        };
+        let given_up = self.hold.is_none() && self.outage.as_ref().is_some_and(|outage| outage.told);
+        let waits = !given_up && now < hold.until && !self.batches.is_stored(hold.mark);
+        self.hold = waits.then_some(hold);
+        waits
+    }
+
+    /// Waits until something was stored, or was not, or an end need not wait any longer. Can be dropped and
+    /// called again at any time. The event is news for the session.
+    pub(crate) async fn progress(&mut self) -> Option<AgentEvent> {
+        loop {
+            let now = Instant::now();
+            if let Some(told) = self.outage_to_tell(now) {
+                return Some(told);
+            }
+            let may_write = self.outage.as_ref().is_none_or(|outage| outage.again <= now);
+            if self.writing.is_none() && may_write {
+                self.writing = self.batches.next(now).map(|batch| write(self.store.clone(), batch));
+            }
+            let wake = self.wake_at();
+            tokio::select! {
+                (batch, outcome) = finished(self.writing.as_mut()) => {
+                    self.writing = None;
+                    return self.written(batch, outcome);
+                }
+                () = until(wake) => {
+                    if self.hold.is_some_and(|hold| hold.until <= Instant::now()) {
+                        return self.give_up_hold();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Stores what is left, for a while. The events are news for the session.
+    pub(crate) async fn finish(&mut self) -> Vec<AgentEvent> {
+        let mark = self.batches.flush();
+        let deadline = Instant::now() + self.patience;
+        self.hold = None;
+        let mut news = Vec::new();
+        while !self.batches.is_stored(mark) {
+            match timeout_at(deadline, self.progress()).await {
+                Ok(told) => news.extend(told),
+                Err(_) => break,
+            }
+        }
+        if !self.batches.is_stored(mark) {
+            tracing::warn!(entries = self.batches.len(), "the end of a transcript is not stored");
+            news.push(incomplete(
+                "The transcript store is not available: the last part of the agent's memory is lost.",
+            ));
+        }
+        news
+    }
+
+    fn written(&mut self, batch: Batch, outcome: Result<(), StoreError>) -> Option<AgentEvent> {
+        let now = Instant::now();
+        match outcome {
+            Ok(()) => {
+                if let Some(outage) = self.outage.take() {
+                    tracing::info!(seconds = (now - outage.since).as_secs(), "the transcript store is back");
+                }
+                self.batches.settled(&batch);
+                None
+            }
+            Err(StoreError::Fenced) => {
+                tracing::warn!("the session is not this host's any more");
+                self.batches.clear();
+                Some(AgentEvent::Fenced)
+            }
+            Err(StoreError::Invalid(reason)) => {
+                self.outage = None;
+                let unfit = self.batches.halve(batch)?;
+                self.batches.settled(&unfit);
+                let uuid = unfit.entries.first().and_then(Entry::uuid).unwrap_or_default();
+                tracing::warn!(reason, uuid = &*uuid, "an entry of a transcript is left out");
+                self.refused += 1;
+                let message =
+                    format!("An entry of the agent's memory could not be stored and is left out: {reason}.");
+                (self.refused <= MOST_TOLD).then(|| incomplete(&message))
+            }
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "the transcript store is away");
+                self.batches.put_back(batch);
+                let outage = self.outage.get_or_insert_with(|| Outage::new(now));
+                outage.again = now + outage.pause;
+                outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
+                None
+            }
+        }
+    }
+
+    fn outage_to_tell(&mut self, now: Instant) -> Option<AgentEvent> {
+        let outage = self.outage.as_mut().filter(|outage| !outage.told && outage.since + TOLERATED <= now)?;
+        outage.told = true;
+        tracing::warn!("the transcript store is not available; what is to be stored is kept");
+        Some(unavailable())
+    }
+
+    /// The store neither fails nor stores: as good as away.
+    fn give_up_hold(&mut self) -> Option<AgentEvent> {
+        let outage = self.outage.get_or_insert_with(|| Outage::new(Instant::now()));
+        if std::mem::replace(&mut outage.told, true) {
+            return None;
+        }
+        tracing::warn!("the transcript store does not answer; what is to be stored is kept");
+        Some(unavailable())
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let outage = self.outage.as_ref();
+        let batch = self.batches.due().filter(|_| self.writing.is_none());
+        let batch = batch.map(|due| outage.map_or(due, |outage| outage.again.max(due)));
+        let tell = outage.filter(|outage| !outage.told).map(|outage| outage.since + TOLERATED);
+        [batch, tell, self.hold.map(|hold| hold.until)].into_iter().flatten().min()
+    }
+}
+
+impl fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mirror")
+            .field("store", &self.store)
+            .field("outage", &self.outage)
+            .finish_non_exhaustive()
+    }
+}
+
+fn unavailable() -> AgentEvent {
+    AgentEvent::Error {
+        code: "transcript_unavailable".to_owned(),
+        message: "The transcript store is not available: the agent goes on, and its memory is stored later."
+            .to_owned(),
+    }
+}
+
+fn incomplete(message: &str) -> AgentEvent {
+    AgentEvent::Error { code: "transcript_incomplete".to_owned(), message: message.to_owned() }
+}
+
+fn write(store: AnyTranscriptStore, batch: Batch) -> Writing {
+    Box::pin(async move {
+        let outcome = timeout(NO_ANSWER, store.append(&batch.key, &batch.entries)).await;
+        let outcome = outcome.unwrap_or_else(|late| Err(StoreError::Unavailable(late.into())));
+        (batch, outcome)
+    })
+}
+
+async fn finished(writing: Option<&mut Writing>) -> (Batch, Result<(), StoreError>) {
+    match writing {
+        Some(writing) => writing.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,283 @@
+//! The service itself: which route does what.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Buf;
+use http::{Method, Request, Response, StatusCode, request::Parts};
+use http_body::Body;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::time::timeout;
+use tower::{BoxError, Service};
+
+use super::{
+    body::{self, ResponseBody},
+    create, input, reply,
+    route::Route,
+    scope::{Caller, DRIVE, READ},
+    session_state, ticket,
+};
+use crate::{
+    agent::Agent,
+    layers::{
+        lookup::Resolved,
+        resume::{Cursor, EventLog, EventStream, Follow, RingLog, Tail, refusal_response, stream_response},
+        ticket::Tickets,
+    },
+    service::{
+        failure::Failure,
+        limits::Limits,
+        policy::Policy,
+        registry::{sessions::Sessions, warm::Warm},
+        session::handle::SessionHandle,
+    },
+    storage::persistence::Persistence,
+};
+
+/// A stream that was silent for so long gets a comment.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// The events of one reader, as a response body.
+pub type Events<L> = Follow<<<L as EventLog>::Stream as EventStream>::Tail>;
+
+/// The agent-webkit protocol over an [`Agent`], as a [`tower::Service`] (`docs/protocol.md`, Routes).
+///
+/// It takes any request body, answers every request, and never fails. Paths are relative to where it is
+/// mounted. By itself it lets everybody in and gives every reader the stream from the oldest event held:
+/// put the layers around it, or take a [`Stack`](crate::Stack) that has them all.
+///
+/// - A [`Principal`](crate::layers::auth::Principal) in the request's extensions owns the sessions that the
+///   request makes, sees no others, and may do what its scopes allow.
+/// - A `Resolved<SessionHandle>` is used instead of looking the id up.
+///
+/// Clones share their sessions.
+///
+/// ```
+/// use agent_webkit::{
+///     layers::resume::RingLog,
+///     service::{AgentService, Limits, Policy},
+/// };
+/// use http::{Request, StatusCode};
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = tower::service_fn(|_: agent_webkit::agent::SessionSpec| async {
+/// #     let (commands, _) = tokio::sync::mpsc::channel(1);
+/// #     let (_, events) = tokio::sync::mpsc::channel(1);
+/// #     Ok::<_, std::io::Error>(agent_webkit::agent::AgentIo { commands, events })
+/// # });
+/// let core = AgentService::new(agent, RingLog::default(), Policy::new(["."])?, Limits::default());
+/// let made = core.clone().oneshot(Request::post("/sessions").body(String::new())?).await?;
+/// assert_eq!(made.status(), StatusCode::OK);
+/// assert_eq!(core.sessions().len(), 1);
+/// # core.sessions().shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct AgentService<A, L: EventLog = RingLog> {
+    agent: A,
+    shared: Arc<Shared<A, L>>,
+}
+
+struct Shared<A, L: EventLog> {
+    sessions: Sessions<L>,
+    warm: Warm<A>,
+    limits: Limits,
+    tickets: Tickets,
+}
+
+impl<A: Agent, L: EventLog> AgentService<A, L> {
+    /// Sessions of this agent, whose events are kept in `log`. They end with the process.
+    pub fn new(agent: A, log: L, policy: Policy, limits: Limits) -> Self {
+        Self::build(agent, log, policy, limits, None)
+    }
+
+    /// Sessions that outlive the process: `log` is a durable one, and the agents keep what they remember in
+    /// the same transcript store.
+    pub fn persistent(agent: A, log: L, policy: Policy, limits: Limits, persistence: Persistence) -> Self {
+        Self::build(agent, log, policy, limits, Some(persistence))
+    }
+
+    fn build(agent: A, log: L, policy: Policy, limits: Limits, persistence: Option<Persistence>) -> Self {
+        let revive = create::reviver(agent.clone(), limits.clone());
+        let sessions = Sessions::new(log, policy, &limits, persistence, revive);
+        let warm = Warm::new(agent.clone(), &sessions, &limits);
+        if tokio::runtime::Handle::try_current().is_ok() {
+            sessions.keep();
+            warm.keep();
+        }
+        let tickets = Tickets::default().lifetime(limits.ticket_lifetime);
+        Self { agent, shared: Arc::new(Shared { sessions, warm, limits, tickets }) }
+    }
+}
+
+impl<A, L: EventLog> AgentService<A, L> {
+    /// The running sessions.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions<L> {
+        &self.shared.sessions
+    }
+
+    /// The tickets that callers were given, for a verifier that knows them.
+    #[must_use]
+    pub fn tickets(&self) -> &Tickets {
+        &self.shared.tickets
+    }
+}
+
+impl<A: Agent, L: EventLog> AgentService<A, L> {
+    async fn answer<B>(self, request: Request<B>) -> Response<ResponseBody<Events<L>>>
+    where
+        B: Body<Data: Buf, Error: Into<BoxError>>,
+    {
+        let (parts, body) = request.into_parts();
+        let head = parts.method == Method::HEAD;
+        let patience = self.shared.limits.request_timeout;
+        let answer = timeout(patience, self.dispatch(&parts, body)).await;
+        match answer.unwrap_or_else(|_| Err(Failure::unavailable("the answer took too long"))) {
+            Ok(response) if head => response.map(|_| ResponseBody::empty()),
+            Ok(response) => response,
+            Err(failure) => failure.into_response_to(head),
+        }
+    }
+
+    async fn dispatch<B>(self, parts: &Parts, body: B) -> Result<Response<ResponseBody<Events<L>>>, Failure>
+    where
+        B: Body<Data: Buf, Error: Into<BoxError>>,
+    {
+        let Shared { sessions, warm, limits, tickets } = &*self.shared;
+        sessions.keep();
+        warm.keep();
+        let caller = Caller::of(&parts.extensions);
+        let route = Route::parse(parts.uri.path()).ok_or_else(Failure::unknown_path)?;
+        match (&parts.method, route) {
+            (&Method::OPTIONS, _) => Ok(reply::options(route.allow())),
+            (&Method::POST, Route::Sessions) => {
+                caller.must(DRIVE)?;
+                let body = body::read(&parts.headers, body, limits).await?;
+                create::create(body, caller, self.agent, warm, sessions, limits).await
+            }
+            (&Method::GET | &Method::HEAD, Route::Sessions) => {
+                caller.must(READ)?;
+                Ok(list(sessions.describe_all(caller.name()).await?))
+            }
+            (&Method::DELETE, Route::Session(id)) => {
+                caller.must(DRIVE)?;
+                sessions.close(id, caller.name()).await?;
+                Ok(reply::no_content())
+            }
+            (&Method::GET | &Method::HEAD, Route::Session(id)) => {
+                let session = self.session(parts, id).await?;
+                caller.must(READ)?;
+                Ok(reply::json(StatusCode::OK, &session.describe(true)))
+            }
+            (&Method::GET | &Method::HEAD, Route::Stream(id)) => {
+                let session = self.session(parts, id).await?;
+                caller.must(READ)?;
+                Ok(stream(&session).await)
+            }
+            (&Method::POST, Route::Input(id)) => {
+                let session = self.session(parts, id).await?;
+                caller.must_send_something()?;
+                let body = body::read(&parts.headers, body, limits).await?;
+                input::take(&parts.headers, &body, caller, session, sessions, limits).await?;
+                Ok(reply::no_content())
+            }
+            (&Method::POST, Route::Tickets(id)) => {
+                let session = self.session(parts, id).await?;
+                caller.must(READ)?;
+                ticket::issue(tickets, caller, session.id()).await
+            }
+            _ => Err(Failure::method(route.allow())),
+        }
+    }
+
+    /// The session that a layer has found already, or the caller's session of this id.
+    async fn session(&self, parts: &Parts, id: &str) -> Result<SessionHandle<L>, Failure> {
+        match parts.extensions.get::<Resolved<SessionHandle<L>>>() {
+            Some(Resolved(session)) => Ok(session.clone()),
+            None => {
+                let found = self.shared.sessions.find(id, Caller::of(&parts.extensions).name()).await?;
+                found.ok_or_else(Failure::unknown_session)
+            }
+        }
+    }
+}
+
+fn list<F>(sessions: Vec<Box<RawValue>>) -> Response<ResponseBody<F>> {
+    #[derive(Serialize)]
+    struct List {
+        sessions: Vec<Box<RawValue>>,
+    }
+    reply::json(StatusCode::OK, &List { sessions })
+}
+
+/// The stream from the oldest event held.
+async fn stream<L: EventLog>(session: &SessionHandle<L>) -> Response<ResponseBody<Events<L>>> {
+    match session.stream().tail(Cursor::Oldest).await {
+        Ok(tail) => {
+            let state = session_state::session_state(tail.attached());
+            stream_response(tail, Some(KEEPALIVE), state).map(ResponseBody::inner)
+        }
+        Err(error) => refusal_response(&error),
+    }
+}
+
+impl<A: Clone, L: EventLog> Clone for AgentService<A, L> {
+    fn clone(&self) -> Self {
+        Self { agent: self.agent.clone(), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<A, L: EventLog> fmt::Debug for AgentService<A, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentService").field("sessions", self.sessions()).finish_non_exhaustive()
+    }
+}
+
+impl<A, L, B> Service<Request<B>> for AgentService<A, L>
+where
+    A: Agent,
+    L: EventLog,
+    B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response<ResponseBody<Events<L>>>;
+    type Error = Infallible;
+    type Future = ResponseFuture<ResponseBody<Events<L>>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ResponseFuture { answer: Box::pin(self.clone().answer(request)) }
+    }
+}
+
+/// The answer of an [`AgentService`], with the body `B`.
+pub struct ResponseFuture<B> {
+    answer: Pin<Box<dyn Future<Output = Response<B>> + Send>>,
+}
+
+impl<B> Future for ResponseFuture<B> {
+    type Output = Result<Response<B>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.answer.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl<B> fmt::Debug for ResponseFuture<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

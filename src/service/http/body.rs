@@ -1,0 +1,182 @@
+//! Bodies: what the service reads, and what it answers with.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use http::{HeaderMap, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use pin_project_lite::pin_project;
+use tokio::time::timeout;
+use tower::BoxError;
+
+use crate::service::{failure::Failure, limits::Limits};
+
+/// Reads a whole body, of a length and in a time that are within the limits. One that announces more is not
+/// read at all.
+pub(crate) async fn read<B>(headers: &HeaderMap, body: B, limits: &Limits) -> Result<Bytes, Failure>
+where
+    B: Body<Data: Buf, Error: Into<BoxError>>,
+{
+    let limit = limits.max_body;
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .unwrap_or_else(|| body.size_hint().lower());
+    if announced > limit as u64 {
+        return Err(Failure::too_large(limit));
+    }
+    let collected = timeout(limits.body_timeout, Limited::new(body, limit).collect());
+    match collected.await.map_err(|_| Failure::too_slow())? {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(limit)),
+        Err(_) => Err(Failure::bad_request("the body broke off")),
+    }
+}
+
+pin_project! {
+    /// An answer of the service itself, or an inner body `B`.
+    #[derive(Debug)]
+    pub struct ResponseBody<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = KindProj]
+    enum Kind<B> {
+        Own { body: Option<Bytes> },
+        Inner { #[pin] body: B },
+    }
+}
+
+impl<B> ResponseBody<B> {
+    pub(crate) fn empty() -> Self {
+        Self { kind: Kind::Own { body: None } }
+    }
+
+    pub(crate) fn full(body: Bytes) -> Self {
+        Self { kind: Kind::Own { body: Some(body).filter(|body| !body.is_empty()) } }
+    }
+
+    pub(crate) fn inner(body: B) -> Self {
+        Self { kind: Kind::Inner { body } }
+    }
+}
+
+impl<B> From<Bytes> for ResponseBody<B> {
+    fn from(body: Bytes) -> Self {
+        Self::full(body)
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        Poll::Ready(match self.project().kind.project() {
+            KindProj::Own { body } => body.take().map(|bytes| Ok(Frame::data(bytes))),
+            KindProj::Inner { body } => ready!(body.poll_frame(cx)),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Own { body } => body.is_none(),
+            Kind::Inner { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Own { body } => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
+            Kind::Inner { body } => body.size_hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::VecDeque, io};
+
+    use http::StatusCode;
+    use http_body_util::{Empty, Full};
+
+    use super::*;
+
+    /// Chunks of an unknown total length, then what `end` says.
+    struct Chunks(VecDeque<&'static str>, End);
+
+    #[derive(Clone, Copy)]
+    enum End {
+        Clean,
+        Broken,
+        Never,
+    }
+
+    impl Body for Chunks {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            match (self.0.pop_front(), self.1) {
+                (Some(chunk), _) => Poll::Ready(Some(Ok(Frame::data(chunk.into())))),
+                (None, End::Clean) => Poll::Ready(None),
+                (None, End::Broken) => Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into()))),
+                (None, End::Never) => Poll::Pending,
+            }
+        }
+    }
+
+    fn four() -> Limits {
+        Limits::default().max_body(4)
+    }
+
+    async fn refused(headers: &HeaderMap, body: Chunks) -> StatusCode {
+        read(headers, body, &four()).await.unwrap_err().into_response::<Empty<Bytes>>().status()
+    }
+
+    #[tokio::test]
+    async fn a_body_up_to_the_limit_is_read() {
+        let headers = HeaderMap::new();
+        assert_eq!(read(&headers, Chunks(["ab", "cd"].into(), End::Clean), &four()).await.unwrap(), "abcd");
+        assert_eq!(read(&headers, Full::<Bytes>::from("abcd"), &four()).await.unwrap(), "abcd");
+        assert_eq!(read(&headers, Empty::<Bytes>::new(), &Limits::default().max_body(0)).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_longer_one_is_refused_while_it_is_read() {
+        let endless = Chunks(["ab", "cd", "e"].into(), End::Never);
+        assert_eq!(refused(&HeaderMap::new(), endless).await, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn one_that_announces_more_is_not_read() {
+        let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, "5".parse().unwrap())]);
+        assert_eq!(refused(&headers, Chunks([].into(), End::Never)).await, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_come_is_not_waited_for() {
+        let stalled = Chunks(["ab"].into(), End::Never);
+        assert_eq!(refused(&HeaderMap::new(), stalled).await, StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn one_that_breaks_off_is_a_bad_request() {
+        let broken = Chunks(["{"].into(), End::Broken);
+        assert_eq!(refused(&HeaderMap::new(), broken).await, StatusCode::BAD_REQUEST);
+    }
+}

@@ -1,0 +1,118 @@
+//! `POST /sessions`.
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::Serialize;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::{body::ResponseBody, reply, scope::Caller, span::tell_in_current_span};
+use crate::{
+    agent::{Agent, SessionSpec},
+    layers::resume::EventLog,
+    proto::{CreateSession, Invalid, PROTOCOL_VERSION},
+    service::{
+        failure::Failure,
+        limits::Limits,
+        policy::Policy,
+        registry::{
+            sessions::{Owned, Revive, Sessions, Slot},
+            warm::Warm,
+        },
+        session::{
+            connection::Link,
+            driver::{self, Driver},
+        },
+    },
+};
+
+#[derive(Serialize)]
+struct Created<'a> {
+    session_id: &'a str,
+    protocol_version: &'a str,
+}
+
+/// Makes a session for the caller. The answer is there once its agent is being started, not once it is up.
+pub(crate) async fn create<A: Agent, L: EventLog, F>(
+    body: Bytes,
+    caller: Caller<'_>,
+    agent: A,
+    warm: &Warm<A>,
+    sessions: &Sessions<L>,
+    limits: &Limits,
+) -> Result<Response<ResponseBody<F>>, Failure> {
+    let wanted = CreateSession::parse(&body).map_err(|invalid| match invalid {
+        Invalid::Field(_) => Failure::unprocessable(invalid.to_string()),
+        _ => Failure::bad_request(invalid.to_string()),
+    })?;
+    if let Some(mode) = &wanted.permission_mode {
+        caller.must_choose(mode)?;
+    }
+    let mut spec = permitted(wanted, sessions.policy()).await?;
+    let slot = sessions.reserve().await?;
+    let link = match warm.claim(&mut spec).await {
+        Some(link) => link,
+        None => Link::starting(agent, spec.clone()),
+    };
+    let session_id = spec.session_id.clone();
+    let request = driver::Request { spec, owner: caller.owner(), limits: limits.clone() };
+    let (answer, started) = oneshot::channel();
+    let sessions = sessions.clone();
+    // Boxed, so that the session's task does not keep the room of its start for as long as it lives.
+    let starting = Box::pin(async move {
+        match Driver::start(request, link, &sessions, slot).await {
+            Ok(driver) => {
+                if answer.send(Ok(())).is_err() {
+                    driver.cancel();
+                }
+                Some(driver)
+            }
+            Err(failure) => {
+                let _ = answer.send(Err(failure));
+                None
+            }
+        }
+    });
+    // In a task of its own: a client that hangs up half-way leaves nothing half-made behind.
+    tokio::spawn(async move {
+        let Some(driver) = starting.await else { return };
+        driver.run().await;
+    });
+    started.await.unwrap_or_else(|_| Err(Failure::unavailable("the session could not be made")))?;
+    tell_in_current_span("session_id", &session_id);
+    let created = Created { session_id: &session_id, protocol_version: PROTOCOL_VERSION };
+    Ok(reply::json(StatusCode::OK, &created))
+}
+
+/// How sessions of this agent are restored.
+pub(crate) fn reviver<A: Agent, L: EventLog>(agent: A, limits: Limits) -> Revive<L> {
+    Box::new(move |sessions: Sessions<L>, owned: Owned, slot: Slot| {
+        let (agent, limits) = (agent.clone(), limits.clone());
+        Box::pin(async move {
+            let driver = Driver::restore(owned, agent, &sessions, &limits, slot).await?;
+            let handle = driver.handle().clone();
+            tokio::spawn(driver.run());
+            Ok(handle)
+        })
+    })
+}
+
+/// What is to be started, if the policy allows it.
+async fn permitted(wanted: CreateSession, policy: &Policy) -> Result<SessionSpec, Failure> {
+    let CreateSession { model, permission_mode, cwd } = wanted;
+    if let Some(mode) = &permission_mode {
+        policy.start_in(mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
+    }
+    let cwd = match cwd {
+        // The one that is known already: no file is looked at.
+        None => policy.directory(None),
+        Some(cwd) => {
+            let policy = policy.clone();
+            tokio::task::spawn_blocking(move || policy.directory(Some(&cwd)))
+                .await
+                .map_err(|_| Failure::unavailable("cwd could not be looked at"))?
+        }
+    };
+    let cwd = cwd.map_err(|denied| Failure::forbidden(denied.to_string()))?;
+    Ok(SessionSpec { model, permission_mode, ..SessionSpec::new(Uuid::new_v4().to_string(), cwd) })
+}

@@ -1,0 +1,13 @@
+//! Requests in, responses out: routes, bodies, replies.
+
+pub(crate) mod agent_service;
+pub(crate) mod body;
+pub(crate) mod create;
+pub(crate) mod input;
+pub(crate) mod reply;
+pub(crate) mod resolving;
+pub(crate) mod route;
+pub(crate) mod scope;
+pub(crate) mod session_state;
+pub(crate) mod span;
+pub(crate) mod ticket;

@@ -1,0 +1,6 @@
+//! All sessions of a server: lookup, restore, sweep, and agents started ahead.
+
+pub(crate) mod restore;
+pub(crate) mod sessions;
+pub(crate) mod sweeper;
+pub(crate) mod warm;

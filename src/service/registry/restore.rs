@@ -1,0 +1,139 @@
+//! Sessions that are stored and not in memory: found, adopted, restored, each once however many ask.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use uuid::Uuid;
+
+use super::sessions::{Owned, Sessions};
+use crate::{
+    error_text::with_sources,
+    layers::resume::EventLog,
+    service::{failure::Failure, policy::Policy, session::handle::SessionHandle},
+    storage::{
+        catalog::{Acquired, CatalogError, SessionRecord},
+        persistence::Persistence,
+        transcripts::TranscriptKey,
+    },
+};
+
+/// One caller at a time for each id.
+#[derive(Debug, Default)]
+pub(crate) struct OneByOne(Mutex<HashMap<String, Arc<AsyncMutex<()>>>>);
+
+impl OneByOne {
+    pub(crate) async fn enter(&self, id: &str) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+            Arc::clone(locks.entry(id.to_owned()).or_default())
+        };
+        lock.lock_owned().await
+    }
+}
+
+impl<L: EventLog> Sessions<L> {
+    /// The caller's session of this id, restored if it is not in memory.
+    pub(crate) async fn find(
+        &self,
+        id: &str,
+        caller: Option<&str>,
+    ) -> Result<Option<SessionHandle<L>>, Failure> {
+        if let Some(session) = self.in_memory(id) {
+            return Ok(session.visible_to(caller));
+        }
+        let Some(persistence) = self.persistence() else { return Ok(None) };
+        if Uuid::try_parse(id).is_ok_and(|uuid| uuid.to_string() == id) {
+            let (id, caller) = (id.to_owned(), caller.map(str::to_owned));
+            let (sessions, persistence) = (self.clone(), persistence.clone());
+            // In a task of its own: a client that hangs up half-way leaves nothing half-restored behind.
+            let restored =
+                tokio::spawn(async move { sessions.restore(&persistence, &id, caller.as_deref()).await });
+            return restored
+                .await
+                .unwrap_or_else(|_| Err(Failure::unavailable("the session could not be restored")));
+        }
+        Ok(None)
+    }
+
+    async fn restore(
+        &self,
+        persistence: &Persistence,
+        id: &str,
+        caller: Option<&str>,
+    ) -> Result<Option<SessionHandle<L>>, Failure> {
+        let _alone = self.one_by_one().enter(id).await;
+        if let Some(session) = self.in_memory(id) {
+            return Ok(session.visible_to(caller));
+        }
+        let mut found = persistence.catalog.find(id).await?;
+        if found.is_none() && self.adopt(persistence, id, caller).await? {
+            found = persistence.catalog.find(id).await?;
+        }
+        if found.is_none_or(|record| record.owner.as_deref() != caller) {
+            return Ok(None);
+        }
+        let slot = self.reserve().await?;
+        match persistence.catalog.acquire(id).await? {
+            Acquired::Unknown => Ok(None),
+            Acquired::Held(time) => {
+                Err(Failure::unavailable_for(time, "the session is served by another host"))
+            }
+            Acquired::Leased(record, lease) => {
+                let released = lease.clone();
+                let revived = self.revive(Owned { record: *record, lease }, slot).await;
+                if revived.is_err()
+                    && let Err(error) = persistence.catalog.release(&released).await
+                {
+                    tracing::warn!(session = id, error = with_sources(&error), "a lease was not given back");
+                }
+                revived.map(Some)
+            }
+        }
+    }
+
+    /// Makes a row for a session of which there is a transcript only, as the Python server leaves them. It
+    /// becomes the caller's: until now, whoever knew its id could use it.
+    async fn adopt(
+        &self,
+        persistence: &Persistence,
+        id: &str,
+        caller: Option<&str>,
+    ) -> Result<bool, Failure> {
+        let projects = persistence.transcripts.find(id).await?;
+        let [project_key] = &projects[..] else { return Ok(false) };
+        let key = TranscriptKey::main(project_key, id);
+        let entries = persistence.transcripts.load(&key).await?.unwrap_or_default();
+        let cwd = entries.iter().rev().find_map(|entry| {
+            #[derive(serde::Deserialize)]
+            struct Cwd {
+                cwd: String,
+            }
+            serde_json::from_str::<Cwd>(entry.json().get()).ok().map(|Cwd { cwd }| cwd)
+        });
+        let Some(cwd) = permitted(self.policy(), cwd).await else {
+            tracing::warn!(session = id, "a stored transcript belongs to no allowed workspace");
+            return Ok(false);
+        };
+        let record = SessionRecord::new(id, caller, cwd, SystemTime::now());
+        match persistence.catalog.create(&record).await {
+            Ok(_) => {
+                tracing::info!(session = id, "a stored transcript becomes a session");
+                Ok(true)
+            }
+            // Another host was faster; or the session was deleted, and its transcript is about to be.
+            Err(CatalogError::Exists) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The directory, if agents may work there; the first workspace where the transcript names none.
+async fn permitted(policy: &Policy, cwd: Option<String>) -> Option<std::path::PathBuf> {
+    let policy = policy.clone();
+    tokio::task::spawn_blocking(move || policy.directory(cwd.as_deref()).ok()).await.ok().flatten()
+}

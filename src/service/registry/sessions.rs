@@ -1,0 +1,371 @@
+//! The sessions of a server: how many there may be, who may see which, and their common end.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::value::RawValue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
+
+use super::restore::OneByOne;
+use crate::{
+    layers::resume::{EventLog, RingLog},
+    metrics,
+    service::{
+        failure::Failure,
+        limits::Limits,
+        policy::Policy,
+        session::{describe, handle::SessionHandle},
+    },
+    storage::{
+        catalog::{Lease, SessionRecord},
+        persistence::{Leases, Persistence},
+    },
+};
+
+/// So long a new session waits for the agent of one that has ended.
+const LEAVING: Duration = Duration::from_secs(12);
+
+/// The running sessions of a service.
+///
+/// Callers without a name share the sessions that nobody in particular owns; a named caller has their own.
+/// To each caller the sessions of all others do not exist.
+///
+/// ```
+/// use agent_webkit::{Stack, layers::auth::StaticTokens, service::Policy};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let agent = tower::service_fn(|_: agent_webkit::agent::SessionSpec| async {
+/// #     let (commands, _) = tokio::sync::mpsc::channel(1);
+/// #     let (_, events) = tokio::sync::mpsc::channel(1);
+/// #     Ok::<_, std::io::Error>(agent_webkit::agent::AgentIo { commands, events })
+/// # });
+/// let stack = Stack::builder(agent, Policy::new(["."])?).auth(StaticTokens::default().with("ada", "s3cret")?).build();
+/// let sessions = stack.sessions().clone();
+///
+/// for session in sessions.list(Some("ada")) {
+///     println!("{} works in {}", session.id(), session.cwd().display());
+/// }
+/// assert!(sessions.get("not-there", Some("ada")).is_none());
+///
+/// // Before the host ends: every session's streams end, and its agent.
+/// sessions.shutdown().await;
+/// assert!(sessions.is_shutting_down());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Sessions<L: EventLog = RingLog> {
+    inner: Arc<Inner<L>>,
+}
+
+struct Inner<L: EventLog> {
+    log: L,
+    policy: Policy,
+    retention: Option<Duration>,
+    persistence: Option<Persistence>,
+    revive: Revive<L>,
+    table: Mutex<HashMap<Arc<str>, SessionHandle<L>>>,
+    leases: Arc<Leases>,
+    one_by_one: OneByOne,
+    capacity: Arc<Semaphore>,
+    /// So many sessions have ended whose agents are not gone.
+    leaving: Arc<AtomicUsize>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    keeping: AtomicBool,
+    /// The shutdown is over.
+    over: CancellationToken,
+}
+
+/// Restores a stored session and lets it run.
+pub(crate) type Revive<L> = Box<dyn Fn(Sessions<L>, Owned, Slot) -> Revived<L> + Send + Sync>;
+
+type Revived<L> = Pin<Box<dyn Future<Output = Result<SessionHandle<L>, Failure>> + Send>>;
+
+impl<L: EventLog> Sessions<L> {
+    pub(crate) fn new(
+        log: L,
+        policy: Policy,
+        limits: &Limits,
+        persistence: Option<Persistence>,
+        revive: Revive<L>,
+    ) -> Self {
+        let inner = Inner {
+            log,
+            policy,
+            retention: limits.retention,
+            persistence,
+            revive,
+            table: Mutex::default(),
+            leases: Arc::default(),
+            one_by_one: OneByOne::default(),
+            capacity: Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS))),
+            leaving: Arc::default(),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            keeping: AtomicBool::new(false),
+            over: CancellationToken::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The session of this id, if it is in memory and the caller of this name may see it.
+    #[must_use]
+    pub fn get(&self, id: &str, caller: Option<&str>) -> Option<SessionHandle<L>> {
+        self.in_memory(id)?.visible_to(caller)
+    }
+
+    /// The caller's sessions that are in memory, oldest first.
+    #[must_use]
+    pub fn list(&self, caller: Option<&str>) -> Vec<SessionHandle<L>> {
+        let mut sessions: Vec<_> =
+            self.table().values().filter(|session| session.owner() == caller).cloned().collect();
+        sessions.sort_by(|a, b| (a.created_at(), a.id()).cmp(&(b.created_at(), b.id())));
+        sessions
+    }
+
+    /// All sessions of the caller's, oldest first, each as a JSON object.
+    pub(crate) async fn describe_all(&self, caller: Option<&str>) -> Result<Vec<Box<RawValue>>, Failure> {
+        let here = self.list(caller);
+        let Some(persistence) = self.persistence() else {
+            return Ok(here.iter().map(|session| session.describe(false)).collect());
+        };
+        let stored = persistence.catalog.list(caller).await?;
+        let here: HashMap<&str, &SessionHandle<L>> =
+            here.iter().map(|session| (session.id(), session)).collect();
+        let describe = |record: &SessionRecord| match here.get(record.id.as_str()) {
+            Some(session) => session.describe(false),
+            None => describe::stored(record),
+        };
+        Ok(stored.iter().map(describe).collect())
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table().len()
+    }
+
+    /// There is no session.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends a session of the caller's and forgets it: its prompts settle and its streams end with `done`.
+    /// Its agent may take a while longer. Whatever the id is, the session is not there afterwards.
+    pub(crate) async fn close(&self, id: &str, caller: Option<&str>) -> Result<(), Failure> {
+        let Some(persistence) = self.persistence() else {
+            if let Some(session) = self.get(id, caller) {
+                self.end(&session).await;
+            }
+            return Ok(());
+        };
+        let _alone = self.one_by_one().enter(id).await;
+        let found = persistence.catalog.find(id).await?;
+        if found.is_none_or(|record| record.owner.as_deref() != caller) {
+            return Ok(());
+        }
+        let here = self.in_memory(id);
+        let mark = |deleted| {
+            if let Some(session) = &here {
+                session.shared().set_deleted(deleted);
+            }
+        };
+        mark(true);
+        if let Err(error) = persistence.catalog.bury(id).await {
+            mark(false);
+            return Err(error.into());
+        }
+        match here {
+            Some(session) => self.end(&session).await,
+            None => persistence.erase(self.log(), id).await,
+        }
+        Ok(())
+    }
+
+    async fn end(&self, session: &SessionHandle<L>) {
+        self.table().remove(session.id());
+        session.shared().cancel.cancel();
+        session.shared().mailbox.closed().await;
+    }
+
+    /// Ends every session's stay in this process and waits until all of them and their agents are gone. No
+    /// new one is made from here on. Sessions that are stored go on where they are restored, the others end.
+    pub async fn shutdown(&self) {
+        self.inner.shutdown.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.over.cancel();
+    }
+
+    /// No new sessions are made.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.inner.shutdown.is_cancelled()
+    }
+
+    pub(crate) fn log(&self) -> &L {
+        &self.inner.log
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
+    pub(crate) fn retention(&self) -> Option<Duration> {
+        self.inner.retention
+    }
+
+    pub(crate) fn persistence(&self) -> Option<&Persistence> {
+        self.inner.persistence.as_ref()
+    }
+
+    pub(crate) fn leases(&self) -> Arc<Leases> {
+        Arc::clone(&self.inner.leases)
+    }
+
+    pub(crate) fn one_by_one(&self) -> &OneByOne {
+        &self.inner.one_by_one
+    }
+
+    /// What the shutdown waits for.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.inner.tasks
+    }
+
+    /// Cancelled when the shutdown begins.
+    pub(crate) fn ending(&self) -> &CancellationToken {
+        &self.inner.shutdown
+    }
+
+    /// True once.
+    pub(crate) fn begins_to_keep(&self) -> bool {
+        !self.inner.keeping.swap(true, Ordering::AcqRel)
+    }
+
+    /// Cancelled when the shutdown is over.
+    pub(crate) fn over(&self) -> &CancellationToken {
+        &self.inner.over
+    }
+
+    pub(crate) fn in_memory(&self, id: &str) -> Option<SessionHandle<L>> {
+        self.table().get(id).cloned()
+    }
+
+    pub(crate) async fn revive(&self, owned: Owned, slot: Slot) -> Result<SessionHandle<L>, Failure> {
+        (self.inner.revive)(self.clone(), owned, slot).await
+    }
+
+    /// Room for one more session. Waits only for the agents of sessions that have ended.
+    pub(crate) async fn reserve(&self) -> Result<Slot, Failure> {
+        let inner = &*self.inner;
+        // The token comes first: whoever shuts down after the check waits for it.
+        let task = inner.tasks.token();
+        if self.is_shutting_down() {
+            return Err(Failure::unavailable("the server is shutting down"));
+        }
+        let permit = match Arc::clone(&inner.capacity).try_acquire_owned() {
+            Ok(permit) => Some(permit),
+            Err(_) if inner.leaving.load(Ordering::Relaxed) == 0 => None,
+            Err(_) => {
+                let permit = Arc::clone(&inner.capacity).acquire_owned();
+                tokio::time::timeout(LEAVING, permit).await.ok().and_then(Result::ok)
+            }
+        };
+        let permit = permit.ok_or_else(|| {
+            metrics::session_refused();
+            Failure::unavailable("there are too many sessions")
+        })?;
+        Ok(Slot {
+            cancel: inner.shutdown.child_token(),
+            leaving: Leaving { count: Arc::clone(&inner.leaving), counted: false },
+            _permit: permit,
+            _task: task,
+        })
+    }
+
+    /// Makes a session known until the registration is dropped.
+    pub(crate) fn register(&self, session: SessionHandle<L>) -> Registration<L> {
+        let id = Arc::clone(&session.shared().id);
+        self.table().insert(Arc::clone(&id), session);
+        Registration { sessions: self.clone(), id }
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<Arc<str>, SessionHandle<L>>> {
+        self.inner.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<L: EventLog> Clone for Sessions<L> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<L: EventLog> fmt::Debug for Sessions<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// A stored session that is this host's now.
+pub(crate) struct Owned {
+    pub(crate) record: SessionRecord,
+    pub(crate) lease: Lease,
+}
+
+/// A session's place among the others, free again once it is dropped.
+pub(crate) struct Slot {
+    /// Ends the session.
+    pub(crate) cancel: CancellationToken,
+    leaving: Leaving,
+    _permit: OwnedSemaphorePermit,
+    _task: TaskTrackerToken,
+}
+
+impl Slot {
+    /// The session has ended; only its agent is left.
+    pub(crate) fn leave(&mut self) {
+        if !std::mem::replace(&mut self.leaving.counted, true) {
+            self.leaving.count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+struct Leaving {
+    count: Arc<AtomicUsize>,
+    counted: bool,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if self.counted {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Dropped: the session is not known any more.
+pub(crate) struct Registration<L: EventLog> {
+    sessions: Sessions<L>,
+    id: Arc<str>,
+}
+
+impl<L: EventLog> Drop for Registration<L> {
+    fn drop(&mut self) {
+        self.sessions.table().remove(&self.id);
+    }
+}

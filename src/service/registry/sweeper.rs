@@ -1,0 +1,81 @@
+//! What a host does for its stored sessions all the time: renews their leases, sweeps what nobody wants.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::sessions::Sessions;
+use crate::{
+    error_text::with_sources,
+    layers::resume::EventLog,
+    storage::{
+        catalog::{Acquired, CatalogError},
+        persistence::Persistence,
+    },
+};
+
+/// Sessions are swept this often.
+const SWEEP: Duration = Duration::from_secs(60);
+
+impl<L: EventLog> Sessions<L> {
+    /// Begins to look after the stored sessions, until the shutdown is over. Does nothing the second time.
+    pub(crate) fn keep(&self) {
+        let Some(persistence) = self.persistence() else { return };
+        if self.begins_to_keep() {
+            let (sessions, persistence) = (self.clone(), persistence.clone());
+            tokio::spawn(async move {
+                let over = sessions.over().clone();
+                tokio::select! {
+                    () = over.cancelled() => {}
+                    () = sessions.renew_leases(&persistence) => {}
+                    () = sessions.sweep_for_ever(&persistence) => {}
+                }
+            });
+        }
+    }
+
+    async fn renew_leases(&self, persistence: &Persistence) {
+        let Some(every) = persistence.catalog.renew_every() else { return std::future::pending().await };
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.leases().renew(&persistence.catalog).await {
+                tracing::warn!(error = with_sources(&error), "leases were not renewed");
+            }
+        }
+    }
+
+    async fn sweep_for_ever(&self, persistence: &Persistence) {
+        let mut ticks = interval(SWEEP);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.sweep(persistence).await {
+                tracing::warn!(error = with_sources(&error), "sessions were not swept");
+            }
+        }
+    }
+
+    async fn sweep(&self, persistence: &Persistence) -> Result<(), CatalogError> {
+        let catalog = &persistence.catalog;
+        if let Some(retention) = self.retention() {
+            for id in catalog.unused_for(retention).await? {
+                let _alone = self.one_by_one().enter(&id).await;
+                if self.in_memory(&id).is_none()
+                    && let Acquired::Leased(..) = catalog.acquire(&id).await?
+                {
+                    tracing::info!(session = id, "a session was not used for too long");
+                    catalog.bury(&id).await?;
+                    persistence.erase(self.log(), &id).await;
+                }
+            }
+        }
+        for id in catalog.buried().await? {
+            if self.in_memory(&id).is_none() {
+                persistence.erase(self.log(), &id).await;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,213 @@
+//! Agents that are started ahead, so that a new session need not wait for its own.
+
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+use uuid::Uuid;
+
+use super::sessions::Sessions;
+use crate::{
+    agent::{Agent, SessionSpec},
+    error_text::with_sources,
+    layers::resume::EventLog,
+    metrics::{self, Waiting},
+    proto::AgentEvent,
+    service::{limits::Limits, session::connection::Link},
+};
+
+/// Starts are so far apart, from each other and from the claim of an agent: its first turn comes first.
+const PACE: Duration = Duration::from_secs(1);
+
+/// What an agent knows of its directory it has read at its start, so one that has waited for so long is
+/// replaced.
+const FRESH: Duration = Duration::from_secs(300);
+
+/// The longest pause after agents that could not be started, or were lost.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Keeps agents waiting for sessions of the default spec. An agent's session id is fixed at its start, so the
+/// session takes the id with the agent, and no id is offered twice.
+pub(crate) struct Warm<A> {
+    pool: Arc<Pool<A>>,
+    agents: usize,
+    begun: AtomicBool,
+    tasks: TaskTracker,
+    _stops_when_dropped: DropGuard,
+}
+
+struct Pool<A> {
+    agent: A,
+    cwd: PathBuf,
+    /// Oldest first.
+    offers: Mutex<VecDeque<Offer<A>>>,
+    last_start: tokio::sync::Mutex<Option<Instant>>,
+    stop: CancellationToken,
+}
+
+/// An agent that can be had.
+struct Offer<A> {
+    session_id: String,
+    claim: oneshot::Sender<oneshot::Sender<Link<A>>>,
+}
+
+/// What became of an agent that waited.
+enum Fate {
+    Claimed,
+    Stale,
+    Lost(String),
+    Stopped,
+}
+
+impl<A: Agent> Warm<A> {
+    pub(crate) fn new<L: EventLog>(agent: A, sessions: &Sessions<L>, limits: &Limits) -> Self {
+        let stop = sessions.ending().child_token();
+        let pool = Pool {
+            agent,
+            cwd: sessions.policy().workspaces()[0].clone(),
+            offers: Mutex::default(),
+            last_start: tokio::sync::Mutex::default(),
+            stop: stop.clone(),
+        };
+        Self {
+            pool: Arc::new(pool),
+            agents: limits.warm.min(limits.max_sessions),
+            begun: AtomicBool::new(false),
+            tasks: sessions.tasks().clone(),
+            _stops_when_dropped: stop.drop_guard(),
+        }
+    }
+
+    /// Begins to keep agents waiting, until the shutdown. Does nothing the second time.
+    pub(crate) fn keep(&self) {
+        if self.agents > 0 && !self.begun.swap(true, Ordering::AcqRel) {
+            for _ in 0..self.agents {
+                let pool = Arc::clone(&self.pool);
+                self.tasks.spawn(async move { pool.keep_one().await });
+            }
+        }
+    }
+
+    /// An agent for this new session, if the session has no wishes of its own and one waits. The session gets
+    /// the agent's id.
+    pub(crate) async fn claim(&self, spec: &mut SessionSpec) -> Option<Link<A>> {
+        if self.agents == 0 || *spec != SessionSpec::new(&spec.session_id, &self.pool.cwd) {
+            return None;
+        }
+        let claimed = self.pool.claim().await;
+        metrics::warm_claimed(claimed.is_some());
+        let (session_id, link) = claimed?;
+        spec.session_id = session_id;
+        Some(link)
+    }
+}
+
+impl<A: Agent> Pool<A> {
+    async fn claim(&self) -> Option<(String, Link<A>)> {
+        loop {
+            let Offer { session_id, claim } = self.offers().pop_front()?;
+            let (answer, link) = oneshot::channel();
+            if claim.send(answer).is_ok()
+                && let Ok(link) = link.await
+            {
+                return Some((session_id, link));
+            }
+        }
+    }
+
+    /// Keeps one agent waiting.
+    async fn keep_one(&self) {
+        let mut losses = 0;
+        loop {
+            let fate = self.offer_one().await;
+            losses = if let Fate::Lost(_) = fate { losses + 1 } else { 0 };
+            let pause = match fate {
+                Fate::Claimed => PACE,
+                Fate::Stale => Duration::ZERO,
+                Fate::Lost(why) => {
+                    tracing::warn!(why, "no agent could be kept waiting");
+                    (PACE * 2_u32.saturating_pow(losses)).min(LONGEST_PAUSE)
+                }
+                Fate::Stopped => return,
+            };
+            self.stop.run_until_cancelled(sleep(pause)).await;
+        }
+    }
+
+    /// Starts an agent and offers it until it is claimed, too old or gone.
+    async fn offer_one(&self) -> Fate {
+        if self.stop.run_until_cancelled(self.turn()).await.is_none() {
+            return Fate::Stopped;
+        }
+        let spec = SessionSpec::new(Uuid::new_v4().to_string(), &self.cwd);
+        let session_id = spec.session_id.clone();
+        let mut link = Link::starting(self.agent.clone(), spec);
+        match self.stop.run_until_cancelled(link.up()).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return Fate::Lost(with_sources(&*error)),
+            None => {
+                link.gone().await;
+                return Fate::Stopped;
+            }
+        }
+        let (claim, mut claimed) = oneshot::channel();
+        self.offers().push_back(Offer { session_id: session_id.clone(), claim });
+        let waiting = Waiting::new();
+        let fate = tokio::select! {
+            biased;
+            // First, so that nobody gets one that is lost.
+            why = lost(&mut link) => Fate::Lost(why),
+            Ok(answer) = &mut claimed => match answer.send(link) {
+                Ok(()) => return Fate::Claimed,
+                // Whoever wanted it has hung up. Its id was given away, so it goes as well.
+                Err(unwanted) => {
+                    link = unwanted;
+                    Fate::Claimed
+                }
+            },
+            () = sleep(FRESH) => Fate::Stale,
+            () = self.stop.cancelled() => Fate::Stopped,
+        };
+        self.offers().retain(|offer| offer.session_id != session_id);
+        drop((claimed, waiting));
+        link.gone().await;
+        fate
+    }
+
+    /// Waits for the next start.
+    async fn turn(&self) {
+        let mut last = self.last_start.lock().await;
+        if let Some(last) = *last {
+            sleep_until(last + PACE).await;
+        }
+        *last = Some(Instant::now());
+    }
+
+    fn offers(&self) -> MutexGuard<'_, VecDeque<Offer<A>>> {
+        self.offers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until the agent is lost. What it says before that stays for its session.
+async fn lost<A: Agent>(link: &mut Link<A>) -> String {
+    loop {
+        link.next().await;
+        if let Some(AgentEvent::Exited { message }) = link.events.last() {
+            return message.clone();
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! How a session comes to run here: made, or restored from what is stored of it.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{Driver, now};
+use crate::{
+    agent::{Agent, SessionSpec},
+    error_text::with_sources,
+    layers::resume::{Cursor, EventLog, EventStream, Tail},
+    metrics::{Begun, SessionMetrics},
+    proto::{Past, Session, SessionConfig, WhenIdle},
+    service::{
+        failure::Failure,
+        limits::Limits,
+        registry::sessions::{Owned, Sessions, Slot},
+        session::{
+            connection::{Link, News},
+            handle::{Latest, SessionHandle, Shared},
+            lease_guard::Keeping,
+            mailbox::mailbox,
+            read_back,
+            stream_end::ReleasedOnDrop,
+        },
+    },
+    storage::catalog::{Lease, SessionRecord, Traits},
+};
+
+/// So many inputs may be on their way to a session.
+const MAILBOX: usize = 256;
+
+/// Who asks for a session.
+pub(crate) struct Request {
+    pub(crate) spec: SessionSpec,
+    pub(crate) owner: Option<Arc<str>>,
+    pub(crate) limits: Limits,
+}
+
+/// What a driver is put together from.
+struct Parts<A, L: EventLog> {
+    session: Session,
+    spec: SessionSpec,
+    owner: Option<Arc<str>>,
+    created_at: SystemTime,
+    link: Link<A>,
+    stream: L::Stream,
+    stored: Option<(Lease, Traits)>,
+}
+
+impl<A: Agent, L: EventLog> Driver<A, L> {
+    /// Starts a session around an agent that is there or being started. On return the log holds
+    /// `session_ready`, and the session is registered.
+    pub(crate) async fn start(
+        request: Request,
+        mut link: Link<A>,
+        sessions: &Sessions<L>,
+        slot: Slot,
+    ) -> Result<Box<Self>, Failure> {
+        let Request { spec, owner, limits } = request;
+        match slot.cancel.run_until_cancelled(link.up()).await {
+            Some(Err(error)) => {
+                return Err(Failure::unavailable(format!(
+                    "the agent could not be started: {}",
+                    with_sources(&*error)
+                )));
+            }
+            Some(Ok(())) => {}
+            None => {
+                link.gone().await;
+                return Err(Failure::unavailable("the server is shutting down"));
+            }
+        }
+        let created_at = SystemTime::now();
+        let stored = match sessions.persistence() {
+            None => None,
+            Some(persistence) => {
+                let record = new_record(&spec, owner.as_deref(), created_at);
+                let lease = persistence.catalog.create(&record).await?;
+                Some((lease, record.traits))
+            }
+        };
+        let stream = open(sessions.log(), &spec.session_id).await?;
+        let now = now();
+        let mut session = Session::new(config(&spec, &limits, stored.is_some()), now);
+        session.handle_started(now);
+        let parts = Parts { session, spec, owner, created_at, link, stream, stored };
+        Self::assemble(parts, sessions, slot).begin(sessions, Begun::Created).await
+    }
+
+    /// Goes on with a stored session, without an agent until one is needed. On return the session is
+    /// registered, and what was cut when it was lost has ended.
+    pub(crate) async fn restore(
+        owned: Owned,
+        agent: A,
+        sessions: &Sessions<L>,
+        limits: &Limits,
+        slot: Slot,
+    ) -> Result<Box<Self>, Failure> {
+        let Owned { record, lease } = owned;
+        let spec = SessionSpec {
+            model: record.traits.model.clone(),
+            permission_mode: record.traits.permission_mode.clone(),
+            resume: true,
+            ..SessionSpec::new(record.id.clone(), &record.cwd)
+        };
+        let stream = open(sessions.log(), &record.id).await?;
+        let config = config(&spec, limits, true);
+        let session = match stream.bounds().last {
+            0 => Session::dormant(config, now()),
+            last => {
+                let tail = stream.tail(Cursor::After(last)).await.map_err(|error| {
+                    tracing::error!(session = record.id, error = with_sources(&error), "no note can be read");
+                    Failure::unavailable("the event log cannot be read now")
+                })?;
+                let note = tail.attached().note.clone().unwrap_or_default();
+                drop(tail);
+                let past = Past::from_note(&String::from_utf8_lossy(&note));
+                let queued = queued(&stream, &past).await?;
+                Session::restore(config, past, queued, now())
+            }
+        };
+        let parts = Parts {
+            session,
+            owner: record.owner.map(Into::into),
+            created_at: UNIX_EPOCH + Duration::from_millis(record.created_at_ms.unsigned_abs()),
+            link: Link::new(agent),
+            stream,
+            stored: Some((lease, record.traits)),
+            spec,
+        };
+        Self::assemble(parts, sessions, slot).begin(sessions, Begun::Restored).await
+    }
+
+    fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Box<Self> {
+        let Parts { session, spec, owner, created_at, link, stream, stored } = parts;
+        let (mail, mailbox) = mailbox(MAILBOX);
+        let title = stored.as_ref().and_then(|(_, traits)| traits.title.clone());
+        let deleted = stored.is_some().then(Arc::default);
+        let handle = SessionHandle::new(Shared {
+            id: spec.session_id.into(),
+            owner,
+            cwd: spec.cwd,
+            created_at,
+            stream: stream.clone(),
+            mailbox: mail,
+            cancel: slot.cancel.clone(),
+            deleted: deleted.clone(),
+            latest: Latest { as_of: stream.bounds().last, ..Latest::default() }.into(),
+        });
+        let kept = stored.zip(deleted).zip(sessions.persistence());
+        let keeping = kept.map(|(((lease, saved), deleted), persistence)| {
+            Box::new(Keeping::new(persistence.clone(), sessions.leases(), lease, saved, deleted))
+        });
+        Box::new(Self {
+            session,
+            link,
+            stream: ReleasedOnDrop(stream),
+            mailbox,
+            replies: Vec::new(),
+            asked: BTreeMap::new(),
+            registration: None,
+            keeping,
+            title,
+            may_leave: false,
+            fenced: false,
+            sessions: sessions.clone(),
+            handle,
+            metrics: SessionMetrics::new(),
+            slot,
+        })
+    }
+
+    /// Puts the first events into the log and makes the session known.
+    async fn begin(mut self: Box<Self>, sessions: &Sessions<L>, how: Begun) -> Result<Box<Self>, Failure> {
+        self.metrics.begun(how);
+        if let std::ops::ControlFlow::Break(end) = self.settle().await {
+            self.finish(end).await;
+            return Err(Failure::unavailable("the event log cannot be written now"));
+        }
+        tracing::info!(session = self.handle.id(), cwd = %self.handle.cwd().display(), "a session runs");
+        self.registration = Some(sessions.register(self.handle.clone()));
+        // What an agent said before it had a session.
+        self.hear(News::Events);
+        Ok(self)
+    }
+}
+
+fn new_record(spec: &SessionSpec, owner: Option<&str>, created_at: SystemTime) -> SessionRecord {
+    let mut record = SessionRecord::new(&spec.session_id, owner, &spec.cwd, created_at);
+    record.traits.model.clone_from(&spec.model);
+    record.traits.permission_mode.clone_from(&spec.permission_mode);
+    record
+}
+
+async fn open<L: EventLog>(log: &L, id: &str) -> Result<L::Stream, Failure> {
+    log.open(id).await.map_err(|error| {
+        tracing::error!(session = id, error = with_sources(&error), "the event log cannot be opened");
+        Failure::unavailable("the event log cannot be opened now")
+    })
+}
+
+/// The contents of the messages that waited for their turn: they were told, so they are in the log.
+async fn queued(stream: &impl EventStream, past: &Past) -> Result<Vec<(String, Box<RawValue>)>, Failure> {
+    if past.queued.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut contents = read_back::user_messages(stream).await.map_err(|error| {
+        tracing::error!(error = with_sources(&error), "the messages that wait cannot be read");
+        Failure::unavailable("the event log cannot be read now")
+    })?;
+    Ok(past.queued.iter().filter_map(|uuid| contents.remove_entry(uuid)).collect())
+}
+
+fn config(spec: &SessionSpec, limits: &Limits, persistent: bool) -> SessionConfig {
+    SessionConfig {
+        session_id: spec.session_id.clone(),
+        model: spec.model.clone(),
+        permission_mode: spec.permission_mode.clone(),
+        idle_timeout: limits.idle_timeout,
+        when_idle: if persistent { WhenIdle::Release } else { WhenIdle::Close },
+        hibernate_after: limits.hibernate_after,
+        queue_limit: limits.queue,
+        new_uuid: || Uuid::new_v4().to_string(),
+    }
+}

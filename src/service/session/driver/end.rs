@@ -1,0 +1,100 @@
+//! How a session ceases to run here.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::Driver;
+use crate::{
+    agent::Agent,
+    error_text::with_sources,
+    layers::resume::{EventLog, EventStream},
+    metrics,
+    service::session::{handle::NotTaken, stream_end::all_read},
+};
+
+/// So long the agent of a session that goes on elsewhere may take to end by itself.
+const HANDOVER: Duration = Duration::from_secs(12);
+
+/// Why a session does not run here any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It is over: `done` was told.
+    Closed,
+    /// Nobody needs it in memory.
+    Released,
+    /// The server ends, the session goes on in another one.
+    Suspended,
+    /// Another host runs it.
+    Fenced,
+    /// The log takes no more events.
+    LogLost,
+}
+
+impl<A: Agent, L: EventLog> Driver<A, L> {
+    /// Ends what is left of the session here, in the order that the end asks for.
+    pub(crate) async fn finish(mut self: Box<Self>, end: End) {
+        tracing::info!(session = self.handle.id(), ?end, "a session ended here");
+        self.metrics.ended(self.reason(end));
+        self.slot.leave();
+        match (end, self.keeping.is_some()) {
+            (End::Closed, _) | (End::LogLost, false) => self.close().await,
+            (End::Fenced, _) => {
+                metrics::lease_lost();
+                self.link.abort();
+                self.hand_over().await;
+            }
+            (End::Released | End::Suspended | End::LogLost, _) => self.hand_over().await,
+        }
+    }
+
+    fn reason(&self, end: End) -> &'static str {
+        match end {
+            End::Closed if self.slot.cancel.is_cancelled() => "closed",
+            End::Closed => "idle",
+            End::Released => "released",
+            End::Suspended => "suspended",
+            End::Fenced => "taken_over",
+            End::LogLost => "log_lost",
+        }
+    }
+
+    /// Ends the streams, waits until the agent is gone and the readers have read what there is, and
+    /// forgets everything.
+    async fn close(self: Box<Self>) {
+        let Self { link, stream, mailbox, registration, keeping, sessions, slot, handle, .. } = *self;
+        stream.0.close();
+        drop((registration, mailbox));
+        tokio::join!(link.gone(), all_read(handle.stream()));
+        drop(stream);
+        let (id, log) = (handle.id(), sessions.log());
+        if let Some(keeping) = keeping {
+            keeping.persistence().erase(log, id).await;
+        } else if let Err(error) = log.forget(id).await {
+            tracing::warn!(
+                session = id,
+                error = with_sources(&error),
+                "the log keeps a stream that has ended"
+            );
+        }
+        drop(slot);
+    }
+
+    /// Lets go of everything, so that the session can be restored here or elsewhere.
+    async fn hand_over(self: Box<Self>) {
+        let Self { link, stream, mailbox, registration, keeping, slot, handle, .. } = *self;
+        drop((stream, registration));
+        for mail in mailbox.close() {
+            let _ = mail.reply.send(Err(NotTaken::Released));
+        }
+        drop(handle);
+        // What the agent remembers is stored under the lease, so the lease is kept until the agent is gone.
+        if timeout(HANDOVER, link.gone()).await.is_err() {
+            tracing::warn!("an agent outlives its session's stay");
+        }
+        if let Some(keeping) = keeping {
+            keeping.release().await;
+        }
+        drop(slot);
+    }
+}

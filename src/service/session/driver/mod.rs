@@ -1,0 +1,313 @@
+//! The task of a session: the only place where its state machine, its agent and its log meet.
+
+mod begin;
+mod end;
+
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    pin::Pin,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::{sync::oneshot, time::Sleep};
+use tokio_util::sync::CancellationToken;
+
+use self::end::End;
+use super::{
+    connection::{Link, News, Stuck},
+    handle::{Mail, NotTaken, SessionHandle},
+    lease_guard::{Fenced, Keeping},
+    mailbox,
+    stream_end::ReleasedOnDrop,
+    title,
+};
+use crate::{
+    agent::{Agent, SessionSpec},
+    error_text::with_sources,
+    layers::resume::{AppendError, Batch, Event, EventLog, EventStream},
+    metrics::SessionMetrics,
+    proto::{Accepted, AgentCommand, AgentEvent, Decision, Output, Presence, Session},
+    service::registry::sessions::{Registration, Sessions, Slot},
+    storage::catalog::Traits,
+};
+
+pub(crate) use self::begin::Request;
+
+type Reply = oneshot::Sender<Result<(), NotTaken>>;
+
+/// A session and everything it holds. Dropped in the middle of whatever it does, it leaves no stream open
+/// and no trace in the registry.
+pub(crate) struct Driver<A, L: EventLog> {
+    session: Session,
+    link: Link<A>,
+    stream: ReleasedOnDrop<L::Stream>,
+    handle: SessionHandle<L>,
+    mailbox: mailbox::Receiver<Mail>,
+    /// Inputs that were taken, to be answered once what they caused is in the log.
+    replies: Vec<(Reply, Result<(), NotTaken>)>,
+    /// Inputs that wait for the agent's answer.
+    asked: BTreeMap<u64, Reply>,
+    /// From the first event in the log to the last.
+    registration: Option<Registration<L>>,
+    /// Of sessions that outlive the process.
+    keeping: Option<Box<Keeping>>,
+    title: Option<String>,
+    /// Nobody needs the session in memory.
+    may_leave: bool,
+    /// The agent's transcript belongs to another host by now.
+    fenced: bool,
+    sessions: Sessions<L>,
+    metrics: SessionMetrics,
+    slot: Slot,
+}
+
+impl<A: Agent, L: EventLog> Driver<A, L> {
+    pub(crate) fn handle(&self) -> &SessionHandle<L> {
+        &self.handle
+    }
+
+    /// Lets the session end as soon as it runs.
+    pub(crate) fn cancel(&self) {
+        self.slot.cancel.cancel();
+    }
+
+    /// Runs the session to its end, and until its agent is gone.
+    ///
+    /// What it does seldom or for a moment is boxed: a task is as large as the largest thing that it ever
+    /// does, for as long as the session lives.
+    pub(crate) async fn run(mut self: Box<Self>) {
+        let fenced = self.keeping.as_ref().map(|keeping| keeping.fenced().clone());
+        let end = match fenced {
+            Some(fenced) => Box::pin(self.converse_unless(fenced)).await,
+            None => self.converse().await,
+        };
+        Box::pin(self.finish(end)).await;
+    }
+
+    async fn converse_unless(&mut self, fenced: CancellationToken) -> End {
+        fenced.run_until_cancelled(self.converse()).await.unwrap_or(End::Fenced)
+    }
+
+    async fn converse(&mut self) -> End {
+        let timer = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(timer);
+        let mut closing = false;
+        loop {
+            if self.fenced && self.outlives() {
+                return End::Fenced;
+            }
+            if let ControlFlow::Break(end) = Box::pin(self.settle()).await {
+                return end;
+            }
+            if self.leaves() {
+                return End::Released;
+            }
+            let is_timed = self.set(timer.as_mut());
+            tokio::select! {
+                () = self.slot.cancel.cancelled(), if !closing => {
+                    closing = true;
+                    if self.outlives() { self.session.suspend() } else { self.session.close() }
+                }
+                mails = self.mailbox.recv_all() => {
+                    self.may_leave = false;
+                    mails.into_iter().for_each(|mail| self.take(mail));
+                }
+                news = self.link.next() => self.hear(news),
+                () = &mut timer, if is_timed => {
+                    let presence = self.presence();
+                    self.session.handle_timeout(now(), presence);
+                }
+            }
+        }
+    }
+
+    /// Sets the timer to when the session wants to be told the time, if it does.
+    fn set(&self, timer: Pin<&mut Sleep>) -> bool {
+        let Some(due) = self.session.poll_timeout() else { return false };
+        let due = due.into();
+        if due != timer.deadline() {
+            timer.reset(due);
+        }
+        true
+    }
+
+    fn presence(&self) -> Presence {
+        let readers = self.stream.0.readers();
+        Presence { readers: readers.attached, last_detached: readers.last_detached }
+    }
+
+    /// Nothing holds the session here any more.
+    fn leaves(&self) -> bool {
+        self.may_leave && self.link.is_absent() && self.mailbox.is_empty() && self.presence().readers == 0
+    }
+
+    /// The session goes on when it ends here.
+    fn outlives(&self) -> bool {
+        self.keeping.is_some() && !self.handle.shared().is_deleted()
+    }
+
+    fn take(&mut self, mail: Mail) {
+        if self.title.is_none() {
+            self.title = title::of(&mail.input);
+        }
+        match self.session.handle_input(now(), mail.input, mail.key) {
+            Ok(Accepted::Done) => self.replies.push((mail.reply, Ok(()))),
+            Ok(Accepted::Asked(request)) => {
+                self.asked.insert(request, mail.reply);
+            }
+            Err(refused) => self.replies.push((mail.reply, Err(NotTaken::Refused(refused)))),
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        let now = now();
+        match news {
+            News::Started(Ok(())) => self.session.handle_started(now),
+            News::Started(Err(error)) => self.session.handle_start_failed(now, &with_sources(&*error)),
+            News::Events => {
+                self.fenced |= self.link.events.iter().any(|event| matches!(event, AgentEvent::Fenced));
+                // Its room goes as well: a session is idle most of the time.
+                for event in std::mem::take(&mut self.link.events) {
+                    self.session.handle_agent(now, event);
+                }
+            }
+            News::Gone => {}
+        }
+    }
+
+    /// Does what the session wants done until it wants nothing more. Breaks at its end.
+    ///
+    /// Events come first: nothing is told to the agent or to a client before it is in the log.
+    async fn settle(&mut self) -> ControlFlow<End> {
+        loop {
+            let mut batch = Batch::default();
+            let mut rest = Vec::new();
+            while let Some(output) = self.session.poll_output() {
+                match output {
+                    Output::Event(event) => {
+                        batch.events.push(Event { name: event.name.into(), data: event.data.into() });
+                    }
+                    other => rest.push(other),
+                }
+            }
+            self.publish(batch).await?;
+            for (reply, outcome) in self.replies.drain(..) {
+                let _ = reply.send(outcome);
+            }
+            self.save().await?;
+            if rest.is_empty() {
+                self.measure();
+                return ControlFlow::Continue(());
+            }
+            for output in rest {
+                self.perform(output)?;
+            }
+        }
+    }
+
+    fn measure(&mut self) {
+        self.metrics.queued(self.session.queued());
+        if self.session.is_in_turn() {
+            self.metrics.turn_began();
+        }
+    }
+
+    async fn publish(&mut self, mut batch: Batch) -> ControlFlow<End> {
+        let note = self.session.take_note();
+        self.handle.shared().latest().set_choices(self.session.model(), self.session.permission_mode());
+        if batch.events.is_empty() && note.is_none() {
+            return ControlFlow::Continue(());
+        }
+        batch.note = note.clone().map(Bytes::from);
+        for event in &batch.events {
+            self.metrics.event(&event.name, &event.data);
+        }
+        let (events, since) = (batch.events.len(), Instant::now());
+        let seqs = match self.stream.0.append(batch).await {
+            Ok(seqs) => seqs,
+            Err(AppendError::Fenced) => return ControlFlow::Break(End::Fenced),
+            Err(error) => {
+                let error = with_sources(&error);
+                tracing::error!(session = self.handle.id(), error, "the event log takes no events");
+                return ControlFlow::Break(End::LogLost);
+            }
+        };
+        self.metrics.appended(events, since.elapsed());
+        let mut latest = self.handle.shared().latest();
+        if let Some(note) = note {
+            latest.note = note.into();
+        }
+        if !seqs.is_empty() {
+            latest.as_of = *seqs.end();
+            latest.active_at = std::time::SystemTime::now();
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Brings the session's row up to date.
+    async fn save(&mut self) -> ControlFlow<End> {
+        self.handle.shared().latest().set_title(self.title.as_deref());
+        let Some(keeping) = &mut self.keeping else { return ControlFlow::Continue(()) };
+        let traits = Traits {
+            model: self.session.model().map(str::to_owned),
+            permission_mode: self.session.permission_mode().map(str::to_owned),
+            title: self.title.clone(),
+            status: self.session.status().to_owned(),
+        };
+        match Box::pin(keeping.save(traits)).await {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(Fenced) => ControlFlow::Break(End::Fenced),
+        }
+    }
+
+    fn perform(&mut self, output: Output) -> ControlFlow<End> {
+        match output {
+            Output::Start { model, permission_mode } => {
+                let (id, cwd) = (self.handle.id(), self.handle.cwd());
+                let spec = SessionSpec { model, permission_mode, resume: true, ..SessionSpec::new(id, cwd) };
+                // The operator may have changed their mind since the session was made.
+                match self.sessions.policy().directory(spec.cwd.to_str()) {
+                    Ok(_) => self.link.start(spec),
+                    Err(denied) => self.session.handle_start_failed(now(), &denied.to_string()),
+                }
+            }
+            Output::Command(command) => self.tell(command),
+            Output::Stop => self.link.retire(),
+            Output::Release => self.may_leave = self.keeping.is_some(),
+            Output::Answer { request, outcome } => {
+                if let Some(reply) = self.asked.remove(&request) {
+                    let _ = reply.send(outcome.map_err(NotTaken::NoAnswer));
+                }
+            }
+            Output::Closed if self.outlives() => return ControlFlow::Break(End::Suspended),
+            Output::Closed => return ControlFlow::Break(End::Closed),
+            Output::Event(_) => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn tell(&mut self, command: AgentCommand) {
+        if interrupts(&command) {
+            self.metrics.turn_interrupted();
+        }
+        if let Err(Stuck) = self.link.send(command) {
+            self.link.retire();
+            let message = "the agent took no more commands and was ended".to_owned();
+            self.session.handle_agent(now(), AgentEvent::Exited { message });
+        }
+    }
+}
+
+fn interrupts(command: &AgentCommand) -> bool {
+    match command {
+        AgentCommand::Interrupt => true,
+        AgentCommand::Decide { decision: Decision::Deny { interrupt, .. }, .. } => *interrupt,
+        _ => false,
+    }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,212 @@
+//! What the rest of the service knows of a running session.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    describe::{self, Description},
+    mailbox,
+};
+use crate::{
+    layers::resume::{EventLog, EventStream, RingLog},
+    proto::{IdempotencyKey, Inbound, NoAnswer, Refused},
+};
+
+/// An input on its way to its session.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    pub(crate) input: Inbound,
+    pub(crate) key: Option<IdempotencyKey>,
+    /// Dropped without a word when the session ends first.
+    pub(crate) reply: oneshot::Sender<Result<(), NotTaken>>,
+}
+
+/// Why an input was not taken.
+#[derive(Clone, Debug)]
+pub(crate) enum NotTaken {
+    Refused(Refused),
+    NoAnswer(NoAnswer),
+    /// The session has left the memory meanwhile.
+    Released,
+}
+
+/// A running session: cheap to clone, and what [`Sessions::get`](crate::service::registry::sessions::Sessions::get) gives.
+///
+/// In a stack, the lookup layer puts it into the request's extensions as `Resolved<SessionHandle>`.
+pub struct SessionHandle<L: EventLog = RingLog> {
+    shared: Arc<Shared<L::Stream>>,
+}
+
+pub(crate) struct Shared<S> {
+    pub(crate) id: Arc<str>,
+    pub(crate) owner: Option<Arc<str>>,
+    pub(crate) cwd: PathBuf,
+    pub(crate) created_at: SystemTime,
+    pub(crate) stream: S,
+    pub(crate) mailbox: mailbox::Sender<Mail>,
+    pub(crate) cancel: CancellationToken,
+    /// Of one that is stored: whether a client has deleted it.
+    pub(crate) deleted: Option<Arc<AtomicBool>>,
+    pub(crate) latest: Mutex<Latest>,
+}
+
+/// What a session last told of itself.
+#[derive(Debug)]
+pub(crate) struct Latest {
+    /// The members of `session_state`, without braces.
+    pub(crate) note: Box<str>,
+    /// The newest event that the note takes in.
+    pub(crate) as_of: u64,
+    pub(crate) model: Option<String>,
+    pub(crate) permission_mode: Option<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) active_at: SystemTime,
+}
+
+impl Default for Latest {
+    fn default() -> Self {
+        Self {
+            note: Box::default(),
+            as_of: 0,
+            model: None,
+            permission_mode: None,
+            title: None,
+            active_at: SystemTime::now(),
+        }
+    }
+}
+
+impl Latest {
+    pub(crate) fn set_title(&mut self, title: Option<&str>) {
+        if self.title.as_deref() != title {
+            self.title = title.map(str::to_owned);
+        }
+    }
+
+    pub(crate) fn set_choices(&mut self, model: Option<&str>, permission_mode: Option<&str>) {
+        if self.model.as_deref() != model {
+            self.model = model.map(str::to_owned);
+        }
+        if self.permission_mode.as_deref() != permission_mode {
+            self.permission_mode = permission_mode.map(str::to_owned);
+        }
+    }
+}
+
+impl<L: EventLog> SessionHandle<L> {
+    pub(crate) fn new(shared: Shared<L::Stream>) -> Self {
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The session's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.shared.id
+    }
+
+    /// The name of the principal who made it, if the server knows its callers.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.shared.owner.as_deref()
+    }
+
+    /// Where its agent works.
+    #[must_use]
+    pub fn cwd(&self) -> &Path {
+        &self.shared.cwd
+    }
+
+    /// When it was made.
+    #[must_use]
+    pub fn created_at(&self) -> SystemTime {
+        self.shared.created_at
+    }
+
+    /// Its events.
+    #[must_use]
+    pub fn stream(&self) -> &L::Stream {
+        &self.shared.stream
+    }
+
+    /// The session, if the caller of this name may see it.
+    pub(crate) fn visible_to(self, caller: Option<&str>) -> Option<Self> {
+        Some(self).filter(|session| session.owner() == caller)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared<L::Stream> {
+        &self.shared
+    }
+
+    /// The session as a JSON object: what is known of it here and the members of its note, the open
+    /// prompts only if they are asked for.
+    pub(crate) fn describe(&self, with_pending: bool) -> Box<RawValue> {
+        let shared = &*self.shared;
+        let latest = shared.latest();
+        let mut members = describe::members(&latest.note);
+        if !with_pending {
+            members.remove("pending");
+        }
+        Description {
+            session_id: &shared.id,
+            oldest_seq: shared.stream.bounds().oldest,
+            as_of_seq: latest.as_of,
+            model: latest.model.as_deref(),
+            permission_mode: latest.permission_mode.as_deref(),
+            cwd: shared.cwd.to_string_lossy(),
+            title: latest.title.as_deref(),
+            created_at: millis(shared.created_at),
+            active_at: millis(latest.active_at),
+        }
+        .write(&members)
+    }
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    u64::try_from(millis).unwrap_or(u64::MAX)
+}
+
+impl<S> Shared<S> {
+    /// It can be restored when it has left the memory.
+    pub(crate) fn outlives(&self) -> bool {
+        self.deleted.is_some()
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.as_ref().is_some_and(|deleted| deleted.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_deleted(&self, is: bool) {
+        if let Some(deleted) = &self.deleted {
+            deleted.store(is, Ordering::Release);
+        }
+    }
+
+    /// What the session last told. Locked for moments only, never over I/O.
+    pub(crate) fn latest(&self) -> std::sync::MutexGuard<'_, Latest> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<L: EventLog> Clone for SessionHandle<L> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<L: EventLog> fmt::Debug for SessionHandle<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionHandle").field("id", &self.id()).field("owner", &self.owner()).finish()
+    }
+}

@@ -1,0 +1,11 @@
+//! One session: its task, the connection to its agent, its mailbox, and the guard of its lease.
+
+pub(crate) mod connection;
+pub(crate) mod describe;
+pub(crate) mod driver;
+pub(crate) mod handle;
+pub(crate) mod lease_guard;
+pub(crate) mod mailbox;
+pub(crate) mod read_back;
+pub(crate) mod stream_end;
+pub(crate) mod title;

@@ -1,0 +1,329 @@
+//! The catalog in a database.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use sqlx::{FromRow, Row};
+
+use super::{
+    Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionRecord, StreamRecord, Traits,
+    statements::Sql,
+};
+use crate::storage::database::Database;
+
+/// A host that was not heard of for so long may lose its sessions to others.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(15);
+
+/// So long a buried session's own host has to clean up after it.
+const BURIED: Duration = Duration::from_secs(60);
+
+/// The sessions of all hosts that share a [`Database`].
+///
+/// On Postgres, leases run out by the server's clock. The processes that share a SQLite file are on one machine,
+/// where it is known which of them are alive: a session stays with its process until that has ended.
+#[derive(Clone)]
+pub struct DbCatalog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Database,
+    sql: Sql,
+    host: String,
+    lease: Duration,
+    held: Mutex<HashMap<String, i64>>,
+}
+
+/// Runs a query on whichever database it is.
+macro_rules! on {
+    ($catalog:expr, |$pool:ident| $query:expr) => {
+        match &$catalog.inner.db {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(sqlite) => {
+                let $pool = &sqlite.writer;
+                $query.await.map_err(unavailable)
+            }
+            #[cfg(feature = "postgres")]
+            Database::Postgres($pool) => $query.await.map_err(unavailable),
+        }
+    };
+}
+
+impl DbCatalog {
+    /// The catalog in this database. `lease`: see [`DEFAULT_LEASE`].
+    #[must_use]
+    pub fn new(db: Database, lease: Duration) -> Self {
+        let sql = Sql::new(&db);
+        let host = db.host();
+        Self { inner: Arc::new(Inner { db, sql, host, lease, held: Mutex::default() }) }
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<String, i64>> {
+        self.inner.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lost(&self, lease: &Lease) {
+        let mut held = self.held();
+        if held.get(&lease.session_id) == Some(&lease.epoch) {
+            held.remove(&lease.session_id);
+        }
+    }
+
+    /// The epoch in which the session is this host's, if it was free.
+    async fn take(&self, id: &str) -> Result<Option<i64>, CatalogError> {
+        on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().acquire())
+            .bind(id)
+            .bind(&self.inner.host)
+            .bind(self.lease_ms())
+            .fetch_optional(pool))
+    }
+
+    /// Frees all sessions of the host that holds this one, if that host is known to be dead.
+    async fn free_from_the_dead(&self, id: &str) -> Result<bool, CatalogError> {
+        let holder = on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().holder())
+            .bind(id)
+            .fetch_optional(pool))?;
+        let Some(holder) = holder.filter(|holder| self.inner.db.knows_dead(holder)) else {
+            return Ok(false);
+        };
+        on!(self, |pool| async {
+            sqlx::query(self.sql().free()).bind(holder).execute(pool).await.map(|_| true)
+        })
+    }
+
+    fn record(&self, Stored { record, holder }: Stored) -> SessionRecord {
+        let is_alive = |holder: String| holder != self.inner.host && !self.inner.db.knows_dead(&holder);
+        SessionRecord { elsewhere: holder.is_some_and(is_alive), ..record }
+    }
+
+    fn sql(&self) -> &Sql {
+        &self.inner.sql
+    }
+
+    fn lease_ms(&self) -> i64 {
+        millis(self.inner.lease)
+    }
+}
+
+impl Catalog for DbCatalog {
+    fn create<'a>(&'a self, record: &'a SessionRecord) -> CatalogFuture<'a, Lease> {
+        Box::pin(async move {
+            let traits = &record.traits;
+            let cwd = record.cwd.to_string_lossy();
+            let made = on!(self, |pool| async {
+                sqlx::query(self.sql().create())
+                    .bind(&record.id)
+                    .bind(&record.owner)
+                    .bind(cwd.as_ref())
+                    .bind(&traits.model)
+                    .bind(&traits.permission_mode)
+                    .bind(&traits.title)
+                    .bind(&traits.status)
+                    .bind(record.created_at_ms)
+                    .bind(&self.inner.host)
+                    .bind(self.lease_ms())
+                    .execute(pool)
+                    .await
+                    .map(|made| made.rows_affected())
+            })?;
+            if made == 0 {
+                return Err(CatalogError::Exists);
+            }
+            let lease = Lease { session_id: record.id.clone(), epoch: 1 };
+            self.held().insert(record.id.clone(), lease.epoch);
+            Ok(lease)
+        })
+    }
+
+    fn find<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, Option<SessionRecord>> {
+        Box::pin(async move {
+            on!(self, |pool| sqlx::query_as::<_, Stored>(self.sql().find()).bind(id).fetch_optional(pool))
+                .map(|found| found.map(|stored| self.record(stored)))
+        })
+    }
+
+    fn list<'a>(&'a self, owner: Option<&'a str>) -> CatalogFuture<'a, Vec<SessionRecord>> {
+        Box::pin(async move {
+            on!(self, |pool| sqlx::query_as::<_, Stored>(self.sql().list()).bind(owner).fetch_all(pool))
+                .map(|found| found.into_iter().map(|stored| self.record(stored)).collect())
+        })
+    }
+
+    fn acquire<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, Acquired> {
+        Box::pin(async move {
+            let mut epoch = self.take(id).await?;
+            if epoch.is_none() && self.free_from_the_dead(id).await? {
+                epoch = self.take(id).await?;
+            }
+            if let Some(epoch) = epoch {
+                self.held().insert(id.to_owned(), epoch);
+                let record = self.find(id).await?;
+                let lease = Lease { session_id: id.to_owned(), epoch };
+                return Ok(record.map_or(Acquired::Unknown, |record| Acquired::Leased(record.into(), lease)));
+            }
+            let left = on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().lease_left())
+                .bind(id)
+                .fetch_optional(pool))?;
+            Ok(left.map_or(Acquired::Unknown, |left| {
+                Acquired::Held(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+            }))
+        })
+    }
+
+    fn renew<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, Vec<String>> {
+        Box::pin(async move {
+            let ids: Vec<&str> = leases.iter().map(|lease| lease.session_id.as_str()).collect();
+            let ids = serde_json::to_string(&ids).expect("made of strings");
+            let kept: HashMap<String, i64> =
+                on!(self, |pool| sqlx::query_as::<_, (String, i64)>(self.sql().renew())
+                    .bind(ids)
+                    .bind(&self.inner.host)
+                    .bind(self.lease_ms())
+                    .fetch_all(pool))?
+                .into_iter()
+                .collect();
+            let lost = leases.iter().filter(|lease| kept.get(&lease.session_id) != Some(&lease.epoch));
+            Ok(lost
+                .map(|lease| {
+                    self.lost(lease);
+                    lease.session_id.clone()
+                })
+                .collect())
+        })
+    }
+
+    fn renew_every(&self) -> Option<Duration> {
+        Some(self.inner.lease / 3)
+    }
+
+    fn save<'a>(&'a self, lease: &'a Lease, traits: &'a Traits) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            let saved = on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().save())
+                .bind(&lease.session_id)
+                .bind(lease.epoch)
+                .bind(&traits.model)
+                .bind(&traits.permission_mode)
+                .bind(&traits.title)
+                .bind(&traits.status)
+                .fetch_optional(pool))?;
+            if saved.is_none() {
+                self.lost(lease);
+                return Err(CatalogError::Fenced);
+            }
+            Ok(())
+        })
+    }
+
+    fn release<'a>(&'a self, lease: &'a Lease) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            self.lost(lease);
+            on!(self, |pool| async {
+                sqlx::query(self.sql().release())
+                    .bind(&lease.session_id)
+                    .bind(lease.epoch)
+                    .execute(pool)
+                    .await
+                    .map(drop)
+            })
+        })
+    }
+
+    fn bury<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            self.held().remove(id);
+            on!(self, |pool| async { sqlx::query(self.sql().bury()).bind(id).execute(pool).await.map(drop) })
+        })
+    }
+
+    fn forget<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            on!(self, |pool| async {
+                sqlx::query(self.sql().forget()).bind(id).execute(pool).await.map(drop)
+            })
+        })
+    }
+
+    fn unused_for(&self, time: Duration) -> CatalogFuture<'_, Vec<String>> {
+        Box::pin(async move {
+            on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().unused())
+                .bind(millis(time))
+                .fetch_all(pool))
+        })
+    }
+
+    fn buried(&self) -> CatalogFuture<'_, Vec<String>> {
+        Box::pin(async move {
+            on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().buried())
+                .bind(millis(BURIED))
+                .fetch_all(pool))
+        })
+    }
+
+    fn epoch(&self, id: &str) -> Option<i64> {
+        self.held().get(id).copied()
+    }
+}
+
+impl fmt::Debug for DbCatalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DbCatalog").field("host", &self.inner.host).finish_non_exhaustive()
+    }
+}
+
+/// A row of [`Sql::find`] and [`Sql::list`].
+struct Stored {
+    record: SessionRecord,
+    holder: Option<String>,
+}
+
+impl<'r, R: Row> FromRow<'r, R> for Stored
+where
+    &'static str: sqlx::ColumnIndex<R>,
+    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    Vec<u8>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let last_seq: Option<i64> = row.try_get("last_seq")?;
+        let oldest_seq: Option<i64> = row.try_get("oldest_seq")?;
+        let note: Option<Vec<u8>> = row.try_get("note")?;
+        let stream = last_seq.zip(oldest_seq).map(|(last, oldest)| StreamRecord {
+            oldest_seq: oldest.unsigned_abs(),
+            last_seq: last.unsigned_abs(),
+            note: note.map(Into::into),
+        });
+        let cwd: String = row.try_get("cwd")?;
+        let record = SessionRecord {
+            id: row.try_get("id")?,
+            owner: row.try_get("owner")?,
+            cwd: PathBuf::from(cwd),
+            traits: Traits {
+                model: row.try_get("model")?,
+                permission_mode: row.try_get("permission_mode")?,
+                title: row.try_get("title")?,
+                status: row.try_get("status")?,
+            },
+            created_at_ms: row.try_get("created_at_ms")?,
+            active_at_ms: row.try_get("active_at_ms")?,
+            stream,
+            elsewhere: false,
+        };
+        Ok(Self { record, holder: row.try_get("holder")? })
+    }
+}
+
+fn unavailable(error: sqlx::Error) -> CatalogError {
+    match error.as_database_error() {
+        Some(refusal) if refusal.is_unique_violation() => CatalogError::Exists,
+        _ => CatalogError::Unavailable(error.into()),
+    }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2)
+}

@@ -1,0 +1,163 @@
+//! The statements of the catalog. The two databases differ in their clocks, in how a list is passed, and in
+//! when a session is free.
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use crate::storage::database::Database;
+
+/// A session that is gone but for its row.
+const BURIED: &str = "buried";
+
+/// Made once per database.
+#[derive(Debug)]
+pub(super) struct Sql {
+    now: &'static str,
+    each: &'static str,
+    free: String,
+    /// Who holds a session, be it a host that has died.
+    holder: String,
+}
+
+impl Sql {
+    pub(super) fn new(db: &Database) -> Self {
+        match db {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(_) => Self {
+                now: "cast(unixepoch('subsec') * 1000 as integer)",
+                each: "select value from json_each($1)",
+                free: "(lease_holder is null or lease_holder = $2)".to_owned(),
+                holder: "s.lease_holder".to_owned(),
+            },
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => {
+                let now = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
+                Self {
+                    now,
+                    each: "select jsonb_array_elements_text($1::jsonb)",
+                    free: format!("(lease_holder is null or lease_holder = $2 or lease_until_ms <= {now})"),
+                    holder: format!("case when s.lease_until_ms > {now} then s.lease_holder end"),
+                }
+            }
+        }
+    }
+
+    pub(super) fn create(&self) -> SqlStr {
+        let now = self.now;
+        safe(format!(
+            "insert into agent_webkit_sessions (id, owner, cwd, model, permission_mode, title, status,
+                 created_at_ms, active_at_ms, lease_holder, lease_until_ms, epoch)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, {now}, $9, {now} + $10, 1)
+             on conflict (id) do nothing"
+        ))
+    }
+
+    fn select(&self, which: &str) -> SqlStr {
+        let holder = &self.holder;
+        safe(format!(
+            "select s.id, s.owner, s.cwd, s.model, s.permission_mode, s.title, s.status,
+                 s.created_at_ms, s.active_at_ms, e.oldest_seq, e.last_seq, e.note, {holder} as holder
+             from agent_webkit_sessions s left join agent_webkit_streams e on e.key = s.id
+             where s.status <> '{BURIED}' and {which}"
+        ))
+    }
+
+    pub(super) fn find(&self) -> SqlStr {
+        self.select("s.id = $1")
+    }
+
+    pub(super) fn list(&self) -> SqlStr {
+        self.select("s.owner is not distinct from $1 order by s.created_at_ms, s.id")
+    }
+
+    pub(super) fn acquire(&self) -> SqlStr {
+        let Self { now, free, .. } = self;
+        safe(format!(
+            "update agent_webkit_sessions
+             set epoch = epoch + 1, lease_holder = $2, lease_until_ms = {now} + $3
+             where id = $1 and status <> '{BURIED}' and {free}
+             returning epoch"
+        ))
+    }
+
+    pub(super) fn holder(&self) -> SqlStr {
+        safe(
+            "select lease_holder from agent_webkit_sessions where id = $1 and lease_holder is not null"
+                .to_owned(),
+        )
+    }
+
+    pub(super) fn free(&self) -> SqlStr {
+        safe(
+            "update agent_webkit_sessions set lease_holder = null, lease_until_ms = 0
+             where lease_holder = $1"
+                .to_owned(),
+        )
+    }
+
+    pub(super) fn lease_left(&self) -> SqlStr {
+        let now = self.now;
+        safe(format!(
+            "select lease_until_ms - {now} from agent_webkit_sessions where id = $1 and status <> '{BURIED}'"
+        ))
+    }
+
+    pub(super) fn renew(&self) -> SqlStr {
+        let Self { now, each, .. } = self;
+        safe(format!(
+            "update agent_webkit_sessions set lease_until_ms = {now} + $3
+             where lease_holder = $2 and status <> '{BURIED}' and id in ({each})
+             returning id, epoch"
+        ))
+    }
+
+    pub(super) fn save(&self) -> SqlStr {
+        let now = self.now;
+        safe(format!(
+            "update agent_webkit_sessions
+             set model = $3, permission_mode = $4, title = $5, status = $6, active_at_ms = {now}
+             where id = $1 and epoch = $2 and status <> '{BURIED}'
+             returning epoch"
+        ))
+    }
+
+    pub(super) fn release(&self) -> SqlStr {
+        safe(
+            "update agent_webkit_sessions set lease_holder = null, lease_until_ms = 0
+             where id = $1 and epoch = $2"
+                .to_owned(),
+        )
+    }
+
+    pub(super) fn bury(&self) -> SqlStr {
+        let now = self.now;
+        safe(format!(
+            "update agent_webkit_sessions set status = '{BURIED}', epoch = epoch + 1, active_at_ms = {now}
+             where id = $1"
+        ))
+    }
+
+    pub(super) fn forget(&self) -> SqlStr {
+        safe(format!("delete from agent_webkit_sessions where id = $1 and status = '{BURIED}'"))
+    }
+
+    pub(super) fn unused(&self) -> SqlStr {
+        let now = self.now;
+        safe(format!(
+            "select id from agent_webkit_sessions
+             where status <> '{BURIED}' and active_at_ms < {now} - $1 and lease_until_ms <= {now}
+             order by active_at_ms limit 100"
+        ))
+    }
+
+    pub(super) fn buried(&self) -> SqlStr {
+        let now = self.now;
+        safe(format!(
+            "select id from agent_webkit_sessions
+             where status = '{BURIED}' and active_at_ms < {now} - $1 limit 100"
+        ))
+    }
+}
+
+fn safe(sql: String) -> SqlStr {
+    AssertSqlSafe(sql).into_sql_str()
+}

@@ -1,0 +1,107 @@
+//! The database behind `store`, `log` and `catalog`: how it is named, opened and kept up to date.
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use agent_webkit::storage::database::{Database, Location};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("sessions.db");
+//! let location: Location = format!("sqlite:{}", path.display()).parse()?;
+//! let database = Database::open(&location).await?;
+//! assert!(database.is_some());
+//!
+//! // What is no database is left as it is.
+//! std::fs::write(folder.path().join("notes.txt"), "milk, bread")?;
+//! let error = Database::sqlite(folder.path().join("notes.txt")).await.unwrap_err();
+//! assert!(error.to_string().ends_with("is not a SQLite database; it is left as it is"));
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "sqlite"))]
+//! # fn main() {}
+//! ```
+
+mod error;
+mod location;
+mod migrations;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_file;
+#[cfg(feature = "sqlite")]
+mod sqlite_hosts;
+mod transient;
+
+pub use self::error::OpenError;
+pub use self::location::{InvalidLocation, Location};
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::Sqlite;
+pub use self::transient::is_transient;
+
+/// An open database whose tables are up to date. Clones share their connections.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Database {
+    /// A file of this machine, which several processes may share.
+    #[cfg(feature = "sqlite")]
+    Sqlite(Sqlite),
+    /// A server that several hosts may share.
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::PgPool),
+}
+
+/// So many connections to a Postgres server are made at most.
+#[cfg(feature = "postgres")]
+const MAX_CONNECTIONS: u32 = 10;
+
+impl Database {
+    /// Opens the database at `location`; `None` for [`Location::Memory`], where there is none.
+    ///
+    /// # Errors
+    /// It cannot be opened, or this build has no driver for it.
+    pub async fn open(location: &Location) -> Result<Option<Self>, OpenError> {
+        match location {
+            Location::Memory => Ok(None),
+            #[cfg(feature = "sqlite")]
+            Location::Sqlite(path) => Self::sqlite(path).await.map(Some),
+            #[cfg(feature = "postgres")]
+            Location::Postgres(url) => Self::postgres(url, 0, MAX_CONNECTIONS).await.map(Some),
+            #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+            other => Err(OpenError::sentence(format!("this build cannot use {other:?}"))),
+        }
+    }
+    /// A name for this process among those that share the database.
+    pub(crate) fn host(&self) -> String {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(file) => file.hosts.id().to_owned(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => uuid::Uuid::new_v4().to_string(),
+        }
+    }
+
+    /// The process of this name has ended, for certain. Of one on another machine nobody can tell.
+    #[cfg_attr(not(feature = "sqlite"), allow(unused_variables, reason = "only files are of one machine"))]
+    pub(crate) fn knows_dead(&self, host: &str) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(file) => file.hosts.is_dead(host),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => false,
+        }
+    }
+
+    /// Closes a file; whatever is still to be read or written fails. A pool of Postgres connections may be the
+    /// host's own and stays open.
+    pub(crate) async fn close(&self) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(file) => file.close().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {}
+        }
+    }
+}

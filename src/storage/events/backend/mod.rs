@@ -1,0 +1,243 @@
+//! The tables of a durable log, apart from what is made of them: one trait, a database each.
+
+#[cfg(feature = "postgres")]
+mod postgres;
+mod run;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod statements;
+
+use std::{fmt, future::Future, ops::RangeInclusive, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+
+pub(super) use self::run::{Run, StoredEvent};
+use super::part::Part;
+use crate::{layers::resume::Event, storage::database::Database};
+
+pub(super) type RowsFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'a>>;
+
+/// A stream's row.
+#[derive(Clone, Debug)]
+pub(super) struct StreamRow {
+    pub(super) id: i64,
+    pub(super) epoch: i64,
+    pub(super) oldest: u64,
+    pub(super) last: u64,
+    /// Pieces up to here were looked at.
+    pub(super) compacted: u64,
+    pub(super) closed: bool,
+    pub(super) note: Option<Bytes>,
+}
+
+/// What a group stores in one stream.
+#[derive(Debug)]
+pub(super) struct Write {
+    pub(super) id: i64,
+    pub(super) epoch: i64,
+    /// The stream's last sequence number before; it tells a write that was stored from one that was not.
+    pub(super) expected: u64,
+    pub(super) note: Option<Bytes>,
+    pub(super) close: bool,
+    pub(super) runs: Vec<Run>,
+}
+
+impl Write {
+    pub(super) fn add(&mut self, event: &Event, part: Part) {
+        if !self.runs.last_mut().is_some_and(|run| run.takes(event, &part)) {
+            self.runs.push(Run::new(event, part));
+        }
+    }
+
+    pub(super) fn last(&self) -> u64 {
+        self.expected + self.runs.iter().map(Run::events).sum::<u64>()
+    }
+
+    /// The runs, with the sequence numbers of their events.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (RangeInclusive<u64>, &Run)> {
+        self.runs.iter().scan(self.expected, |last, run| {
+            let first = *last + 1;
+            *last += run.events();
+            Some((first..=*last, run))
+        })
+    }
+
+    /// This write is what the row tells of, given that it was not stored just now.
+    fn is_stored_as(&self, epoch: i64, last: i64) -> bool {
+        epoch == self.epoch && last == signed(self.last())
+    }
+}
+
+/// Some of a stream's events, in order.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// Where the stream starts by now: what is missing from here on was compacted.
+    pub(super) oldest: u64,
+    pub(super) events: Vec<StoredEvent>,
+}
+
+pub(super) trait Rows: fmt::Debug + Send + Sync + 'static {
+    /// Makes the caller the writer of the stream, which is made if there is none.
+    fn take<'a>(&'a self, key: &'a str) -> RowsFuture<'a, StreamRow>;
+
+    fn look<'a>(&'a self, key: &'a str) -> RowsFuture<'a, Option<StreamRow>>;
+
+    /// Stores each write, or nothing of it if the stream has another writer or is gone; tells which. A
+    /// write that was stored by an earlier try, whose answer was lost, is not stored again.
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> RowsFuture<'a, Vec<bool>>;
+
+    /// Events after `after` up to `until`: at least one, if there are any. `None`: the stream is gone.
+    fn page(&self, id: i64, after: u64, until: u64) -> RowsFuture<'_, Option<Page>>;
+
+    /// The newest events of a name, newest first.
+    fn newest<'a>(&'a self, key: &'a str, name: &'a str, limit: u32) -> RowsFuture<'a, Vec<StoredEvent>>;
+
+    fn forget<'a>(&'a self, key: &'a str) -> RowsFuture<'a, ()>;
+
+    /// Lets the stream start at `oldest`.
+    fn trim(&self, id: i64, epoch: i64, oldest: u64) -> RowsFuture<'_, ()>;
+
+    /// Removes the pieces after `after` up to `until` whose whole comes later.
+    fn compact(&self, id: i64, epoch: i64, after: u64, until: u64) -> RowsFuture<'_, ()>;
+}
+
+pub(super) fn of(database: Database) -> Arc<dyn Rows> {
+    match database {
+        #[cfg(feature = "sqlite")]
+        Database::Sqlite(file) => Arc::new(sqlite::SqliteRows::new(file)),
+        #[cfg(feature = "postgres")]
+        Database::Postgres(pool) => Arc::new(postgres::PostgresRows::new(pool)),
+    }
+}
+
+/// Databases have no unsigned numbers; a sequence number never comes near the edge.
+fn signed(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+fn unsigned(seq: i64) -> u64 {
+    u64::try_from(seq).unwrap_or(0)
+}
+
+type StreamTuple = (i64, i64, i64, i64, i64, bool, Option<Vec<u8>>);
+
+fn stream_row((id, epoch, oldest, last, compacted, closed, note): StreamTuple) -> StreamRow {
+    let [oldest, last, compacted] = [oldest, last, compacted].map(unsigned);
+    StreamRow { id, epoch, oldest, last, compacted, closed, note: note.map(Bytes::from) }
+}
+
+type PageTuple = (i64, Option<i64>, Option<String>, Option<Vec<u8>>, Option<String>);
+
+/// The events of a page that are asked for. A stream without any in range gives one row that holds only its own part.
+fn page(rows: Vec<PageTuple>, after: u64, until: u64) -> Result<Option<Page>, sqlx::Error> {
+    let Some(oldest) = rows.first().map(|row| unsigned(row.0)) else { return Ok(None) };
+    let mut events = Vec::new();
+    for (_, last, name, data, sizes) in rows {
+        if let (Some(last), Some(name), Some(data)) = (last, name, data) {
+            events.extend(run::unpack((last, name, data, sizes))?);
+        }
+    }
+    events.retain(|event| event.seq > after && event.seq <= until);
+    Ok(Some(Page { oldest, events }))
+}
+
+/// The statements that are the same everywhere; `readers` and `writer` are pools.
+macro_rules! shared_rows {
+    () => {
+        fn take<'a>(&'a self, key: &'a str) -> RowsFuture<'a, StreamRow> {
+            Box::pin(async move {
+                let row = sqlx::query_as(statements::TAKE).bind(key).fetch_one(&self.writer).await?;
+                Ok(stream_row(row))
+            })
+        }
+
+        fn look<'a>(&'a self, key: &'a str) -> RowsFuture<'a, Option<StreamRow>> {
+            Box::pin(async move {
+                let row = sqlx::query_as(statements::LOOK).bind(key).fetch_optional(&self.readers).await?;
+                Ok(row.map(stream_row))
+            })
+        }
+
+        fn page(&self, id: i64, after: u64, until: u64) -> RowsFuture<'_, Option<Page>> {
+            Box::pin(async move {
+                let page_query =
+                    sqlx::query_as(statements::PAGE).bind(id).bind(signed(after)).bind(signed(until));
+                let page_query = page_query.bind(statements::PAGE_EVENTS).bind(statements::PAGE_BYTES);
+                page(page_query.fetch_all(&self.readers).await?, after, until)
+            })
+        }
+
+        fn newest<'a>(&'a self, key: &'a str, name: &'a str, limit: u32) -> RowsFuture<'a, Vec<StoredEvent>> {
+            Box::pin(async move {
+                let newest = sqlx::query_as(statements::NEWEST).bind(key).bind(name).bind(i64::from(limit));
+                let mut events = Vec::new();
+                for row in newest.fetch_all(&self.readers).await? {
+                    events.extend(run::unpack(row)?.into_iter().rev());
+                }
+                events.truncate(limit as usize);
+                Ok(events)
+            })
+        }
+
+        fn forget<'a>(&'a self, key: &'a str) -> RowsFuture<'a, ()> {
+            Box::pin(async move {
+                let mut transaction = self.begin().await?;
+                // First the stream: whoever is about to write to it is waited for, or finds it gone.
+                let id: Option<(i64,)> = sqlx::query_as(statements::FORGET_STREAM)
+                    .bind(key)
+                    .fetch_optional(&mut *transaction)
+                    .await?;
+                if let Some((id,)) = id {
+                    sqlx::query(statements::FORGET_EVENTS).bind(id).execute(&mut *transaction).await?;
+                }
+                transaction.commit().await
+            })
+        }
+
+        fn trim(&self, id: i64, epoch: i64, oldest: u64) -> RowsFuture<'_, ()> {
+            Box::pin(async move {
+                let mut transaction = self.begin().await?;
+                let mark = sqlx::query(statements::MARK_TRIMMED).bind(id).bind(epoch).bind(signed(oldest));
+                if mark.execute(&mut *transaction).await?.rows_affected() == 1 {
+                    let trim = sqlx::query(statements::TRIM).bind(id).bind(signed(oldest));
+                    trim.execute(&mut *transaction).await?;
+                    let across = sqlx::query_as(statements::TRIMMED_RUN).bind(id).bind(signed(oldest));
+                    let across = across.fetch_optional(&mut *transaction).await?;
+                    cut_run!(&mut *transaction, id, across, oldest);
+                }
+                transaction.commit().await
+            })
+        }
+
+        fn compact(&self, id: i64, epoch: i64, after: u64, until: u64) -> RowsFuture<'_, ()> {
+            Box::pin(async move {
+                let mut transaction = self.begin().await?;
+                let mark = sqlx::query(statements::MARK_COMPACTED).bind(id).bind(epoch).bind(signed(until));
+                if mark.execute(&mut *transaction).await?.rows_affected() == 1 {
+                    let compact =
+                        sqlx::query(statements::COMPACT).bind(id).bind(signed(after)).bind(signed(until));
+                    compact.execute(&mut *transaction).await?;
+                    let across = sqlx::query_as(statements::COMPACTED_RUN).bind(id).bind(signed(until + 1));
+                    let across = across.fetch_optional(&mut *transaction).await?;
+                    cut_run!(&mut *transaction, id, across, until + 1);
+                }
+                transaction.commit().await
+            })
+        }
+    };
+}
+use shared_rows;
+
+/// Takes what is before `first` out of a run that reaches across it.
+macro_rules! cut_run {
+    ($connection:expr, $id:expr, $across:expr, $first:expr) => {
+        if let Some(across) = $across {
+            let across: run::RunTuple = across;
+            let seq = across.0;
+            let (events, data, sizes) = run::cut(across, $first)?;
+            let cut = sqlx::query(statements::CUT).bind($id).bind(seq).bind(events).bind(data).bind(sizes);
+            cut.execute($connection).await?;
+        }
+    };
+}
+use cut_run;

@@ -1,0 +1,94 @@
+use std::collections::HashSet;
+
+use sqlx::{PgPool, Transaction};
+
+use super::{
+    Page, Rows, RowsFuture, StoredEvent, StreamRow, Write, cut_run, page, run, shared_rows, signed,
+    statements, stream_row,
+};
+
+#[derive(Debug)]
+pub(super) struct PostgresRows {
+    writer: PgPool,
+    readers: PgPool,
+}
+
+impl PostgresRows {
+    pub(super) fn new(pool: PgPool) -> Self {
+        Self { writer: pool.clone(), readers: pool }
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, sqlx::Postgres>, sqlx::Error> {
+        self.writer.begin().await
+    }
+}
+
+/// One statement is one transaction and one round trip, and a connection that breaks leaves none open.
+const COMMIT: &str = "
+    with told as (
+        update agent_webkit_streams s
+        set last_seq = w.last_seq, note = coalesce(w.note, s.note), closed = w.closed
+        from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::boolean[])
+            as w (id, epoch, expected, last_seq, note, closed)
+        where s.id = w.id and s.epoch = w.epoch and s.last_seq = w.expected and not s.closed
+        returning s.id
+    ), stored as (
+        insert into agent_webkit_runs (stream, seq, events, name, data, sizes, piece_of, whole_of)
+        select r.* from unnest(
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::bytea[], $12::text[], $13::text[], $14::text[]
+        ) as r (stream, seq, events, name, data, sizes, piece_of, whole_of)
+        join told on told.id = r.stream
+    )
+    select id from told";
+const FIND_OUT: &str = "select id, epoch, last_seq from agent_webkit_streams where id = any($1)";
+
+impl Rows for PostgresRows {
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> RowsFuture<'a, Vec<bool>> {
+        Box::pin(async move {
+            let told: HashSet<(i64,)> = store(&self.writer, writes).await?.into_iter().collect();
+            let mut stored: Vec<bool> = writes.iter().map(|write| told.contains(&(write.id,))).collect();
+            let others: Vec<i64> = writes
+                .iter()
+                .zip(&stored)
+                .filter(|(_, stored)| !**stored)
+                .map(|(write, _)| write.id)
+                .collect();
+            if !others.is_empty() {
+                let found: Vec<(i64, i64, i64)> =
+                    sqlx::query_as(FIND_OUT).bind(others).fetch_all(&self.writer).await?;
+                for (write, stored) in writes.iter().zip(&mut stored) {
+                    *stored |= found
+                        .iter()
+                        .any(|&(id, epoch, last)| id == write.id && write.is_stored_as(epoch, last));
+                }
+            }
+            Ok(stored)
+        })
+    }
+
+    shared_rows!();
+}
+
+/// The streams in which something was stored.
+async fn store(pool: &PgPool, writes: &[Write]) -> Result<Vec<(i64,)>, sqlx::Error> {
+    let runs =
+        || writes.iter().flat_map(|write| write.numbered().map(|(seqs, run)| (write.id, *seqs.end(), run)));
+    let of_writes = |field: fn(&Write) -> i64| writes.iter().map(field).collect::<Vec<_>>();
+    sqlx::query_as(COMMIT)
+        .bind(of_writes(|write| write.id))
+        .bind(of_writes(|write| write.epoch))
+        .bind(of_writes(|write| signed(write.expected)))
+        .bind(of_writes(|write| signed(write.last())))
+        .bind(writes.iter().map(|write| write.note.as_deref()).collect::<Vec<_>>())
+        .bind(writes.iter().map(|write| write.close).collect::<Vec<_>>())
+        .bind(runs().map(|(id, ..)| id).collect::<Vec<_>>())
+        .bind(runs().map(|(_, last, _)| signed(last)).collect::<Vec<_>>())
+        .bind(runs().map(|(.., run)| signed(run.events())).collect::<Vec<_>>())
+        .bind(runs().map(|(.., run)| &*run.name).collect::<Vec<_>>())
+        .bind(runs().map(|(.., run)| run.data()).collect::<Vec<_>>())
+        .bind(runs().map(|(.., run)| run.sizes()).collect::<Vec<_>>())
+        .bind(runs().map(|(.., run)| run.piece_of()).collect::<Vec<_>>())
+        .bind(runs().map(|(.., run)| run.whole_of()).collect::<Vec<_>>())
+        .fetch_all(pool)
+        .await
+}

@@ -1,0 +1,91 @@
+use std::ops::RangeInclusive;
+
+use sqlx::{SqlitePool, Transaction, sqlite::SqliteArguments};
+
+use super::{
+    Page, Rows, RowsFuture, Run, StoredEvent, StreamRow, Write, cut_run, page, run, shared_rows, signed,
+    statements, stream_row,
+};
+use crate::storage::database::Sqlite;
+
+#[derive(Debug)]
+pub(super) struct SqliteRows {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// As long as something is written, this process is alive for the others.
+    _file: Sqlite,
+}
+
+impl SqliteRows {
+    pub(super) fn new(file: Sqlite) -> Self {
+        Self { writer: file.writer.clone(), readers: file.readers.clone(), _file: file }
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
+        self.writer.begin_with("begin immediate").await
+    }
+}
+
+/// One call, for each is a way to the connection's thread and back: the stream, and the first run if it is ours.
+const STORE: &str = "
+    update agent_webkit_streams set last_seq = $4, note = coalesce($5, note), closed = $6
+    where id = $1 and epoch = $2 and last_seq = $3 and not closed;
+    insert into agent_webkit_runs (stream, seq, events, name, data, sizes, piece_of, whole_of)
+    select $1, $7, $8, $9, $10, $11, $12, $13 where changes() = 1 and $8 > 0";
+/// The next runs.
+const STORE_MORE: &str = "
+    insert into agent_webkit_runs (stream, seq, events, name, data, sizes, piece_of, whole_of)
+    values ($1, $7, $8, $9, $10, $11, $12, $13)";
+const FIND_OUT: &str = "select epoch, last_seq from agent_webkit_streams where id = $1";
+
+impl Rows for SqliteRows {
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> RowsFuture<'a, Vec<bool>> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            let mut stored = Vec::with_capacity(writes.len());
+            for write in writes {
+                stored.push(store(&mut transaction, write).await?);
+            }
+            transaction.commit().await?;
+            Ok(stored)
+        })
+    }
+
+    shared_rows!();
+}
+
+async fn store(transaction: &mut Transaction<'_, sqlx::Sqlite>, write: &Write) -> Result<bool, sqlx::Error> {
+    let mut runs = write.numbered();
+    let store = query(STORE, write, runs.next());
+    if store.execute(&mut **transaction).await?.rows_affected() == 0 {
+        let found: Option<(i64, i64)> =
+            sqlx::query_as(FIND_OUT).bind(write.id).fetch_optional(&mut **transaction).await?;
+        return Ok(found.is_some_and(|(epoch, last)| write.is_stored_as(epoch, last)));
+    }
+    for run in runs {
+        query(STORE_MORE, write, Some(run)).execute(&mut **transaction).await?;
+    }
+    Ok(true)
+}
+
+type Query = sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments>;
+
+/// What is not bound is null.
+fn query(statement: &'static str, write: &Write, run: Option<(RangeInclusive<u64>, &Run)>) -> Query {
+    let query = sqlx::query(statement)
+        .bind(write.id)
+        .bind(write.epoch)
+        .bind(signed(write.expected))
+        .bind(signed(write.last()))
+        .bind(write.note.as_ref().map(|note| note.to_vec()))
+        .bind(write.close);
+    let Some((seqs, run)) = run else { return query };
+    query
+        .bind(signed(*seqs.end()))
+        .bind(signed(run.events()))
+        .bind(run.name.clone().into_owned())
+        .bind(run.data())
+        .bind(run.sizes())
+        .bind(run.piece_of().map(str::to_owned))
+        .bind(run.whole_of().map(str::to_owned))
+}

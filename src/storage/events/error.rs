@@ -1,0 +1,33 @@
+use std::sync::Arc;
+
+use crate::storage::database::is_transient;
+
+/// The database of a log could not be used.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the event log's database cannot be used now")]
+pub struct LogError {
+    source: Arc<sqlx::Error>,
+}
+
+impl From<sqlx::Error> for LogError {
+    fn from(error: sqlx::Error) -> Self {
+        Self { source: Arc::new(error) }
+    }
+}
+
+impl LogError {
+    /// Trying again will not help.
+    pub(super) fn is_lasting(&self) -> bool {
+        !is_transient(&self.source)
+    }
+}
+
+/// The log was shut down.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the event log was shut down")]
+pub(super) struct ShutDown;
+
+/// Postgres cannot store such a name, and a frame could not be told by its name any more.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("an event's name holds a NUL")]
+pub(super) struct NulInName;

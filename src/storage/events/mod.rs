@@ -1,0 +1,240 @@
+//! Event streams that outlive the process: an [`EventLog`] in SQLite or Postgres.
+//!
+//! - What is appended is stored first and shown then: an id that a client has seen is never forgotten, and
+//!   sequence numbers go on after a restart with no gap and no reuse.
+//! - Whatever waits to be stored, of all streams, is stored in one transaction.
+//! - A stream has one writer. Whoever opens it is the one; appends of those before fail with
+//!   [`AppendError::Fenced`](crate::layers::resume::AppendError::Fenced).
+//! - A reader is given what memory does not hold from the database, page by page, and goes over to memory
+//!   without a gap.
+//! - The whole history is kept, but for the pieces of finished messages ([`Part`]) beyond the last 1000
+//!   events. A replay that passes over them says so in a comment line, `: compacted 12-340`: from the first
+//!   to the last sequence number that the reader would have been given. With
+//!   [`DurableConfig::window_events`] exactly so many events are kept instead, and nothing is compacted.
+//! - While the database is away appends wait, up to [`DurableConfig::outage`], in a queue of bounded size.
+//!
+//! ```
+//! use agent_webkit::{
+//!     db::Database,
+//!     layers::resume::{Event, EventLog, EventStream},
+//!     log::{DurableConfig, DurableLog},
+//! };
+//!
+//! # #[cfg(feature = "sqlite")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("sessions.db");
+//! let log = DurableLog::new(Database::sqlite(&path).await?, DurableConfig::default());
+//! let stream = log.open("session").await?;
+//! assert_eq!(stream.append(Event::new("letter", "a").into()).await?, 1..=1);
+//! stream.release();
+//!
+//! let stream = log.open("session").await?;
+//! assert_eq!(stream.append(Event::new("letter", "b").into()).await?, 2..=2);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "sqlite"))]
+//! # fn main() {}
+//! ```
+
+mod any_log;
+mod backend;
+mod config;
+mod error;
+mod open_stream;
+mod outage;
+mod part;
+mod replay;
+mod retention;
+mod stream;
+mod tail;
+mod writer;
+
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::any_log::{AnyLog, AnyStream, AnyTail};
+pub use self::config::DurableConfig;
+pub use self::error::LogError;
+pub use self::part::{Classify, Part, protocol_part};
+pub use self::stream::DurableStream;
+pub use self::tail::DurableTail;
+
+use self::{
+    backend::Rows,
+    open_stream::{Open, ROOM_UNIT, Shared, Table},
+    outage::{Outage, in_time},
+    writer::{Job, Writer},
+};
+use super::database::Database;
+use crate::{layers::resume::EventLog, metrics::CommitTimes};
+
+/// An [`EventLog`] in a database. Clones share their streams.
+///
+/// A stream that is open here is found here until it is closed, released or forgotten.
+#[derive(Clone)]
+pub struct DurableLog {
+    core: Arc<Core>,
+}
+
+struct Core {
+    rows: Arc<dyn Rows>,
+    config: DurableConfig,
+    open: Arc<Table>,
+    jobs: mpsc::UnboundedSender<Job>,
+    room: Arc<Semaphore>,
+    /// One opens or forgets a key at a time: whoever opens it a second time must not fence the first.
+    opening: [tokio::sync::Mutex<()>; 64],
+    hasher: RandomState,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl DurableLog {
+    /// A log in this database. Must be called inside a tokio runtime: a task of its own stores what is
+    /// appended, until the log and all its streams are dropped.
+    #[must_use]
+    pub fn new(database: Database, config: DurableConfig) -> Self {
+        let rows = backend::of(database);
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let writer = Writer {
+            rows: Arc::clone(&rows),
+            config: config.clone(),
+            jobs: queue,
+            stop: stop.clone(),
+            outage: Outage::default(),
+            times: CommitTimes::new(),
+        };
+        tasks.spawn(writer.run());
+        let core = Core {
+            rows,
+            open: Arc::default(),
+            jobs,
+            room: Arc::new(Semaphore::new(config.queue_bytes / ROOM_UNIT + 1)),
+            config,
+            opening: std::array::from_fn(|_| tokio::sync::Mutex::default()),
+            hasher: RandomState::new(),
+            tasks,
+            stop,
+        };
+        Self { core: Arc::new(core) }
+    }
+
+    /// The newest `limit` events of one name, oldest first: sequence number and data. None, if there is no
+    /// such stream.
+    ///
+    /// # Errors
+    /// The database cannot be used now.
+    pub async fn newest(&self, key: &str, name: &str, limit: u32) -> Result<Vec<(u64, Bytes)>, LogError> {
+        let newest = in_time(self.core.rows.newest(key, name, limit)).await?;
+        Ok(newest.into_iter().rev().map(|event| (event.seq, event.data)).collect())
+    }
+
+    /// The note of a stream, as it was stored last.
+    ///
+    /// # Errors
+    /// The database cannot be used now.
+    pub async fn note(&self, key: &str) -> Result<Option<Bytes>, LogError> {
+        Ok(in_time(self.core.rows.look(key)).await?.and_then(|row| row.note))
+    }
+
+    /// Stores what waits, as far as the database answers, and releases all streams. Nothing is
+    /// appended from here on.
+    pub async fn shutdown(&self) {
+        let core = &*self.core;
+        core.room.close();
+        core.stop.cancel();
+        core.tasks.close();
+        core.tasks.wait().await;
+        let open: Vec<_> = core.table().drain().map(|(_, open)| open).collect();
+        for open in open {
+            open.release();
+        }
+    }
+}
+
+impl EventLog for DurableLog {
+    type Stream = DurableStream;
+    type Error = LogError;
+
+    /// Of a key that is open here already, gives the same stream, unless another process has taken it over.
+    async fn open(&self, key: &str) -> Result<DurableStream, LogError> {
+        let core = &*self.core;
+        let _opening = core.opening(key).lock().await;
+        let open = core.table().get(key).cloned();
+        if let Some(open) = open {
+            let row = in_time(core.rows.look(key)).await?;
+            if row.is_some_and(|row| (row.id, row.epoch) == (open.id, open.epoch)) {
+                return Ok(DurableStream::open(open));
+            }
+            open.release();
+        }
+        let row = in_time(core.rows.take(key)).await?;
+        let open = Arc::new(Open::new(core.shared(), key, &row));
+        if !row.closed {
+            core.table().insert(key.to_owned(), Arc::clone(&open));
+        }
+        open.look_after();
+        Ok(DurableStream::open(open))
+    }
+
+    /// The stream that is open here; else the stored one, which can then only be read.
+    async fn find(&self, key: &str) -> Result<Option<DurableStream>, LogError> {
+        let core = &*self.core;
+        let open = core.table().get(key).cloned();
+        if let Some(open) = open {
+            return Ok(Some(DurableStream::open(open)));
+        }
+        let row = in_time(core.rows.look(key)).await?;
+        Ok(row.map(|row| DurableStream::view(key, Arc::clone(&core.rows), core.config.clone(), row)))
+    }
+
+    async fn forget(&self, key: &str) -> Result<(), LogError> {
+        let core = &*self.core;
+        let _opening = core.opening(key).lock().await;
+        let open = core.table().get(key).cloned();
+        in_time(core.rows.forget(key)).await?;
+        if let Some(open) = open {
+            open.forget();
+        }
+        Ok(())
+    }
+}
+
+impl Core {
+    fn shared(&self) -> Shared {
+        Shared {
+            rows: Arc::clone(&self.rows),
+            config: self.config.clone(),
+            jobs: self.jobs.clone(),
+            room: Arc::clone(&self.room),
+            table: Arc::downgrade(&self.open),
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, std::collections::HashMap<String, Arc<Open>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opening(&self, key: &str) -> &tokio::sync::Mutex<()> {
+        &self.opening[self.hasher.hash_one(key) as usize % self.opening.len()]
+    }
+}
+
+impl fmt::Debug for DurableLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DurableLog")
+            .field("config", &self.core.config)
+            .field("open", &self.core.table().len())
+            .finish_non_exhaustive()
+    }
+}

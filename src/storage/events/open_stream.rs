@@ -1,0 +1,243 @@
+//! A stream that this process writes.
+
+use std::{
+    collections::HashMap,
+    ops::RangeInclusive,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::{
+    DurableConfig, LogError,
+    backend::{Rows, Run, StreamRow, Write},
+    error::{NulInName, ShutDown},
+    retention::{Hold, Step, Upkeep},
+    tail::DurableTail,
+    writer::{Append, Job},
+};
+use crate::layers::resume::{
+    AppendError, Attached, Batch, Bounds, Cursor, EventStream, RingStream, Tail, TailError,
+};
+
+/// What the streams of a log share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) rows: Arc<dyn Rows>,
+    pub(super) config: DurableConfig,
+    pub(super) jobs: mpsc::UnboundedSender<Job>,
+    /// Room in the queue, in units of [`ROOM_UNIT`] bytes.
+    pub(super) room: Arc<Semaphore>,
+    pub(super) table: Weak<Table>,
+}
+
+/// The streams that are open here.
+pub(super) type Table = Mutex<HashMap<String, Arc<Open>>>;
+
+pub(super) const ROOM_UNIT: usize = 1024;
+
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) shared: Shared,
+    key: String,
+    pub(super) id: i64,
+    pub(super) epoch: i64,
+    /// Where the stream started when it was opened; past everything once it is forgotten.
+    floor: AtomicU64,
+    /// All that was stored since, as far as it is kept in memory; its tails are the readers.
+    pub(super) ring: RingStream,
+    phase: Mutex<Phase>,
+    /// The size of all events that were appended since.
+    appended: AtomicU64,
+    holds: Mutex<Vec<Weak<Hold>>>,
+    upkeep: Mutex<Upkeep>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    Closed,
+    Fenced,
+}
+
+impl Open {
+    pub(super) fn new(shared: Shared, key: &str, row: &StreamRow) -> Self {
+        let ring = RingStream::resume_at(shared.config.recent.clone(), row.last, row.note.clone());
+        if row.closed {
+            ring.close();
+        }
+        Self {
+            shared,
+            key: key.to_owned(),
+            id: row.id,
+            epoch: row.epoch,
+            floor: AtomicU64::new(row.oldest),
+            ring,
+            phase: Mutex::new(if row.closed { Phase::Closed } else { Phase::Open }),
+            appended: AtomicU64::new(0),
+            holds: Mutex::default(),
+            upkeep: Mutex::new(Upkeep::new(row)),
+        }
+    }
+
+    pub(super) async fn append(self: &Arc<Self>, batch: Batch) -> Result<RangeInclusive<u64>, AppendError> {
+        self.check_open()?;
+        if batch.events.iter().any(|event| event.name.contains('\0')) {
+            return Err(AppendError::Unavailable(NulInName.into()));
+        }
+        let bytes: usize = batch.events.iter().map(|event| event.data.len() + event.name.len()).sum();
+        let room = (bytes / ROOM_UNIT + 1).min(self.shared.config.queue_bytes / ROOM_UNIT + 1);
+        let room = Arc::clone(&self.shared.room).acquire_many_owned(u32::try_from(room).unwrap_or(u32::MAX));
+        let room = room.await.map_err(|_| AppendError::Unavailable(ShutDown.into()))?;
+        self.check_open()?;
+        let (done, stored) = oneshot::channel();
+        let append = Append { stream: Arc::clone(self), batch, done, _room: room };
+        let shut_down = || AppendError::Unavailable(ShutDown.into());
+        self.shared.jobs.send(Job::Append(append)).map_err(|_| shut_down())?;
+        stored.await.unwrap_or_else(|_| Err(shut_down()))
+    }
+
+    /// Takes a place in memory first, so that nothing which is appended from here on is missed, then reads
+    /// up to there from the database.
+    pub(super) async fn tail(self: &Arc<Self>, cursor: Cursor) -> Result<DurableTail, TailError> {
+        let after = self.bounds().admit(cursor)?;
+        let live = match self.ring.tail(Cursor::After(after)).await {
+            Err(TailError::Evicted(_)) => self.ring.tail(Cursor::Oldest).await?,
+            other => other?,
+        };
+        let Attached { after: from, bounds, note } = live.attached().clone();
+        let bounds = self.durable(bounds);
+        let after = bounds.admit(Cursor::After(after))?;
+        let attached = Attached { after, bounds, note };
+        let rows = Arc::clone(&self.shared.rows);
+        if after >= from {
+            return Ok(DurableTail::new(attached, None, Some(live)));
+        }
+        let hold = self.hold(after);
+        let replay =
+            super::replay::Replay::start(rows, self.id, after..from, self.shared.config.outage, hold);
+        Ok(DurableTail::new(attached, Some(replay.await?), Some(live)))
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        self.durable(self.ring.bounds())
+    }
+
+    /// What can be resumed from the database, where memory holds what `bounds` says.
+    fn durable(&self, bounds: Bounds) -> Bounds {
+        let floor = self.floor.load(Ordering::Relaxed);
+        Bounds { oldest: self.shared.config.oldest(floor, bounds.last), ..bounds }
+    }
+
+    pub(super) fn close(self: &Arc<Self>) {
+        let mut phase = self.phase();
+        if *phase == Phase::Open {
+            *phase = Phase::Closed;
+            // Without a writer there is nobody left to store it, nor to read it here.
+            if self.shared.jobs.send(Job::Close(Arc::clone(self))).is_err() {
+                self.ring.close();
+            }
+        }
+    }
+
+    /// Ends what happens here, and nothing in the database.
+    pub(super) fn release(&self) {
+        {
+            let mut phase = self.phase();
+            if *phase == Phase::Open {
+                *phase = Phase::Fenced;
+            }
+        }
+        self.leave();
+        self.ring.release();
+    }
+
+    /// The database holds nothing of it any more.
+    pub(super) fn forget(&self) {
+        *self.phase() = Phase::Closed;
+        self.leave();
+        self.floor.store(u64::MAX, Ordering::Relaxed);
+        self.ring.forget();
+    }
+
+    /// Is not found any more as a stream that is open here.
+    pub(super) fn leave(&self) {
+        let Some(table) = self.shared.table.upgrade() else { return };
+        let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+        if table.get(&self.key).is_some_and(|open| std::ptr::eq(&**open, self)) {
+            table.remove(&self.key);
+        }
+    }
+
+    fn check_open(&self) -> Result<(), AppendError> {
+        match *self.phase() {
+            Phase::Open => Ok(()),
+            Phase::Closed => Err(AppendError::Closed),
+            Phase::Fenced => Err(AppendError::Fenced),
+        }
+    }
+
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn upkeep(&self) -> MutexGuard<'_, Upkeep> {
+        self.upkeep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes what was left when the stream was last open.
+    pub(super) fn look_after(self: &Arc<Self>) {
+        let _ = self.shared.jobs.send(Job::Upkeep { stream: Arc::clone(self), all: true });
+    }
+
+    /// What there is to remove; with `all` also where it is little.
+    pub(super) fn due(&self, config: &DurableConfig, all: bool) -> Option<Step> {
+        let (Bounds { last, closed, .. }, held) = (self.ring.bounds(), self.held());
+        self.upkeep().due(config, last, held, all || closed)
+    }
+
+    pub(super) fn stored(&self, write: &Write) {
+        let bytes: u64 = write.runs.iter().map(Run::bytes).sum();
+        self.appended.fetch_add(bytes, Ordering::Relaxed);
+        let mut upkeep = self.upkeep();
+        for (seqs, run) in write.numbered() {
+            upkeep.note(*seqs.start(), &run.part);
+        }
+    }
+
+    /// What was sent to the writer before the stream was closed is still written, not so once it is
+    /// released or closed for its readers.
+    pub(super) fn check_written(&self) -> Result<(), AppendError> {
+        match *self.phase() {
+            Phase::Fenced => Err(AppendError::Fenced),
+            Phase::Open | Phase::Closed if self.ring.bounds().closed => Err(AppendError::Closed),
+            Phase::Open | Phase::Closed => Ok(()),
+        }
+    }
+
+    /// Keeps the rows after `after`, until the lag budget is spent.
+    fn hold(&self, after: u64) -> Option<Arc<Hold>> {
+        self.shared.config.window_events?;
+        let until = self.appended.load(Ordering::Relaxed) + self.shared.config.recent.lag_budget as u64;
+        let hold = Arc::new(Hold::new(after, until));
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&hold));
+        Some(hold)
+    }
+
+    /// The smallest sequence number that a reader has still to be given from the database.
+    fn held(&self) -> Option<u64> {
+        let appended = self.appended.load(Ordering::Relaxed);
+        let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
+        holds.retain(|hold| hold.strong_count() > 0);
+        holds.iter().filter_map(Weak::upgrade).filter_map(|hold| hold.next(appended)).min()
+    }
+}
+
+impl From<LogError> for TailError {
+    fn from(error: LogError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}

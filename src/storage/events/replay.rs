@@ -1,0 +1,144 @@
+//! What a reader is given from the database before it follows in memory.
+
+use std::{
+    fmt,
+    io::Write,
+    ops::Range,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use super::{
+    LogError,
+    backend::{Page, Rows, StoredEvent},
+    outage::{Outage, in_time},
+    retention::Hold,
+};
+use crate::layers::resume::{Chunk, Evicted, TailError, encode_frame_into};
+
+/// A replay, page by page. Between pages it holds no connection.
+pub(super) struct Replay {
+    rows: Arc<dyn Rows>,
+    id: i64,
+    /// The last sequence number that was given.
+    after: u64,
+    /// The last one to give.
+    until: u64,
+    outage: Duration,
+    hold: Option<Arc<Hold>>,
+    page: Option<Page>,
+    fetching: Option<Fetching>,
+}
+
+type Fetching = Pin<Box<dyn Future<Output = Result<Option<Page>, LogError>> + Send>>;
+
+/// What a replay gives.
+#[derive(Debug)]
+pub(super) enum Replayed {
+    Chunk(Chunk),
+    Evicted(Evicted),
+    /// Everything was given.
+    Over,
+    /// The database was away for too long.
+    Broken,
+}
+
+impl Replay {
+    /// Gives the events after `range.start` up to `range.end`. The first page is read here, so that a
+    /// reader is refused that cannot be given any.
+    pub(super) async fn start(
+        rows: Arc<dyn Rows>,
+        id: i64,
+        range: Range<u64>,
+        outage: Duration,
+        hold: Option<Arc<Hold>>,
+    ) -> Result<Self, TailError> {
+        let Range { start: after, end: until } = range;
+        let page = in_time(rows.page(id, after, until)).await.map_err(LogError::from)?;
+        let page = page.ok_or(Evicted { after, oldest: until + 1 }).map_err(TailError::Evicted)?;
+        if page.oldest > after + 1 {
+            return Err(TailError::Evicted(Evicted { after, oldest: page.oldest }));
+        }
+        Ok(Self { rows, id, after, until, outage, hold, page: Some(page), fetching: None })
+    }
+
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Replayed> {
+        if self.after >= self.until {
+            return Poll::Ready(Replayed::Over);
+        }
+        let page = match self.page.take() {
+            Some(page) => Some(page),
+            None => {
+                let fetching = self.fetching.get_or_insert_with(|| {
+                    Box::pin(fetch(Arc::clone(&self.rows), self.id, self.after..self.until, self.outage))
+                });
+                let fetched = ready!(fetching.as_mut().poll(cx));
+                self.fetching = None;
+                match fetched {
+                    Ok(page) => page,
+                    Err(error) => {
+                        tracing::warn!(%error, "a replay breaks off");
+                        return Poll::Ready(Replayed::Broken);
+                    }
+                }
+            }
+        };
+        let oldest = page.as_ref().map_or(self.until + 1, |page| page.oldest);
+        Poll::Ready(match page {
+            Some(page) if oldest <= self.after + 1 => Replayed::Chunk(self.give(&page.events)),
+            _ => Replayed::Evicted(Evicted { after: self.after, oldest }),
+        })
+    }
+
+    fn give(&mut self, events: &[StoredEvent]) -> Chunk {
+        let size = events.iter().map(|event| event.data.len() + event.name.len() + 40).sum();
+        let mut bytes = Vec::with_capacity(size);
+        for event in events {
+            self.jump(event.seq - 1, &mut bytes);
+            encode_frame_into(&mut bytes, Some(event.seq), &event.name, &event.data);
+            self.after = event.seq;
+        }
+        if events.is_empty() {
+            self.jump(self.until, &mut bytes);
+        }
+        if let Some(hold) = &self.hold {
+            hold.given(self.after);
+        }
+        Chunk { bytes: bytes.into(), last_seq: self.after }
+    }
+
+    /// Says which events are not there any more before the one after `to`.
+    fn jump(&mut self, to: u64, bytes: &mut Vec<u8>) {
+        if to > self.after {
+            let _ = write!(bytes, ": compacted {}-{to}\n\n", self.after + 1);
+            self.after = to;
+        }
+    }
+}
+
+async fn fetch(
+    rows: Arc<dyn Rows>,
+    id: i64,
+    range: Range<u64>,
+    bound: Duration,
+) -> Result<Option<Page>, LogError> {
+    let mut outage = Outage::default();
+    loop {
+        match in_time(rows.page(id, range.start, range.end)).await {
+            Ok(page) => return Ok(page),
+            Err(error) if outage.is_over(bound) => return Err(error.into()),
+            Err(_) => outage.pause().await,
+        }
+    }
+}
+
+impl fmt::Debug for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay")
+            .field("after", &self.after)
+            .field("until", &self.until)
+            .finish_non_exhaustive()
+    }
+}

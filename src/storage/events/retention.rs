@@ -1,0 +1,209 @@
+//! What is removed from a stream, and when: old events, or the pieces of finished messages.
+
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use super::{DurableConfig, backend::StreamRow, part::Part};
+
+/// So many events are let come together before something is removed.
+const EVERY: u64 = 500;
+/// So many sequence numbers are looked at in one step, so that appends do not wait long for it.
+const STEP: u64 = 2000;
+/// So many unfinished messages are remembered; the pieces of others stay.
+const UNFINISHED: usize = 64;
+
+/// What to remove next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Everything before this.
+    Trim { oldest: u64 },
+    /// Pieces of finished messages in here.
+    Compact { after: u64, until: u64 },
+}
+
+/// How far a stream was looked after.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    /// There is nothing to compact up to here.
+    compacted: u64,
+    /// Nor after this: where the newest message became whole. What is older than this process is not known.
+    whole: u64,
+    oldest: u64,
+    /// Messages that have pieces and are not whole yet, with the first of the pieces.
+    unfinished: VecDeque<(String, u64)>,
+    /// A step is on its way.
+    pub(super) waiting: bool,
+}
+
+impl Upkeep {
+    pub(super) fn new(row: &StreamRow) -> Self {
+        let StreamRow { compacted, last: whole, oldest, .. } = *row;
+        Self { compacted, whole, oldest, unfinished: VecDeque::new(), waiting: false }
+    }
+
+    /// An event was stored, or several of one message.
+    pub(super) fn note(&mut self, seq: u64, part: &Part) {
+        match part {
+            Part::None => {}
+            Part::PieceOf(id) => {
+                if self.unfinished.iter().any(|(unfinished, _)| unfinished == id) {
+                    return;
+                }
+                if self.unfinished.len() == UNFINISHED {
+                    self.unfinished.pop_front();
+                }
+                self.unfinished.push_back((id.clone(), seq));
+            }
+            Part::Whole(id) => {
+                self.whole = seq;
+                if let Some(at) = self.unfinished.iter().position(|(unfinished, _)| unfinished == id)
+                    && let Some((_, first)) = self.unfinished.remove(at)
+                {
+                    // What was passed over because the message was not whole is looked at again.
+                    self.compacted = self.compacted.min(first - 1);
+                }
+            }
+        }
+    }
+
+    /// What there is to remove from a stream that ends at `last`; with `all` also where it is little.
+    /// Nothing from `held` on is trimmed.
+    pub(super) fn due(
+        &mut self,
+        config: &DurableConfig,
+        last: u64,
+        held: Option<u64>,
+        all: bool,
+    ) -> Option<Step> {
+        let least = if all { 1 } else { EVERY };
+        if config.window_events.is_some() {
+            let oldest = config.oldest(self.oldest, last).min(held.unwrap_or(u64::MAX));
+            return (oldest >= self.oldest + least)
+                .then(|| Step::Trim { oldest: oldest.min(self.oldest + STEP) });
+        }
+        let horizon = last.saturating_sub(config.uncompacted_events);
+        if self.compacted >= self.whole {
+            self.compacted = self.compacted.max(horizon);
+        }
+        (horizon >= self.compacted + least)
+            .then(|| Step::Compact { after: self.compacted, until: horizon.min(self.compacted + STEP) })
+    }
+
+    pub(super) fn done(&mut self, step: Step) {
+        match step {
+            Step::Trim { oldest } => self.oldest = oldest,
+            // A message may have become whole meanwhile whose pieces were passed.
+            Step::Compact { after, until } if self.compacted == after => self.compacted = until,
+            Step::Compact { .. } => {}
+        }
+    }
+}
+
+/// Keeps rows for a reader that replays them.
+#[derive(Debug)]
+pub(super) struct Hold {
+    next: AtomicU64,
+    /// Kept until so much was appended.
+    budget: u64,
+}
+
+impl Hold {
+    pub(super) fn new(after: u64, budget: u64) -> Self {
+        Self { next: AtomicU64::new(after + 1), budget }
+    }
+
+    /// The reader was given everything up to here.
+    pub(super) fn given(&self, seq: u64) {
+        self.next.store(seq + 1, Ordering::Relaxed);
+    }
+
+    pub(super) fn next(&self, appended: u64) -> Option<u64> {
+        (appended <= self.budget).then(|| self.next.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As of a stream that ends at `last`.
+    fn upkeep(last: u64) -> Upkeep {
+        let row = StreamRow { id: 1, epoch: 1, oldest: 1, last, compacted: 0, closed: false, note: None };
+        Upkeep::new(&row)
+    }
+
+    fn piece() -> Part {
+        Part::PieceOf("m".into())
+    }
+
+    #[test]
+    fn the_newest_events_are_never_compacted() {
+        let config = DurableConfig::default().uncompacted_events(100);
+        let mut upkeep = upkeep(1000);
+        assert_eq!(upkeep.due(&config, 599, None, false), None);
+        assert_eq!(upkeep.due(&config, 600, None, false), Some(Step::Compact { after: 0, until: 500 }));
+        assert_eq!(upkeep.due(&config, 100, None, true), None);
+        assert_eq!(upkeep.due(&config, 101, None, true), Some(Step::Compact { after: 0, until: 1 }));
+    }
+
+    #[test]
+    fn pieces_that_were_passed_are_looked_at_again_once_their_message_is_whole() {
+        let config = DurableConfig::default();
+        let mut upkeep = upkeep(0);
+        upkeep.note(10, &piece());
+        upkeep.note(11, &piece());
+        assert_eq!(upkeep.due(&config, 1700, None, true), None);
+        upkeep.note(1701, &Part::Whole("m".into()));
+        assert_eq!(upkeep.due(&config, 1701, None, false), Some(Step::Compact { after: 9, until: 701 }));
+    }
+
+    #[test]
+    fn a_message_that_becomes_whole_during_a_step_is_not_lost() {
+        let config = DurableConfig::default();
+        let mut upkeep = upkeep(0);
+        upkeep.note(10, &piece());
+        assert_eq!(upkeep.due(&config, 1600, None, false), None);
+        upkeep.note(1650, &Part::Whole("another".into()));
+        let step = upkeep.due(&config, 2200, None, false).unwrap();
+        upkeep.note(2201, &Part::Whole("m".into()));
+        upkeep.done(step);
+        assert_eq!(upkeep.due(&config, 2201, None, true), Some(Step::Compact { after: 9, until: 1201 }));
+    }
+
+    #[test]
+    fn where_no_message_became_whole_nothing_is_looked_for() {
+        let config = DurableConfig::default().uncompacted_events(100);
+        let mut upkeep = upkeep(50);
+        assert_eq!(upkeep.due(&config, 600, None, false), Some(Step::Compact { after: 0, until: 500 }));
+        upkeep.done(Step::Compact { after: 0, until: 500 });
+        upkeep.note(601, &piece());
+        assert_eq!(upkeep.due(&config, 9000, None, true), None);
+        upkeep.note(9001, &Part::Whole("of pieces that are not known".into()));
+        assert_eq!(upkeep.due(&config, 9400, None, false), None);
+        assert_eq!(upkeep.due(&config, 9401, None, true), Some(Step::Compact { after: 8900, until: 9301 }));
+    }
+
+    #[test]
+    fn nothing_is_trimmed_that_a_reader_has_still_to_be_given() {
+        let config = DurableConfig::default().window_events(10);
+        let mut upkeep = upkeep(1000);
+        assert_eq!(upkeep.due(&config, 1000, Some(1), true), None);
+        assert_eq!(upkeep.due(&config, 1000, Some(700), true), Some(Step::Trim { oldest: 700 }));
+        assert_eq!(upkeep.due(&config, 1000, None, true), Some(Step::Trim { oldest: 991 }));
+        assert_eq!(upkeep.due(&config, 9000, None, true), Some(Step::Trim { oldest: 2001 }));
+        let hold = Hold::new(5, 100);
+        hold.given(7);
+        assert_eq!((hold.next(100), hold.next(101)), (Some(8), None));
+    }
+
+    #[test]
+    fn few_unfinished_messages_are_remembered() {
+        let mut upkeep = upkeep(0);
+        for n in 0..1000 {
+            upkeep.note(n + 1, &Part::PieceOf(n.to_string()));
+        }
+        assert_eq!(upkeep.unfinished.len(), UNFINISHED);
+    }
+}

@@ -1,0 +1,137 @@
+use std::{fmt, ops::RangeInclusive, sync::Arc};
+
+use super::{
+    DurableConfig, LogError,
+    backend::{Rows, StreamRow},
+    open_stream::Open,
+    outage::in_time,
+    replay::Replay,
+    tail::DurableTail,
+};
+use crate::layers::resume::{
+    AppendError, Attached, Batch, Bounds, Cursor, EventStream, Evicted, Readers, TailError,
+};
+
+/// A stream of a [`DurableLog`](super::DurableLog).
+///
+/// Opened, it is written here. Found while another process writes it, or nobody, it can only be read, and
+/// its tails end after what was stored when they were attached.
+#[derive(Clone)]
+pub struct DurableStream {
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Open(Arc<Open>),
+    View(Arc<View>),
+}
+
+/// A stream that is not open here.
+struct View {
+    key: String,
+    rows: Arc<dyn Rows>,
+    config: DurableConfig,
+    found: StreamRow,
+}
+
+impl DurableStream {
+    pub(super) fn open(open: Arc<Open>) -> Self {
+        Self { kind: Kind::Open(open) }
+    }
+
+    pub(super) fn view(key: &str, rows: Arc<dyn Rows>, config: DurableConfig, found: StreamRow) -> Self {
+        Self { kind: Kind::View(Arc::new(View { key: key.to_owned(), rows, config, found })) }
+    }
+
+    /// The size in bytes of the frames in memory.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        match &self.kind {
+            Kind::Open(open) => open.ring.held_bytes(),
+            Kind::View(_) => 0,
+        }
+    }
+}
+
+impl EventStream for DurableStream {
+    type Tail = DurableTail;
+
+    /// Stores the batch together with whatever else waits to be stored. Dropped half-way, the batch is
+    /// stored and shown, or neither. After [`AppendError::Unavailable`] the stream is released, because
+    /// nobody knows what the database has stored of the batch: open it again.
+    async fn append(&self, batch: Batch) -> Result<RangeInclusive<u64>, AppendError> {
+        match &self.kind {
+            Kind::Open(open) => open.append(batch).await,
+            Kind::View(view) if view.found.closed => Err(AppendError::Closed),
+            Kind::View(_) => Err(AppendError::Fenced),
+        }
+    }
+
+    async fn tail(&self, cursor: Cursor) -> Result<DurableTail, TailError> {
+        match &self.kind {
+            Kind::Open(open) => open.tail(cursor).await,
+            Kind::View(view) => view.tail(cursor).await,
+        }
+    }
+
+    fn close(&self) {
+        if let Kind::Open(open) = &self.kind {
+            open.close();
+        }
+    }
+
+    fn release(&self) {
+        if let Kind::Open(open) = &self.kind {
+            open.release();
+        }
+    }
+
+    /// Of a stream that is not open here: as it was found.
+    fn bounds(&self) -> Bounds {
+        match &self.kind {
+            Kind::Open(open) => open.bounds(),
+            Kind::View(view) => view.bounds(&view.found),
+        }
+    }
+
+    fn readers(&self) -> Readers {
+        match &self.kind {
+            Kind::Open(open) => open.ring.readers(),
+            Kind::View(_) => Readers { attached: 0, last_detached: None },
+        }
+    }
+}
+
+impl View {
+    fn bounds(&self, row: &StreamRow) -> Bounds {
+        Bounds { oldest: self.config.oldest(row.oldest, row.last), last: row.last, closed: row.closed }
+    }
+
+    async fn tail(&self, cursor: Cursor) -> Result<DurableTail, TailError> {
+        let row = in_time(self.rows.look(&self.key)).await.map_err(LogError::from)?;
+        let Some(row) = row.filter(|row| row.id == self.found.id) else {
+            let Bounds { oldest, last, .. } = self.bounds(&self.found);
+            return Err(TailError::Evicted(Evicted { after: oldest - 1, oldest: last + 1 }));
+        };
+        let bounds = self.bounds(&row);
+        let after = bounds.admit(cursor)?;
+        let attached = Attached { after, bounds, note: row.note };
+        if after == row.last {
+            return Ok(DurableTail::new(attached, None, None));
+        }
+        let rows = Arc::clone(&self.rows);
+        let replay = Replay::start(rows, row.id, after..row.last, self.config.outage, None).await?;
+        Ok(DurableTail::new(attached, Some(replay), None))
+    }
+}
+
+impl fmt::Debug for DurableStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let here = matches!(self.kind, Kind::Open(_));
+        f.debug_struct("DurableStream")
+            .field("bounds", &self.bounds())
+            .field("open", &here)
+            .finish_non_exhaustive()
+    }
+}

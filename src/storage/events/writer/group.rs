@@ -1,0 +1,97 @@
+use std::{collections::HashMap, sync::Arc};
+
+use super::Append;
+use crate::{
+    layers::resume::{AppendError, EventStream},
+    storage::events::{backend::Write, open_stream::Open, part::Classify},
+};
+
+/// What is stored together: one write for each stream.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    /// By id and epoch: a stream may have been opened again while its close waits.
+    places: HashMap<(i64, i64), usize>,
+    entries: Vec<Entry>,
+    writes: Vec<Write>,
+}
+
+/// A stream in a group, and the appends that its write is made of.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) stream: Arc<Open>,
+    appends: Vec<Append>,
+}
+
+impl Group {
+    pub(super) fn append(&mut self, append: Append, classify: Classify) {
+        if let Err(error) = append.stream.check_written() {
+            let _ = append.done.send(Err(error));
+            return;
+        }
+        let place = self.place(&append.stream);
+        let write = &mut self.writes[place];
+        if write.close {
+            let _ = append.done.send(Err(AppendError::Closed));
+            return;
+        }
+        for event in &append.batch.events {
+            write.add(event, classify(event));
+        }
+        if let Some(note) = &append.batch.note {
+            write.note = Some(note.clone());
+        }
+        self.entries[place].appends.push(append);
+    }
+
+    /// Also where the stream was released since: it is over all the same.
+    pub(super) fn close(&mut self, stream: &Arc<Open>) {
+        let place = self.place(stream);
+        self.writes[place].close = true;
+    }
+
+    pub(super) fn into_parts(self) -> (Vec<Entry>, Vec<Write>) {
+        (self.entries, self.writes)
+    }
+
+    fn place(&mut self, stream: &Arc<Open>) -> usize {
+        *self.places.entry((stream.id, stream.epoch)).or_insert_with(|| {
+            self.entries.push(Entry { stream: Arc::clone(stream), appends: Vec::new() });
+            self.writes.push(Write {
+                id: stream.id,
+                epoch: stream.epoch,
+                expected: stream.ring.bounds().last,
+                note: None,
+                close: false,
+                runs: Vec::new(),
+            });
+            self.writes.len() - 1
+        })
+    }
+}
+
+impl Entry {
+    /// It was stored: whoever reads and whoever waits is told.
+    pub(super) async fn show(self, write: &Write) {
+        self.stream.stored(write);
+        let mut last = write.expected;
+        for Append { batch, done, .. } in self.appends {
+            let first = last + 1;
+            last += batch.events.len() as u64;
+            // A stream that was released meanwhile has no readers any more; what is stored is stored.
+            let _ = self.stream.ring.append(batch).await;
+            let _ = done.send(Ok(first..=last));
+        }
+        if write.close {
+            self.stream.ring.close();
+            self.stream.leave();
+        }
+    }
+
+    /// It was not stored, or nobody knows: the stream is not written here any more.
+    pub(super) fn fail(self, error: impl Fn() -> AppendError) {
+        self.stream.release();
+        for append in self.appends {
+            let _ = append.done.send(Err(error()));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The one task that stores what all streams of a log append.
+//!
+//! It takes everything that waits and stores it as one group, in one transaction; what comes meanwhile is
+//! the next group.
+
+mod group;
+
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use self::group::{Entry, Group};
+use super::{
+    DurableConfig, LogError,
+    backend::{Rows, Write},
+    open_stream::Open,
+    outage::{Outage, in_time},
+    retention::Step,
+};
+use crate::{
+    layers::resume::{AppendError, Batch},
+    metrics::CommitTimes,
+};
+
+/// So many jobs are taken at once.
+const JOBS: usize = 1024;
+/// So long one try to store a group may take.
+const TRY: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(super) enum Job {
+    Append(Append),
+    Close(Arc<Open>),
+    /// Remove what is due; with `all` also where it is little.
+    Upkeep {
+        stream: Arc<Open>,
+        all: bool,
+    },
+}
+
+/// A batch on its way. Whether or not somebody still waits for it, it is stored and shown.
+#[derive(Debug)]
+pub(super) struct Append {
+    pub(super) stream: Arc<Open>,
+    pub(super) batch: Batch,
+    pub(super) done: oneshot::Sender<Result<RangeInclusive<u64>, AppendError>>,
+    pub(super) _room: OwnedSemaphorePermit,
+}
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) rows: Arc<dyn Rows>,
+    pub(super) config: DurableConfig,
+    pub(super) jobs: mpsc::UnboundedReceiver<Job>,
+    /// Nothing new is taken, and a database that is away is not waited for.
+    pub(super) stop: CancellationToken,
+    pub(super) outage: Outage,
+    pub(super) times: CommitTimes,
+}
+
+impl Writer {
+    pub(super) async fn run(mut self) {
+        let mut jobs = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                taken = self.jobs.recv_many(&mut jobs, JOBS) => if taken == 0 { break },
+                () = self.stop.cancelled() => {
+                    self.jobs.close();
+                    continue;
+                }
+            }
+            let mut group = Group::default();
+            let mut upkeep = Vec::new();
+            for job in jobs.drain(..) {
+                match job {
+                    Job::Append(append) => group.append(append, self.config.classify),
+                    Job::Close(stream) => group.close(&stream),
+                    Job::Upkeep { stream, all } => upkeep.push((stream, all)),
+                }
+            }
+            self.store(group).await;
+            for (stream, all) in upkeep {
+                self.upkeep(stream, all).await;
+            }
+        }
+    }
+
+    async fn store(&mut self, group: Group) {
+        let (entries, writes) = group.into_parts();
+        if writes.is_empty() {
+            return;
+        }
+        match self.commit(&writes).await {
+            Ok(stored) => {
+                for ((entry, write), stored) in entries.into_iter().zip(&writes).zip(stored) {
+                    self.settle(entry, write, Ok(stored)).await;
+                }
+            }
+            Err(error) => {
+                // One that can never be stored must not fail the others.
+                let alone = error.is_lasting() && writes.len() > 1;
+                for (entry, write) in entries.into_iter().zip(&writes) {
+                    let outcome = match alone {
+                        true => self.commit(std::slice::from_ref(write)).await.map(|stored| stored == [true]),
+                        false => Err(error.clone()),
+                    };
+                    self.settle(entry, write, outcome).await;
+                }
+            }
+        }
+    }
+
+    /// Tries until it is known what was stored, or the outage is over its bound.
+    async fn commit(&mut self, writes: &[Write]) -> Result<Vec<bool>, LogError> {
+        loop {
+            let since = Instant::now();
+            let tried = tokio::time::timeout(TRY, self.rows.commit(writes)).await;
+            let error = match tried.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+                Ok(stored) => {
+                    self.times.took(since.elapsed());
+                    if let Some(lasted) = self.outage.end() {
+                        tracing::info!(?lasted, "the event log's database is back");
+                    }
+                    return Ok(stored);
+                }
+                Err(error) => LogError::from(error),
+            };
+            if error.is_lasting() {
+                return Err(error);
+            }
+            if !self.outage.is_on() {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "the event log's database cannot be written to; events wait");
+            }
+            if self.outage.is_over(self.config.outage) || self.stop.is_cancelled() {
+                return Err(error);
+            }
+            tokio::select! {
+                () = self.outage.pause() => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn settle(&self, entry: Entry, write: &Write, outcome: Result<bool, LogError>) {
+        match outcome {
+            Ok(true) => {
+                let stream = Arc::clone(&entry.stream);
+                entry.show(write).await;
+                self.request_upkeep(&stream, write.close);
+            }
+            Ok(false) => entry.fail(|| AppendError::Fenced),
+            Err(error) => entry.fail(|| AppendError::Unavailable(error.clone().into())),
+        }
+    }
+
+    fn request_upkeep(&self, stream: &Arc<Open>, all: bool) {
+        let due = stream.due(&self.config, all);
+        let mut upkeep = stream.upkeep();
+        if due.is_some() && !upkeep.waiting {
+            let stream = Arc::clone(stream);
+            upkeep.waiting =
+                stream.shared.jobs.send(Job::Upkeep { stream: Arc::clone(&stream), all }).is_ok();
+        }
+    }
+
+    /// One step; the next one comes after the appends that wait by then.
+    async fn upkeep(&self, stream: Arc<Open>, all: bool) {
+        let Some(step) = stream.due(&self.config, all) else {
+            stream.upkeep().waiting = false;
+            return;
+        };
+        let done = in_time(match step {
+            Step::Trim { oldest } => self.rows.trim(stream.id, stream.epoch, oldest),
+            Step::Compact { after, until } => self.rows.compact(stream.id, stream.epoch, after, until),
+        });
+        let done = done.await;
+        {
+            let mut upkeep = stream.upkeep();
+            upkeep.waiting = false;
+            match done {
+                Ok(()) => upkeep.done(step),
+                Err(error) => {
+                    tracing::debug!(%error, "old events are kept for now");
+                    return;
+                }
+            }
+        }
+        self.request_upkeep(&stream, all);
+    }
+}

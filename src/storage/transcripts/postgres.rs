@@ -1,0 +1,253 @@
+//! Transcripts on a Postgres server, in the tables of the Python reference's `PgSessionStore`.
+
+use std::{borrow::Cow, collections::HashSet};
+
+use serde_json::Map;
+use sha2::{Digest, Sha256};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+use super::{
+    Entry, FencedAppend, SessionSummary, StoreError, StoreFuture, StoredSession, TranscriptKey,
+    TranscriptStore, shape::Shape, sql, summary,
+};
+use crate::storage::database::{Database, OpenError};
+
+/// Transcripts on a Postgres server: the counterpart of the reference's `PgSessionStore`, on its tables.
+///
+/// Both may use the same tables, also at the same time. The reference reads a summary before it waits for
+/// its lock, so when both append to one session in the same moment, what ours has noted in it may be lost;
+/// entries never are.
+#[derive(Clone, Debug)]
+pub struct PgTranscripts {
+    pool: PgPool,
+}
+
+impl PgTranscripts {
+    /// The transcripts in a database whose tables are up to date: that of [`Database::Postgres`].
+    #[must_use]
+    pub const fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Connects to the Postgres server at `url` with `min` to `max` connections, and brings its tables up
+    /// to date.
+    ///
+    /// # Errors
+    /// The URL is none, the server cannot be reached, or the tables cannot be made.
+    pub async fn connect(url: &str, min: u32, max: u32) -> Result<Self, OpenError> {
+        Database::postgres(url, min, max).await.map(Self::of)
+    }
+
+    /// Uses the host's own pool, and brings the tables up to date.
+    ///
+    /// # Errors
+    /// The tables cannot be made.
+    pub async fn from_pool(pool: PgPool) -> Result<Self, OpenError> {
+        Database::from_pool(pool).await.map(Self::of)
+    }
+
+    fn of(database: Database) -> Self {
+        match database {
+            Database::Postgres(pool) => Self::new(pool),
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(_) => unreachable!("a Postgres server was opened"),
+        }
+    }
+
+    async fn write(
+        &self,
+        key: &TranscriptKey,
+        entries: &[Entry],
+        epoch: Option<i64>,
+    ) -> Result<(), StoreError> {
+        key.check()?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.pool.begin().await?;
+        if let Some(epoch) = epoch {
+            // Whoever takes the session over meanwhile waits for this transaction.
+            let held: Option<i64> =
+                sqlx::query_scalar("select epoch from agent_webkit_sessions where id = $1 for share")
+                    .bind(&key.session_id)
+                    .fetch_optional(&mut *transaction)
+                    .await?;
+            if held != Some(epoch) {
+                return Err(StoreError::Fenced);
+            }
+        }
+        lock(&mut transaction, key).await?;
+        let new = insert(&mut transaction, key, entries).await?;
+        if key.is_main() && !new.is_empty() {
+            fold(&mut transaction, key, &new).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+}
+
+impl FencedAppend for PgTranscripts {
+    fn append_fenced<'a>(
+        &'a self,
+        key: &'a TranscriptKey,
+        entries: &'a [Entry],
+        epoch: i64,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(self.write(key, entries, Some(epoch)))
+    }
+}
+
+impl TranscriptStore for PgTranscripts {
+    fn append<'a>(&'a self, key: &'a TranscriptKey, entries: &'a [Entry]) -> StoreFuture<'a, ()> {
+        Box::pin(self.write(key, entries, None))
+    }
+
+    fn load<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, Option<Vec<Entry>>> {
+        Box::pin(async move {
+            if key.check().is_err() {
+                return Ok(None);
+            }
+            let texts = sqlx::query_scalar(
+                "select coalesce(verbatim, entry::text) from session_entries
+                 where project_key = $1 and session_id = $2 and subpath = $3 order by seq",
+            )
+            .bind(&key.project_key)
+            .bind(&key.session_id)
+            .bind(&key.subpath)
+            .fetch_all(&self.pool)
+            .await?;
+            sql::entries(texts)
+        })
+    }
+
+    fn list_sessions<'a>(&'a self, project_key: &'a str) -> StoreFuture<'a, Vec<StoredSession>> {
+        Box::pin(async move {
+            if project_key.contains('\0') {
+                return Ok(Vec::new());
+            }
+            Ok(sql::sessions(sqlx::query_as(sql::SESSIONS).bind(project_key).fetch_all(&self.pool).await?))
+        })
+    }
+
+    fn list_session_summaries<'a>(&'a self, project_key: &'a str) -> StoreFuture<'a, Vec<SessionSummary>> {
+        Box::pin(async move {
+            if project_key.contains('\0') {
+                return Ok(Vec::new());
+            }
+            let found = sqlx::query_as(
+                "select session_id, mtime_ms, data::text from session_summaries where project_key = $1",
+            );
+            sql::summaries(found.bind(project_key).fetch_all(&self.pool).await?)
+        })
+    }
+
+    fn delete<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            if key.check().is_err() {
+                return Ok(());
+            }
+            let mut transaction = self.pool.begin().await?;
+            lock(&mut transaction, key).await?;
+            for statement in sql::DELETES {
+                sqlx::query(statement)
+                    .bind(&key.project_key)
+                    .bind(&key.session_id)
+                    .bind(&key.subpath)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            Ok(transaction.commit().await?)
+        })
+    }
+
+    fn list_subkeys<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, Vec<String>> {
+        Box::pin(async move {
+            if key.check().is_err() {
+                return Ok(Vec::new());
+            }
+            let found = sqlx::query_scalar(sql::SUBKEYS).bind(&key.project_key).bind(&key.session_id);
+            Ok(found.fetch_all(&self.pool).await?)
+        })
+    }
+
+    fn find<'a>(&'a self, session_id: &'a str) -> StoreFuture<'a, Vec<String>> {
+        Box::pin(async move {
+            if session_id.contains('\0') {
+                return Ok(Vec::new());
+            }
+            Ok(sqlx::query_scalar(sql::FIND).bind(session_id).fetch_all(&self.pool).await?)
+        })
+    }
+}
+
+/// One append to a session at a time, so that its entries are committed in the order of their numbers.
+async fn lock(transaction: &mut Transaction<'_, Postgres>, key: &TranscriptKey) -> sqlx::Result<()> {
+    let name = format!("agent_webkit\0{}\0{}", key.project_key, key.session_id);
+    let digest: [u8; 32] = Sha256::digest(name).into();
+    let number = i64::from_be_bytes(digest[..8].try_into().expect("eight bytes are eight bytes"));
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(number).execute(&mut **transaction).await?;
+    Ok(())
+}
+
+/// Gives the entries that were not there yet.
+async fn insert<'a>(
+    connection: &mut PgConnection,
+    key: &TranscriptKey,
+    entries: &'a [Entry],
+) -> sqlx::Result<Vec<&'a Entry>> {
+    let shapes: Vec<Shape<'_>> = entries.iter().map(Shape::of).collect();
+    let uuids: Vec<Option<Cow<'_, str>>> = entries.iter().map(Entry::uuid).collect();
+    let inserted: Vec<Option<String>> = sqlx::query_scalar(
+        "insert into session_entries
+             (project_key, session_id, subpath, uuid, entry, verbatim, inserted_at_ms)
+         select $1, $2, $3, uuid, entry::jsonb, verbatim,
+             (extract(epoch from clock_timestamp()) * 1000)::bigint
+         from unnest($4::text[], $5::text[], $6::text[]) with ordinality as e (uuid, entry, verbatim, place)
+         order by place
+         on conflict (project_key, session_id, subpath, uuid) where uuid is not null do nothing
+         returning uuid",
+    )
+    .bind(&key.project_key)
+    .bind(&key.session_id)
+    .bind(&key.subpath)
+    .bind(uuids.iter().map(Option::as_deref).collect::<Vec<_>>())
+    .bind(shapes.iter().map(|shape| &*shape.jsonb).collect::<Vec<_>>())
+    .bind(shapes.iter().map(|shape| shape.verbatim).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    let mut inserted: HashSet<String> = inserted.into_iter().flatten().collect();
+    let is_new = |uuid: &Option<Cow<'_, str>>| uuid.as_ref().is_none_or(|uuid| inserted.remove(&**uuid));
+    Ok(uuids.iter().map(is_new).zip(entries).filter_map(|(new, entry)| new.then_some(entry)).collect())
+}
+
+async fn fold(connection: &mut PgConnection, key: &TranscriptKey, new: &[&Entry]) -> Result<(), StoreError> {
+    // The row is there before it is locked, so that the reference waits for us also at the first append.
+    sqlx::query(
+        "insert into session_summaries (project_key, session_id, mtime_ms, data) values ($1, $2, 0, '{}')
+         on conflict do nothing",
+    )
+    .bind(&key.project_key)
+    .bind(&key.session_id)
+    .execute(&mut *connection)
+    .await?;
+    let before: String = sqlx::query_scalar(
+        "select data::text from session_summaries where project_key = $1 and session_id = $2 for update",
+    )
+    .bind(&key.project_key)
+    .bind(&key.session_id)
+    .fetch_one(&mut *connection)
+    .await?;
+    let mut data = sql::data(&before).unwrap_or_else(|_| Map::new());
+    summary::fold(&mut data, new.iter().copied());
+    sqlx::query(
+        "update session_summaries
+         set data = $3::jsonb,
+             mtime_ms = greatest(mtime_ms, (extract(epoch from clock_timestamp()) * 1000)::bigint)
+         where project_key = $1 and session_id = $2",
+    )
+    .bind(&key.project_key)
+    .bind(&key.session_id)
+    .bind(serde_json::Value::from(data).to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
