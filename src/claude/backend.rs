@@ -18,10 +18,10 @@ use tower::Service;
 
 use super::{
     error::StartError,
-    process::{cli_process, supervisor::Supervisor, tag::Mark, watcher::Watcher},
+    process::{cli_process, supervisor::Supervisor, tag::ProcessTag, watcher::Watcher},
     settings::{Grace, Settings},
     start::{self, Start},
-    transcripts::config_dirs::Homes,
+    transcripts::config_dirs::ConfigDirs,
 };
 use crate::{
     agent::{AgentIo, SessionSpec},
@@ -56,7 +56,7 @@ use crate::{
 pub struct Claude {
     settings: Arc<Settings>,
     watcher: Arc<Watcher>,
-    homes: Arc<Homes>,
+    config_dirs: Arc<ConfigDirs>,
     tracker: TaskTracker,
 }
 
@@ -64,11 +64,11 @@ impl Claude {
     /// A backend on the CLI at this path.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        let homes = Homes::new();
+        let config_dirs = ConfigDirs::new();
         Self {
             settings: Arc::new(Settings::new(program.into())),
-            watcher: Arc::new(Watcher::new(Mark::of_host(), homes.path().to_owned())),
-            homes: Arc::new(homes),
+            watcher: Arc::new(Watcher::new(ProcessTag::of_host(), config_dirs.path().to_owned())),
+            config_dirs: Arc::new(config_dirs),
             tracker: TaskTracker::new(),
         }
     }
@@ -161,13 +161,13 @@ impl Claude {
     async fn start(self, spec: SessionSpec) -> Result<AgentIo, StartError> {
         let cwd = self.check(&spec)?;
         let settings = &self.settings;
-        let mark = self.watcher.mark().of_agent();
+        let tag = self.watcher.tag().of_agent();
         // Before there is a folder that it would have to remove.
         self.watcher.ensure();
-        let environment = settings.environment(&mark);
+        let environment = settings.environment(&tag);
         let Start { resume, environment, memory } = match &settings.transcripts {
             Some(store) => {
-                start::from_store(store, &settings.grace, &self.homes, environment, &spec, &cwd).await?
+                start::from_store(store, &settings.grace, &self.config_dirs, environment, &spec, &cwd).await?
             }
             None => start::from_files(environment, &spec, &cwd),
         };
@@ -175,7 +175,7 @@ impl Claude {
         let child = cli_process::spawn(&settings.program, &arguments, &cwd, &environment)?;
         let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
         tracing::debug!(resume, "started");
-        Ok(Supervisor::start(child, mark, memory, settings, Arc::clone(&self.watcher), &self.tracker))
+        Ok(Supervisor::start(child, tag, memory, settings, Arc::clone(&self.watcher), &self.tracker))
     }
 
     /// Gives the directory to work in.
@@ -263,9 +263,9 @@ mod tests {
         let claude = Claude::new("/nonexistent/claude").transcripts(Arc::new(MemoryTranscripts::new()));
         let refused = refusal(&claude, SessionSpec::new(ID, env::temp_dir())).await;
         assert_eq!(refused, "the claude CLI is not at /nonexistent/claude");
-        let homes = claude.homes.path().to_owned();
-        assert_eq!(fs::read_dir(&homes).unwrap().count(), 0);
+        let config_dirs = claude.config_dirs.path().to_owned();
+        assert_eq!(fs::read_dir(&config_dirs).unwrap().count(), 0);
         drop(claude);
-        assert!(!homes.exists());
+        assert!(!config_dirs.exists());
     }
 }

@@ -7,13 +7,13 @@ use serde_json::value::RawValue;
 use super::{
     process::{
         environment::{self, Environment},
-        tag::Mark,
+        tag::ProcessTag,
     },
     protocol::codec::DEFAULT_LINE_LIMIT,
 };
 use crate::storage::transcripts::AnyTranscriptStore;
 
-/// How long an agent has to end at each step of the close ladder, before the next one.
+/// How long an agent has to end at each step of the close termination, before the next one.
 ///
 /// The defaults end everything within 15 s, or within 25 s if there is a transcript store and it is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,12 +73,12 @@ impl Settings {
         }
     }
 
-    /// The environment of an agent that carries this mark.
-    pub(super) fn environment(&self, mark: &Mark) -> Environment {
+    /// The environment of an agent that carries this tag.
+    pub(super) fn environment(&self, tag: &ProcessTag) -> Environment {
         let mut environment = environment::inherit(env::vars_os(), &self.passed);
         let set = self.set.iter().filter(|(name, _)| !environment::is_own(name));
         environment.extend(set.cloned());
-        let (name, value) = mark.variable();
+        let (name, value) = tag.variable();
         environment.insert(name.into(), value.into());
         environment
     }
@@ -125,7 +125,7 @@ mod tests {
         let mut settings = Settings::new("/bin/claude".into());
         settings.set.push(("AGENT_WEBKIT_AUTH_TOKEN".into(), "t".into()));
         settings.set.push(("MINE".into(), "m".into()));
-        let environment = settings.environment(&Mark::of_host().of_agent());
+        let environment = settings.environment(&ProcessTag::of_host().of_agent());
         let own: Vec<_> = environment.keys().filter(|name| environment::is_own(name)).collect();
         assert_eq!(own, ["AGENT_WEBKIT_AGENT"]);
         assert!(environment.contains_key(&OsString::from("MINE")));

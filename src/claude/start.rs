@@ -8,7 +8,7 @@ use super::{
     settings::Grace,
     transcripts::{
         cli_files::{self, Project},
-        config_dirs::{Home, Homes, config_dir},
+        config_dirs::{ConfigDir, ConfigDirs, configured_dir},
         materialise::Past,
         mirror::{Keys, Mirror},
     },
@@ -26,7 +26,7 @@ pub(super) struct Start {
 
 /// With the CLI's own configuration folder and the transcripts in it. Blocks for a moment.
 pub(super) fn from_files(environment: Environment, spec: &SessionSpec, cwd: &Path) -> Start {
-    let config_dir = config_dir(&environment).filter(|_| spec.resume);
+    let config_dir = configured_dir(&environment).filter(|_| spec.resume);
     let resume = config_dir.is_some_and(|folder| {
         cli_files::can_resume(&folder, cwd, &spec.session_id).unwrap_or_else(|error| {
             let session = &spec.session_id;
@@ -41,7 +41,7 @@ pub(super) fn from_files(environment: Environment, spec: &SessionSpec, cwd: &Pat
 pub(super) async fn from_store(
     store: &AnyTranscriptStore,
     grace: &Grace,
-    homes: &Arc<Homes>,
+    config_dirs: &Arc<ConfigDirs>,
     mut environment: Environment,
     spec: &SessionSpec,
     cwd: &Path,
@@ -54,23 +54,23 @@ pub(super) async fn from_store(
     let project_key = past.as_ref().map(|past| past.key.project_key.clone());
     let past = past.filter(Past::holds_a_message);
     let resume = past.is_some();
-    let homes = Arc::clone(homes);
+    let config_dirs = Arc::clone(config_dirs);
     let furnished = tokio::task::spawn_blocking(move || {
-        let home = homes.make(&environment)?;
+        let config_dir = config_dirs.make(&environment)?;
         if let Some(past) = past {
-            past.write(home.path(), &project)?;
+            past.write(config_dir.path(), &project)?;
         }
         if let Some(folder) = project.folder() {
-            home.share_memory(&environment, folder)?;
+            config_dir.share_memory(&environment, folder)?;
         }
-        environment.insert("CLAUDE_CONFIG_DIR".into(), home.path().into());
-        Ok((home, environment))
+        environment.insert("CLAUDE_CONFIG_DIR".into(), config_dir.path().into());
+        Ok((config_dir, environment))
     });
-    let (home, environment): (Home, _) = match furnished.await {
+    let (config_dir, environment): (ConfigDir, _) = match furnished.await {
         Ok(furnished) => furnished.map_err(StartError::Folder)?,
         Err(error) => return Err(StartError::Folder(error.into())),
     };
-    let keys = Keys::new(home.path(), &spec.session_id, project_key);
+    let keys = Keys::new(config_dir.path(), &spec.session_id, project_key);
     let mirror = Mirror::new(store.clone(), keys, grace.store);
-    Ok(Start { resume, environment, memory: Memory { mirror: Some(mirror), home: Some(home) } })
+    Ok(Start { resume, environment, memory: Memory { mirror: Some(mirror), config_dir: Some(config_dir) } })
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use agent_webkit::storage::catalog::{Acquired, Catalog, CatalogError, Lease};
 
-use super::{LONG, Place, record, traits};
+use super::{LONG, Place, metadata, record};
 
 const SHORT: Duration = Duration::from_secs(1);
 
@@ -24,7 +24,7 @@ async fn a_session_is_its_holders_until_the_lease_runs_out() {
     };
     assert!(began.elapsed() >= SHORT - Duration::from_millis(50), "nobody is robbed of a lease");
     assert!(taken.epoch > lease.epoch);
-    assert!(matches!(owner.save(&lease, &traits("running")).await, Err(CatalogError::Fenced)));
+    assert!(matches!(owner.save(&lease, &metadata("running")).await, Err(CatalogError::Fenced)));
     assert_eq!(owner.epoch(&session.id), None);
     assert_eq!(owner.renew(std::slice::from_ref(&lease)).await.unwrap(), [session.id.as_str()]);
 }
@@ -106,7 +106,7 @@ async fn what_another_host_deletes_is_lost() {
     let (session, kept) = (record(None), record(None));
     let lease = owner.create(&session).await.unwrap();
     let kept = owner.create(&kept).await.unwrap();
-    other.bury(&session.id).await.unwrap();
+    other.tombstone(&session.id).await.unwrap();
     assert_eq!(owner.renew(&[lease, kept.clone()]).await.unwrap(), [session.id.as_str()]);
     assert_eq!(owner.epoch(&kept.session_id), Some(kept.epoch));
 }

@@ -10,7 +10,7 @@ mod rows;
 use std::time::Duration;
 
 use agent_webkit::storage::{
-    catalog::{DbCatalog, SessionRecord, Traits},
+    catalog::{DbCatalog, SessionMetadata, SessionRecord},
     database::Database,
 };
 use postgres::TestDatabase;
@@ -50,7 +50,7 @@ fn record(owner: Option<&str>) -> SessionRecord {
         id: Uuid::new_v4().to_string(),
         owner: owner.map(str::to_owned),
         cwd: "/work".into(),
-        traits: traits("idle"),
+        metadata: metadata("idle"),
         created_at_ms: 1_700_000_000_000,
         active_at_ms: 0,
         stream: None,
@@ -58,6 +58,6 @@ fn record(owner: Option<&str>) -> SessionRecord {
     }
 }
 
-fn traits(status: &str) -> Traits {
-    Traits { model: Some("opus".into()), permission_mode: None, title: None, status: status.into() }
+fn metadata(status: &str) -> SessionMetadata {
+    SessionMetadata { model: Some("opus".into()), permission_mode: None, title: None, status: status.into() }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use agent_webkit::storage::catalog::{Acquired, Catalog, CatalogError, SessionRecord};
 
-use super::{LONG, Place, record, traits};
+use super::{LONG, Place, metadata, record};
 
 /// The same on both databases.
 macro_rules! on_both {
@@ -63,11 +63,11 @@ async fn what_is_saved_is_found(place: Place) {
     let host = place.host(LONG).await;
     let session = record(None);
     let lease = host.create(&session).await.unwrap();
-    let mut changed = traits("running");
+    let mut changed = metadata("running");
     changed.title = Some("é \"'; drop table".into());
     changed.model = None;
     host.save(&lease, &changed).await.unwrap();
-    assert_eq!(host.find(&session.id).await.unwrap().unwrap().traits, changed);
+    assert_eq!(host.find(&session.id).await.unwrap().unwrap().metadata, changed);
 }
 
 async fn an_id_is_given_once(place: Place) {
@@ -75,7 +75,7 @@ async fn an_id_is_given_once(place: Place) {
     let session = record(None);
     host.create(&session).await.unwrap();
     assert!(matches!(host.create(&session).await, Err(CatalogError::Exists)));
-    host.bury(&session.id).await.unwrap();
+    host.tombstone(&session.id).await.unwrap();
     assert!(matches!(host.create(&session).await, Err(CatalogError::Exists)), "it is not gone yet");
 }
 
@@ -84,13 +84,13 @@ async fn a_buried_session_is_not_there_and_its_row_is_swept(place: Place) {
     let (buried, alive) = (record(None), record(None));
     let lease = host.create(&buried).await.unwrap();
     host.create(&alive).await.unwrap();
-    host.bury(&buried.id).await.unwrap();
+    host.tombstone(&buried.id).await.unwrap();
     assert_eq!(host.find(&buried.id).await.unwrap(), None);
     assert_eq!(host.list(None).await.unwrap().len(), 1);
     assert!(matches!(host.acquire(&buried.id).await.unwrap(), Acquired::Unknown));
-    assert!(matches!(host.save(&lease, &traits("idle")).await, Err(CatalogError::Fenced)));
+    assert!(matches!(host.save(&lease, &metadata("idle")).await, Err(CatalogError::Fenced)));
     assert_eq!(host.epoch(&buried.id), None);
-    assert!(host.buried().await.unwrap().is_empty(), "its host has a while to clean up");
+    assert!(host.tombstoned().await.unwrap().is_empty(), "its host has a while to clean up");
     for id in [&buried.id, &alive.id] {
         host.forget(id).await.unwrap();
     }
@@ -107,11 +107,11 @@ async fn only_the_holder_saves(place: Place) {
     let Acquired::Leased(_, now) = host.acquire(&session.id).await.unwrap() else { panic!("it is free") };
     assert!(now.epoch > before.epoch);
     assert_eq!(host.epoch(&session.id), Some(now.epoch));
-    assert!(matches!(host.save(&before, &traits("running")).await, Err(CatalogError::Fenced)));
+    assert!(matches!(host.save(&before, &metadata("running")).await, Err(CatalogError::Fenced)));
     assert_eq!(host.epoch(&session.id), Some(now.epoch), "an old lease takes nothing from a new one");
-    host.save(&now, &traits("running")).await.unwrap();
+    host.save(&now, &metadata("running")).await.unwrap();
     host.release(&before).await.unwrap();
-    host.save(&now, &traits("idle")).await.unwrap();
+    host.save(&now, &metadata("idle")).await.unwrap();
 }
 
 async fn what_nobody_uses_is_named(place: Place) {

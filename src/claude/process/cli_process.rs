@@ -116,7 +116,7 @@ impl Tail {
 }
 
 /// How a process ended, in one sentence.
-pub(crate) fn obituary(status: io::Result<ExitStatus>, tail: &str) -> String {
+pub(crate) fn exit_message(status: io::Result<ExitStatus>, tail: &str) -> String {
     let how = match status.map(|status| (status.code(), status.signal())) {
         Ok((Some(code), _)) => format!("exited with status {code}"),
         Ok((None, Some(signal))) => format!("was ended by signal {signal}"),
@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn an_end_is_told_in_words() {
         assert_eq!(
-            obituary(Ok(ExitStatus::from_raw(1 << 8)), "no such model"),
+            exit_message(Ok(ExitStatus::from_raw(1 << 8)), "no such model"),
             "The agent exited with status 1: no such model"
         );
-        assert_eq!(obituary(Ok(ExitStatus::from_raw(9)), ""), "The agent was ended by signal 9.");
+        assert_eq!(exit_message(Ok(ExitStatus::from_raw(9)), ""), "The agent was ended by signal 9.");
     }
 }

@@ -1,4 +1,4 @@
-//! The mark every process of an agent carries, and the end of all that carry it.
+//! The tag every process of an agent carries, and the end of all that carry it.
 //!
 //! Measured: the CLI starts its shells in sessions and process groups of their own, and once it is dead
 //! they are nobody's children. Neither the group nor the family tree finds them, but the environment
@@ -29,15 +29,15 @@ const QUIET_LOOKS: u32 = 3;
 
 /// What the environment of an agent's processes carries: the host's part, then the agent's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mark(String);
+pub(crate) struct ProcessTag(String);
 
-impl Mark {
-    /// A mark for all agents of one host.
+impl ProcessTag {
+    /// A tag for all agents of one host.
     pub(crate) fn of_host() -> Self {
         Self(format!("{}:", uuid::Uuid::new_v4()))
     }
 
-    /// A mark for one agent of that host.
+    /// A tag for one agent of that host.
     pub(crate) fn of_agent(&self) -> Self {
         Self(format!("{}{}", self.0, uuid::Uuid::new_v4()))
     }
@@ -47,7 +47,7 @@ impl Mark {
         (VARIABLE, &self.0)
     }
 
-    /// The environment variable as `/proc` shows it; for a host's mark, how all of its agents' begin.
+    /// The environment variable as `/proc` shows it; for a host's tag, how all of its agents' begin.
     pub(crate) fn entry(&self) -> String {
         format!("{VARIABLE}={}", self.0)
     }
@@ -127,22 +127,22 @@ mod tests {
 
     use super::*;
 
-    fn sleeper(mark: &Mark, script: &str) -> Child {
-        let (name, value) = mark.variable();
+    fn sleeper(tag: &ProcessTag, script: &str) -> Child {
+        let (name, value) = tag.variable();
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", script]).env(name, value).stdout(Stdio::null()).process_group(0).spawn().unwrap()
     }
 
     #[test]
     fn all_carriers_end_and_others_stay() {
-        let host = Mark::of_host();
-        let (mark, other) = (host.of_agent(), host.of_agent());
-        let mut polite = sleeper(&mark, "sleep 300");
-        let mut deaf = sleeper(&mark, "trap '' TERM; while :; do sleep 300 & wait; done");
+        let host = ProcessTag::of_host();
+        let (tag, other) = (host.of_agent(), host.of_agent());
+        let mut polite = sleeper(&tag, "sleep 300");
+        let mut deaf = sleeper(&tag, "trap '' TERM; while :; do sleep 300 & wait; done");
         let mut bystander = sleeper(&other, "sleep 300");
-        assert_eq!(mark.end_all(None, Duration::from_millis(100)), 0);
+        assert_eq!(tag.end_all(None, Duration::from_millis(100)), 0);
         assert!(!polite.wait().unwrap().success() && !deaf.wait().unwrap().success());
-        assert!(mark.carriers().is_empty());
+        assert!(tag.carriers().is_empty());
         assert!(bystander.try_wait().unwrap().is_none());
         assert_eq!(other.end_all(None, Duration::ZERO), 0);
         bystander.wait().unwrap();

@@ -1,4 +1,4 @@
-//! The close ladder: end of input, SIGTERM, SIGKILL, with time between them.
+//! The close termination: end of input, SIGTERM, SIGKILL, with time between them.
 
 use rustix::process::Signal;
 use tokio::time::Instant;
@@ -7,7 +7,7 @@ use crate::claude::settings::Grace;
 
 /// How far a process is from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ladder {
+pub(crate) enum Termination {
     /// The handshake has to be answered by then.
     Starting(Instant),
     /// Nobody wants it to end.
@@ -29,7 +29,7 @@ pub(crate) enum Step {
     Signal(Signal),
 }
 
-impl Ladder {
+impl Termination {
     /// It was just started.
     pub(crate) fn starting(grace: &Grace) -> Self {
         Self::Starting(Instant::now() + grace.start)
@@ -59,7 +59,7 @@ impl Ladder {
     }
 
     /// The deadline passed: goes to the next step.
-    pub(crate) fn climb(&mut self, grace: &Grace) -> Step {
+    pub(crate) fn next_step(&mut self, grace: &Grace) -> Step {
         match self {
             Self::Starting(_) => Step::GiveUpStart,
             Self::InputEnded(_) => {
@@ -81,14 +81,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn every_step_has_its_time_and_all_fit_in_fifteen_seconds() {
         let (grace, start) = (Grace::default(), Instant::now());
-        let mut ladder = Ladder::input_ended(&grace);
+        let mut termination = Termination::input_ended(&grace);
         let mut steps = Vec::new();
-        while let Some(deadline) = ladder.deadline() {
+        while let Some(deadline) = termination.deadline() {
             tokio::time::sleep_until(deadline).await;
-            steps.push((start.elapsed().as_secs(), ladder.climb(&grace)));
+            steps.push((start.elapsed().as_secs(), termination.next_step(&grace)));
         }
         assert_eq!(steps, [(5, Step::Signal(Signal::TERM)), (10, Step::Signal(Signal::KILL))]);
         assert!(start.elapsed() + grace.leftovers < std::time::Duration::from_secs(15));
-        assert!(ladder.is_closing());
+        assert!(termination.is_closing());
     }
 }

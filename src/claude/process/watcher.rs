@@ -2,7 +2,7 @@
 //!
 //! Nothing a process does can outlive its own `kill -9`, so another process has to: a shell that blocks
 //! on a pipe whose only other end the host holds, and that sees its end however the host died. It runs
-//! in a process group of its own and does not carry the mark it looks for.
+//! in a process group of its own and does not carry the tag it looks for.
 
 use std::{
     path::PathBuf,
@@ -12,26 +12,26 @@ use std::{
 
 use tokio::process::{Child, Command};
 
-use super::tag::{Mark, can_look};
+use super::tag::{ProcessTag, can_look};
 
 /// Started with the first agent, and again should it have been killed. Ends when the last clone of the
 /// backend and the last agent are gone.
 #[derive(Debug)]
 pub(crate) struct Watcher {
-    mark: Mark,
+    tag: ProcessTag,
     folder: PathBuf,
     shell: Mutex<Option<Child>>,
 }
 
 impl Watcher {
     /// A watcher over everything that carries `mark`, and over this folder; not started yet.
-    pub(crate) const fn new(mark: Mark, folder: PathBuf) -> Self {
-        Self { mark, folder, shell: Mutex::new(None) }
+    pub(crate) const fn new(tag: ProcessTag, folder: PathBuf) -> Self {
+        Self { tag, folder, shell: Mutex::new(None) }
     }
 
-    /// What its agents carry: each gets a mark of its own below this one.
-    pub(crate) const fn mark(&self) -> &Mark {
-        &self.mark
+    /// What its agents carry: each gets a tag of its own below this one.
+    pub(crate) const fn tag(&self) -> &ProcessTag {
+        &self.tag
     }
 
     /// Makes sure that it runs. Without `/proc` there is nothing it could look at.
@@ -54,7 +54,7 @@ impl Watcher {
     fn start(&self) -> std::io::Result<Child> {
         let group = rustix::process::getpgrp().as_raw_nonzero().to_string();
         Command::new("/bin/sh")
-            .args(["-c", include_str!("watcher.sh"), "agent-webkit-watcher", &self.mark.entry(), &group])
+            .args(["-c", include_str!("watcher.sh"), "agent-webkit-watcher", &self.tag.entry(), &group])
             .arg(&self.folder)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()))

@@ -69,7 +69,7 @@ const SETTINGS: &str = "settings.json";
 
 /// The folder that holds all homes of one backend. Removed with the last of them, or by the watcher.
 #[derive(Debug)]
-pub(crate) struct Homes {
+pub(crate) struct ConfigDirs {
     path: PathBuf,
     /// What the CLI noted at its first start, if the operator has never started it.
     first_start: OnceLock<Vec<u8>>,
@@ -77,14 +77,14 @@ pub(crate) struct Homes {
 
 /// One agent's configuration folder, removed on drop.
 #[derive(Debug)]
-pub(crate) struct Home {
+pub(crate) struct ConfigDir {
     path: PathBuf,
-    homes: Arc<Homes>,
+    config_dirs: Arc<ConfigDirs>,
     /// Nothing was there that an earlier start has noted.
     is_first: bool,
 }
 
-impl Homes {
+impl ConfigDirs {
     /// A place for homes in the temporary folder; nothing is there yet.
     pub(crate) fn new() -> Self {
         let temporary = env::temp_dir();
@@ -99,37 +99,37 @@ impl Homes {
     }
 
     /// A home for one agent, which sees what the operator configured. Blocks for a moment.
-    pub(crate) fn make(self: &Arc<Self>, environment: &Environment) -> io::Result<Home> {
+    pub(crate) fn make(self: &Arc<Self>, environment: &Environment) -> io::Result<ConfigDir> {
         make_private(&self.path)?;
         let path = self.path.join(uuid::Uuid::new_v4().to_string());
         private_dir().create(&path)?;
-        let mut home = Home { path, homes: Arc::clone(self), is_first: false };
-        if let Some(operators) = config_dir(environment) {
-            furnish(&home.path, &operators)?;
+        let mut config_dir = ConfigDir { path, config_dirs: Arc::clone(self), is_first: false };
+        if let Some(operators) = configured_dir(environment) {
+            furnish(&config_dir.path, &operators)?;
         }
         let mut noted = false;
         if let Some(folder) = config_parent(environment) {
             for name in COPIED {
-                noted |= copy(&folder.join(name), &home.path.join(name))?;
+                noted |= copy(&folder.join(name), &config_dir.path.join(name))?;
             }
         }
         if !noted {
             match self.first_start.get() {
-                Some(content) => write(&home.path.join(COPIED[0]), content)?,
-                None => home.is_first = true,
+                Some(content) => write(&config_dir.path.join(COPIED[0]), content)?,
+                None => config_dir.is_first = true,
             }
         }
-        Ok(home)
+        Ok(config_dir)
     }
 }
 
-impl Drop for Homes {
+impl Drop for ConfigDirs {
     fn drop(&mut self) {
         remove(&self.path);
     }
 }
 
-impl Home {
+impl ConfigDir {
     /// The folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -137,7 +137,7 @@ impl Home {
 
     /// What this agent's CLI notes is wanted for the next ones, and not there yet.
     pub(crate) fn is_first(&self) -> bool {
-        self.is_first && self.homes.first_start.get().is_none()
+        self.is_first && self.config_dirs.first_start.get().is_none()
     }
 
     /// Takes what the CLI has noted by now, if that is all. Reads a small file.
@@ -152,14 +152,14 @@ impl Home {
         if noted.contains_key(USER) {
             let content = serde_json::to_vec(&noted).expect("it was read from JSON");
             // Another one came first, which is as good.
-            let _ = self.homes.first_start.set(content);
+            let _ = self.config_dirs.first_start.set(content);
         }
     }
 
     /// Shows what the CLI has learned about a project on this machine, which is no session's own.
     pub(crate) fn share_memory(&self, environment: &Environment, project_folder: &str) -> io::Result<()> {
         let below = Path::new("projects").join(project_folder).join("memory");
-        let Some(operators) = config_dir(environment).map(|folder| folder.join(&below)) else {
+        let Some(operators) = configured_dir(environment).map(|folder| folder.join(&below)) else {
             return Ok(());
         };
         // Where it may not be made, nothing is learned.
@@ -171,14 +171,14 @@ impl Home {
     }
 }
 
-impl Drop for Home {
+impl Drop for ConfigDir {
     fn drop(&mut self) {
         remove(&self.path);
     }
 }
 
 /// The operator's configuration folder.
-pub(crate) fn config_dir(environment: &Environment) -> Option<PathBuf> {
+pub(crate) fn configured_dir(environment: &Environment) -> Option<PathBuf> {
     set_config_dir(environment).or_else(|| Some(variable(environment, "HOME")?.join(".claude")))
 }
 
@@ -215,7 +215,7 @@ fn make_private(path: &Path) -> io::Result<()> {
     }
 }
 
-fn furnish(home: &Path, operators: &Path) -> io::Result<()> {
+fn furnish(config_dir: &Path, operators: &Path) -> io::Result<()> {
     // The CLI would make it too; where it may not, nothing is configured.
     let _ = private_dir().recursive(true).create(operators);
     let Ok(operators) = operators.canonicalize() else { return Ok(()) };
@@ -224,10 +224,10 @@ fn furnish(home: &Path, operators: &Path) -> io::Result<()> {
         let text = name.to_string_lossy();
         let private = PRIVATE.iter().chain(COPIED).chain([&SETTINGS]).any(|private| text == *private);
         if !private && !text.starts_with(".claude.json.") {
-            symlink(operators.join(&name), home.join(&name))?;
+            symlink(operators.join(&name), config_dir.join(&name))?;
         }
     }
-    symlink(operators.join(SETTINGS), home.join(SETTINGS))
+    symlink(operators.join(SETTINGS), config_dir.join(SETTINGS))
 }
 
 /// Copies a file, if it is there.
@@ -271,22 +271,22 @@ mod tests {
     #[test]
     fn a_home_shows_what_is_configured_and_none_of_the_transcripts() {
         let (root, environment) = operators("shows");
-        let homes = Arc::new(Homes::new());
-        let home = homes.make(&environment).unwrap();
-        for folder in [homes.path(), home.path()] {
+        let config_dirs = Arc::new(ConfigDirs::new());
+        let config_dir = config_dirs.make(&environment).unwrap();
+        for folder in [config_dirs.path(), config_dir.path()] {
             assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
         }
-        let here = home.path().to_owned();
+        let here = config_dir.path().to_owned();
         assert_eq!(fs::read_to_string(here.join("CLAUDE.md")).unwrap(), "be kind");
         assert!(!here.join("projects").exists());
         assert!(fs::symlink_metadata(here.join(".claude.json")).unwrap().is_file(), "its own copy");
         fs::write(here.join("settings.json"), "{}").unwrap();
         assert!(root.join("settings.json").exists(), "what is granted for ever stays");
 
-        drop(home);
+        drop(config_dir);
         assert!(!here.exists() && root.join("CLAUDE.md").exists());
-        let all = homes.path().to_owned();
-        drop(homes);
+        let all = config_dirs.path().to_owned();
+        drop(config_dirs);
         assert!(!all.exists());
         fs::remove_dir_all(root).unwrap();
     }
@@ -294,12 +294,12 @@ mod tests {
     #[test]
     fn what_is_noted_at_a_first_start_is_there_at_the_next_unless_the_operator_has_one() {
         let (root, environment) = operators("first");
-        let homes = Arc::new(Homes::new());
-        let known = homes.make(&environment).unwrap();
+        let config_dirs = Arc::new(ConfigDirs::new());
+        let known = config_dirs.make(&environment).unwrap();
         assert!(!known.is_first(), "the operator has started it before");
 
         fs::remove_file(root.join(".claude.json")).unwrap();
-        let [first, second] = [(); 2].map(|()| homes.make(&environment).unwrap());
+        let [first, second] = [(); 2].map(|()| config_dirs.make(&environment).unwrap());
         assert!(first.is_first() && second.is_first() && !first.path().join(".claude.json").exists());
         for not_yet in ["", "{", r#"{"migrationVersion":15}"#] {
             fs::write(first.path().join(".claude.json"), not_yet).unwrap();
@@ -311,26 +311,26 @@ mod tests {
         fs::write(first.path().join(".claude.json"), noted).unwrap();
         first.keep_first_start();
         assert!(!first.is_first() && !second.is_first());
-        let next = homes.make(&environment).unwrap();
+        let next = config_dirs.make(&environment).unwrap();
         assert!(!next.is_first());
         assert_eq!(fs::read_to_string(next.path().join(".claude.json")).unwrap(), r#"{"userID":"u"}"#);
 
         fs::write(root.join(".claude.json"), "the operator's").unwrap();
-        let home = homes.make(&environment).unwrap();
-        assert_eq!(fs::read_to_string(home.path().join(".claude.json")).unwrap(), "the operator's");
+        let config_dir = config_dirs.make(&environment).unwrap();
+        assert_eq!(fs::read_to_string(config_dir.path().join(".claude.json")).unwrap(), "the operator's");
         fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
     fn a_folder_of_someone_elses_is_not_taken() {
-        let homes = Arc::new(Homes::new());
-        let elsewhere = homes.path().with_extension("elsewhere");
+        let config_dirs = Arc::new(ConfigDirs::new());
+        let elsewhere = config_dirs.path().with_extension("elsewhere");
         private_dir().create(&elsewhere).unwrap();
-        symlink(&elsewhere, homes.path()).unwrap();
-        assert!(homes.make(&Environment::new()).is_err());
-        fs::remove_file(homes.path()).unwrap();
-        private_dir().mode(0o755).create(homes.path()).unwrap();
-        assert!(homes.make(&Environment::new()).is_err());
+        symlink(&elsewhere, config_dirs.path()).unwrap();
+        assert!(config_dirs.make(&Environment::new()).is_err());
+        fs::remove_file(config_dirs.path()).unwrap();
+        private_dir().mode(0o755).create(config_dirs.path()).unwrap();
+        assert!(config_dirs.make(&Environment::new()).is_err());
         fs::remove_dir(elsewhere).unwrap();
     }
 }

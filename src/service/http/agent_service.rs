@@ -108,12 +108,12 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     }
 
     fn build(agent: A, log: L, policy: Policy, limits: Limits, persistence: Option<Persistence>) -> Self {
-        let revive = create::reviver(agent.clone(), limits.clone());
-        let sessions = Sessions::new(log, policy, &limits, persistence, revive);
+        let restore_owned = create::restorer(agent.clone(), limits.clone());
+        let sessions = Sessions::new(log, policy, &limits, persistence, restore_owned);
         let warm = Warm::new(agent.clone(), &sessions, &limits);
         if tokio::runtime::Handle::try_current().is_ok() {
-            sessions.keep();
-            warm.keep();
+            sessions.start_background_tasks();
+            warm.start_filling();
         }
         let tickets = Tickets::default().lifetime(limits.ticket_lifetime);
         Self { agent, shared: Arc::new(Shared { sessions, warm, limits, tickets }) }
@@ -155,8 +155,8 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
         B: Body<Data: Buf, Error: Into<BoxError>>,
     {
         let Shared { sessions, warm, limits, tickets } = &*self.shared;
-        sessions.keep();
-        warm.keep();
+        sessions.start_background_tasks();
+        warm.start_filling();
         let caller = Caller::of(&parts.extensions);
         let route = Route::parse(parts.uri.path()).ok_or_else(Failure::unknown_path)?;
         match (&parts.method, route) {

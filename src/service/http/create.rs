@@ -16,11 +16,11 @@ use crate::{
         limits::Limits,
         policy::Policy,
         registry::{
-            sessions::{Owned, Revive, Sessions, Slot},
+            sessions::{Owned, RestoreFn, Sessions, Slot},
             warm::Warm,
         },
         session::{
-            connection::Link,
+            connection::AgentConnection,
             driver::{self, Driver},
         },
     },
@@ -50,9 +50,9 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
     }
     let mut spec = permitted(wanted, sessions.policy()).await?;
     let slot = sessions.reserve().await?;
-    let link = match warm.claim(&mut spec).await {
-        Some(link) => link,
-        None => Link::starting(agent, spec.clone()),
+    let connection = match warm.claim(&mut spec).await {
+        Some(connection) => connection,
+        None => AgentConnection::starting(agent, spec.clone()),
     };
     let session_id = spec.session_id.clone();
     let request = driver::Request { spec, owner: caller.owner(), limits: limits.clone() };
@@ -60,7 +60,7 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
     let sessions = sessions.clone();
     // Boxed, so that the session's task does not keep the room of its start for as long as it lives.
     let starting = Box::pin(async move {
-        match Driver::start(request, link, &sessions, slot).await {
+        match Driver::start(request, connection, &sessions, slot).await {
             Ok(driver) => {
                 if answer.send(Ok(())).is_err() {
                     driver.cancel();
@@ -85,7 +85,7 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
 }
 
 /// How sessions of this agent are restored.
-pub(crate) fn reviver<A: Agent, L: EventLog>(agent: A, limits: Limits) -> Revive<L> {
+pub(crate) fn restorer<A: Agent, L: EventLog>(agent: A, limits: Limits) -> RestoreFn<L> {
     Box::new(move |sessions: Sessions<L>, owned: Owned, slot: Slot| {
         let (agent, limits) = (agent.clone(), limits.clone());
         Box::pin(async move {

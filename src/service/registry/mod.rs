@@ -1,5 +1,7 @@
 //! All sessions of a server: lookup, restore, sweep, and agents started ahead.
 
+pub(crate) mod keyed_lock;
+pub(crate) mod leases;
 pub(crate) mod restore;
 pub(crate) mod sessions;
 pub(crate) mod sweeper;

@@ -1,12 +1,7 @@
 //! Sessions that are stored and not in memory: found, adopted, restored, each once however many ask.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
-};
+use std::time::SystemTime;
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use uuid::Uuid;
 
 use super::sessions::{Owned, Sessions};
@@ -20,21 +15,6 @@ use crate::{
         transcripts::TranscriptKey,
     },
 };
-
-/// One caller at a time for each id.
-#[derive(Debug, Default)]
-pub(crate) struct OneByOne(Mutex<HashMap<String, Arc<AsyncMutex<()>>>>);
-
-impl OneByOne {
-    pub(crate) async fn enter(&self, id: &str) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-            Arc::clone(locks.entry(id.to_owned()).or_default())
-        };
-        lock.lock_owned().await
-    }
-}
 
 impl<L: EventLog> Sessions<L> {
     /// The caller's session of this id, restored if it is not in memory.
@@ -66,7 +46,7 @@ impl<L: EventLog> Sessions<L> {
         id: &str,
         caller: Option<&str>,
     ) -> Result<Option<SessionHandle<L>>, Failure> {
-        let _alone = self.one_by_one().enter(id).await;
+        let _alone = self.restoring().lock(id).await;
         if let Some(session) = self.in_memory(id) {
             return Ok(session.visible_to(caller));
         }
@@ -85,13 +65,13 @@ impl<L: EventLog> Sessions<L> {
             }
             Acquired::Leased(record, lease) => {
                 let released = lease.clone();
-                let revived = self.revive(Owned { record: *record, lease }, slot).await;
-                if revived.is_err()
+                let restored = self.restore_owned(Owned { record: *record, lease }, slot).await;
+                if restored.is_err()
                     && let Err(error) = persistence.catalog.release(&released).await
                 {
                     tracing::warn!(session = id, error = with_sources(&error), "a lease was not given back");
                 }
-                revived.map(Some)
+                restored.map(Some)
             }
         }
     }

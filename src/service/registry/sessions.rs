@@ -18,7 +18,7 @@ use tokio_util::{
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 
-use super::restore::OneByOne;
+use super::keyed_lock::KeyedLock;
 use crate::{
     layers::resume::{EventLog, RingLog},
     metrics,
@@ -26,11 +26,12 @@ use crate::{
         failure::Failure,
         limits::Limits,
         policy::Policy,
+        registry::leases::Leases,
         session::{describe, handle::SessionHandle},
     },
     storage::{
         catalog::{Lease, SessionRecord},
-        persistence::{Leases, Persistence},
+        persistence::Persistence,
     },
 };
 
@@ -75,24 +76,24 @@ struct Inner<L: EventLog> {
     policy: Policy,
     retention: Option<Duration>,
     persistence: Option<Persistence>,
-    revive: Revive<L>,
+    restore_owned: RestoreFn<L>,
     table: Mutex<HashMap<Arc<str>, SessionHandle<L>>>,
     leases: Arc<Leases>,
-    one_by_one: OneByOne,
+    restoring: KeyedLock,
     capacity: Arc<Semaphore>,
     /// So many sessions have ended whose agents are not gone.
     leaving: Arc<AtomicUsize>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
-    keeping: AtomicBool,
+    lease_guard: AtomicBool,
     /// The shutdown is over.
     over: CancellationToken,
 }
 
 /// Restores a stored session and lets it run.
-pub(crate) type Revive<L> = Box<dyn Fn(Sessions<L>, Owned, Slot) -> Revived<L> + Send + Sync>;
+pub(crate) type RestoreFn<L> = Box<dyn Fn(Sessions<L>, Owned, Slot) -> Restored<L> + Send + Sync>;
 
-type Revived<L> = Pin<Box<dyn Future<Output = Result<SessionHandle<L>, Failure>> + Send>>;
+type Restored<L> = Pin<Box<dyn Future<Output = Result<SessionHandle<L>, Failure>> + Send>>;
 
 impl<L: EventLog> Sessions<L> {
     pub(crate) fn new(
@@ -100,22 +101,22 @@ impl<L: EventLog> Sessions<L> {
         policy: Policy,
         limits: &Limits,
         persistence: Option<Persistence>,
-        revive: Revive<L>,
+        restore_owned: RestoreFn<L>,
     ) -> Self {
         let inner = Inner {
             log,
             policy,
             retention: limits.retention,
             persistence,
-            revive,
+            restore_owned,
             table: Mutex::default(),
             leases: Arc::default(),
-            one_by_one: OneByOne::default(),
+            restoring: KeyedLock::default(),
             capacity: Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS))),
             leaving: Arc::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
-            keeping: AtomicBool::new(false),
+            lease_guard: AtomicBool::new(false),
             over: CancellationToken::new(),
         };
         Self { inner: Arc::new(inner) }
@@ -173,7 +174,7 @@ impl<L: EventLog> Sessions<L> {
             }
             return Ok(());
         };
-        let _alone = self.one_by_one().enter(id).await;
+        let _alone = self.restoring().lock(id).await;
         let found = persistence.catalog.find(id).await?;
         if found.is_none_or(|record| record.owner.as_deref() != caller) {
             return Ok(());
@@ -185,7 +186,7 @@ impl<L: EventLog> Sessions<L> {
             }
         };
         mark(true);
-        if let Err(error) = persistence.catalog.bury(id).await {
+        if let Err(error) = persistence.catalog.tombstone(id).await {
             mark(false);
             return Err(error.into());
         }
@@ -237,8 +238,8 @@ impl<L: EventLog> Sessions<L> {
         Arc::clone(&self.inner.leases)
     }
 
-    pub(crate) fn one_by_one(&self) -> &OneByOne {
-        &self.inner.one_by_one
+    pub(crate) fn restoring(&self) -> &KeyedLock {
+        &self.inner.restoring
     }
 
     /// What the shutdown waits for.
@@ -252,8 +253,8 @@ impl<L: EventLog> Sessions<L> {
     }
 
     /// True once.
-    pub(crate) fn begins_to_keep(&self) -> bool {
-        !self.inner.keeping.swap(true, Ordering::AcqRel)
+    pub(crate) fn claim_background_tasks(&self) -> bool {
+        !self.inner.lease_guard.swap(true, Ordering::AcqRel)
     }
 
     /// Cancelled when the shutdown is over.
@@ -265,8 +266,8 @@ impl<L: EventLog> Sessions<L> {
         self.table().get(id).cloned()
     }
 
-    pub(crate) async fn revive(&self, owned: Owned, slot: Slot) -> Result<SessionHandle<L>, Failure> {
-        (self.inner.revive)(self.clone(), owned, slot).await
+    pub(crate) async fn restore_owned(&self, owned: Owned, slot: Slot) -> Result<SessionHandle<L>, Failure> {
+        (self.inner.restore_owned)(self.clone(), owned, slot).await
     }
 
     /// Room for one more session. Waits only for the agents of sessions that have ended.

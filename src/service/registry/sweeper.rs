@@ -19,9 +19,9 @@ const SWEEP: Duration = Duration::from_secs(60);
 
 impl<L: EventLog> Sessions<L> {
     /// Begins to look after the stored sessions, until the shutdown is over. Does nothing the second time.
-    pub(crate) fn keep(&self) {
+    pub(crate) fn start_background_tasks(&self) {
         let Some(persistence) = self.persistence() else { return };
-        if self.begins_to_keep() {
+        if self.claim_background_tasks() {
             let (sessions, persistence) = (self.clone(), persistence.clone());
             tokio::spawn(async move {
                 let over = sessions.over().clone();
@@ -61,17 +61,17 @@ impl<L: EventLog> Sessions<L> {
         let catalog = &persistence.catalog;
         if let Some(retention) = self.retention() {
             for id in catalog.unused_for(retention).await? {
-                let _alone = self.one_by_one().enter(&id).await;
+                let _alone = self.restoring().lock(&id).await;
                 if self.in_memory(&id).is_none()
                     && let Acquired::Leased(..) = catalog.acquire(&id).await?
                 {
                     tracing::info!(session = id, "a session was not used for too long");
-                    catalog.bury(&id).await?;
+                    catalog.tombstone(&id).await?;
                     persistence.erase(self.log(), &id).await;
                 }
             }
         }
-        for id in catalog.buried().await? {
+        for id in catalog.tombstoned().await? {
             if self.in_memory(&id).is_none() {
                 persistence.erase(self.log(), &id).await;
             }

@@ -27,7 +27,7 @@ use crate::{
     layers::resume::EventLog,
     metrics::{self, Waiting},
     proto::AgentEvent,
-    service::{limits::Limits, session::connection::Link},
+    service::{limits::Limits, session::connection::AgentConnection},
 };
 
 /// Starts are so far apart, from each other and from the claim of an agent: its first turn comes first.
@@ -62,7 +62,7 @@ struct Pool<A> {
 /// An agent that can be had.
 struct Offer<A> {
     session_id: String,
-    claim: oneshot::Sender<oneshot::Sender<Link<A>>>,
+    claim: oneshot::Sender<oneshot::Sender<AgentConnection<A>>>,
 }
 
 /// What became of an agent that waited.
@@ -93,7 +93,7 @@ impl<A: Agent> Warm<A> {
     }
 
     /// Begins to keep agents waiting, until the shutdown. Does nothing the second time.
-    pub(crate) fn keep(&self) {
+    pub(crate) fn start_filling(&self) {
         if self.agents > 0 && !self.begun.swap(true, Ordering::AcqRel) {
             for _ in 0..self.agents {
                 let pool = Arc::clone(&self.pool);
@@ -104,27 +104,27 @@ impl<A: Agent> Warm<A> {
 
     /// An agent for this new session, if the session has no wishes of its own and one waits. The session gets
     /// the agent's id.
-    pub(crate) async fn claim(&self, spec: &mut SessionSpec) -> Option<Link<A>> {
+    pub(crate) async fn claim(&self, spec: &mut SessionSpec) -> Option<AgentConnection<A>> {
         if self.agents == 0 || *spec != SessionSpec::new(&spec.session_id, &self.pool.cwd) {
             return None;
         }
         let claimed = self.pool.claim().await;
         metrics::warm_claimed(claimed.is_some());
-        let (session_id, link) = claimed?;
+        let (session_id, connection) = claimed?;
         spec.session_id = session_id;
-        Some(link)
+        Some(connection)
     }
 }
 
 impl<A: Agent> Pool<A> {
-    async fn claim(&self) -> Option<(String, Link<A>)> {
+    async fn claim(&self) -> Option<(String, AgentConnection<A>)> {
         loop {
             let Offer { session_id, claim } = self.offers().pop_front()?;
-            let (answer, link) = oneshot::channel();
+            let (answer, connection) = oneshot::channel();
             if claim.send(answer).is_ok()
-                && let Ok(link) = link.await
+                && let Ok(connection) = connection.await
             {
-                return Some((session_id, link));
+                return Some((session_id, connection));
             }
         }
     }
@@ -155,12 +155,12 @@ impl<A: Agent> Pool<A> {
         }
         let spec = SessionSpec::new(Uuid::new_v4().to_string(), &self.cwd);
         let session_id = spec.session_id.clone();
-        let mut link = Link::starting(self.agent.clone(), spec);
-        match self.stop.run_until_cancelled(link.up()).await {
+        let mut connection = AgentConnection::starting(self.agent.clone(), spec);
+        match self.stop.run_until_cancelled(connection.up()).await {
             Some(Ok(())) => {}
             Some(Err(error)) => return Fate::Lost(with_sources(&*error)),
             None => {
-                link.gone().await;
+                connection.gone().await;
                 return Fate::Stopped;
             }
         }
@@ -170,12 +170,12 @@ impl<A: Agent> Pool<A> {
         let fate = tokio::select! {
             biased;
             // First, so that nobody gets one that is lost.
-            why = lost(&mut link) => Fate::Lost(why),
-            Ok(answer) = &mut claimed => match answer.send(link) {
+            why = lost(&mut connection) => Fate::Lost(why),
+            Ok(answer) = &mut claimed => match answer.send(connection) {
                 Ok(()) => return Fate::Claimed,
                 // Whoever wanted it has hung up. Its id was given away, so it goes as well.
                 Err(unwanted) => {
-                    link = unwanted;
+                    connection = unwanted;
                     Fate::Claimed
                 }
             },
@@ -184,7 +184,7 @@ impl<A: Agent> Pool<A> {
         };
         self.offers().retain(|offer| offer.session_id != session_id);
         drop((claimed, waiting));
-        link.gone().await;
+        connection.gone().await;
         fate
     }
 
@@ -203,10 +203,10 @@ impl<A: Agent> Pool<A> {
 }
 
 /// Waits until the agent is lost. What it says before that stays for its session.
-async fn lost<A: Agent>(link: &mut Link<A>) -> String {
+async fn lost<A: Agent>(connection: &mut AgentConnection<A>) -> String {
     loop {
-        link.next().await;
-        if let Some(AgentEvent::Exited { message }) = link.events.last() {
+        connection.next().await;
+        if let Some(AgentEvent::Exited { message }) = connection.events.last() {
             return message.clone();
         }
     }

@@ -1,4 +1,4 @@
-//! A session's link to its agent: at most one agent, and a new one only after the old one is gone.
+//! A session's connection to its agent: at most one agent, and a new one only after the old one is gone.
 
 use std::{
     future::{Future, pending, poll_fn},
@@ -17,12 +17,12 @@ use crate::{
 /// As many events are taken at once, so that a burst becomes one batch of the log.
 const BURST: usize = 1024;
 
-/// What the link has to tell.
+/// What the connection has to tell.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum AgentUpdate {
     /// The agent that was asked for is there, or why it is not.
     Started(Result<(), BoxError>),
-    /// The agent said something: take it out of [`Link::events`].
+    /// The agent said something: take it out of [`AgentConnection::events`].
     Events,
     /// An agent that was let go is gone.
     Gone,
@@ -33,7 +33,7 @@ pub(crate) enum News {
 pub(crate) struct Stuck;
 
 /// The agent of one session, if it has one.
-pub(crate) struct Link<A> {
+pub(crate) struct AgentConnection<A> {
     agent: A,
     phase: Phase,
     /// An agent to start as soon as the old one is gone.
@@ -55,7 +55,7 @@ enum Phase {
     Leaving(mpsc::Receiver<AgentEvent>),
 }
 
-impl<A: Agent> Link<A> {
+impl<A: Agent> AgentConnection<A> {
     /// Without an agent.
     pub(crate) fn new(agent: A) -> Self {
         Self { agent, phase: Phase::Absent, wanted: None, metrics: AgentMetrics::new(), events: Vec::new() }
@@ -63,12 +63,12 @@ impl<A: Agent> Link<A> {
 
     /// With an agent that is to be started.
     pub(crate) fn starting(agent: A, spec: SessionSpec) -> Self {
-        let mut link = Self::new(agent);
-        link.start(spec);
-        link
+        let mut connection = Self::new(agent);
+        connection.start(spec);
+        connection
     }
 
-    /// Starts an agent, once the one before it is gone. [`Link::next`] tells what became of it.
+    /// Starts an agent, once the one before it is gone. [`AgentConnection::next`] tells what became of it.
     pub(crate) fn start(&mut self, spec: SessionSpec) {
         self.retire();
         self.wanted = Some(Box::new(spec));
@@ -112,7 +112,7 @@ impl<A: Agent> Link<A> {
     /// Waits until the agent that was asked for is there. Loses nothing when it is dropped half-way.
     pub(crate) async fn up(&mut self) -> Result<(), BoxError> {
         while !matches!(self.phase, Phase::Running(_)) {
-            if let News::Started(outcome) = self.next().await {
+            if let AgentUpdate::Started(outcome) = self.next().await {
                 return outcome;
             }
         }
@@ -120,7 +120,7 @@ impl<A: Agent> Link<A> {
     }
 
     /// What happens next; never, if there is no agent. Loses nothing when it is dropped half-way.
-    pub(crate) async fn next(&mut self) -> News {
+    pub(crate) async fn next(&mut self) -> AgentUpdate {
         loop {
             match &mut self.phase {
                 Phase::Absent => {
@@ -136,7 +136,7 @@ impl<A: Agent> Link<A> {
                     };
                     self.metrics.started(outcome.is_ok());
                     self.phase = phase;
-                    return News::Started(outcome);
+                    return AgentUpdate::Started(outcome);
                 }
                 Phase::Running(io) => {
                     if poll_fn(|cx| io.events.poll_recv_many(cx, &mut self.events, BURST)).await == 0 {
@@ -151,12 +151,12 @@ impl<A: Agent> Link<A> {
                         self.events.truncate(end + 1);
                         self.retire();
                     }
-                    return News::Events;
+                    return AgentUpdate::Events;
                 }
                 Phase::Unwanted(_) | Phase::Leaving(_) => {
                     self.part().await;
                     if self.is_absent() && self.wanted.is_none() {
-                        return News::Gone;
+                        return AgentUpdate::Gone;
                     }
                 }
             }
@@ -216,8 +216,8 @@ mod tests {
         events: mpsc::Sender<AgentEvent>,
     }
 
-    /// A link whose agents' far ends come out of the receiver.
-    fn link() -> (Link<impl Agent>, mpsc::UnboundedReceiver<Far>) {
+    /// A connection whose agents' far ends come out of the receiver.
+    fn connection() -> (AgentConnection<impl Agent>, mpsc::UnboundedReceiver<Far>) {
         let (made, far) = mpsc::unbounded_channel();
         let agent = service_fn(move |_: SessionSpec| {
             let (command_tx, commands) = mpsc::channel(1);
@@ -225,69 +225,69 @@ mod tests {
             made.send(Far { commands, events }).unwrap();
             async { Ok::<_, BoxError>(AgentIo { commands: command_tx, events: event_rx }) }
         });
-        (Link::new(agent), far)
+        (AgentConnection::new(agent), far)
     }
 
     fn spec() -> SessionSpec {
         SessionSpec::new("id", "/")
     }
 
-    async fn up(link: &mut Link<impl Agent>, far: &mut mpsc::UnboundedReceiver<Far>) -> Far {
-        link.start(spec());
-        assert!(matches!(link.next().await, News::Started(Ok(()))));
+    async fn up(connection: &mut AgentConnection<impl Agent>, far: &mut mpsc::UnboundedReceiver<Far>) -> Far {
+        connection.start(spec());
+        assert!(matches!(connection.next().await, AgentUpdate::Started(Ok(()))));
         far.recv().await.unwrap()
     }
 
     #[tokio::test]
     async fn a_burst_comes_at_once() {
-        let (mut link, mut far) = link();
-        let agent = up(&mut link, &mut far).await;
+        let (mut connection, mut far) = connection();
+        let agent = up(&mut connection, &mut far).await;
         for _ in 0..3 {
             agent.events.send(AgentEvent::Ready).await.unwrap();
         }
-        link.next().await;
-        assert_eq!(link.events.len(), 3);
+        connection.next().await;
+        assert_eq!(connection.events.len(), 3);
     }
 
     #[tokio::test]
     async fn a_full_channel_is_noticed_and_a_closed_one_is_an_exit() {
-        let (mut link, mut far) = link();
-        let Far { commands, events } = up(&mut link, &mut far).await;
-        assert!(link.send(AgentCommand::Interrupt).is_ok());
-        assert!(link.send(AgentCommand::Interrupt).is_err());
+        let (mut connection, mut far) = connection();
+        let Far { commands, events } = up(&mut connection, &mut far).await;
+        assert!(connection.send(AgentCommand::Interrupt).is_ok());
+        assert!(connection.send(AgentCommand::Interrupt).is_err());
         drop((commands, events));
-        assert!(link.send(AgentCommand::Interrupt).is_ok());
-        link.next().await;
-        assert!(matches!(link.events[..], [AgentEvent::Exited { .. }]));
+        assert!(connection.send(AgentCommand::Interrupt).is_ok());
+        connection.next().await;
+        assert!(matches!(connection.events[..], [AgentEvent::Exited { .. }]));
     }
 
     #[tokio::test]
     async fn a_new_agent_waits_until_the_old_one_is_gone() {
-        let (mut link, mut far) = link();
-        let mut old = up(&mut link, &mut far).await;
+        let (mut connection, mut far) = connection();
+        let mut old = up(&mut connection, &mut far).await;
         old.events.send(AgentEvent::Exited { message: String::new() }).await.unwrap();
-        link.next().await;
+        connection.next().await;
         assert!(old.commands.recv().await.is_none(), "it is let go");
-        link.start(spec());
-        let link = Arc::new(Mutex::new(link));
+        connection.start(spec());
+        let connection = Arc::new(Mutex::new(connection));
         let next = tokio::spawn({
-            let link = Arc::clone(&link);
-            async move { link.lock().await.next().await }
+            let connection = Arc::clone(&connection);
+            async move { connection.lock().await.next().await }
         });
         old.events.send(AgentEvent::Ready).await.unwrap();
-        // Room for eight: this waits until the link has taken what was said before.
+        // Room for eight: this waits until the connection has taken what was said before.
         old.events.reserve_many(8).await.unwrap();
         assert!(far.try_recv().is_err(), "the old one is still there");
         drop(old);
-        assert!(matches!(next.await.unwrap(), News::Started(Ok(()))));
-        assert!(link.lock().await.events.iter().all(is_exit), "what a leaving agent says goes nowhere");
+        assert!(matches!(next.await.unwrap(), AgentUpdate::Started(Ok(()))));
+        assert!(connection.lock().await.events.iter().all(is_exit), "what a leaving agent says goes nowhere");
     }
 
     #[tokio::test]
     async fn an_agent_that_is_not_started_yet_never_is() {
-        let (mut link, mut far) = link();
-        link.start(spec());
-        link.gone().await;
+        let (mut connection, mut far) = connection();
+        connection.start(spec());
+        connection.gone().await;
         assert!(far.try_recv().is_err());
     }
 
@@ -296,11 +296,14 @@ mod tests {
         let (go, gone) = tokio::sync::oneshot::channel::<AgentIo>();
         let gone = Arc::new(std::sync::Mutex::new(Some(gone)));
         let agent = service_fn(move |_: SessionSpec| gone.lock().unwrap().take().expect("one start"));
-        let mut link = Link::new(agent);
-        link.start(spec());
-        assert!(tokio::time::timeout(std::time::Duration::ZERO, link.next()).await.is_err(), "it starts");
+        let mut connection = AgentConnection::new(agent);
+        connection.start(spec());
+        assert!(
+            tokio::time::timeout(std::time::Duration::ZERO, connection.next()).await.is_err(),
+            "it starts"
+        );
 
-        let gone = tokio::spawn(link.gone());
+        let gone = tokio::spawn(connection.gone());
         let (commands, mut far_commands) = mpsc::channel(1);
         let (far_events, events) = mpsc::channel(1);
         go.send(AgentIo { commands, events }).unwrap();

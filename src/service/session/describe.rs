@@ -61,10 +61,10 @@ pub(crate) fn stored(record: &SessionRecord) -> Box<RawValue> {
         session_id: &record.id,
         oldest_seq,
         as_of_seq,
-        model: record.traits.model.as_deref(),
-        permission_mode: record.traits.permission_mode.as_deref(),
+        model: record.metadata.model.as_deref(),
+        permission_mode: record.metadata.permission_mode.as_deref(),
         cwd: record.cwd.to_string_lossy(),
-        title: record.traits.title.as_deref(),
+        title: record.metadata.title.as_deref(),
         created_at: record.created_at_ms.unsigned_abs(),
         active_at: record.active_at_ms.unsigned_abs(),
     }

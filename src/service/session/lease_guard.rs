@@ -8,22 +8,25 @@ use std::sync::{
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::storage::{
-    catalog::{CatalogError, Lease, Traits},
-    persistence::{Leases, Persistence},
+use crate::{
+    service::registry::leases::Leases,
+    storage::{
+        catalog::{CatalogError, Lease, SessionMetadata},
+        persistence::Persistence,
+    },
 };
 
 /// A row says so often at least that its session is active.
 const REFRESH: Duration = Duration::from_secs(30);
 
 /// The lease of a session that runs here, and what its row says.
-pub(crate) struct Keeping {
+pub(crate) struct LeaseGuard {
     persistence: Persistence,
     leases: Arc<Leases>,
     lease: Lease,
     fenced: CancellationToken,
     deleted: Arc<AtomicBool>,
-    saved: Traits,
+    saved: SessionMetadata,
     saved_at: Instant,
 }
 
@@ -31,16 +34,16 @@ pub(crate) struct Keeping {
 #[derive(Debug)]
 pub(crate) struct Fenced;
 
-impl Keeping {
+impl LeaseGuard {
     /// Keeps the lease alive until this is dropped.
     pub(crate) fn new(
         persistence: Persistence,
         leases: Arc<Leases>,
         lease: Lease,
-        saved: Traits,
+        saved: SessionMetadata,
         deleted: Arc<AtomicBool>,
     ) -> Self {
-        let fenced = leases.keep(lease.clone(), Arc::clone(&deleted));
+        let fenced = leases.guard(lease.clone(), Arc::clone(&deleted));
         Self { persistence, leases, lease, fenced, deleted, saved, saved_at: Instant::now() }
     }
 
@@ -54,12 +57,12 @@ impl Keeping {
     }
 
     /// Stores what has changed. A catalog that is away is asked again at the next change.
-    pub(crate) async fn save(&mut self, traits: Traits) -> Result<(), Fenced> {
-        if self.is_deleted() || (traits == self.saved && self.saved_at.elapsed() < REFRESH) {
+    pub(crate) async fn save(&mut self, metadata: SessionMetadata) -> Result<(), Fenced> {
+        if self.is_deleted() || (metadata == self.saved && self.saved_at.elapsed() < REFRESH) {
             return Ok(());
         }
-        match self.persistence.catalog.save(&self.lease, &traits).await {
-            Ok(()) => (self.saved, self.saved_at) = (traits, Instant::now()),
+        match self.persistence.catalog.save(&self.lease, &metadata).await {
+            Ok(()) => (self.saved, self.saved_at) = (metadata, Instant::now()),
             Err(CatalogError::Fenced) if !self.is_deleted() => return Err(Fenced),
             Err(error) => tracing::warn!(session = self.lease.session_id, %error, "a row was not saved"),
         }
@@ -79,8 +82,8 @@ impl Keeping {
     }
 }
 
-impl Drop for Keeping {
+impl Drop for LeaseGuard {
     fn drop(&mut self) {
-        self.leases.let_go(&self.lease);
+        self.leases.release(&self.lease);
     }
 }

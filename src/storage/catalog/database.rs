@@ -11,7 +11,7 @@ use std::{
 use sqlx::{FromRow, Row};
 
 use super::{
-    Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionRecord, StreamRecord, Traits,
+    Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionMetadata, SessionRecord, StreamRecord,
     statements::Sql,
 };
 use crate::storage::database::Database;
@@ -113,17 +113,17 @@ impl DbCatalog {
 impl Catalog for DbCatalog {
     fn create<'a>(&'a self, record: &'a SessionRecord) -> CatalogFuture<'a, Lease> {
         Box::pin(async move {
-            let traits = &record.traits;
+            let metadata = &record.metadata;
             let cwd = record.cwd.to_string_lossy();
             let made = on!(self, |pool| async {
                 sqlx::query(self.sql().create())
                     .bind(&record.id)
                     .bind(&record.owner)
                     .bind(cwd.as_ref())
-                    .bind(&traits.model)
-                    .bind(&traits.permission_mode)
-                    .bind(&traits.title)
-                    .bind(&traits.status)
+                    .bind(&metadata.model)
+                    .bind(&metadata.permission_mode)
+                    .bind(&metadata.title)
+                    .bind(&metadata.status)
                     .bind(record.created_at_ms)
                     .bind(&self.inner.host)
                     .bind(self.lease_ms())
@@ -201,15 +201,15 @@ impl Catalog for DbCatalog {
         Some(self.inner.lease / 3)
     }
 
-    fn save<'a>(&'a self, lease: &'a Lease, traits: &'a Traits) -> CatalogFuture<'a, ()> {
+    fn save<'a>(&'a self, lease: &'a Lease, metadata: &'a SessionMetadata) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
             let saved = on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().save())
                 .bind(&lease.session_id)
                 .bind(lease.epoch)
-                .bind(&traits.model)
-                .bind(&traits.permission_mode)
-                .bind(&traits.title)
-                .bind(&traits.status)
+                .bind(&metadata.model)
+                .bind(&metadata.permission_mode)
+                .bind(&metadata.title)
+                .bind(&metadata.status)
                 .fetch_optional(pool))?;
             if saved.is_none() {
                 self.lost(lease);
@@ -233,10 +233,12 @@ impl Catalog for DbCatalog {
         })
     }
 
-    fn bury<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
+    fn tombstone<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
             self.held().remove(id);
-            on!(self, |pool| async { sqlx::query(self.sql().bury()).bind(id).execute(pool).await.map(drop) })
+            on!(self, |pool| async {
+                sqlx::query(self.sql().tombstone()).bind(id).execute(pool).await.map(drop)
+            })
         })
     }
 
@@ -256,9 +258,9 @@ impl Catalog for DbCatalog {
         })
     }
 
-    fn buried(&self) -> CatalogFuture<'_, Vec<String>> {
+    fn tombstoned(&self) -> CatalogFuture<'_, Vec<String>> {
         Box::pin(async move {
-            on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().buried())
+            on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().tombstoned())
                 .bind(millis(BURIED))
                 .fetch_all(pool))
         })
@@ -302,7 +304,7 @@ where
             id: row.try_get("id")?,
             owner: row.try_get("owner")?,
             cwd: PathBuf::from(cwd),
-            traits: Traits {
+            metadata: SessionMetadata {
                 model: row.try_get("model")?,
                 permission_mode: row.try_get("permission_mode")?,
                 title: row.try_get("title")?,

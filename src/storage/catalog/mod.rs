@@ -33,7 +33,7 @@ pub struct SessionRecord {
     /// Where its agent works.
     pub cwd: PathBuf,
     /// What may change.
-    pub traits: Traits,
+    pub metadata: SessionMetadata,
     /// When it was made, in milliseconds since the epoch.
     pub created_at_ms: i64,
     /// When it was last saved, in milliseconds since the epoch.
@@ -59,7 +59,7 @@ impl SessionRecord {
             id: id.into(),
             owner: owner.map(str::to_owned),
             cwd: cwd.into(),
-            traits: Traits { status: "idle".to_owned(), ..Traits::default() },
+            metadata: SessionMetadata { status: "idle".to_owned(), ..SessionMetadata::default() },
             created_at_ms,
             active_at_ms: created_at_ms,
             stream: None,
@@ -70,7 +70,7 @@ impl SessionRecord {
 
 /// What may change of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Traits {
+pub struct SessionMetadata {
     /// The model, or the agent's default.
     pub model: Option<String>,
     /// The permission mode, or the agent's default.
@@ -153,13 +153,13 @@ pub trait Catalog: fmt::Debug + Send + Sync + 'static {
     fn renew_every(&self) -> Option<Duration>;
 
     /// Stores what has changed, and that the session is active.
-    fn save<'a>(&'a self, lease: &'a Lease, traits: &'a Traits) -> CatalogFuture<'a, ()>;
+    fn save<'a>(&'a self, lease: &'a Lease, metadata: &'a SessionMetadata) -> CatalogFuture<'a, ()>;
 
     /// Gives a lease back, so that any host may take the session at once.
     fn release<'a>(&'a self, lease: &'a Lease) -> CatalogFuture<'a, ()>;
 
     /// From here on the session does not exist, for its own host neither; what it has stored can be deleted.
-    fn bury<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()>;
+    fn tombstone<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()>;
 
     /// Drops a buried session's row, once nothing of it is left.
     fn forget<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()>;
@@ -168,7 +168,7 @@ pub trait Catalog: fmt::Debug + Send + Sync + 'static {
     fn unused_for(&self, time: Duration) -> CatalogFuture<'_, Vec<String>>;
 
     /// Sessions that were buried a while ago and whose rows are still there.
-    fn buried(&self) -> CatalogFuture<'_, Vec<String>>;
+    fn tombstoned(&self) -> CatalogFuture<'_, Vec<String>>;
 
     /// The epoch in which this host holds the session, as far as it knows.
     fn epoch(&self, id: &str) -> Option<i64>;

@@ -128,7 +128,7 @@ impl Sql {
         )
     }
 
-    pub(super) fn bury(&self) -> SqlStr {
+    pub(super) fn tombstone(&self) -> SqlStr {
         let now = self.now;
         safe(format!(
             "update agent_webkit_sessions set status = '{BURIED}', epoch = epoch + 1, active_at_ms = {now}
@@ -149,7 +149,7 @@ impl Sql {
         ))
     }
 
-    pub(super) fn buried(&self) -> SqlStr {
+    pub(super) fn tombstoned(&self) -> SqlStr {
         let now = self.now;
         safe(format!(
             "select id from agent_webkit_sessions

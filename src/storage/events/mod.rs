@@ -69,8 +69,8 @@ pub use self::stream::DurableStream;
 pub use self::tail::DurableTail;
 
 use self::{
-    backend::Rows,
-    open_stream::{Open, ROOM_UNIT, Shared, Table},
+    backend::SqlBackend,
+    open_stream::{OpenStream, ROOM_UNIT, Shared, Table},
     outage::{Outage, in_time},
     writer::{Job, Writer},
 };
@@ -86,7 +86,7 @@ pub struct DurableLog {
 }
 
 struct Core {
-    rows: Arc<dyn Rows>,
+    rows: Arc<dyn SqlBackend>,
     config: DurableConfig,
     open: Arc<Table>,
     jobs: mpsc::UnboundedSender<Job>,
@@ -179,7 +179,7 @@ impl EventLog for DurableLog {
             open.release();
         }
         let row = in_time(core.rows.take(key)).await?;
-        let open = Arc::new(Open::new(core.shared(), key, &row));
+        let open = Arc::new(OpenStream::new(core.shared(), key, &row));
         if !row.closed {
             core.table().insert(key.to_owned(), Arc::clone(&open));
         }
@@ -221,7 +221,7 @@ impl Core {
         }
     }
 
-    fn table(&self) -> MutexGuard<'_, std::collections::HashMap<String, Arc<Open>>> {
+    fn table(&self) -> MutexGuard<'_, std::collections::HashMap<String, Arc<OpenStream>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

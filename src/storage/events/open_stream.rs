@@ -13,9 +13,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
     DurableConfig, LogError,
-    backend::{Rows, Run, StreamRow, Write},
+    backend::{Run, SqlBackend, StreamRow, Write},
     error::{NulInName, ShutDown},
-    retention::{Hold, Step, Upkeep},
+    retention::{Hold, Retention, Step},
     tail::DurableTail,
     writer::{Append, Job},
 };
@@ -26,7 +26,7 @@ use crate::layers::resume::{
 /// What the streams of a log share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) rows: Arc<dyn Rows>,
+    pub(super) rows: Arc<dyn SqlBackend>,
     pub(super) config: DurableConfig,
     pub(super) jobs: mpsc::UnboundedSender<Job>,
     /// Room in the queue, in units of [`ROOM_UNIT`] bytes.
@@ -35,12 +35,12 @@ pub(super) struct Shared {
 }
 
 /// The streams that are open here.
-pub(super) type Table = Mutex<HashMap<String, Arc<Open>>>;
+pub(super) type Table = Mutex<HashMap<String, Arc<OpenStream>>>;
 
 pub(super) const ROOM_UNIT: usize = 1024;
 
 #[derive(Debug)]
-pub(super) struct Open {
+pub(super) struct OpenStream {
     pub(super) shared: Shared,
     key: String,
     pub(super) id: i64,
@@ -53,17 +53,17 @@ pub(super) struct Open {
     /// The size of all events that were appended since.
     appended: AtomicU64,
     holds: Mutex<Vec<Weak<Hold>>>,
-    upkeep: Mutex<Upkeep>,
+    retention: Mutex<Retention>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    Open,
+    OpenStream,
     Closed,
     Fenced,
 }
 
-impl Open {
+impl OpenStream {
     pub(super) fn new(shared: Shared, key: &str, row: &StreamRow) -> Self {
         let ring = RingStream::resume_at(shared.config.recent.clone(), row.last, row.note.clone());
         if row.closed {
@@ -76,10 +76,10 @@ impl Open {
             epoch: row.epoch,
             floor: AtomicU64::new(row.oldest),
             ring,
-            phase: Mutex::new(if row.closed { Phase::Closed } else { Phase::Open }),
+            phase: Mutex::new(if row.closed { Phase::Closed } else { Phase::OpenStream }),
             appended: AtomicU64::new(0),
             holds: Mutex::default(),
-            upkeep: Mutex::new(Upkeep::new(row)),
+            retention: Mutex::new(Retention::new(row)),
         }
     }
 
@@ -134,7 +134,7 @@ impl Open {
 
     pub(super) fn close(self: &Arc<Self>) {
         let mut phase = self.phase();
-        if *phase == Phase::Open {
+        if *phase == Phase::OpenStream {
             *phase = Phase::Closed;
             // Without a writer there is nobody left to store it, nor to read it here.
             if self.shared.jobs.send(Job::Close(Arc::clone(self))).is_err() {
@@ -147,7 +147,7 @@ impl Open {
     pub(super) fn release(&self) {
         {
             let mut phase = self.phase();
-            if *phase == Phase::Open {
+            if *phase == Phase::OpenStream {
                 *phase = Phase::Fenced;
             }
         }
@@ -174,7 +174,7 @@ impl Open {
 
     fn check_open(&self) -> Result<(), AppendError> {
         match *self.phase() {
-            Phase::Open => Ok(()),
+            Phase::OpenStream => Ok(()),
             Phase::Closed => Err(AppendError::Closed),
             Phase::Fenced => Err(AppendError::Fenced),
         }
@@ -184,27 +184,27 @@ impl Open {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn upkeep(&self) -> MutexGuard<'_, Upkeep> {
-        self.upkeep.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn retention(&self) -> MutexGuard<'_, Retention> {
+        self.retention.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes what was left when the stream was last open.
     pub(super) fn look_after(self: &Arc<Self>) {
-        let _ = self.shared.jobs.send(Job::Upkeep { stream: Arc::clone(self), all: true });
+        let _ = self.shared.jobs.send(Job::Retention { stream: Arc::clone(self), all: true });
     }
 
     /// What there is to remove; with `all` also where it is little.
     pub(super) fn due(&self, config: &DurableConfig, all: bool) -> Option<Step> {
         let (Bounds { last, closed, .. }, held) = (self.ring.bounds(), self.held());
-        self.upkeep().due(config, last, held, all || closed)
+        self.retention().due(config, last, held, all || closed)
     }
 
     pub(super) fn stored(&self, write: &Write) {
         let bytes: u64 = write.runs.iter().map(Run::bytes).sum();
         self.appended.fetch_add(bytes, Ordering::Relaxed);
-        let mut upkeep = self.upkeep();
+        let mut retention = self.retention();
         for (seqs, run) in write.numbered() {
-            upkeep.note(*seqs.start(), &run.part);
+            retention.note(*seqs.start(), &run.part);
         }
     }
 
@@ -213,8 +213,8 @@ impl Open {
     pub(super) fn check_written(&self) -> Result<(), AppendError> {
         match *self.phase() {
             Phase::Fenced => Err(AppendError::Fenced),
-            Phase::Open | Phase::Closed if self.ring.bounds().closed => Err(AppendError::Closed),
-            Phase::Open | Phase::Closed => Ok(()),
+            Phase::OpenStream | Phase::Closed if self.ring.bounds().closed => Err(AppendError::Closed),
+            Phase::OpenStream | Phase::Closed => Ok(()),
         }
     }
 

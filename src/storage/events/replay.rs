@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     LogError,
-    backend::{Page, Rows, StoredEvent},
+    backend::{Page, SqlBackend, StoredEvent},
     outage::{Outage, in_time},
     retention::Hold,
 };
@@ -20,7 +20,7 @@ use crate::layers::resume::{Chunk, Evicted, TailError, encode_frame_into};
 
 /// A replay, page by page. Between pages it holds no connection.
 pub(super) struct Replay {
-    rows: Arc<dyn Rows>,
+    rows: Arc<dyn SqlBackend>,
     id: i64,
     /// The last sequence number that was given.
     after: u64,
@@ -49,7 +49,7 @@ impl Replay {
     /// Gives the events after `range.start` up to `range.end`. The first page is read here, so that a
     /// reader is refused that cannot be given any.
     pub(super) async fn start(
-        rows: Arc<dyn Rows>,
+        rows: Arc<dyn SqlBackend>,
         id: i64,
         range: Range<u64>,
         outage: Duration,
@@ -119,7 +119,7 @@ impl Replay {
 }
 
 async fn fetch(
-    rows: Arc<dyn Rows>,
+    rows: Arc<dyn SqlBackend>,
     id: i64,
     range: Range<u64>,
     bound: Duration,

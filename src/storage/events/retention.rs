@@ -25,7 +25,7 @@ pub(super) enum Step {
 
 /// How far a stream was looked after.
 #[derive(Debug)]
-pub(super) struct Upkeep {
+pub(super) struct Retention {
     /// There is nothing to compact up to here.
     compacted: u64,
     /// Nor after this: where the newest message became whole. What is older than this process is not known.
@@ -37,7 +37,7 @@ pub(super) struct Upkeep {
     pub(super) waiting: bool,
 }
 
-impl Upkeep {
+impl Retention {
     pub(super) fn new(row: &StreamRow) -> Self {
         let StreamRow { compacted, last: whole, oldest, .. } = *row;
         Self { compacted, whole, oldest, unfinished: VecDeque::new(), waiting: false }
@@ -129,9 +129,9 @@ mod tests {
     use super::*;
 
     /// As of a stream that ends at `last`.
-    fn upkeep(last: u64) -> Upkeep {
+    fn retention(last: u64) -> Retention {
         let row = StreamRow { id: 1, epoch: 1, oldest: 1, last, compacted: 0, closed: false, note: None };
-        Upkeep::new(&row)
+        Retention::new(&row)
     }
 
     fn piece() -> Part {
@@ -141,58 +141,61 @@ mod tests {
     #[test]
     fn the_newest_events_are_never_compacted() {
         let config = DurableConfig::default().uncompacted_events(100);
-        let mut upkeep = upkeep(1000);
-        assert_eq!(upkeep.due(&config, 599, None, false), None);
-        assert_eq!(upkeep.due(&config, 600, None, false), Some(Step::Compact { after: 0, until: 500 }));
-        assert_eq!(upkeep.due(&config, 100, None, true), None);
-        assert_eq!(upkeep.due(&config, 101, None, true), Some(Step::Compact { after: 0, until: 1 }));
+        let mut retention = retention(1000);
+        assert_eq!(retention.due(&config, 599, None, false), None);
+        assert_eq!(retention.due(&config, 600, None, false), Some(Step::Compact { after: 0, until: 500 }));
+        assert_eq!(retention.due(&config, 100, None, true), None);
+        assert_eq!(retention.due(&config, 101, None, true), Some(Step::Compact { after: 0, until: 1 }));
     }
 
     #[test]
     fn pieces_that_were_passed_are_looked_at_again_once_their_message_is_whole() {
         let config = DurableConfig::default();
-        let mut upkeep = upkeep(0);
-        upkeep.note(10, &piece());
-        upkeep.note(11, &piece());
-        assert_eq!(upkeep.due(&config, 1700, None, true), None);
-        upkeep.note(1701, &Part::Whole("m".into()));
-        assert_eq!(upkeep.due(&config, 1701, None, false), Some(Step::Compact { after: 9, until: 701 }));
+        let mut retention = retention(0);
+        retention.note(10, &piece());
+        retention.note(11, &piece());
+        assert_eq!(retention.due(&config, 1700, None, true), None);
+        retention.note(1701, &Part::Whole("m".into()));
+        assert_eq!(retention.due(&config, 1701, None, false), Some(Step::Compact { after: 9, until: 701 }));
     }
 
     #[test]
     fn a_message_that_becomes_whole_during_a_step_is_not_lost() {
         let config = DurableConfig::default();
-        let mut upkeep = upkeep(0);
-        upkeep.note(10, &piece());
-        assert_eq!(upkeep.due(&config, 1600, None, false), None);
-        upkeep.note(1650, &Part::Whole("another".into()));
-        let step = upkeep.due(&config, 2200, None, false).unwrap();
-        upkeep.note(2201, &Part::Whole("m".into()));
-        upkeep.done(step);
-        assert_eq!(upkeep.due(&config, 2201, None, true), Some(Step::Compact { after: 9, until: 1201 }));
+        let mut retention = retention(0);
+        retention.note(10, &piece());
+        assert_eq!(retention.due(&config, 1600, None, false), None);
+        retention.note(1650, &Part::Whole("another".into()));
+        let step = retention.due(&config, 2200, None, false).unwrap();
+        retention.note(2201, &Part::Whole("m".into()));
+        retention.done(step);
+        assert_eq!(retention.due(&config, 2201, None, true), Some(Step::Compact { after: 9, until: 1201 }));
     }
 
     #[test]
     fn where_no_message_became_whole_nothing_is_looked_for() {
         let config = DurableConfig::default().uncompacted_events(100);
-        let mut upkeep = upkeep(50);
-        assert_eq!(upkeep.due(&config, 600, None, false), Some(Step::Compact { after: 0, until: 500 }));
-        upkeep.done(Step::Compact { after: 0, until: 500 });
-        upkeep.note(601, &piece());
-        assert_eq!(upkeep.due(&config, 9000, None, true), None);
-        upkeep.note(9001, &Part::Whole("of pieces that are not known".into()));
-        assert_eq!(upkeep.due(&config, 9400, None, false), None);
-        assert_eq!(upkeep.due(&config, 9401, None, true), Some(Step::Compact { after: 8900, until: 9301 }));
+        let mut retention = retention(50);
+        assert_eq!(retention.due(&config, 600, None, false), Some(Step::Compact { after: 0, until: 500 }));
+        retention.done(Step::Compact { after: 0, until: 500 });
+        retention.note(601, &piece());
+        assert_eq!(retention.due(&config, 9000, None, true), None);
+        retention.note(9001, &Part::Whole("of pieces that are not known".into()));
+        assert_eq!(retention.due(&config, 9400, None, false), None);
+        assert_eq!(
+            retention.due(&config, 9401, None, true),
+            Some(Step::Compact { after: 8900, until: 9301 })
+        );
     }
 
     #[test]
     fn nothing_is_trimmed_that_a_reader_has_still_to_be_given() {
         let config = DurableConfig::default().window_events(10);
-        let mut upkeep = upkeep(1000);
-        assert_eq!(upkeep.due(&config, 1000, Some(1), true), None);
-        assert_eq!(upkeep.due(&config, 1000, Some(700), true), Some(Step::Trim { oldest: 700 }));
-        assert_eq!(upkeep.due(&config, 1000, None, true), Some(Step::Trim { oldest: 991 }));
-        assert_eq!(upkeep.due(&config, 9000, None, true), Some(Step::Trim { oldest: 2001 }));
+        let mut retention = retention(1000);
+        assert_eq!(retention.due(&config, 1000, Some(1), true), None);
+        assert_eq!(retention.due(&config, 1000, Some(700), true), Some(Step::Trim { oldest: 700 }));
+        assert_eq!(retention.due(&config, 1000, None, true), Some(Step::Trim { oldest: 991 }));
+        assert_eq!(retention.due(&config, 9000, None, true), Some(Step::Trim { oldest: 2001 }));
         let hold = Hold::new(5, 100);
         hold.given(7);
         assert_eq!((hold.next(100), hold.next(101)), (Some(8), None));
@@ -200,10 +203,10 @@ mod tests {
 
     #[test]
     fn few_unfinished_messages_are_remembered() {
-        let mut upkeep = upkeep(0);
+        let mut retention = retention(0);
         for n in 0..1000 {
-            upkeep.note(n + 1, &Part::PieceOf(n.to_string()));
+            retention.note(n + 1, &Part::PieceOf(n.to_string()));
         }
-        assert_eq!(upkeep.unfinished.len(), UNFINISHED);
+        assert_eq!(retention.unfinished.len(), UNFINISHED);
     }
 }

@@ -2,8 +2,8 @@ use std::{fmt, ops::RangeInclusive, sync::Arc};
 
 use super::{
     DurableConfig, LogError,
-    backend::{Rows, StreamRow},
-    open_stream::Open,
+    backend::{SqlBackend, StreamRow},
+    open_stream::OpenStream,
     outage::in_time,
     replay::Replay,
     tail::DurableTail,
@@ -23,24 +23,29 @@ pub struct DurableStream {
 
 #[derive(Clone)]
 enum Kind {
-    Open(Arc<Open>),
+    OpenStream(Arc<OpenStream>),
     View(Arc<View>),
 }
 
 /// A stream that is not open here.
 struct View {
     key: String,
-    rows: Arc<dyn Rows>,
+    rows: Arc<dyn SqlBackend>,
     config: DurableConfig,
     found: StreamRow,
 }
 
 impl DurableStream {
-    pub(super) fn open(open: Arc<Open>) -> Self {
-        Self { kind: Kind::Open(open) }
+    pub(super) fn open(open: Arc<OpenStream>) -> Self {
+        Self { kind: Kind::OpenStream(open) }
     }
 
-    pub(super) fn view(key: &str, rows: Arc<dyn Rows>, config: DurableConfig, found: StreamRow) -> Self {
+    pub(super) fn view(
+        key: &str,
+        rows: Arc<dyn SqlBackend>,
+        config: DurableConfig,
+        found: StreamRow,
+    ) -> Self {
         Self { kind: Kind::View(Arc::new(View { key: key.to_owned(), rows, config, found })) }
     }
 
@@ -48,7 +53,7 @@ impl DurableStream {
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
         match &self.kind {
-            Kind::Open(open) => open.ring.held_bytes(),
+            Kind::OpenStream(open) => open.ring.held_bytes(),
             Kind::View(_) => 0,
         }
     }
@@ -62,7 +67,7 @@ impl EventStream for DurableStream {
     /// nobody knows what the database has stored of the batch: open it again.
     async fn append(&self, batch: Batch) -> Result<RangeInclusive<u64>, AppendError> {
         match &self.kind {
-            Kind::Open(open) => open.append(batch).await,
+            Kind::OpenStream(open) => open.append(batch).await,
             Kind::View(view) if view.found.closed => Err(AppendError::Closed),
             Kind::View(_) => Err(AppendError::Fenced),
         }
@@ -70,19 +75,19 @@ impl EventStream for DurableStream {
 
     async fn tail(&self, cursor: Cursor) -> Result<DurableTail, TailError> {
         match &self.kind {
-            Kind::Open(open) => open.tail(cursor).await,
+            Kind::OpenStream(open) => open.tail(cursor).await,
             Kind::View(view) => view.tail(cursor).await,
         }
     }
 
     fn close(&self) {
-        if let Kind::Open(open) = &self.kind {
+        if let Kind::OpenStream(open) = &self.kind {
             open.close();
         }
     }
 
     fn release(&self) {
-        if let Kind::Open(open) = &self.kind {
+        if let Kind::OpenStream(open) = &self.kind {
             open.release();
         }
     }
@@ -90,14 +95,14 @@ impl EventStream for DurableStream {
     /// Of a stream that is not open here: as it was found.
     fn bounds(&self) -> Bounds {
         match &self.kind {
-            Kind::Open(open) => open.bounds(),
+            Kind::OpenStream(open) => open.bounds(),
             Kind::View(view) => view.bounds(&view.found),
         }
     }
 
     fn readers(&self) -> Readers {
         match &self.kind {
-            Kind::Open(open) => open.ring.readers(),
+            Kind::OpenStream(open) => open.ring.readers(),
             Kind::View(_) => Readers { attached: 0, last_detached: None },
         }
     }
@@ -128,7 +133,7 @@ impl View {
 
 impl fmt::Debug for DurableStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let here = matches!(self.kind, Kind::Open(_));
+        let here = matches!(self.kind, Kind::OpenStream(_));
         f.debug_struct("DurableStream")
             .field("bounds", &self.bounds())
             .field("open", &here)

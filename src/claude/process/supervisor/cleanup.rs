@@ -5,14 +5,14 @@ use std::{io, process::ExitStatus, time::Duration};
 use tokio::{io::AsyncReadExt, time::timeout};
 
 use super::{CHUNK, Supervisor, hand_on};
-use crate::{claude::process::cli_process::obituary, proto::AgentEvent};
+use crate::{claude::process::cli_process::exit_message, proto::AgentEvent};
 
 /// A pipe that is still open so long after all its writers should be gone is given up.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl Supervisor {
     /// Ends what the process left behind, reads its last words, and tells its end.
-    pub(crate) async fn bury(mut self, status: io::Result<ExitStatus>) {
+    pub(crate) async fn clean_up(mut self, status: io::Result<ExitStatus>) {
         self.sweep().await;
         self.read_last_words().await;
         self.deliver();
@@ -23,7 +23,7 @@ impl Supervisor {
         if timeout(LAST_WORDS, &mut self.stderr).await.is_err() {
             self.stderr.abort();
         }
-        let message = obituary(status, &self.tail.text());
+        let message = exit_message(status, &self.tail.text());
         tracing::debug!(message, "agent gone");
         // Whoever no longer listens does not want to know.
         let _ = self.events.send(AgentEvent::Exited { message }).await;
@@ -31,8 +31,8 @@ impl Supervisor {
 
     async fn sweep(&mut self) {
         let grace = if self.aborted { Duration::ZERO } else { self.grace.leftovers };
-        let (mark, group) = (self.mark.clone(), self.group);
-        match tokio::task::spawn_blocking(move || mark.end_all(group, grace)).await {
+        let (tag, group) = (self.tag.clone(), self.group);
+        match tokio::task::spawn_blocking(move || tag.end_all(group, grace)).await {
             Ok(0) => {}
             Ok(left) => tracing::error!(left, "processes of an agent cannot be killed"),
             Err(error) => tracing::error!(%error, "the search for what an agent left behind failed"),
@@ -68,8 +68,8 @@ impl Supervisor {
     }
 
     async fn remove_home(&mut self) {
-        let home = self.home.take();
-        if let Err(error) = tokio::task::spawn_blocking(move || drop(home)).await {
+        let config_dir = self.config_dir.take();
+        if let Err(error) = tokio::task::spawn_blocking(move || drop(config_dir)).await {
             tracing::error!(%error, "the folder of an agent could not be removed");
         }
     }

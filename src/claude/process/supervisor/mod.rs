@@ -18,8 +18,8 @@ use tracing::Instrument;
 
 use super::{
     cli_process::Tail,
-    tag::{Mark, end_group},
-    termination::{Ladder, Step},
+    tag::{ProcessTag, end_group},
+    termination::{Step, Termination},
     watcher::Watcher,
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
             codec::{Framed, Framer},
         },
         settings::{Grace, Settings},
-        transcripts::{config_dirs::Home, mirror::Mirror},
+        transcripts::{config_dirs::ConfigDir, mirror::Mirror},
     },
     proto::{AgentCommand, AgentEvent},
 };
@@ -61,12 +61,12 @@ pub(crate) struct Supervisor {
     /// Commands that wait until the CLI has read the ones before.
     waiting: VecDeque<AgentCommand>,
     events: mpsc::Sender<AgentEvent>,
-    ladder: Ladder,
+    termination: Termination,
     poll_mcp_at: Option<Instant>,
     grace: Grace,
-    mark: Mark,
+    tag: ProcessTag,
     mirror: Option<Mirror>,
-    home: Option<Home>,
+    config_dir: Option<ConfigDir>,
     /// It is ended by force: nothing of it is waited for or stored any more.
     aborted: bool,
     /// Held, so that it lives as long as the last agent.
@@ -92,14 +92,14 @@ pub(crate) struct Memory {
     /// Copies its transcript into the store.
     pub(crate) mirror: Option<Mirror>,
     /// Its own configuration folder, which goes with it.
-    pub(crate) home: Option<Home>,
+    pub(crate) config_dir: Option<ConfigDir>,
 }
 
 impl Supervisor {
     /// Takes charge of a process that was just started.
     pub(crate) fn start(
         mut child: Child,
-        mark: Mark,
+        tag: ProcessTag,
         memory: Memory,
         settings: &Settings,
         watcher: Arc<Watcher>,
@@ -120,12 +120,12 @@ impl Supervisor {
             commands: Some(commands_in),
             waiting: VecDeque::new(),
             events: events_out,
-            ladder: Ladder::starting(&settings.grace),
+            termination: Termination::starting(&settings.grace),
             poll_mcp_at: None,
             grace: settings.grace,
-            mark,
+            tag,
             mirror: memory.mirror,
-            home: memory.home,
+            config_dir: memory.config_dir,
             aborted: false,
             _watcher: watcher,
             child,
@@ -136,7 +136,7 @@ impl Supervisor {
 
     async fn run(mut self) {
         let status = self.converse().await;
-        self.bury(status).await;
+        self.clean_up(status).await;
     }
 
     /// Carries lines and commands until the process has exited.
@@ -163,7 +163,7 @@ impl Supervisor {
                 Wake::Command(Some(AgentCommand::Abort)) => self.abort(),
                 Wake::Command(Some(command)) => self.waiting.push_back(command),
                 Wake::Command(None) | Wake::NobodyListens => self.close(),
-                Wake::Deadline => self.climb(),
+                Wake::Deadline => self.next_step(),
                 Wake::PollMcp => {
                     self.poll_mcp_at = None;
                     self.bridge.ask_mcp_status();
@@ -178,7 +178,7 @@ impl Supervisor {
     async fn wake(&mut self, chunk: &mut [u8]) -> Wake {
         let backlog = self.bridge.events().len();
         let nobody_listens = self.events.is_closed();
-        let closing = self.ladder.is_closing();
+        let closing = self.termination.is_closing();
         let held = self.is_held();
         let room = self.waiting.len() < COMMANDS;
         let out = self.bridge.outbox().rest();
@@ -189,7 +189,7 @@ impl Supervisor {
             _ = self.events.reserve(), if backlog > 0 && !held && !nobody_listens => Wake::Room,
             command = receive(self.commands.as_mut()), if self.commands.is_some() && room => Wake::Command(command),
             () = self.events.closed(), if !closing => Wake::NobodyListens,
-            () = until(self.ladder.deadline()), if self.ladder.deadline().is_some() => Wake::Deadline,
+            () = until(self.termination.deadline()), if self.termination.deadline().is_some() => Wake::Deadline,
             () = until(self.poll_mcp_at), if self.poll_mcp_at.is_some() && !closing => Wake::PollMcp,
             news = progress(self.mirror.as_mut()), if self.mirror.is_some() => Wake::Mirror(news),
         }
@@ -202,8 +202,8 @@ impl Supervisor {
         }
         self.keep();
         self.note_first_start();
-        match (self.ladder.is_starting(), self.bridge.stage()) {
-            (true, Stage::Ready) => self.ladder = Ladder::Running,
+        match (self.termination.is_starting(), self.bridge.stage()) {
+            (true, Stage::Ready) => self.termination = Termination::Running,
             (true, Stage::Failed) => self.close(),
             _ => {}
         }
@@ -215,10 +215,10 @@ impl Supervisor {
     /// All is noted before a turn ends.
     fn note_first_start(&mut self) {
         let ends = |event: &AgentEvent| matches!(event, AgentEvent::TurnEnded(_));
-        if let Some(home) = self.home.as_ref().filter(|home| home.is_first())
+        if let Some(config_dir) = self.config_dir.as_ref().filter(|config_dir| config_dir.is_first())
             && self.bridge.events().iter().any(ends)
         {
-            home.keep_first_start();
+            config_dir.keep_first_start();
         }
     }
 
@@ -236,14 +236,14 @@ impl Supervisor {
         self.aborted = true;
         self.commands = None;
         self.mirror = None;
-        self.ladder = Ladder::Killed;
+        self.termination = Termination::Killed;
         self.signal(Signal::KILL);
     }
 
     /// Stops the turn, then takes no more input.
     fn close(&mut self) {
         self.commands = None;
-        if self.ladder.is_closing() {
+        if self.termination.is_closing() {
             return;
         }
         for command in mem::take(&mut self.waiting) {
@@ -252,12 +252,12 @@ impl Supervisor {
         if self.bridge.in_turn() {
             self.bridge.interrupt();
         }
-        self.ladder = Ladder::input_ended(&self.grace);
+        self.termination = Termination::input_ended(&self.grace);
     }
 
     /// On closing the input ends once everything is written.
     fn end_input(&mut self) {
-        if self.ladder.is_closing() && self.bridge.outbox().rest().is_empty() {
+        if self.termination.is_closing() && self.bridge.outbox().rest().is_empty() {
             self.stdin = None;
         }
         if self.stdin.is_none() {
@@ -266,8 +266,8 @@ impl Supervisor {
     }
 
     /// A deadline passed.
-    fn climb(&mut self) {
-        match self.ladder.climb(&self.grace) {
+    fn next_step(&mut self) {
+        match self.termination.next_step(&self.grace) {
             Step::GiveUpStart => {
                 let message = "The agent did not answer in time after its start.".to_owned();
                 let code = "agent_start_failed".to_owned();

@@ -21,15 +21,15 @@ use crate::{
         limits::Limits,
         registry::sessions::{Owned, Sessions, Slot},
         session::{
-            connection::{Link, News},
+            connection::{AgentConnection, AgentUpdate},
             handle::{Latest, SessionHandle, Shared},
-            lease_guard::Keeping,
+            lease_guard::LeaseGuard,
             mailbox::mailbox,
             read_back,
             stream_end::ReleasedOnDrop,
         },
     },
-    storage::catalog::{Lease, SessionRecord, Traits},
+    storage::catalog::{Lease, SessionMetadata, SessionRecord},
 };
 
 /// So many inputs may be on their way to a session.
@@ -48,9 +48,9 @@ struct Parts<A, L: EventLog> {
     spec: SessionSpec,
     owner: Option<Arc<str>>,
     created_at: SystemTime,
-    link: Link<A>,
+    connection: AgentConnection<A>,
     stream: L::Stream,
-    stored: Option<(Lease, Traits)>,
+    stored: Option<(Lease, SessionMetadata)>,
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
@@ -58,12 +58,12 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     /// `session_ready`, and the session is registered.
     pub(crate) async fn start(
         request: Request,
-        mut link: Link<A>,
+        mut connection: AgentConnection<A>,
         sessions: &Sessions<L>,
         slot: Slot,
     ) -> Result<Box<Self>, Failure> {
         let Request { spec, owner, limits } = request;
-        match slot.cancel.run_until_cancelled(link.up()).await {
+        match slot.cancel.run_until_cancelled(connection.up()).await {
             Some(Err(error)) => {
                 return Err(Failure::unavailable(format!(
                     "the agent could not be started: {}",
@@ -72,7 +72,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             }
             Some(Ok(())) => {}
             None => {
-                link.gone().await;
+                connection.gone().await;
                 return Err(Failure::unavailable("the server is shutting down"));
             }
         }
@@ -82,14 +82,14 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Some(persistence) => {
                 let record = new_record(&spec, owner.as_deref(), created_at);
                 let lease = persistence.catalog.create(&record).await?;
-                Some((lease, record.traits))
+                Some((lease, record.metadata))
             }
         };
         let stream = open(sessions.log(), &spec.session_id).await?;
         let now = now();
         let mut session = Session::new(config(&spec, &limits, stored.is_some()), now);
         session.handle_started(now);
-        let parts = Parts { session, spec, owner, created_at, link, stream, stored };
+        let parts = Parts { session, spec, owner, created_at, connection, stream, stored };
         Self::assemble(parts, sessions, slot).begin(sessions, Begun::Created).await
     }
 
@@ -104,8 +104,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     ) -> Result<Box<Self>, Failure> {
         let Owned { record, lease } = owned;
         let spec = SessionSpec {
-            model: record.traits.model.clone(),
-            permission_mode: record.traits.permission_mode.clone(),
+            model: record.metadata.model.clone(),
+            permission_mode: record.metadata.permission_mode.clone(),
             resume: true,
             ..SessionSpec::new(record.id.clone(), &record.cwd)
         };
@@ -129,18 +129,18 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             session,
             owner: record.owner.map(Into::into),
             created_at: UNIX_EPOCH + Duration::from_millis(record.created_at_ms.unsigned_abs()),
-            link: Link::new(agent),
+            connection: AgentConnection::new(agent),
             stream,
-            stored: Some((lease, record.traits)),
+            stored: Some((lease, record.metadata)),
             spec,
         };
         Self::assemble(parts, sessions, slot).begin(sessions, Begun::Restored).await
     }
 
     fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Box<Self> {
-        let Parts { session, spec, owner, created_at, link, stream, stored } = parts;
+        let Parts { session, spec, owner, created_at, connection, stream, stored } = parts;
         let (mail, mailbox) = mailbox(MAILBOX);
-        let title = stored.as_ref().and_then(|(_, traits)| traits.title.clone());
+        let title = stored.as_ref().and_then(|(_, metadata)| metadata.title.clone());
         let deleted = stored.is_some().then(Arc::default);
         let handle = SessionHandle::new(Shared {
             id: spec.session_id.into(),
@@ -154,18 +154,18 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             latest: Latest { as_of: stream.bounds().last, ..Latest::default() }.into(),
         });
         let kept = stored.zip(deleted).zip(sessions.persistence());
-        let keeping = kept.map(|(((lease, saved), deleted), persistence)| {
-            Box::new(Keeping::new(persistence.clone(), sessions.leases(), lease, saved, deleted))
+        let lease_guard = kept.map(|(((lease, saved), deleted), persistence)| {
+            Box::new(LeaseGuard::new(persistence.clone(), sessions.leases(), lease, saved, deleted))
         });
         Box::new(Self {
             session,
-            link,
+            connection,
             stream: ReleasedOnDrop(stream),
             mailbox,
             replies: Vec::new(),
             asked: BTreeMap::new(),
             registration: None,
-            keeping,
+            lease_guard,
             title,
             may_leave: false,
             fenced: false,
@@ -186,15 +186,15 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         tracing::info!(session = self.handle.id(), cwd = %self.handle.cwd().display(), "a session runs");
         self.registration = Some(sessions.register(self.handle.clone()));
         // What an agent said before it had a session.
-        self.hear(News::Events);
+        self.hear(AgentUpdate::Events);
         Ok(self)
     }
 }
 
 fn new_record(spec: &SessionSpec, owner: Option<&str>, created_at: SystemTime) -> SessionRecord {
     let mut record = SessionRecord::new(&spec.session_id, owner, &spec.cwd, created_at);
-    record.traits.model.clone_from(&spec.model);
-    record.traits.permission_mode.clone_from(&spec.permission_mode);
+    record.metadata.model.clone_from(&spec.model);
+    record.metadata.permission_mode.clone_from(&spec.permission_mode);
     record
 }
 

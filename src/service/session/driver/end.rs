@@ -37,11 +37,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         tracing::info!(session = self.handle.id(), ?end, "a session ended here");
         self.metrics.ended(self.reason(end));
         self.slot.leave();
-        match (end, self.keeping.is_some()) {
+        match (end, self.lease_guard.is_some()) {
             (End::Closed, _) | (End::LogLost, false) => self.close().await,
             (End::Fenced, _) => {
                 metrics::lease_lost();
-                self.link.abort();
+                self.connection.abort();
                 self.hand_over().await;
             }
             (End::Released | End::Suspended | End::LogLost, _) => self.hand_over().await,
@@ -62,14 +62,15 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Ends the streams, waits until the agent is gone and the readers have read what there is, and
     /// forgets everything.
     async fn close(self: Box<Self>) {
-        let Self { link, stream, mailbox, registration, keeping, sessions, slot, handle, .. } = *self;
+        let Self { connection, stream, mailbox, registration, lease_guard, sessions, slot, handle, .. } =
+            *self;
         stream.0.close();
         drop((registration, mailbox));
-        tokio::join!(link.gone(), all_read(handle.stream()));
+        tokio::join!(connection.gone(), all_read(handle.stream()));
         drop(stream);
         let (id, log) = (handle.id(), sessions.log());
-        if let Some(keeping) = keeping {
-            keeping.persistence().erase(log, id).await;
+        if let Some(lease_guard) = lease_guard {
+            lease_guard.persistence().erase(log, id).await;
         } else if let Err(error) = log.forget(id).await {
             tracing::warn!(
                 session = id,
@@ -82,18 +83,18 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Lets go of everything, so that the session can be restored here or elsewhere.
     async fn hand_over(self: Box<Self>) {
-        let Self { link, stream, mailbox, registration, keeping, slot, handle, .. } = *self;
+        let Self { connection, stream, mailbox, registration, lease_guard, slot, handle, .. } = *self;
         drop((stream, registration));
         for mail in mailbox.close() {
             let _ = mail.reply.send(Err(NotTaken::Released));
         }
         drop(handle);
         // What the agent remembers is stored under the lease, so the lease is kept until the agent is gone.
-        if timeout(HANDOVER, link.gone()).await.is_err() {
+        if timeout(HANDOVER, connection.gone()).await.is_err() {
             tracing::warn!("an agent outlives its session's stay");
         }
-        if let Some(keeping) = keeping {
-            keeping.release().await;
+        if let Some(lease_guard) = lease_guard {
+            lease_guard.release().await;
         }
         drop(slot);
     }

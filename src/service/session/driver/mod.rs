@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::end::End;
 use super::{
-    connection::{Link, News, Stuck},
+    connection::{AgentConnection, AgentUpdate, Stuck},
     handle::{Mail, NotTaken, SessionHandle},
-    lease_guard::{Fenced, Keeping},
+    lease_guard::{Fenced, LeaseGuard},
     mailbox,
     stream_end::ReleasedOnDrop,
     title,
@@ -30,7 +30,7 @@ use crate::{
     metrics::SessionMetrics,
     proto::{Accepted, AgentCommand, AgentEvent, Decision, Output, Presence, Session},
     service::registry::sessions::{Registration, Sessions, Slot},
-    storage::catalog::Traits,
+    storage::catalog::SessionMetadata,
 };
 
 pub(crate) use self::begin::Request;
@@ -41,7 +41,7 @@ type Reply = oneshot::Sender<Result<(), NotTaken>>;
 /// and no trace in the registry.
 pub(crate) struct Driver<A, L: EventLog> {
     session: Session,
-    link: Link<A>,
+    connection: AgentConnection<A>,
     stream: ReleasedOnDrop<L::Stream>,
     handle: SessionHandle<L>,
     mailbox: mailbox::Receiver<Mail>,
@@ -52,7 +52,7 @@ pub(crate) struct Driver<A, L: EventLog> {
     /// From the first event in the log to the last.
     registration: Option<Registration<L>>,
     /// Of sessions that outlive the process.
-    keeping: Option<Box<Keeping>>,
+    lease_guard: Option<Box<LeaseGuard>>,
     title: Option<String>,
     /// Nobody needs the session in memory.
     may_leave: bool,
@@ -78,7 +78,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     /// What it does seldom or for a moment is boxed: a task is as large as the largest thing that it ever
     /// does, for as long as the session lives.
     pub(crate) async fn run(mut self: Box<Self>) {
-        let fenced = self.keeping.as_ref().map(|keeping| keeping.fenced().clone());
+        let fenced = self.lease_guard.as_ref().map(|lease_guard| lease_guard.fenced().clone());
         let end = match fenced {
             Some(fenced) => Box::pin(self.converse_unless(fenced)).await,
             None => self.converse().await,
@@ -114,7 +114,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                     self.may_leave = false;
                     mails.into_iter().for_each(|mail| self.take(mail));
                 }
-                news = self.link.next() => self.hear(news),
+                update = self.connection.next() => self.hear(update),
                 () = &mut timer, if is_timed => {
                     let presence = self.presence();
                     self.session.handle_timeout(now(), presence);
@@ -140,12 +140,15 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Nothing holds the session here any more.
     fn leaves(&self) -> bool {
-        self.may_leave && self.link.is_absent() && self.mailbox.is_empty() && self.presence().readers == 0
+        self.may_leave
+            && self.connection.is_absent()
+            && self.mailbox.is_empty()
+            && self.presence().readers == 0
     }
 
     /// The session goes on when it ends here.
     fn outlives(&self) -> bool {
-        self.keeping.is_some() && !self.handle.shared().is_deleted()
+        self.lease_guard.is_some() && !self.handle.shared().is_deleted()
     }
 
     fn take(&mut self, mail: Mail) {
@@ -161,19 +164,19 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
     }
 
-    fn hear(&mut self, news: News) {
+    fn hear(&mut self, update: AgentUpdate) {
         let now = now();
-        match news {
-            News::Started(Ok(())) => self.session.handle_started(now),
-            News::Started(Err(error)) => self.session.handle_start_failed(now, &with_sources(&*error)),
-            News::Events => {
-                self.fenced |= self.link.events.iter().any(|event| matches!(event, AgentEvent::Fenced));
+        match update {
+            AgentUpdate::Started(Ok(())) => self.session.handle_started(now),
+            AgentUpdate::Started(Err(error)) => self.session.handle_start_failed(now, &with_sources(&*error)),
+            AgentUpdate::Events => {
+                self.fenced |= self.connection.events.iter().any(|event| matches!(event, AgentEvent::Fenced));
                 // Its room goes as well: a session is idle most of the time.
-                for event in std::mem::take(&mut self.link.events) {
+                for event in std::mem::take(&mut self.connection.events) {
                     self.session.handle_agent(now, event);
                 }
             }
-            News::Gone => {}
+            AgentUpdate::Gone => {}
         }
     }
 
@@ -249,14 +252,14 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Brings the session's row up to date.
     async fn save(&mut self) -> ControlFlow<End> {
         self.handle.shared().latest().set_title(self.title.as_deref());
-        let Some(keeping) = &mut self.keeping else { return ControlFlow::Continue(()) };
-        let traits = Traits {
+        let Some(lease_guard) = &mut self.lease_guard else { return ControlFlow::Continue(()) };
+        let metadata = SessionMetadata {
             model: self.session.model().map(str::to_owned),
             permission_mode: self.session.permission_mode().map(str::to_owned),
             title: self.title.clone(),
             status: self.session.status().to_owned(),
         };
-        match Box::pin(keeping.save(traits)).await {
+        match Box::pin(lease_guard.save(metadata)).await {
             Ok(()) => ControlFlow::Continue(()),
             Err(Fenced) => ControlFlow::Break(End::Fenced),
         }
@@ -269,13 +272,13 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 let spec = SessionSpec { model, permission_mode, resume: true, ..SessionSpec::new(id, cwd) };
                 // The operator may have changed their mind since the session was made.
                 match self.sessions.policy().directory(spec.cwd.to_str()) {
-                    Ok(_) => self.link.start(spec),
+                    Ok(_) => self.connection.start(spec),
                     Err(denied) => self.session.handle_start_failed(now(), &denied.to_string()),
                 }
             }
             Output::Command(command) => self.tell(command),
-            Output::Stop => self.link.retire(),
-            Output::Release => self.may_leave = self.keeping.is_some(),
+            Output::Stop => self.connection.retire(),
+            Output::Release => self.may_leave = self.lease_guard.is_some(),
             Output::Answer { request, outcome } => {
                 if let Some(reply) = self.asked.remove(&request) {
                     let _ = reply.send(outcome.map_err(NotTaken::NoAnswer));
@@ -292,8 +295,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         if interrupts(&command) {
             self.metrics.turn_interrupted();
         }
-        if let Err(Stuck) = self.link.send(command) {
-            self.link.retire();
+        if let Err(Stuck) = self.connection.send(command) {
+            self.connection.retire();
             let message = "the agent took no more commands and was ended".to_owned();
             self.session.handle_agent(now(), AgentEvent::Exited { message });
         }

@@ -15,7 +15,7 @@ pub(super) use self::run::{Run, StoredEvent};
 use super::part::Part;
 use crate::{layers::resume::Event, storage::database::Database};
 
-pub(super) type RowsFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'a>>;
+pub(super) type BackendFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'a>>;
 
 /// A stream's row.
 #[derive(Clone, Debug)]
@@ -76,37 +76,37 @@ pub(super) struct Page {
     pub(super) events: Vec<StoredEvent>,
 }
 
-pub(super) trait Rows: fmt::Debug + Send + Sync + 'static {
+pub(super) trait SqlBackend: fmt::Debug + Send + Sync + 'static {
     /// Makes the caller the writer of the stream, which is made if there is none.
-    fn take<'a>(&'a self, key: &'a str) -> RowsFuture<'a, StreamRow>;
+    fn take<'a>(&'a self, key: &'a str) -> BackendFuture<'a, StreamRow>;
 
-    fn look<'a>(&'a self, key: &'a str) -> RowsFuture<'a, Option<StreamRow>>;
+    fn look<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>>;
 
     /// Stores each write, or nothing of it if the stream has another writer or is gone; tells which. A
     /// write that was stored by an earlier try, whose answer was lost, is not stored again.
-    fn commit<'a>(&'a self, writes: &'a [Write]) -> RowsFuture<'a, Vec<bool>>;
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BackendFuture<'a, Vec<bool>>;
 
     /// Events after `after` up to `until`: at least one, if there are any. `None`: the stream is gone.
-    fn page(&self, id: i64, after: u64, until: u64) -> RowsFuture<'_, Option<Page>>;
+    fn page(&self, id: i64, after: u64, until: u64) -> BackendFuture<'_, Option<Page>>;
 
     /// The newest events of a name, newest first.
-    fn newest<'a>(&'a self, key: &'a str, name: &'a str, limit: u32) -> RowsFuture<'a, Vec<StoredEvent>>;
+    fn newest<'a>(&'a self, key: &'a str, name: &'a str, limit: u32) -> BackendFuture<'a, Vec<StoredEvent>>;
 
-    fn forget<'a>(&'a self, key: &'a str) -> RowsFuture<'a, ()>;
+    fn forget<'a>(&'a self, key: &'a str) -> BackendFuture<'a, ()>;
 
     /// Lets the stream start at `oldest`.
-    fn trim(&self, id: i64, epoch: i64, oldest: u64) -> RowsFuture<'_, ()>;
+    fn trim(&self, id: i64, epoch: i64, oldest: u64) -> BackendFuture<'_, ()>;
 
     /// Removes the pieces after `after` up to `until` whose whole comes later.
-    fn compact(&self, id: i64, epoch: i64, after: u64, until: u64) -> RowsFuture<'_, ()>;
+    fn compact(&self, id: i64, epoch: i64, after: u64, until: u64) -> BackendFuture<'_, ()>;
 }
 
-pub(super) fn of(database: Database) -> Arc<dyn Rows> {
+pub(super) fn of(database: Database) -> Arc<dyn SqlBackend> {
     match database {
         #[cfg(feature = "sqlite")]
-        Database::Sqlite(file) => Arc::new(sqlite::SqliteRows::new(file)),
+        Database::Sqlite(file) => Arc::new(sqlite::SqliteBackend::new(file)),
         #[cfg(feature = "postgres")]
-        Database::Postgres(pool) => Arc::new(postgres::PostgresRows::new(pool)),
+        Database::Postgres(pool) => Arc::new(postgres::PostgresBackend::new(pool)),
     }
 }
 
@@ -142,23 +142,23 @@ fn page(rows: Vec<PageTuple>, after: u64, until: u64) -> Result<Option<Page>, sq
 }
 
 /// The statements that are the same everywhere; `readers` and `writer` are pools.
-macro_rules! shared_rows {
+macro_rules! shared_backend {
     () => {
-        fn take<'a>(&'a self, key: &'a str) -> RowsFuture<'a, StreamRow> {
+        fn take<'a>(&'a self, key: &'a str) -> BackendFuture<'a, StreamRow> {
             Box::pin(async move {
                 let row = sqlx::query_as(statements::TAKE).bind(key).fetch_one(&self.writer).await?;
                 Ok(stream_row(row))
             })
         }
 
-        fn look<'a>(&'a self, key: &'a str) -> RowsFuture<'a, Option<StreamRow>> {
+        fn look<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>> {
             Box::pin(async move {
                 let row = sqlx::query_as(statements::LOOK).bind(key).fetch_optional(&self.readers).await?;
                 Ok(row.map(stream_row))
             })
         }
 
-        fn page(&self, id: i64, after: u64, until: u64) -> RowsFuture<'_, Option<Page>> {
+        fn page(&self, id: i64, after: u64, until: u64) -> BackendFuture<'_, Option<Page>> {
             Box::pin(async move {
                 let page_query =
                     sqlx::query_as(statements::PAGE).bind(id).bind(signed(after)).bind(signed(until));
@@ -167,7 +167,12 @@ macro_rules! shared_rows {
             })
         }
 
-        fn newest<'a>(&'a self, key: &'a str, name: &'a str, limit: u32) -> RowsFuture<'a, Vec<StoredEvent>> {
+        fn newest<'a>(
+            &'a self,
+            key: &'a str,
+            name: &'a str,
+            limit: u32,
+        ) -> BackendFuture<'a, Vec<StoredEvent>> {
             Box::pin(async move {
                 let newest = sqlx::query_as(statements::NEWEST).bind(key).bind(name).bind(i64::from(limit));
                 let mut events = Vec::new();
@@ -179,7 +184,7 @@ macro_rules! shared_rows {
             })
         }
 
-        fn forget<'a>(&'a self, key: &'a str) -> RowsFuture<'a, ()> {
+        fn forget<'a>(&'a self, key: &'a str) -> BackendFuture<'a, ()> {
             Box::pin(async move {
                 let mut transaction = self.begin().await?;
                 // First the stream: whoever is about to write to it is waited for, or finds it gone.
@@ -194,7 +199,7 @@ macro_rules! shared_rows {
             })
         }
 
-        fn trim(&self, id: i64, epoch: i64, oldest: u64) -> RowsFuture<'_, ()> {
+        fn trim(&self, id: i64, epoch: i64, oldest: u64) -> BackendFuture<'_, ()> {
             Box::pin(async move {
                 let mut transaction = self.begin().await?;
                 let mark = sqlx::query(statements::MARK_TRIMMED).bind(id).bind(epoch).bind(signed(oldest));
@@ -209,7 +214,7 @@ macro_rules! shared_rows {
             })
         }
 
-        fn compact(&self, id: i64, epoch: i64, after: u64, until: u64) -> RowsFuture<'_, ()> {
+        fn compact(&self, id: i64, epoch: i64, after: u64, until: u64) -> BackendFuture<'_, ()> {
             Box::pin(async move {
                 let mut transaction = self.begin().await?;
                 let mark = sqlx::query(statements::MARK_COMPACTED).bind(id).bind(epoch).bind(signed(until));
@@ -226,7 +231,7 @@ macro_rules! shared_rows {
         }
     };
 }
-use shared_rows;
+use shared_backend;
 
 /// Takes what is before `first` out of a run that reaches across it.
 macro_rules! cut_run {

@@ -3,17 +3,17 @@ use std::collections::HashSet;
 use sqlx::{PgPool, Transaction};
 
 use super::{
-    Page, Rows, RowsFuture, StoredEvent, StreamRow, Write, cut_run, page, run, shared_rows, signed,
-    statements, stream_row,
+    BackendFuture, Page, SqlBackend, StoredEvent, StreamRow, Write, cut_run, page, run, shared_backend,
+    signed, statements, stream_row,
 };
 
 #[derive(Debug)]
-pub(super) struct PostgresRows {
+pub(super) struct PostgresBackend {
     writer: PgPool,
     readers: PgPool,
 }
 
-impl PostgresRows {
+impl PostgresBackend {
     pub(super) fn new(pool: PgPool) -> Self {
         Self { writer: pool.clone(), readers: pool }
     }
@@ -42,8 +42,8 @@ const COMMIT: &str = "
     select id from told";
 const FIND_OUT: &str = "select id, epoch, last_seq from agent_webkit_streams where id = any($1)";
 
-impl Rows for PostgresRows {
-    fn commit<'a>(&'a self, writes: &'a [Write]) -> RowsFuture<'a, Vec<bool>> {
+impl SqlBackend for PostgresBackend {
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BackendFuture<'a, Vec<bool>> {
         Box::pin(async move {
             let told: HashSet<(i64,)> = store(&self.writer, writes).await?.into_iter().collect();
             let mut stored: Vec<bool> = writes.iter().map(|write| told.contains(&(write.id,))).collect();
@@ -66,7 +66,7 @@ impl Rows for PostgresRows {
         })
     }
 
-    shared_rows!();
+    shared_backend!();
 }
 
 /// The streams in which something was stored.

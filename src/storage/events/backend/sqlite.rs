@@ -3,20 +3,20 @@ use std::ops::RangeInclusive;
 use sqlx::{SqlitePool, Transaction, sqlite::SqliteArguments};
 
 use super::{
-    Page, Rows, RowsFuture, Run, StoredEvent, StreamRow, Write, cut_run, page, run, shared_rows, signed,
-    statements, stream_row,
+    BackendFuture, Page, Run, SqlBackend, StoredEvent, StreamRow, Write, cut_run, page, run, shared_backend,
+    signed, statements, stream_row,
 };
 use crate::storage::database::Sqlite;
 
 #[derive(Debug)]
-pub(super) struct SqliteRows {
+pub(super) struct SqliteBackend {
     writer: SqlitePool,
     readers: SqlitePool,
     /// As long as something is written, this process is alive for the others.
     _file: Sqlite,
 }
 
-impl SqliteRows {
+impl SqliteBackend {
     pub(super) fn new(file: Sqlite) -> Self {
         Self { writer: file.writer.clone(), readers: file.readers.clone(), _file: file }
     }
@@ -38,8 +38,8 @@ const STORE_MORE: &str = "
     values ($1, $7, $8, $9, $10, $11, $12, $13)";
 const FIND_OUT: &str = "select epoch, last_seq from agent_webkit_streams where id = $1";
 
-impl Rows for SqliteRows {
-    fn commit<'a>(&'a self, writes: &'a [Write]) -> RowsFuture<'a, Vec<bool>> {
+impl SqlBackend for SqliteBackend {
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> BackendFuture<'a, Vec<bool>> {
         Box::pin(async move {
             let mut transaction = self.begin().await?;
             let mut stored = Vec::with_capacity(writes.len());
@@ -51,7 +51,7 @@ impl Rows for SqliteRows {
         })
     }
 
-    shared_rows!();
+    shared_backend!();
 }
 
 async fn store(transaction: &mut Transaction<'_, sqlx::Sqlite>, write: &Write) -> Result<bool, sqlx::Error> {

@@ -3,7 +3,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::Append;
 use crate::{
     layers::resume::{AppendError, EventStream},
-    storage::events::{backend::Write, open_stream::Open, part::Classify},
+    storage::events::{backend::Write, open_stream::OpenStream, part::Classify},
 };
 
 /// What is stored together: one write for each stream.
@@ -18,7 +18,7 @@ pub(super) struct Group {
 /// A stream in a group, and the appends that its write is made of.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) stream: Arc<Open>,
+    pub(super) stream: Arc<OpenStream>,
     appends: Vec<Append>,
 }
 
@@ -44,7 +44,7 @@ impl Group {
     }
 
     /// Also where the stream was released since: it is over all the same.
-    pub(super) fn close(&mut self, stream: &Arc<Open>) {
+    pub(super) fn close(&mut self, stream: &Arc<OpenStream>) {
         let place = self.place(stream);
         self.writes[place].close = true;
     }
@@ -53,7 +53,7 @@ impl Group {
         (self.entries, self.writes)
     }
 
-    fn place(&mut self, stream: &Arc<Open>) -> usize {
+    fn place(&mut self, stream: &Arc<OpenStream>) -> usize {
         *self.places.entry((stream.id, stream.epoch)).or_insert_with(|| {
             self.entries.push(Entry { stream: Arc::clone(stream), appends: Vec::new() });
             self.writes.push(Write {

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use self::group::{Entry, Group};
 use super::{
     DurableConfig, LogError,
-    backend::{Rows, Write},
-    open_stream::Open,
+    backend::{SqlBackend, Write},
+    open_stream::OpenStream,
     outage::{Outage, in_time},
     retention::Step,
 };
@@ -34,10 +34,10 @@ const TRY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) enum Job {
     Append(Append),
-    Close(Arc<Open>),
+    Close(Arc<OpenStream>),
     /// Remove what is due; with `all` also where it is little.
-    Upkeep {
-        stream: Arc<Open>,
+    Retention {
+        stream: Arc<OpenStream>,
         all: bool,
     },
 }
@@ -45,7 +45,7 @@ pub(super) enum Job {
 /// A batch on its way. Whether or not somebody still waits for it, it is stored and shown.
 #[derive(Debug)]
 pub(super) struct Append {
-    pub(super) stream: Arc<Open>,
+    pub(super) stream: Arc<OpenStream>,
     pub(super) batch: Batch,
     pub(super) done: oneshot::Sender<Result<RangeInclusive<u64>, AppendError>>,
     pub(super) _room: OwnedSemaphorePermit,
@@ -53,7 +53,7 @@ pub(super) struct Append {
 
 #[derive(Debug)]
 pub(super) struct Writer {
-    pub(super) rows: Arc<dyn Rows>,
+    pub(super) rows: Arc<dyn SqlBackend>,
     pub(super) config: DurableConfig,
     pub(super) jobs: mpsc::UnboundedReceiver<Job>,
     /// Nothing new is taken, and a database that is away is not waited for.
@@ -75,17 +75,17 @@ impl Writer {
                 }
             }
             let mut group = Group::default();
-            let mut upkeep = Vec::new();
+            let mut retention = Vec::new();
             for job in jobs.drain(..) {
                 match job {
                     Job::Append(append) => group.append(append, self.config.classify),
                     Job::Close(stream) => group.close(&stream),
-                    Job::Upkeep { stream, all } => upkeep.push((stream, all)),
+                    Job::Retention { stream, all } => retention.push((stream, all)),
                 }
             }
             self.store(group).await;
-            for (stream, all) in upkeep {
-                self.upkeep(stream, all).await;
+            for (stream, all) in retention {
+                self.retention(stream, all).await;
             }
         }
     }
@@ -159,20 +159,20 @@ impl Writer {
         }
     }
 
-    fn request_upkeep(&self, stream: &Arc<Open>, all: bool) {
+    fn request_upkeep(&self, stream: &Arc<OpenStream>, all: bool) {
         let due = stream.due(&self.config, all);
-        let mut upkeep = stream.upkeep();
-        if due.is_some() && !upkeep.waiting {
+        let mut retention = stream.retention();
+        if due.is_some() && !retention.waiting {
             let stream = Arc::clone(stream);
-            upkeep.waiting =
-                stream.shared.jobs.send(Job::Upkeep { stream: Arc::clone(&stream), all }).is_ok();
+            retention.waiting =
+                stream.shared.jobs.send(Job::Retention { stream: Arc::clone(&stream), all }).is_ok();
         }
     }
 
     /// One step; the next one comes after the appends that wait by then.
-    async fn upkeep(&self, stream: Arc<Open>, all: bool) {
+    async fn retention(&self, stream: Arc<OpenStream>, all: bool) {
         let Some(step) = stream.due(&self.config, all) else {
-            stream.upkeep().waiting = false;
+            stream.retention().waiting = false;
             return;
         };
         let done = in_time(match step {
@@ -181,10 +181,10 @@ impl Writer {
         });
         let done = done.await;
         {
-            let mut upkeep = stream.upkeep();
-            upkeep.waiting = false;
+            let mut retention = stream.retention();
+            retention.waiting = false;
             match done {
-                Ok(()) => upkeep.done(step),
+                Ok(()) => retention.done(step),
                 Err(error) => {
                     tracing::debug!(%error, "old events are kept for now");
                     return;

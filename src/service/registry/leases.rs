@@ -1,0 +1,67 @@
+//! The leases of the sessions that run on this host, renewed together.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::storage::catalog::{AnyCatalog, CatalogError, Lease};
+
+/// The leases that this host keeps alive.
+#[derive(Debug, Default)]
+pub(crate) struct Leases(Mutex<HashMap<String, GuardedLease>>);
+
+#[derive(Debug)]
+struct GuardedLease {
+    lease: Lease,
+    fenced: CancellationToken,
+    deleted: Arc<AtomicBool>,
+}
+
+impl Leases {
+    /// Keeps a lease alive from here on. The token is cancelled when it is lost, but for that of a session
+    /// that was deleted here, which ends by itself.
+    pub(crate) fn guard(&self, lease: Lease, deleted: Arc<AtomicBool>) -> CancellationToken {
+        let fenced = CancellationToken::new();
+        let guarded = GuardedLease { lease: lease.clone(), fenced: fenced.clone(), deleted };
+        self.table().insert(lease.session_id, guarded);
+        fenced
+    }
+
+    /// Keeps it no longer.
+    pub(crate) fn release(&self, lease: &Lease) {
+        let mut table = self.table();
+        if table.get(&lease.session_id).is_some_and(|guarded| guarded.lease == *lease) {
+            table.remove(&lease.session_id);
+        }
+    }
+
+    /// Renews all of them, and tells the sessions whose lease is lost.
+    pub(crate) async fn renew(&self, catalog: &AnyCatalog) -> Result<(), CatalogError> {
+        let leases: Vec<Lease> = self.table().values().map(|guarded| guarded.lease.clone()).collect();
+        if leases.is_empty() {
+            return Ok(());
+        }
+        let lost = catalog.renew(&leases).await?;
+        let mut table = self.table();
+        for lease in leases.iter().filter(|lease| lost.contains(&lease.session_id)) {
+            if table.get(&lease.session_id).is_some_and(|guarded| guarded.lease == *lease)
+                && let Some(guarded) = table.remove(&lease.session_id)
+                && !guarded.deleted.load(Ordering::Acquire)
+            {
+                tracing::warn!(session = lease.session_id, "another host has taken the session over");
+                guarded.fenced.cancel();
+            }
+        }
+        Ok(())
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<String, GuardedLease>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
