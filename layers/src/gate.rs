@@ -10,14 +10,14 @@ use http::{Method, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::reply::{Reply, ResponseBody};
+use crate::reply::ResponseBody;
 
-/// What is to become of a request.
-pub(crate) enum Verdict<T> {
-    /// It goes on to the inner service, with this in its extensions.
+/// The outcome of a decision about a request.
+pub(crate) enum Verdict<T, B> {
+    /// The request goes to the inner service, with this in its extensions.
     Pass(T),
-    /// It is answered here.
-    Answer(Response<Reply>),
+    /// The layer answers the request itself.
+    Answer(Response<ResponseBody<B>>),
 }
 
 pin_project! {
@@ -47,11 +47,11 @@ where
     D: Future,
     S: Service<Request<B>, Response = Response<RB>>,
 {
-    /// Drives the gate; `judge` says what the decision means.
+    /// Drives the gate. `judge` turns the decision into a verdict; its second argument is whether the request is a `HEAD`.
     pub(crate) fn poll<T>(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        judge: impl Fn(D::Output) -> Verdict<T>,
+        judge: impl Fn(D::Output, bool) -> Verdict<T, RB>,
     ) -> Poll<Result<Response<ResponseBody<RB>>, S::Error>>
     where
         T: Clone + Send + Sync + 'static,
@@ -59,17 +59,16 @@ where
         loop {
             match self.as_mut().project() {
                 GateProjection::Deciding { decision, held } => {
-                    let verdict = judge(ready!(decision.poll(cx)));
+                    let decided = ready!(decision.poll(cx));
                     let (mut service, mut request) = held.take().expect("polled after it was ready");
+                    let verdict = judge(decided, request.method() == Method::HEAD);
                     match verdict {
                         Verdict::Pass(extension) => {
                             request.extensions_mut().insert(extension);
                             let response = service.call(request);
                             self.set(Self::Calling { response });
                         }
-                        Verdict::Answer(answer) => {
-                            return Poll::Ready(Ok(for_method(request.method(), answer)));
-                        }
+                        Verdict::Answer(answer) => return Poll::Ready(Ok(answer)),
                     }
                 }
                 GateProjection::Calling { response } => {
@@ -77,14 +76,6 @@ where
                 }
             }
         }
-    }
-}
-
-fn for_method<RB>(method: &Method, answer: Response<Reply>) -> Response<ResponseBody<RB>> {
-    if method == Method::HEAD {
-        answer.map(|_| ResponseBody::default())
-    } else {
-        answer.map(ResponseBody::own)
     }
 }
 

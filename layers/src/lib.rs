@@ -7,12 +7,12 @@
 pub mod auth;
 #[cfg(any(feature = "auth", feature = "lookup"))]
 mod gate;
-#[cfg(any(feature = "auth", feature = "lookup", feature = "resume"))]
+#[cfg(feature = "host")]
+pub mod host;
 mod json;
 #[cfg(feature = "lookup")]
 pub mod lookup;
-#[cfg(any(feature = "auth", feature = "lookup"))]
-mod reply;
+pub mod reply;
 #[cfg(feature = "resume")]
 pub mod resume;
 #[cfg(feature = "ticket")]

@@ -1,7 +1,8 @@
-//! The small answers that a layer gives itself.
+//! Answers that a layer gives itself: the JSON refusal `{"detail": "…"}`, and the body that is either such an answer or the
+//! inner service's.
 
 use std::{
-    convert::Infallible,
+    borrow::Cow,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -13,48 +14,109 @@ use pin_project_lite::pin_project;
 
 use crate::json;
 
-/// A body that is given in one frame.
-#[derive(Debug, Default)]
-pub(crate) struct Reply(Option<Bytes>);
+/// A refusal: a status, one sentence, and the headers that belong to them.
+///
+/// It becomes a response with the JSON body `{"detail": "<the sentence>"}`, and `"code"` where one is set.
+///
+/// ```
+/// use agent_webkit_layers::reply::{Refusal, ResponseBody};
+/// use http::{Response, StatusCode, header::RETRY_AFTER};
+///
+/// let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "try again").with_retry_after(1);
+/// let response: Response<ResponseBody<http_body_util::Empty<bytes::Bytes>>> = refusal.into_response(false);
+/// assert_eq!(response.headers()[RETRY_AFTER], "1");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    status: StatusCode,
+    detail: Cow<'static, str>,
+    code: Option<&'static str>,
+    /// In seconds.
+    retry_after: Option<u64>,
+    allow: Option<&'static str>,
+}
 
-/// An answer with the body `{"detail": sentence}`.
-pub(crate) fn detail(status: StatusCode, sentence: &str) -> Response<Reply> {
-    let body = json::detail(sentence);
-    let mut response = Response::new(Reply::default());
+impl Refusal {
+    /// A refusal with this status and sentence.
+    pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, detail: detail.into(), code: None, retry_after: None, allow: None }
+    }
+
+    /// Adds a code for programs: the member `code` of the body.
+    #[must_use]
+    pub fn with_code(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    /// Adds `Retry-After`, in seconds.
+    #[must_use]
+    pub fn with_retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// Adds `Allow`, the methods of the path.
+    #[must_use]
+    pub fn with_allow(self, methods: &'static str) -> Self {
+        Self { allow: Some(methods), ..self }
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The sentence.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The code, if there is one.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        self.code
+    }
+
+    /// The seconds of `Retry-After`, if there are any.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+    }
+
+    /// The response; without its body when it answers a `HEAD` request (`head`).
+    pub fn into_response<B: From<Bytes>>(self, head: bool) -> Response<B> {
+        let body = match self.code {
+            Some(code) => {
+                format!("{{\"detail\":{},\"code\":{}}}", json::string(&self.detail), json::string(code))
+            }
+            None => json::detail(&self.detail),
+        };
+        let mut response = json_response(self.status, body, head);
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(methods) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        }
+        response
+    }
+}
+
+/// A response with this JSON text as its body; without the body when it answers a `HEAD` request (`head`).
+///
+/// `Content-Length` is set here and not left to the server, because the answer to `HEAD` names the length of a body that
+/// it does not have.
+pub fn json_response<B: From<Bytes>>(status: StatusCode, json: impl Into<Bytes>, head: bool) -> Response<B> {
+    let body = json.into();
+    let length = HeaderValue::from(body.len());
+    let mut response = Response::new(if head { Bytes::new() } else { body }.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // Said here and not left to the server: the answer to HEAD names the length of a body it has not.
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    *response.body_mut() = Reply(Some(Bytes::from(body)));
+    headers.insert(header::CONTENT_LENGTH, length);
     response
-}
-
-/// The answer to something that may work in a second: 503 with `Retry-After: 1`.
-pub(crate) fn unavailable(sentence: &str, retry_after: u64) -> Response<Reply> {
-    let mut response = detail(StatusCode::SERVICE_UNAVAILABLE, sentence);
-    response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
-    response
-}
-
-impl Body for Reply {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
-    }
 }
 
 pin_project! {
@@ -73,23 +135,38 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<B> {
         Inner { #[pin] body: B },
-        Own { reply: Reply },
+        Own { bytes: Option<Bytes> },
     }
 }
 
 impl<B> ResponseBody<B> {
-    pub(crate) fn inner(body: B) -> Self {
+    /// The inner service's body.
+    pub const fn inner(body: B) -> Self {
         Self { kind: Kind::Inner { body } }
     }
 
-    pub(crate) fn own(reply: Reply) -> Self {
-        Self { kind: Kind::Own { reply } }
+    /// No bytes.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { kind: Kind::Own { bytes: None } }
+    }
+
+    /// These bytes, in one frame.
+    #[must_use]
+    pub fn full(bytes: Bytes) -> Self {
+        Self { kind: Kind::Own { bytes: Some(bytes).filter(|bytes| !bytes.is_empty()) } }
     }
 }
 
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self::own(Reply::default())
+        Self::empty()
+    }
+}
+
+impl<B> From<Bytes> for ResponseBody<B> {
+    fn from(bytes: Bytes) -> Self {
+        Self::full(bytes)
     }
 }
 
@@ -106,23 +183,21 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.project().kind.project() {
             KindProjection::Inner { body } => body.poll_frame(cx),
-            KindProjection::Own { reply } => {
-                Pin::new(reply).poll_frame(cx).map_err(|impossible| match impossible {})
-            }
+            KindProjection::Own { bytes } => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Inner { body } => body.is_end_stream(),
-            Kind::Own { reply } => reply.is_end_stream(),
+            Kind::Own { bytes } => bytes.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Inner { body } => body.size_hint(),
-            Kind::Own { reply } => reply.size_hint(),
+            Kind::Own { bytes } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
         }
     }
 }
@@ -135,7 +210,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_json_of_a_known_length_in_one_frame() {
-        let response = detail(StatusCode::NOT_FOUND, "nothing here");
+        let refusal = Refusal::new(StatusCode::NOT_FOUND, "nothing here");
+        let response = refusal.into_response::<ResponseBody<http_body_util::Empty<Bytes>>>(false);
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
         assert_eq!(response.headers()[header::CONTENT_LENGTH], "25");

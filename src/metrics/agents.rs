@@ -2,7 +2,10 @@
 
 use tokio::time::Instant;
 
-use super::metric::{Kind, Level, Metric};
+use super::{
+    level::Level,
+    metric::{Kind, Metric},
+};
 
 const RUNNING: Metric = Metric::new(
     Kind::Gauge,

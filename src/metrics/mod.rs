@@ -13,6 +13,7 @@ mod agents;
 mod inputs;
 #[cfg_attr(not(feature = "metrics"), path = "silent.rs")]
 mod instruments;
+mod level;
 mod metric;
 mod readers;
 mod sessions;

@@ -2,7 +2,8 @@
 
 use super::{
     instruments::Counter,
-    metric::{Kind, Level, Metric},
+    level::Level,
+    metric::{Kind, Metric},
 };
 
 const ATTACHED: Metric =

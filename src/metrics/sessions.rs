@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::{
     instruments::{Counter, Histogram, ON},
-    metric::{Kind, Level, Metric},
+    level::Level,
+    metric::{Kind, Metric},
 };
 
 const LIVE: Metric = Metric::new(Kind::Gauge, "agent_webkit_sessions_live", "Sessions that run here.");

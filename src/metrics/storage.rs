@@ -41,7 +41,7 @@ pub(crate) fn lease_lost() {
 /// A database is away until this is dropped.
 #[cfg(any(feature = "store", feature = "claude"))]
 pub(crate) struct OutageMetrics {
-    _away: super::metric::Level,
+    _away: super::level::Level,
 }
 
 #[cfg(any(feature = "store", feature = "claude"))]

@@ -2,38 +2,37 @@
 
 use std::{borrow::Cow, error::Error, time::Duration};
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{Response, StatusCode};
 
 use crate::{
     error_text::with_sources,
-    layers::lookup::Unavailable,
+    layers::{lookup::Unavailable, reply::Refusal},
     storage::{catalog::CatalogError, transcripts::StoreError},
 };
 
 const BACKPRESSURE: &str = "backpressure";
 
-/// A refusal: a status, a sentence, and what the protocol wants beside them.
+/// A refusal of the service: the layers' [`Refusal`], with the sentences and codes of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    pub(crate) status: StatusCode,
-    pub(crate) detail: Cow<'static, str>,
-    pub(crate) code: Option<&'static str>,
-    /// In seconds.
-    pub(crate) retry_after: Option<u64>,
-    pub(crate) allow: Option<&'static str>,
-}
+pub(crate) struct Failure(Refusal);
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, detail: detail.into(), code: None, retry_after: None, allow: None }
+        Self(Refusal::new(status, detail))
     }
 
     pub(crate) fn status(&self) -> StatusCode {
-        self.status
+        self.0.status()
     }
 
     pub(crate) fn is_backpressure(&self) -> bool {
-        self.code == Some(BACKPRESSURE)
+        self.0.code() == Some(BACKPRESSURE)
+    }
+
+    /// The response; without its body when it answers a `HEAD` request (`head`).
+    pub(crate) fn into_response<B: From<Bytes>>(self, head: bool) -> Response<B> {
+        self.0.into_response(head)
     }
 
     pub(crate) fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
@@ -50,19 +49,16 @@ impl Failure {
 
     /// 503, and the client may come back in a second.
     pub(crate) fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+        Self(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_retry_after(1))
     }
 
     /// 503, and the client may come back after that time.
     pub(crate) fn unavailable_for(time: Duration, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { retry_after: Some(time.as_secs() + 1), ..Self::unavailable(detail) }
+        Self(Self::unavailable(detail).0.with_retry_after(time.as_secs() + 1))
     }
 
     pub(crate) fn backpressure() -> Self {
-        Self {
-            code: Some(BACKPRESSURE),
-            ..Self::unavailable("too many messages are queued; try again later")
-        }
+        Self(Self::unavailable("too many messages are queued; try again later").0.with_code(BACKPRESSURE))
     }
 
     pub(crate) fn unknown_path() -> Self {
@@ -75,7 +71,7 @@ impl Failure {
 
     pub(crate) fn method(allow: &'static str) -> Self {
         let detail = format!("this path takes {allow}");
-        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
+        Self(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, detail).with_allow(allow))
     }
 
     pub(crate) fn too_slow() -> Self {
@@ -87,7 +83,7 @@ impl Failure {
     }
 }
 
-/// The operator is told why, the client is not.
+/// The cause is logged and not sent to the client.
 impl From<CatalogError> for Failure {
     fn from(error: CatalogError) -> Self {
         no_store(&error)
@@ -106,8 +102,7 @@ fn no_store(error: &dyn Error) -> Failure {
 }
 
 impl From<Failure> for Unavailable {
-    fn from(failure: Failure) -> Self {
-        let retry_after = failure.retry_after.unwrap_or(1);
-        Self::new(failure.detail).retry_after(retry_after)
+    fn from(Failure(refusal): Failure) -> Self {
+        Self::new(refusal.detail().to_owned()).retry_after(refusal.retry_after().unwrap_or(1))
     }
 }

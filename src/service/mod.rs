@@ -18,7 +18,6 @@
 //! prompts and to choose a mode in which the agent asks less, and [`DRIVE`] for everything else.
 
 pub(crate) mod failure;
-pub mod host;
 mod http;
 mod limits;
 mod policy;
@@ -26,10 +25,11 @@ mod registry;
 mod session;
 
 pub(crate) use self::http::{route::session_of, span::tell_in_span};
+pub use crate::layers::reply::ResponseBody;
+
 pub use self::{
     http::{
         agent_service::{AgentService, Events, ResponseFuture},
-        body::ResponseBody,
         resolving::Resolving,
         route::session_id,
         scope::{APPROVE, DRIVE, READ},

@@ -12,12 +12,8 @@ use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::BoxError;
-use tower_http::body::UnsyncBoxBody;
 
 use super::trace::TracedBody;
-
-/// The body under the trace, of one type whoever answered.
-pub(super) type Erased = UnsyncBoxBody<Bytes, BoxError>;
 
 /// The answer of a [`Stack`](super::Stack), from the future `F` of its layers.
 pub struct ResponseFuture<F> {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
+use tower::BoxError;
 use tower_http::{
+    body::UnsyncBoxBody,
     classify::{NeverClassifyEos, ServerErrorsAsFailures, ServerErrorsFailureClass, SharedClassifier},
     trace::{
         self, DefaultOnEos, DefaultOnFailure, DefaultOnResponse, MakeSpan, OnEos, OnFailure, OnResponse,
@@ -12,7 +15,6 @@ use tower_http::{
 };
 use tracing::{Level, Span, field::Empty};
 
-use super::answer::Erased;
 use crate::service::{session_of, tell_in_span};
 
 /// Makes the span of a request, for a [`TraceLayer`].
@@ -71,6 +73,9 @@ impl<B> MakeSpan<B> for RequestSpan {
         span
     }
 }
+
+/// The body under the trace: one type, whichever layer answered.
+type Erased = UnsyncBoxBody<Bytes, BoxError>;
 
 pub(super) type Traced<S> =
     Trace<S, SharedClassifier<ServerErrorsAsFailures>, RequestSpan, (), Answered, (), Ended, Failed>;

@@ -1,6 +1,6 @@
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::reply::{self, Reply};
+use crate::reply::{Refusal, ResponseBody};
 
 /// Why a request is not let in. Its `Display` is the sentence that the client reads.
 ///
@@ -31,13 +31,23 @@ impl Denied {
         }
     }
 
-    pub(super) fn render(self) -> Response<Reply> {
-        match self {
-            Self::Missing => challenge(self.sentence(), "Bearer"),
-            Self::Invalid => challenge(self.sentence(), "Bearer error=\"invalid_token\""),
-            Self::Forbidden => reply::detail(StatusCode::FORBIDDEN, self.sentence()),
-            Self::Unavailable => reply::unavailable(self.sentence(), 1),
+    /// The response, without its body where it answers a `HEAD` request (`head`).
+    pub(super) fn render<B>(self, head: bool) -> Response<ResponseBody<B>> {
+        let (status, challenge) = match self {
+            Self::Missing => (StatusCode::UNAUTHORIZED, Some("Bearer")),
+            Self::Invalid => (StatusCode::UNAUTHORIZED, Some("Bearer error=\"invalid_token\"")),
+            Self::Forbidden => (StatusCode::FORBIDDEN, None),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
+        };
+        let mut refusal = Refusal::new(status, self.sentence());
+        if self == Self::Unavailable {
+            refusal = refusal.with_retry_after(1);
         }
+        let mut response = refusal.into_response(head);
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
     }
 }
 
@@ -48,9 +58,3 @@ impl std::fmt::Display for Denied {
 }
 
 impl std::error::Error for Denied {}
-
-fn challenge(sentence: &str, scheme: &'static str) -> Response<Reply> {
-    let mut response = reply::detail(StatusCode::UNAUTHORIZED, sentence);
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
-    response
-}

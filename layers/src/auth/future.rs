@@ -31,9 +31,9 @@ where
     type Output = Result<Response<ResponseBody<RB>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().gate.poll(cx, |decision| match decision {
+        self.project().gate.poll(cx, |decision, head| match decision {
             Ok(principal) => Verdict::Pass(principal),
-            Err(denied) => Verdict::Answer(denied.render()),
+            Err(denied) => Verdict::Answer(denied.render(head)),
         })
     }
 }

@@ -6,14 +6,14 @@ use std::{
 };
 
 use http::request::Parts;
-use sha2::{Digest, Sha256};
-use subtle::{ConditionallySelectable, ConstantTimeEq};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::{Denied, Principal, Verify, bearer};
 
 /// Tokens that the operator knows, several of a name so that they can be rotated.
 ///
-/// Only SHA-256 digests are kept. A request's token is compared with all of them, each in constant time.
+/// A request's token is compared with all of them, each over the same number of bytes: the time depends on the longest
+/// token of the set and on the request's own, not on which token matches or where two of them differ.
 /// Tokens that share a name are the same principal; the ones given without a name are the principal
 /// [`StaticTokens::UNNAMED`]. The default holds no token and admits nobody.
 ///
@@ -38,7 +38,7 @@ pub struct StaticTokens {
 
 #[derive(Clone)]
 struct Known {
-    digest: [u8; 32],
+    token: Box<[u8]>,
     principal: Principal,
 }
 
@@ -77,7 +77,7 @@ impl StaticTokens {
         if !token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(TokenError::NotSendable);
         }
-        let added = Known { digest: Sha256::digest(token).into(), principal };
+        let added = Known { token: token.as_bytes().into(), principal };
         let known = self.known().iter().cloned().chain([added]).collect();
         Ok(Self { current: Arc::new(RwLock::new(known)) })
     }
@@ -102,16 +102,23 @@ impl StaticTokens {
 
     /// Whose token this is, if it still holds. Every token is looked at, whichever it is.
     fn principal_of(&self, token: &str) -> Option<Principal> {
-        let digest: [u8; 32] = Sha256::digest(token).into();
         let known = self.known();
+        let width = known.iter().map(|known| known.token.len()).max().unwrap_or(0).max(token.len());
         let mut found = u64::MAX;
         for (index, known) in (0_u64..).zip(known.iter()) {
-            found.conditional_assign(&index, known.digest.ct_eq(&digest));
+            found.conditional_assign(&index, same(&known.token, token.as_bytes(), width));
         }
         let found = known.get(usize::try_from(found).ok()?)?;
         let expired = found.principal.expires_at.is_some_and(|end| end <= SystemTime::now());
         (!expired).then(|| found.principal.clone())
     }
+}
+
+/// Compares two tokens over `width` bytes, whatever their lengths: `ct_eq` of slices returns early where the lengths
+/// differ, which would tell how long a token is. No token holds a NUL, so padding with them changes no outcome.
+fn same(known: &[u8], given: &[u8], width: usize) -> Choice {
+    let byte = |token: &[u8], at: usize| token.get(at).copied().unwrap_or(0);
+    (0..width).fold(Choice::from(1), |same, at| same & byte(known, at).ct_eq(&byte(given, at)))
 }
 
 impl Verify for StaticTokens {

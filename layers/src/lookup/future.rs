@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::{Resolve, Resolved, ResponseBody, Unavailable};
 use crate::{
     gate::{Gate, Verdict},
-    reply,
+    reply::Refusal,
 };
 
 pin_project! {
@@ -37,18 +37,22 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let not_found = *this.not_found;
-        this.gate.poll(cx, |outcome| judge(outcome, not_found))
+        this.gate.poll(cx, |outcome, head| judge(outcome, not_found, head))
     }
 }
 
-fn judge<T>(outcome: Result<Option<T>, Unavailable>, not_found: &str) -> Verdict<Resolved<T>> {
-    match outcome {
-        Ok(Some(value)) => Verdict::Pass(Resolved(value)),
-        Ok(None) => Verdict::Answer(reply::detail(StatusCode::NOT_FOUND, not_found)),
-        Err(unavailable) => {
-            Verdict::Answer(reply::unavailable(&unavailable.to_string(), unavailable.seconds()))
-        }
-    }
+fn judge<T, B>(
+    outcome: Result<Option<T>, Unavailable>,
+    not_found: &'static str,
+    head: bool,
+) -> Verdict<Resolved<T>, B> {
+    let refusal = match outcome {
+        Ok(Some(value)) => return Verdict::Pass(Resolved(value)),
+        Ok(None) => Refusal::new(StatusCode::NOT_FOUND, not_found),
+        Err(unavailable) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, unavailable.to_string())
+            .with_retry_after(unavailable.seconds()),
+    };
+    Verdict::Answer(refusal.into_response(head))
 }
 
 impl<R, S, B> fmt::Debug for ResponseFuture<R, S, B>

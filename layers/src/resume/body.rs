@@ -10,10 +10,10 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::{Follow, Tail};
+use crate::reply;
 
 pin_project! {
-    /// The response body of [`Resume`](super::Resume): the inner service's, a stream, or an answer of the
-    /// layer's own.
+    /// The response body of [`Resume`](super::Resume): the inner service's, a stream, or the layer's own answer.
     #[derive(Debug)]
     pub struct ResponseBody<B, T> {
         #[pin]
@@ -25,15 +25,14 @@ pin_project! {
     #[project = KindProj]
     #[derive(Debug)]
     enum Kind<B, T> {
-        Inner { #[pin] body: B },
+        Plain { #[pin] body: reply::ResponseBody<B> },
         Follow { body: Follow<T> },
-        Answer { bytes: Bytes },
     }
 }
 
 impl<B, T> ResponseBody<B, T> {
     pub(super) fn inner(body: B) -> Self {
-        Self { kind: Kind::Inner { body } }
+        Self { kind: Kind::Plain { body: reply::ResponseBody::inner(body) } }
     }
 }
 
@@ -45,7 +44,7 @@ impl<B, T> From<Follow<T>> for ResponseBody<B, T> {
 
 impl<B, T> From<Bytes> for ResponseBody<B, T> {
     fn from(bytes: Bytes) -> Self {
-        Self { kind: Kind::Answer { bytes } }
+        Self { kind: Kind::Plain { body: bytes.into() } }
     }
 }
 
@@ -62,26 +61,22 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().kind.project() {
-            KindProj::Inner { body } => body.poll_frame(cx),
+            KindProj::Plain { body } => body.poll_frame(cx),
             KindProj::Follow { body } => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            KindProj::Answer { bytes } if bytes.is_empty() => Poll::Ready(None),
-            KindProj::Answer { bytes } => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Inner { body } => body.is_end_stream(),
+            Kind::Plain { body } => body.is_end_stream(),
             Kind::Follow { body } => body.is_end_stream(),
-            Kind::Answer { bytes } => bytes.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            Kind::Inner { body } => body.size_hint(),
+            Kind::Plain { body } => body.size_hint(),
             Kind::Follow { body } => body.size_hint(),
-            Kind::Answer { bytes } => SizeHint::with_exact(bytes.len() as u64),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{io::Write, net::SocketAddr};
 
 use agent_webkit::{
-    service::host::AllowHostLayer,
+    layers::host::AllowHostLayer,
     settings::{Launched, Settings},
 };
 use http::StatusCode;

@@ -19,8 +19,7 @@ use tokio::time::timeout;
 use tower::{BoxError, Service};
 
 use super::{
-    body::{self, ResponseBody},
-    create, input, reply,
+    body, create, input, reply,
     route::Route,
     scope::{Caller, DRIVE, READ},
     session_state, ticket,
@@ -29,6 +28,7 @@ use crate::{
     agent::Agent,
     layers::{
         lookup::Resolved,
+        reply::ResponseBody,
         resume::{Cursor, EventLog, EventStream, Follow, RingLog, Tail, refusal_response, stream_response},
         ticket::Tickets,
     },
@@ -146,7 +146,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
         match answer.unwrap_or_else(|_| Err(Failure::unavailable("the answer took too long"))) {
             Ok(response) if head => response.map(|_| ResponseBody::empty()),
             Ok(response) => response,
-            Err(failure) => failure.into_response_to(head),
+            Err(failure) => failure.into_response(head),
         }
     }
 

@@ -1,15 +1,9 @@
-//! Bodies: what the service reads, and what it answers with.
-
-use std::{
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+//! Reading request bodies, within the limits.
 
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, header};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use pin_project_lite::pin_project;
 use tokio::time::timeout;
 use tower::BoxError;
 
@@ -37,78 +31,17 @@ where
     }
 }
 
-pin_project! {
-    /// An answer of the service itself, or an inner body `B`.
-    #[derive(Debug)]
-    pub struct ResponseBody<B> {
-        #[pin]
-        kind: Kind<B>,
-    }
-}
-
-pin_project! {
-    #[derive(Debug)]
-    #[project = KindProj]
-    enum Kind<B> {
-        Own { body: Option<Bytes> },
-        Inner { #[pin] body: B },
-    }
-}
-
-impl<B> ResponseBody<B> {
-    pub(crate) fn empty() -> Self {
-        Self { kind: Kind::Own { body: None } }
-    }
-
-    pub(crate) fn full(body: Bytes) -> Self {
-        Self { kind: Kind::Own { body: Some(body).filter(|body| !body.is_empty()) } }
-    }
-
-    pub(crate) fn inner(body: B) -> Self {
-        Self { kind: Kind::Inner { body } }
-    }
-}
-
-impl<B> From<Bytes> for ResponseBody<B> {
-    fn from(body: Bytes) -> Self {
-        Self::full(body)
-    }
-}
-
-impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Poll::Ready(match self.project().kind.project() {
-            KindProj::Own { body } => body.take().map(|bytes| Ok(Frame::data(bytes))),
-            KindProj::Inner { body } => ready!(body.poll_frame(cx)),
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Own { body } => body.is_none(),
-            Kind::Inner { body } => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Own { body } => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
-            Kind::Inner { body } => body.size_hint(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{collections::VecDeque, io};
+    use std::{
+        collections::VecDeque,
+        io,
+        pin::Pin,
+        task::{Context, Poll},
+    };
 
     use http::StatusCode;
+    use http_body::Frame;
     use http_body_util::{Empty, Full};
 
     use super::*;
@@ -145,7 +78,7 @@ mod tests {
     }
 
     async fn refused(headers: &HeaderMap, body: Chunks) -> StatusCode {
-        read(headers, body, &four()).await.unwrap_err().into_response::<Empty<Bytes>>().status()
+        read(headers, body, &four()).await.unwrap_err().status()
     }
 
     #[tokio::test]

@@ -6,10 +6,10 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{body::ResponseBody, reply, scope::Caller, span::tell_in_current_span};
+use super::{reply, scope::Caller, span::tell_in_current_span};
 use crate::{
     agent::{Agent, SessionSpec},
-    layers::resume::EventLog,
+    layers::{reply::ResponseBody, resume::EventLog},
     proto::{CreateSession, Invalid, PROTOCOL_VERSION},
     service::{
         failure::Failure,

@@ -4,12 +4,14 @@ use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use serde::Serialize;
 
 use super::{
-    body::ResponseBody,
     reply,
     route::Route,
     scope::{Caller, READ},
 };
-use crate::{layers::ticket::Tickets, service::failure::Failure};
+use crate::{
+    layers::{reply::ResponseBody, ticket::Tickets},
+    service::failure::Failure,
+};
 
 /// The session that a request reads by a ticket: tickets open streams and nothing else.
 ///

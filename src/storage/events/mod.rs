@@ -70,9 +70,9 @@ pub use self::tail::DurableTail;
 
 use self::{
     backend::SqlBackend,
-    open_stream::{OpenStream, ROOM_UNIT, Shared, Table},
+    open_stream::{Job, OpenStream, ROOM_UNIT, Shared, Table},
     outage::{Outage, in_time},
-    writer::{Job, Writer},
+    writer::Writer,
 };
 use super::database::Database;
 use crate::{layers::resume::EventLog, metrics::CommitTimes};

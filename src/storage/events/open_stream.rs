@@ -1,4 +1,4 @@
-//! A stream that this process writes.
+//! A stream that this process writes, and the jobs that it gives to the writer.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
     DurableConfig, LogError,
@@ -17,11 +17,31 @@ use super::{
     error::{NulInName, ShutDown},
     retention::{Hold, Retention, Step},
     tail::DurableTail,
-    writer::{Append, Job},
 };
 use crate::layers::resume::{
     AppendError, Attached, Batch, Bounds, Cursor, EventStream, RingStream, Tail, TailError,
 };
+
+/// What a stream asks of the task that writes.
+#[derive(Debug)]
+pub(super) enum Job {
+    Append(Append),
+    Close(Arc<OpenStream>),
+    /// Remove what is due; with `all` also where it is little.
+    Retention {
+        stream: Arc<OpenStream>,
+        all: bool,
+    },
+}
+
+/// A batch on its way. Whether or not somebody still waits for it, it is stored and shown.
+#[derive(Debug)]
+pub(super) struct Append {
+    pub(super) stream: Arc<OpenStream>,
+    pub(super) batch: Batch,
+    pub(super) done: oneshot::Sender<Result<RangeInclusive<u64>, AppendError>>,
+    pub(super) _room: OwnedSemaphorePermit,
+}
 
 /// What the streams of a log share.
 #[derive(Debug)]
@@ -58,7 +78,7 @@ pub(super) struct OpenStream {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    OpenStream,
+    Open,
     Closed,
     Fenced,
 }
@@ -76,7 +96,7 @@ impl OpenStream {
             epoch: row.epoch,
             floor: AtomicU64::new(row.oldest),
             ring,
-            phase: Mutex::new(if row.closed { Phase::Closed } else { Phase::OpenStream }),
+            phase: Mutex::new(if row.closed { Phase::Closed } else { Phase::Open }),
             appended: AtomicU64::new(0),
             holds: Mutex::default(),
             retention: Mutex::new(Retention::new(row)),
@@ -134,7 +154,7 @@ impl OpenStream {
 
     pub(super) fn close(self: &Arc<Self>) {
         let mut phase = self.phase();
-        if *phase == Phase::OpenStream {
+        if *phase == Phase::Open {
             *phase = Phase::Closed;
             // Without a writer there is nobody left to store it, nor to read it here.
             if self.shared.jobs.send(Job::Close(Arc::clone(self))).is_err() {
@@ -147,7 +167,7 @@ impl OpenStream {
     pub(super) fn release(&self) {
         {
             let mut phase = self.phase();
-            if *phase == Phase::OpenStream {
+            if *phase == Phase::Open {
                 *phase = Phase::Fenced;
             }
         }
@@ -174,7 +194,7 @@ impl OpenStream {
 
     fn check_open(&self) -> Result<(), AppendError> {
         match *self.phase() {
-            Phase::OpenStream => Ok(()),
+            Phase::Open => Ok(()),
             Phase::Closed => Err(AppendError::Closed),
             Phase::Fenced => Err(AppendError::Fenced),
         }
@@ -213,8 +233,8 @@ impl OpenStream {
     pub(super) fn check_written(&self) -> Result<(), AppendError> {
         match *self.phase() {
             Phase::Fenced => Err(AppendError::Fenced),
-            Phase::OpenStream | Phase::Closed if self.ring.bounds().closed => Err(AppendError::Closed),
-            Phase::OpenStream | Phase::Closed => Ok(()),
+            Phase::Open | Phase::Closed if self.ring.bounds().closed => Err(AppendError::Closed),
+            Phase::Open | Phase::Closed => Ok(()),
         }
     }
 

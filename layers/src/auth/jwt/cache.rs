@@ -5,15 +5,16 @@ use std::{
 
 use tokio::time::{Instant, timeout};
 
-use super::{SourceError, keys::KeySet, source::ErasedSource};
+use super::{
+    SourceError,
+    keys::KeySet,
+    source::{ErasedSource, LONGEST_DOCUMENT},
+};
 
-/// A longer document is not read.
-pub(super) const LONGEST_DOCUMENT: usize = 1 << 20;
-
-/// A source that takes longer is down.
+/// Time limit for reading the source once.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A source that never gave anything is asked again after this time.
+/// Time before a source that never returned a key set is asked again.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// The newest key set of a source.

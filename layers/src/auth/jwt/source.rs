@@ -2,9 +2,10 @@ use std::{error::Error, io::Read, path::PathBuf, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 
-use super::cache::LONGEST_DOCUMENT;
+/// Maximum length of a key set document, in bytes. A longer one is refused.
+pub(super) const LONGEST_DOCUMENT: usize = 1 << 20;
 
-/// Why a source gives nothing now. It is logged and not told to clients.
+/// Why a source has no document now. It is logged and not sent to clients.
 pub type SourceError = Box<dyn Error + Send + Sync>;
 
 /// Where a JSON Web Key Set comes from.

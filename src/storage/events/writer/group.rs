@@ -1,9 +1,12 @@
 use std::{collections::HashMap, sync::Arc};
 
-use super::Append;
 use crate::{
     layers::resume::{AppendError, EventStream},
-    storage::events::{backend::Write, open_stream::OpenStream, part::Classify},
+    storage::events::{
+        backend::Write,
+        open_stream::{Append, OpenStream},
+        part::Classify,
+    },
 };
 
 /// What is stored together: one write for each stream.

@@ -5,51 +5,25 @@
 
 mod group;
 
-use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc, oneshot},
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::group::{Entry, Group};
 use super::{
     DurableConfig, LogError,
     backend::{SqlBackend, Write},
-    open_stream::OpenStream,
+    open_stream::{Job, OpenStream},
     outage::{Outage, in_time},
     retention::Step,
 };
-use crate::{
-    layers::resume::{AppendError, Batch},
-    metrics::CommitTimes,
-};
+use crate::{layers::resume::AppendError, metrics::CommitTimes};
 
 /// So many jobs are taken at once.
 const JOBS: usize = 1024;
 /// So long one try to store a group may take.
 const TRY: Duration = Duration::from_secs(30);
-
-#[derive(Debug)]
-pub(super) enum Job {
-    Append(Append),
-    Close(Arc<OpenStream>),
-    /// Remove what is due; with `all` also where it is little.
-    Retention {
-        stream: Arc<OpenStream>,
-        all: bool,
-    },
-}
-
-/// A batch on its way. Whether or not somebody still waits for it, it is stored and shown.
-#[derive(Debug)]
-pub(super) struct Append {
-    pub(super) stream: Arc<OpenStream>,
-    pub(super) batch: Batch,
-    pub(super) done: oneshot::Sender<Result<RangeInclusive<u64>, AppendError>>,
-    pub(super) _room: OwnedSemaphorePermit,
-}
 
 #[derive(Debug)]
 pub(super) struct Writer {

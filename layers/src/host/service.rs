@@ -1,0 +1,39 @@
+use std::task::{Context, Poll};
+
+use http::{Method, Request, Response};
+use tower_service::Service;
+
+use super::{AllowHostLayer, ResponseBody, ResponseFuture};
+
+/// Answers 403 to requests that name a host which is not allowed. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct AllowHost<S> {
+    inner: S,
+    layer: AllowHostLayer,
+}
+
+impl<S> AllowHost<S> {
+    pub(super) const fn new(inner: S, layer: AllowHostLayer) -> Self {
+        Self { inner, layer }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for AllowHost<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if self.layer.allows(&request) {
+            return ResponseFuture::inner(self.inner.call(request));
+        }
+        ResponseFuture::refused(request.method() == Method::HEAD)
+    }
+}
