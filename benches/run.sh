@@ -15,7 +15,7 @@ cargo build --quiet --release --manifest-path benches/load/Cargo.toml --target-d
 # The product as it is released, and the real CLI.
 if [[ "first delta" == *"${FILTER:-}"* ]]; then
     AGENT_WEBKIT_CLAUDE=$(scripts/claude.sh)
-    cargo build --quiet --release --bin agent-webkit --target-dir target
+    cargo build --quiet --release --bin agent-webkit --features cli --target-dir target
     export AGENT_WEBKIT_CLAUDE PRODUCT=target/release/agent-webkit
 fi
 

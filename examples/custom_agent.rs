@@ -1,6 +1,6 @@
-//! An agent of one's own behind the protocol: a `service_fn` that starts an echo.
+//! An agent of your own behind the protocol: a `service_fn` that starts an echo.
 //!
-//! It asks whether it may repeat what it was told, and if so says it word by word.
+//! It asks for permission to repeat the message, and then sends it word by word.
 //!
 //! ```text
 //! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --example custom_agent
@@ -9,20 +9,21 @@
 
 mod support;
 
-use std::{convert::Infallible, error::Error};
+use std::{convert::Infallible, env, error::Error};
 
 use agent_webkit::{
     Stack,
     agent::{AgentIo, SessionSpec},
+    layers::auth::StaticTokens,
     proto::{AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Decision, Delta, TurnEnd},
-    settings::Settings,
+    service::Policy,
 };
 use axum::Router;
 use serde_json::{json, value::to_raw_value};
 use tokio::sync::mpsc;
 use tower::service_fn;
 
-/// Starts an echo. It ends when the session lets go of its commands.
+/// Starts an echo. It ends when the session drops its end of the command channel.
 async fn start(_: SessionSpec) -> Result<AgentIo, Infallible> {
     let (commands, heard) = mpsc::channel(8);
     let (say, events) = mpsc::channel(64);
@@ -98,16 +99,13 @@ fn end(subtype: &str) -> TurnEnd {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let settings = Settings::from_env()?;
+    let token = env::var("AGENT_WEBKIT_AUTH_TOKEN")
+        .map_err(|_| "AGENT_WEBKIT_AUTH_TOKEN is not set: this example needs a token, on loopback too")?;
     let listener = support::listen().await?;
-    settings.check_exposure([listener.local_addr()?.ip()])?;
     let ended = support::ended()?;
 
-    let stack = Stack::builder(service_fn(start), settings.policy()?)
-        .auth(settings.credentials()?.verifier)
-        .limits(settings.limits())
-        .keepalive(settings.keepalive)
-        .build();
+    let stack =
+        Stack::builder(service_fn(start), Policy::new(["."])?).auth(StaticTokens::new([token])?).build();
     let sessions = stack.sessions().clone();
 
     support::announce(&listener, "")?;

@@ -1,9 +1,9 @@
-//! An LLM proxy whose answers can be read again after a dropped connection: two layers and a lookup over
-//! an upstream that knows nothing of resuming. There is no agent in it.
+//! An LLM proxy whose answers can be read again after a dropped connection: auth, lookup and resume over an
+//! upstream that cannot resume by itself. There is no agent in it.
 //!
-//! A client posts a request of the Messages API to `/answers` and is told where its answer is. It reads
-//! that as an event stream, as often as it likes and from any event on; the upstream is asked once.
-//! Each client has a token of its own, and answers of its own; only the gateway knows the upstream's
+//! A client posts a request of the Messages API to `/answers`; `Location` names its answer. The client reads
+//! the answer as an event stream, any number of times and from any event on; the upstream is called once.
+//! Each client has its own token and sees its own answers; only the gateway knows the upstream's
 //! `UPSTREAM_KEY`.
 //!
 //! ```text
@@ -51,10 +51,10 @@ use uuid::Uuid;
 /// Longest question, in bytes.
 const MAX_QUESTION: usize = 8 << 20;
 
-/// So many questions may be open at once.
+/// Maximum number of questions at a time.
 const MAX_QUESTIONS: usize = 1000;
 
-/// So long an answer can be asked for.
+/// How long an answer stays readable.
 const RETAIN: Duration = Duration::from_secs(3600);
 
 /// What someone wants to know.

@@ -4,7 +4,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 claude=$("$root/scripts/claude.sh")
-cargo build --release --manifest-path "$root/Cargo.toml" --bin agent-webkit
+cargo build --release --manifest-path "$root/Cargo.toml" --bin agent-webkit --features cli
 export AGENT_WEBKIT_CLAUDE=$claude
 export AGENT_WEBKIT_STORE=${AGENT_WEBKIT_STORE:-sqlite:$root/.local/data/sessions.db}
 

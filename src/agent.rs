@@ -93,6 +93,10 @@ pub struct AgentIo {
 /// fn is_an_agent(_: impl Agent) {}
 /// is_an_agent(tower::service_fn(start));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an agent",
+    note = "an agent is a `tower::Service<SessionSpec, Response = AgentIo>` that is `Clone + Send + Sync + 'static`, with an error that converts into `BoxError` and a future that is `Send`"
+)]
 pub trait Agent:
     Service<SessionSpec, Response = AgentIo, Error: Into<BoxError>, Future: Send + 'static>
     + Clone

@@ -1,4 +1,4 @@
-//! What the examples do alike: where they listen, what they say, and when they end.
+//! Shared by the examples: where they listen, what they print, and how they stop.
 
 use std::{
     env,
@@ -12,23 +12,23 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-/// Listens at `ADDR`; without it, at any free port of loopback.
+/// Listens on `ADDR`, by default any free port of loopback.
 pub(crate) async fn listen() -> io::Result<TcpListener> {
     TcpListener::bind(env::var("ADDR").as_deref().unwrap_or("127.0.0.1:0")).await
 }
 
-/// Says where to go, in the one line on the standard output.
+/// Prints the address, the only line on the standard output.
 pub(crate) fn announce(listener: &TcpListener, prefix: &str) -> io::Result<()> {
     let mut stdout = io::stdout();
     writeln!(stdout, "listening on http://{}{prefix}", listener.local_addr()?)?;
     stdout.flush()
 }
 
-/// Nobody is waited for longer than this at the end.
+/// Time limit for the graceful shutdown.
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// Comes with SIGTERM or SIGINT. A client that has stopped reading can keep its connection open for ever, so
-/// the process ends some time later in any case.
+/// Resolves at SIGTERM or SIGINT. The process exits `DRAIN` later in any case, because a client that does not
+/// read can keep its connection open for ever.
 pub(crate) fn ended() -> io::Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

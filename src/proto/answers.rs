@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{
-    inbound::Invalid,
+    invalid::Invalid,
     json::{self, Members, Object},
 };
 

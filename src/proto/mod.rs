@@ -16,6 +16,7 @@ mod event;
 mod fields;
 mod idempotency;
 mod inbound;
+mod invalid;
 mod json;
 mod messages;
 mod output;
@@ -29,7 +30,8 @@ pub use self::agent::{
 pub use self::answers::Answers;
 pub use self::event::OutEvent;
 pub use self::idempotency::IdempotencyKey;
-pub use self::inbound::{CreateSession, Inbound, Invalid};
+pub use self::inbound::{CreateSession, Inbound};
+pub use self::invalid::Invalid;
 pub use self::output::{Accepted, NoAnswer, Output, Refused};
 pub use self::session::{Past, Presence, Session, SessionConfig, WhenIdle, state_of};
 

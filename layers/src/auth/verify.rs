@@ -33,6 +33,11 @@ use super::{Denied, Principal};
 /// assert_eq!(keys.verify(&parts).into_inner(), Ok(Principal::new("ada")));
 /// # Ok::<(), http::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot verify requests",
+    label = "this is no verifier",
+    note = "choose one with `.auth(…)`: `StaticTokens`, your own `Verify`, or `Disabled` to accept every request"
+)]
 pub trait Verify {
     /// Ends in the principal, or in the reason to send the request away.
     type Future: Future<Output = Result<Principal, Denied>>;

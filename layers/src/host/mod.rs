@@ -30,6 +30,7 @@
 
 mod future;
 mod layer;
+mod names;
 mod service;
 
 pub use self::{future::ResponseFuture, layer::AllowHostLayer, service::AllowHost};

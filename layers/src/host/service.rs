@@ -3,18 +3,18 @@ use std::task::{Context, Poll};
 use http::{Method, Request, Response};
 use tower_service::Service;
 
-use super::{AllowHostLayer, ResponseBody, ResponseFuture};
+use super::{ResponseBody, ResponseFuture, names::Names};
 
 /// Answers 403 to requests that name a host which is not allowed. See the [module](self).
 #[derive(Clone, Debug)]
 pub struct AllowHost<S> {
     inner: S,
-    layer: AllowHostLayer,
+    names: Names,
 }
 
 impl<S> AllowHost<S> {
-    pub(super) const fn new(inner: S, layer: AllowHostLayer) -> Self {
-        Self { inner, layer }
+    pub(super) const fn new(inner: S, names: Names) -> Self {
+        Self { inner, names }
     }
 }
 
@@ -31,7 +31,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if self.layer.allows(&request) {
+        if self.names.allows(&request) {
             return ResponseFuture::inner(self.inner.call(request));
         }
         ResponseFuture::refused(request.method() == Method::HEAD)

@@ -231,6 +231,10 @@ impl std::error::Error for AppendError {
 /// # Ok(())
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event log",
+    note = "`RingLog` keeps events in memory; agent-webkit's `DurableLog` keeps them in a database"
+)]
 pub trait EventLog: Clone + Send + Sync + 'static {
     /// One key's stream.
     type Stream: EventStream;

@@ -6,10 +6,18 @@ use std::{
     time::SystemTime,
 };
 
+use sha2::{Digest as _, Sha256};
+
 use crate::auth::Principal;
 
 /// The SHA-256 digest of a ticket.
 pub type Digest = [u8; 32];
+
+/// The digest that a ticket is looked up by. A lookup by digest reveals nothing of the digests that are stored, because a
+/// caller cannot choose the digest of what it presents.
+pub(super) fn digest(ticket: &str) -> Digest {
+    Sha256::digest(ticket).into()
+}
 
 /// What a ticket allows.
 #[derive(Clone, Debug, PartialEq, Eq)]

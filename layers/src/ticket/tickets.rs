@@ -5,9 +5,8 @@ use std::{
 };
 
 use http::request::Parts;
-use sha2::{Digest as _, Sha256};
 
-use super::{Digest, Grant, MemoryStore, StoreError, TicketStore, TicketVerifier};
+use super::{Grant, MemoryStore, StoreError, TicketStore, TicketVerifier};
 use crate::auth::Principal;
 
 /// Issues tickets and knows them again. Clones share their store.
@@ -81,7 +80,10 @@ impl<S: TicketStore> Tickets<S> {
         let expires_at = now.checked_add(expires_in).ok_or(IssueError)?;
         let ticket = random()?;
         let grant = Grant::new(resource, principal, expires_at);
-        self.store.put(digest(&ticket), grant, self.per_principal).await.map_err(|StoreError| IssueError)?;
+        self.store
+            .put(super::store::digest(&ticket), grant, self.per_principal)
+            .await
+            .map_err(|StoreError| IssueError)?;
         Ok(Issued { ticket, expires_in })
     }
 }
@@ -120,12 +122,6 @@ impl fmt::Debug for Issued {
             .field("expires_in", &self.expires_in)
             .finish()
     }
-}
-
-/// How a ticket is known again. A digest that is looked up tells nothing of the ones that are kept: whoever
-/// presents a ticket cannot choose it.
-pub(super) fn digest(ticket: &str) -> Digest {
-    Sha256::digest(ticket).into()
 }
 
 /// 256 random bits in hexadecimal.

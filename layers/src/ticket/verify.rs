@@ -8,7 +8,7 @@ use std::{
 use http::request::Parts;
 use pin_project_lite::pin_project;
 
-use super::{Grant, Presented, StoreError, TicketStore, tickets::digest};
+use super::{Grant, Presented, StoreError, TicketStore, store::digest};
 use crate::auth::{Denied, Principal, Verify};
 
 /// A ticket of ours has 64 characters; one that is much longer is not even looked up.

@@ -33,8 +33,16 @@ enum Trusted {
     Any,
 }
 
+impl Jwt {
+    /// Starts with the keys; [`JwtBuilder`] adds everything else.
+    #[must_use]
+    pub fn builder(keys: Keys) -> JwtBuilder {
+        JwtBuilder::new(keys)
+    }
+}
+
 impl JwtBuilder {
-    pub(super) fn new(keys: Keys) -> Self {
+    fn new(keys: Keys) -> Self {
         Self {
             keys,
             algorithms: Vec::new(),

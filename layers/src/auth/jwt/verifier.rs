@@ -10,7 +10,7 @@ use http::request::Parts;
 use jsonwebtoken::{Validation, decode, decode_header};
 
 use super::{
-    Algorithm, JwtBuilder, Keys,
+    Algorithm,
     cache::Cache,
     claims::{Claims, Reading},
     keys::KeySet,
@@ -34,14 +34,6 @@ pub(super) struct Rules {
 pub(super) enum Held {
     Fixed(KeySet),
     Cached(Arc<Cache>),
-}
-
-impl Jwt {
-    /// Begins with the keys; what else is needed, [`JwtBuilder`] says.
-    #[must_use]
-    pub fn builder(keys: Keys) -> JwtBuilder {
-        JwtBuilder::new(keys)
-    }
 }
 
 impl Verify for Jwt {

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod config;
+mod shared;
 mod state;
 mod stream;
 mod tail;

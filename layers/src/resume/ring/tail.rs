@@ -6,7 +6,7 @@ use std::{
 
 use crate::resume::{Attached, Chunk, Evicted, Tail};
 
-use super::stream::{Place, Shared};
+use super::shared::{Place, Shared};
 
 /// A reader of a [`RingStream`](super::RingStream).
 pub struct RingTail {
