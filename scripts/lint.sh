@@ -9,6 +9,8 @@ step() {
 }
 
 step cargo fmt --all --check
+step scripts/imports.py
+step scripts/msrv.py
 step cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
 
@@ -16,9 +18,13 @@ RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
 for features in "" service metrics claude practice jwt sqlite postgres; do
     step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
 done
-for features in "" auth expiry jwt lookup resume ticket; do
+for features in "" auth expiry host jwt lookup resume ticket; do
     step cargo clippy --package agent-webkit-layers --lib --no-default-features --features "$features" -- -D warnings
 done
+
+# Examples need no more than what they show.
+step cargo check --package agent-webkit --example custom_agent --no-default-features --features service
+step cargo check --package agent-webkit --example gateway --no-default-features --features practice
 
 # The protocol does no I/O, and three of the layers need no runtime.
 lacks() {
@@ -34,9 +40,9 @@ lacks tokio agent-webkit-layers auth
 lacks tokio agent-webkit-layers lookup
 lacks tokio agent-webkit-layers ticket
 lacks metrics agent-webkit service,claude
-lacks metrics agent-webkit-layers auth,expiry,jwt,lookup,resume,ticket
+lacks metrics agent-webkit-layers auth,expiry,host,jwt,lookup,resume,ticket
 for framework in axum tonic hyper; do
-    lacks "$framework" agent-webkit-layers auth,expiry,jwt,lookup,resume,ticket
+    lacks "$framework" agent-webkit-layers auth,expiry,host,jwt,lookup,resume,ticket
     lacks "$framework" agent-webkit service,claude
 done
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every feature, and every two of them, checked by itself.
+# Checks every feature, and every pair of features, by itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -21,7 +21,7 @@ use tower::{BoxError, Service, service_fn};
 /// Where the method is called.
 pub(crate) const GREET: &str = "/greet.Greeter/Greet";
 
-/// Who is to be greeted.
+/// The name to greet.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Person {
     /// The name.

@@ -1,12 +1,12 @@
-//! What is counted and timed, through the [`metrics`](https://docs.rs/metrics) facade.
+//! Counters, gauges and timers, through the [`metrics`](https://docs.rs/metrics) facade.
 //!
-//! With the cargo feature `metrics` everything here goes to the recorder that the host has installed, be it
-//! Prometheus, StatsD or OpenTelemetry; without the feature nothing is counted and nothing is paid. No label
-//! holds an id, a name or a word of a client's, so there are as many series after a year as after a day.
-//! `docs/metrics.md` lists them all. [`describe`](describe()) tells the recorder their units and meanings.
+//! With the cargo feature `metrics` they go to the recorder that the host has installed: Prometheus, StatsD or
+//! OpenTelemetry. Without the feature nothing is counted and nothing costs anything. No label holds an id, a name or
+//! text from a client, so the number of series does not grow. `docs/metrics.md` lists them all.
+//! [`describe`](describe()) registers their units and descriptions with the recorder.
 //!
-//! Handles are taken when a session, a reader or an agent begins, and belong to the recorder of that moment:
-//! install it before the stack is built.
+//! A session, a reader or an agent takes its handles when it starts, from the recorder installed at that moment, so
+//! install the recorder before you build the stack.
 #![cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "names that nobody asks for"))]
 
 mod agents;
@@ -31,8 +31,7 @@ pub(crate) use self::{
     storage::lease_lost,
 };
 
-/// Tells the recorder what each metric means, and in which unit it is. Call it once, after the recorder was
-/// installed.
+/// Registers the unit and description of each metric with the recorder. Call it once, after installing the recorder.
 ///
 /// ```
 /// let recorder = metrics_util::debugging::DebuggingRecorder::new();

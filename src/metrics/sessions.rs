@@ -11,52 +11,50 @@ use super::{
     metric::{Kind, Metric},
 };
 
-const LIVE: Metric = Metric::new(Kind::Gauge, "agent_webkit_sessions_live", "Sessions that run here.");
+const LIVE: Metric = Metric::new(Kind::Gauge, "agent_webkit_sessions_live", "Sessions in memory.");
 const BEGUN: Metric =
-    Metric::new(Kind::Counter, "agent_webkit_sessions_started_total", "Sessions that began to run here.");
-const REFUSED: Metric = Metric::new(
-    Kind::Counter,
-    "agent_webkit_sessions_refused_total",
-    "Sessions for which there was no room.",
-);
+    Metric::new(Kind::Counter, "agent_webkit_sessions_started_total", "Sessions created or restored.");
+const REFUSED: Metric =
+    Metric::new(Kind::Counter, "agent_webkit_sessions_refused_total", "Sessions refused at capacity.");
 const ENDED: Metric =
-    Metric::new(Kind::Counter, "agent_webkit_sessions_ended_total", "Sessions that ceased to run here.");
-const QUEUED: Metric =
-    Metric::new(Kind::Gauge, "agent_webkit_queued_messages", "User messages that wait for their turn.");
+    Metric::new(Kind::Counter, "agent_webkit_sessions_ended_total", "Sessions that left memory.");
+const QUEUED: Metric = Metric::new(Kind::Gauge, "agent_webkit_queued_messages", "Queued user messages.");
 const TURNS: Metric = Metric::new(Kind::Counter, "agent_webkit_turns_total", "Turns that ended.");
-const TURN_TIME: Metric =
-    Metric::new(Kind::Seconds, "agent_webkit_turn_duration_seconds", "From a turn's begin to its end.");
-const PROMPTS_OPEN: Metric =
-    Metric::new(Kind::Gauge, "agent_webkit_prompts_open", "Prompts that wait for an answer.");
+const TURN_TIME: Metric = Metric::new(
+    Kind::Seconds,
+    "agent_webkit_turn_duration_seconds",
+    "Time from the beginning of a turn to its end.",
+);
+const PROMPTS_OPEN: Metric = Metric::new(Kind::Gauge, "agent_webkit_prompts_open", "Open prompts.");
 const PROMPT_TIME: Metric = Metric::new(
     Kind::Seconds,
     "agent_webkit_prompt_wait_seconds",
-    "From a prompt to the answer, or to another end of it.",
+    "Time from a prompt to its answer or other end.",
 );
 const EVENTS: Metric =
-    Metric::new(Kind::Counter, "agent_webkit_events_total", "Events that were put into logs.");
+    Metric::new(Kind::Counter, "agent_webkit_events_total", "Events appended to event logs.");
 const APPEND_TIME: Metric = Metric::new(
     Kind::Seconds,
     "agent_webkit_log_append_duration_seconds",
-    "From a batch of events to its being in the log, where readers see it; durable, if the log is.",
+    "Time to append a batch of events, until readers see it.",
 );
 
 pub(super) const ALL: &[Metric] =
     &[LIVE, BEGUN, REFUSED, ENDED, QUEUED, TURNS, TURN_TIME, PROMPTS_OPEN, PROMPT_TIME, EVENTS, APPEND_TIME];
 
-/// How a session came to run here.
+/// How a session entered memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begun {
     Created,
     Restored,
 }
 
-/// A session was asked for and there was no room.
+/// Counts a session that was refused at capacity.
 pub(crate) fn session_refused() {
     REFUSED.counter(&[]).add(1);
 }
 
-/// What is counted of one session as long as it runs here.
+/// The metrics of one session while it is in memory.
 pub(crate) struct SessionMetrics {
     live: Level,
     queued: Level,
@@ -73,7 +71,7 @@ struct Turn {
 }
 
 impl SessionMetrics {
-    /// It is prepared, and not counted before it is said to have [begun](Self::begun).
+    /// Metrics that count nothing before [`begun`](Self::begun).
     pub(crate) fn new() -> Self {
         Self {
             live: LIVE.level(),
@@ -133,7 +131,7 @@ impl SessionMetrics {
         }
     }
 
-    /// So many events are in the log, after that time.
+    /// Records a batch: its number of events, and the time until it was in the log.
     pub(crate) fn appended(&self, events: usize, time: Duration) {
         self.events.add(events as u64);
         self.appends.took(time);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// So many keys of a session are remembered; the oldest are forgotten first.
+/// Maximum number of keys remembered for a session; the oldest are dropped first.
 const KEPT: usize = 1024;
 
 /// A request's `Idempotency-Key` and a digest of its body.
@@ -14,7 +14,7 @@ pub struct IdempotencyKey {
     pub digest: [u8; 32],
 }
 
-/// What is known of a key.
+/// Whether a key was seen before, and with which body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     Never,
@@ -22,7 +22,7 @@ pub(super) enum Seen {
     OtherBody,
 }
 
-/// The keys of inputs that were taken.
+/// The keys of accepted inputs.
 #[derive(Debug, Default)]
 pub(super) struct IdempotencyKeys(VecDeque<IdempotencyKey>);
 
@@ -35,7 +35,7 @@ impl IdempotencyKeys {
         }
     }
 
-    /// The newest so many, oldest first.
+    /// The newest `count` keys, oldest first.
     pub(super) fn newest(&self, count: usize) -> impl Iterator<Item = &IdempotencyKey> {
         self.0.iter().skip(self.0.len().saturating_sub(count))
     }

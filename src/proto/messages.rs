@@ -12,7 +12,7 @@ use super::{AgentMessage, OutEvent, json::Members};
 /// A block's completion waits so long for the next word of the agent, which mostly is the stop reason.
 const HOLD: Duration = Duration::from_millis(50);
 
-/// So many messages can grow at the same time: the agent's own and its sub-agents'.
+/// Maximum number of messages that grow at the same time: the agent's own and its sub-agents'.
 const GROWING: usize = 64;
 
 /// The messages that may still grow, oldest first.

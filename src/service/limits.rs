@@ -14,7 +14,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// So many user messages of one session may wait for their turn. Default 128.
+    /// Maximum number of queued user messages of a session. Default 128.
     pub queue: usize,
     /// A session without reader, running turn or input for so long ends, or leaves the memory if it can be
     /// restored. Default 300 s.
@@ -24,21 +24,21 @@ pub struct Limits {
     pub hibernate_after: Option<Duration>,
     /// A stored session that was not active for so long is deleted. Default never.
     pub retention: Option<Duration>,
-    /// So many sessions may be alive at once; the agents of ended ones count until they are gone.
+    /// Maximum number of sessions in memory; an ended session counts until its agent is gone.
     /// Default 64.
     pub max_sessions: usize,
-    /// So many agents are kept started ahead, for sessions that are made without a choice of directory,
+    /// Number of agents started ahead, for sessions that are created without a choice of directory,
     /// model or mode; at most as many as there may be sessions. Default none.
     pub warm: usize,
     /// The longest request body, in bytes. Default 32 MiB.
     pub max_body: usize,
-    /// So long a request's body may take to come. Default 60 s.
+    /// Maximum time to receive a request body. Default 60 s.
     pub body_timeout: Duration,
-    /// So long a request may take from its head to the head of its answer; streams go on. Default 120 s.
+    /// Maximum time from the head of a request to the head of its answer; streams have no limit. Default 120 s.
     pub request_timeout: Duration,
-    /// So long an input that asks the agent something waits for its answer. Default 30 s.
+    /// Maximum time that an input waits for the agent's answer. Default 30 s.
     pub answer_timeout: Duration,
-    /// So long a ticket holds. Default 60 s.
+    /// Lifetime of a ticket. Default 60 s.
     pub ticket_lifetime: Duration,
 }
 

@@ -1,20 +1,20 @@
-//! Who is let in.
+//! Credentials: tokens, the tokens file, JSON Web Tokens.
 
 use std::{path::PathBuf, time::Duration};
 
 use super::{JwtSettings, Settings, SettingsError, TokensFile, units};
 use crate::layers::auth::{AnyOf, BoxVerify, Disabled, StaticTokens};
 
-/// Ways to be let in beside a plain token.
+/// Credentials beside plain tokens.
 #[derive(Clone, Debug, clap::Args)]
 #[non_exhaustive]
 pub struct AuthSettings {
-    /// File of tokens with names: `name:token` or `name:token:scopes` on each line, the scopes some of read,
-    /// drive and approve with commas between. Read again on SIGHUP.
+    /// File of named tokens: `name:token` or `name:token:scopes` on each line, where scopes are read, drive and approve,
+    /// separated by commas. Read again on SIGHUP.
     #[arg(long, value_name = "PATH", env = "AGENT_WEBKIT_TOKENS_FILE")]
     pub tokens_file: Option<PathBuf>,
 
-    /// So long a ticket holds, by which a browser's EventSource opens a stream.
+    /// Lifetime of a ticket, with which a browser's EventSource opens a stream.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_TICKET_LIFETIME", default_value = "60s", value_parser = units::duration)]
     pub ticket_lifetime: Duration,
 
@@ -23,18 +23,18 @@ pub struct AuthSettings {
     pub jwt: JwtSettings,
 }
 
-/// What [`Settings`] say about who is let in.
+/// The credentials that [`Settings`] name.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// Knows all of them.
+    /// Verifies all of them.
     pub verifier: BoxVerify,
-    /// The file with some of them, to be read again when it has changed.
+    /// The tokens file, to read again when it has changed.
     pub tokens_file: Option<TokensFile>,
 }
 
 impl Settings {
-    /// Who is let in, for a host that does not read the file with the tokens again.
+    /// The verifier, for a host that does not reload the tokens file.
     ///
     /// # Errors
     /// As for [`credentials`](Self::credentials).
@@ -42,10 +42,10 @@ impl Settings {
         self.credentials().map(|credentials| credentials.verifier)
     }
 
-    /// Who is let in. Reads the files that are named.
+    /// The credentials. Reads the files that the settings name.
     ///
     /// # Errors
-    /// There is neither a credential nor `no_auth`, or both; or one that cannot be read or be safe.
+    /// There is neither a credential nor `no_auth`, or there are both; or a credential cannot be read or is unsafe.
     pub fn credentials(&self) -> Result<Credentials, SettingsError> {
         let tokens =
             StaticTokens::new(&self.tokens).map_err(|error| SettingsError::new(error.to_string()))?;

@@ -9,7 +9,7 @@ use std::{
 
 use super::SettingsError;
 
-/// Where this project's own scripts put the CLI, from the project's folder.
+/// Path of the CLI that this project's scripts install, relative to the project's folder.
 const LOCAL: &str = ".local/claude/node_modules/.bin/claude";
 
 /// The CLI at `given`, or else the first one that is found: on `path`, then where the project puts it.

@@ -7,38 +7,38 @@ use http::{HeaderValue, Uri};
 use super::units;
 use crate::stack::cors_for;
 
-/// What the server does beside the protocol.
+/// Settings of the server beside the protocol.
 #[derive(Clone, Debug, clap::Args)]
 #[non_exhaustive]
 pub struct HttpSettings {
-    /// Origin whose pages may use the server from a browser, as `https://app.example.com`; again for more.
+    /// Origin whose pages may use the server from a browser, as `https://app.example.com`; repeat it for more.
     /// Default: none.
     #[arg(long = "cors-origin", value_name = "ORIGIN", env = "AGENT_WEBKIT_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<HeaderValue>,
 
-    /// So long a request's body may take to come.
+    /// Maximum time to receive a request body.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_BODY_TIMEOUT", default_value = "60s", value_parser = units::duration)]
     pub body_timeout: Duration,
 
-    /// Who may read /metrics: whoever has a valid credential, everybody, or nobody.
+    /// Access to /metrics: with a valid credential, public, or off.
     #[arg(long, value_name = "WHO", env = "AGENT_WEBKIT_METRICS", default_value = "token")]
     pub metrics: MetricsAccess,
 }
 
-/// Who may read `/metrics` of the binary.
+/// Access to `/metrics` of the binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[non_exhaustive]
 pub enum MetricsAccess {
-    /// Nobody; nothing is counted.
+    /// No access; nothing is counted.
     Off,
-    /// Whoever has a valid credential.
+    /// With a valid credential.
     Token,
-    /// Everybody.
+    /// Without a credential.
     Public,
 }
 
 impl HttpSettings {
-    /// The layer for the origins that were named.
+    /// The CORS layer for the configured origins.
     pub(super) fn cors(&self) -> Option<tower_http::cors::CorsLayer> {
         (!self.cors_origins.is_empty()).then(|| cors_for(self.cors_origins.iter().cloned()))
     }

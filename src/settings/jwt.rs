@@ -5,11 +5,10 @@ use std::{fs, path::PathBuf, time::Duration};
 use super::{SettingsError, jwks_url, units};
 use crate::layers::auth::jwt::{Algorithm, JwksFile, Jwt, JwtBuilder, JwtError, Keys};
 
-/// Names that come from tokens begin with this: no issuer can give one of a static token's.
+/// Prefix of names from JSON Web Tokens, so that no issuer can assign the name of a static token.
 const PREFIX: &str = "jwt:";
 
-/// Which JSON Web Tokens are admitted: with one of `jwks`, `public_key` and `secret_file`, those that it
-/// signs.
+/// The JSON Web Tokens to accept: those signed by the key of `jwks`, `public_key` or `secret_file`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "JSON Web Tokens")]
 #[non_exhaustive]
@@ -23,11 +22,11 @@ pub struct JwtSettings {
     #[arg(long = "jwt-public-key", value_name = "PATH", env = "AGENT_WEBKIT_JWT_PUBLIC_KEY")]
     pub public_key: Option<PathBuf>,
 
-    /// File with a secret that is shared with the issuer, for HS256 and its like.
+    /// File with a secret shared with the issuer, for HS256, HS384 and HS512.
     #[arg(long = "jwt-secret-file", value_name = "PATH", env = "AGENT_WEBKIT_JWT_SECRET_FILE")]
     pub secret_file: Option<PathBuf>,
 
-    /// Algorithms that are allowed. Default: RS256, ES256 and EdDSA, with a secret HS256.
+    /// Allowed algorithms. Default: RS256, ES256 and EdDSA; with a secret, HS256.
     #[arg(
         long = "jwt-algorithms",
         value_name = "NAMES",
@@ -36,11 +35,11 @@ pub struct JwtSettings {
     )]
     pub algorithms: Vec<Algorithm>,
 
-    /// Issuer that tokens must have; again for a second one.
+    /// Issuer that tokens must have; repeat it for a second one.
     #[arg(long = "jwt-issuer", value_name = "ISS", env = "AGENT_WEBKIT_JWT_ISSUER", value_delimiter = ',')]
     pub issuers: Vec<String>,
 
-    /// Audience that tokens must have; again for a second one.
+    /// Audience that tokens must have; repeat it for a second one.
     #[arg(
         long = "jwt-audience",
         value_name = "AUD",
@@ -63,7 +62,7 @@ pub struct JwtSettings {
     #[arg(long = "jwt-scope-claim", value_name = "CLAIM", env = "AGENT_WEBKIT_JWT_SCOPE_CLAIM")]
     pub scope_claim: Option<String>,
 
-    /// So much our clock and the issuer's may differ.
+    /// Allowed difference between the issuer's clock and ours.
     #[arg(long = "jwt-leeway", value_name = "TIME", env = "AGENT_WEBKIT_JWT_LEEWAY", default_value = "60s", value_parser = units::duration)]
     pub leeway: Duration,
 }

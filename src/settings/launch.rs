@@ -5,26 +5,26 @@ use std::{env, fmt, sync::Arc};
 use super::{Credentials, Model, Settings, SettingsError, Store, TokensFile, cli_path};
 use crate::{Stack, claude::Claude, layers::auth::BoxVerify, storage::events::AnyLog};
 
-/// A server that was put together from [`Settings`].
+/// A server built from [`Settings`].
 pub struct Launched {
-    /// The protocol, to be mounted.
+    /// The protocol as a service, to mount.
     pub stack: Stack<Claude, BoxVerify, AnyLog>,
-    /// Where the sessions are kept. Shut it down after them.
+    /// Where the sessions are kept. Shut it down after the sessions.
     pub store: Store,
-    /// Knows whom the stack lets in, for what else is served beside it.
+    /// The stack's verifier, for other services beside it.
     pub verifier: BoxVerify,
-    /// The file with the tokens, to be read again when it has changed.
+    /// The tokens file, to read again when it has changed.
     pub tokens_file: Option<TokensFile>,
-    /// The model that the agents talk to. Dropping it ends the practice model.
+    /// The model that the agents use. Dropping it stops the practice model.
     pub model: Model,
 }
 
 impl Settings {
-    /// Finds the CLI and the model, and puts the stack together. Nothing listens yet.
+    /// Finds the CLI and the model, and builds the stack. Nothing listens yet.
     ///
     /// # Errors
-    /// One of the settings cannot be: see [`Settings::credentials`], [`Settings::policy`] and
-    /// [`Settings::agent`]; or the store cannot be used.
+    /// A setting is invalid (see [`Settings::credentials`], [`Settings::policy`] and [`Settings::agent`]), or the database
+    /// cannot be used.
     pub async fn launch(&self) -> Result<Launched, SettingsError> {
         let Credentials { verifier, tokens_file } = self.credentials()?;
         let policy = self.policy()?;
@@ -46,7 +46,7 @@ impl Settings {
         Ok(Launched { stack, store, verifier, tokens_file, model })
     }
 
-    /// The CLI, set up for the model that it talks to: for a stack of one's own.
+    /// The CLI as an agent, configured for its model, for a stack that you build yourself.
     ///
     /// # Errors
     /// The CLI is not there, or the practice model cannot be served.

@@ -44,7 +44,7 @@ use crate::{
 
 /// The settings of a server. See the [module](self).
 ///
-/// It is a [`clap::Args`], to flatten into a command line of one's own.
+/// It is a [`clap::Args`], to flatten into the command line of another binary.
 #[derive(Clone, Parser)]
 #[command(name = "agent-webkit", no_binary_name = true)]
 #[non_exhaustive]
@@ -53,34 +53,34 @@ pub struct Settings {
     #[arg(long, env = "AGENT_WEBKIT_HOST", default_value = "127.0.0.1")]
     pub host: String,
 
-    /// Port to listen on; 0 takes any free one.
+    /// Port to listen on; 0 takes any free port.
     #[arg(long, env = "AGENT_WEBKIT_PORT", default_value_t = 8000)]
     pub port: u16,
 
-    /// Bearer token that clients send; again for a second one, to rotate them. [env:
+    /// Bearer token that clients send; repeat it to rotate tokens. [env:
     /// AGENT_WEBKIT_AUTH_TOKEN, or else AGENT_WEBKIT_TOKEN]
     #[arg(long = "token", value_name = "TOKEN")]
     pub tokens: Vec<String>,
 
-    /// Let everybody in who can reach the port.
+    /// Accept every request without a token. On loopback only.
     #[arg(long, env = "AGENT_WEBKIT_NO_AUTH", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub no_auth: bool,
 
-    /// Browsers, slow clients and scrapers.
+    /// Settings for browsers, slow clients and metrics.
     #[command(flatten)]
     pub http: HttpSettings,
 
-    /// A further name that clients may call this server by while it listens on loopback, as behind a proxy;
-    /// again for more.
+    /// Further host name under which clients may reach this server while it listens on loopback, for example behind a
+    /// proxy; repeat it for more.
     #[arg(long = "allow-host", value_name = "NAME", env = "AGENT_WEBKIT_ALLOW_HOST", value_delimiter = ',')]
     pub allow_hosts: Vec<String>,
 
-    /// The claude CLI. Default: the one on the PATH, or in .local/claude.
+    /// Path of the claude CLI. Default: the one on the PATH, or in .local/claude.
     #[arg(long, value_name = "PATH", env = "AGENT_WEBKIT_CLAUDE")]
     pub claude: Option<PathBuf>,
 
-    /// Directory that agents may work in, and below; again for more. The first one is where they start.
-    /// Default: the current directory. [env: AGENT_WEBKIT_WORKSPACE, several with `:` between]
+    /// Directory in and below which agents may work; repeat it for more. Agents start in the first one.
+    /// Default: the current directory. [env: AGENT_WEBKIT_WORKSPACE, several are separated by `:`]
     #[arg(long = "workspace", value_name = "DIR")]
     pub workspaces: Vec<PathBuf>,
 
@@ -89,63 +89,63 @@ pub struct Settings {
     #[arg(long, value_name = "STORE", env = "AGENT_WEBKIT_STORE", hide_env_values = true, value_parser = store::LocationParser)]
     pub store: Option<Location>,
 
-    /// Events of a session that are kept for clients that come back, and no others. Default: in memory the
-    /// last 1000; in a database all, but for the token deltas of finished messages beyond the last 1000.
+    /// Number of events of a session that clients can resume from. Default: in memory the last 1000; in a database all,
+    /// except the token deltas of finished messages beyond the last 1000.
     #[arg(long, value_name = "EVENTS", env = "AGENT_WEBKIT_LOG_WINDOW")]
     pub log_window: Option<NonZeroUsize>,
 
-    /// A session at rest for so long lets its agent process go; the next input starts it again.
+    /// Time at rest before a session's agent process ends; the next input starts it again.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_HIBERNATE_AFTER", default_value = "120s", value_parser = units::duration)]
     pub hibernate_after: Duration,
 
-    /// A stored session that nobody uses for so long is deleted. Default: never.
+    /// Time without use before a stored session is deleted. Default: never.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_RETENTION", value_parser = units::duration)]
     pub retention: Option<Duration>,
 
-    /// A host of several on one Postgres that is not heard of for so long may lose its sessions to others.
+    /// With several hosts on one Postgres: time without a sign of life before others may take over a host's sessions.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_LEASE", default_value = "15s", value_parser = units::duration)]
     pub lease: Duration,
 
-    /// Silence on a stream after which a comment is sent.
+    /// Silence on a stream before a keepalive comment is sent.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_KEEPALIVE", default_value = "15s", value_parser = units::duration)]
     pub keepalive: Duration,
 
-    /// A session that nobody uses for so long ends; one that is stored only leaves the memory.
+    /// Time without reader, turn or input before a session ends; a stored session only leaves memory.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_IDLE_TIMEOUT", default_value = "300s", value_parser = units::duration)]
     pub idle_timeout: Duration,
 
-    /// Sessions that may be alive at once.
+    /// Maximum number of sessions in memory.
     #[arg(long, value_name = "SESSIONS", env = "AGENT_WEBKIT_MAX_SESSIONS", default_value = "64")]
     pub max_sessions: NonZeroUsize,
 
-    /// Agents that are kept started ahead, for sessions that are made without a choice of directory, model or
-    /// mode. Each takes the memory of a whole agent.
+    /// Number of agents started ahead, for sessions that choose no directory, model or mode. Each takes the memory of a
+    /// whole agent.
     #[arg(long, value_name = "AGENTS", env = "AGENT_WEBKIT_WARM", default_value_t = 0)]
     pub warm: usize,
 
-    /// Longest request body.
+    /// Maximum size of a request body.
     #[arg(long, value_name = "SIZE", env = "AGENT_WEBKIT_MAX_BODY", default_value = "32MiB", value_parser = units::size)]
     pub max_body: usize,
 
-    /// Let clients choose the mode bypassPermissions, in which the agent asks nobody.
+    /// Let clients choose the mode bypassPermissions, in which the agent runs every tool without asking.
     #[arg(long, env = "AGENT_WEBKIT_ALLOW_BYPASS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub allow_bypass: bool,
 
-    /// Variable of this environment that agents see as well; again for more. They see the usual ones
-    /// (PATH, HOME, locale, proxies) and those of the claude CLI anyway, and never this server's own.
+    /// Further environment variable to pass on to agents; repeat it for more. Agents always get the usual ones (PATH,
+    /// HOME, locale, proxies) and those of the claude CLI, and never this server's own settings.
     #[arg(long = "pass-env", value_name = "NAME", env = "AGENT_WEBKIT_PASS_ENV", value_delimiter = ',')]
     pub pass_env: Vec<String>,
 
-    /// Let the scripted practice model answer, whatever credentials there are.
+    /// Use the scripted practice model, even where there are credentials for a real one.
     #[arg(long, env = "AGENT_WEBKIT_PRACTICE", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub practice: bool,
 
-    /// Further ways to be let in.
+    /// Further kinds of credentials.
     #[command(flatten)]
     pub auth: AuthSettings,
 }
 
-/// What is wrong with the settings, in one sentence.
+/// A fault in the settings, as one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingsError(String);
@@ -157,20 +157,20 @@ impl SettingsError {
 }
 
 impl Settings {
-    /// The settings that the environment gives, and the defaults for the rest.
+    /// The settings from environment variables, with defaults for the rest.
     ///
     /// # Errors
-    /// A variable holds what its setting cannot be.
+    /// A variable has an invalid value for its setting.
     pub fn from_env() -> Result<Self, SettingsError> {
         let settings = Self::try_parse_from(std::iter::empty::<OsString>())
             .map_err(|error| SettingsError::new(first_line(&error.to_string())))?;
         settings.completed()
     }
 
-    /// These settings, with what only the environment gives: tokens and workspaces that no option named.
+    /// Adds what only the environment can set: tokens and workspaces that no option named.
     ///
     /// # Errors
-    /// A token that is not text.
+    /// A token in the environment is not UTF-8.
     pub fn completed(self) -> Result<Self, SettingsError> {
         self.completed_from(|name| env::var_os(name))
     }
@@ -194,10 +194,10 @@ impl Settings {
         Ok(self)
     }
 
-    /// May a server with these settings listen on these addresses?
+    /// Checks that a server with these settings may listen on these addresses.
     ///
     /// # Errors
-    /// One of them can be reached by others, and everybody would be let in.
+    /// One of them is not loopback, and authentication is off.
     pub fn check_exposure(&self, addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), SettingsError> {
         let exposed = addresses.into_iter().find(|address| !address.is_loopback());
         match exposed {
@@ -208,17 +208,17 @@ impl Settings {
         }
     }
 
-    /// What clients may ask of the agent.
+    /// The policy: what clients may ask of the agent.
     ///
     /// # Errors
-    /// A workspace does not exist or is no directory.
+    /// A workspace does not exist or is not a directory.
     pub fn policy(&self) -> Result<Policy, SettingsError> {
         Policy::new(&self.workspaces)
             .map(|policy| policy.allow_bypass(self.allow_bypass))
             .map_err(|error| SettingsError::new(format!("this workspace cannot be used: {error}")))
     }
 
-    /// What clients may use.
+    /// The limits on what clients may use.
     #[must_use]
     pub fn limits(&self) -> Limits {
         Limits::default()

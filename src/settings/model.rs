@@ -8,7 +8,7 @@ use std::{
 
 use crate::practice;
 
-/// Each of these, when set, tells the CLI how to reach a model.
+/// Variables that tell the CLI how to reach a model.
 const CREDENTIALS: [&str; 5] = [
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_AUTH_TOKEN",
@@ -17,20 +17,20 @@ const CREDENTIALS: [&str; 5] = [
     "CLAUDE_CODE_USE_VERTEX",
 ];
 
-/// The model that agents talk to.
+/// The model that agents use.
 #[derive(Debug)]
 pub enum Model {
-    /// The one that the environment's credentials give.
+    /// A real model, through the credentials in the environment.
     Account,
-    /// The scripted one, served by this process. Dropping it ends it.
+    /// The scripted practice model, served by this process until dropped.
     Practice(practice::Model),
 }
 
 impl Model {
-    /// The practice model when it is asked for, or when this environment holds no credentials.
+    /// The practice model where it is asked for or the environment has no credentials; else the real model.
     ///
     /// # Errors
-    /// The practice model finds no port on loopback.
+    /// The practice model cannot listen on loopback.
     pub(super) async fn choose(practice: bool, env: impl Fn(&str) -> Option<OsString>) -> io::Result<Self> {
         if !practice && has_credentials(env) {
             return Ok(Self::Account);
@@ -48,7 +48,7 @@ impl Model {
         Ok(Self::Practice(model))
     }
 
-    /// What the agents' environment needs for it.
+    /// The variables that agents need to reach it.
     #[must_use]
     pub fn env(&self) -> Vec<(&'static str, String)> {
         match self {

@@ -17,10 +17,10 @@ use crate::{
     },
 };
 
-/// Connections to Postgres that are kept open, and how many there may be.
+/// Minimum and maximum number of connections to Postgres.
 const CONNECTIONS: (u32, u32) = (1, 10);
 
-/// Where the sessions of a server are kept.
+/// Where a server keeps its sessions.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Store {
@@ -31,7 +31,7 @@ pub enum Store {
 }
 
 impl Store {
-    /// Stores what still waits. Call it when the sessions have been shut down.
+    /// Stores what is still queued. Call it after the sessions have been shut down.
     pub async fn shutdown(&self) {
         if let Self::Database(storage) = self {
             storage.shutdown().await;
@@ -40,7 +40,7 @@ impl Store {
 }
 
 impl Settings {
-    /// Opens the store that was chosen.
+    /// Opens the database that the settings name.
     pub(super) async fn open_store(
         &self,
         env: impl Fn(&str) -> Option<OsString>,

@@ -15,7 +15,7 @@ use crate::{
 /// A file with a token on each line: `name:token` or `name:token:scopes`.
 ///
 /// The scopes are some of `read`, `drive` and `approve`, with commas between; without them a token allows
-/// everything. Lines that are empty or begin with `#` say nothing. A name may have several tokens.
+/// everything. Empty lines and lines that begin with `#` are skipped. A name may have several tokens.
 #[derive(Clone, Debug)]
 pub struct TokensFile {
     path: Arc<Path>,
@@ -26,7 +26,7 @@ impl TokensFile {
     /// Reads the file.
     ///
     /// # Errors
-    /// It cannot be read, or a line is not one. The error names the line and not what it says.
+    /// The file cannot be read, or a line is malformed. The error names the line and does not repeat its content.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, SettingsError> {
         let path: Arc<Path> = path.into().into();
         let tokens = read(&path)?;
@@ -39,16 +39,16 @@ impl TokensFile {
         self.tokens.clone()
     }
 
-    /// Reads the file again. From the next request on its tokens hold and no others.
+    /// Reads the file again. Its tokens replace the former ones from the next request on.
     ///
     /// # Errors
-    /// As [`open`](Self::open); then the tokens stay as they were.
+    /// As [`open`](Self::open); the tokens then stay unchanged.
     pub fn reload(&self) -> Result<(), SettingsError> {
         self.tokens.replace(&read(&self.path)?);
         Ok(())
     }
 
-    /// Where it is.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Longer ones would reach beyond what a clock can tell.
+/// Maximum duration: a longer one could overflow the clock.
 const MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// A duration above zero: seconds, with a fraction or not, or a number with `ms`, `s`, `m` or `h`.

@@ -43,7 +43,7 @@ pub struct StackBuilder<A, V, L = RingLog> {
     around: Around,
 }
 
-/// The stock parts.
+/// The layers around the protocol.
 #[derive(Clone)]
 struct Around {
     trace: bool,
@@ -67,30 +67,30 @@ impl<A> StackBuilder<A, ()> {
 }
 
 impl<A, V, L> StackBuilder<A, V, L> {
-    /// Who is let in: tokens, a verifier of your own, or
-    /// [`Disabled`](crate::layers::auth::Disabled) to let everybody in.
+    /// Sets the verifier of requests: tokens, your own, or [`Disabled`](crate::layers::auth::Disabled) to accept every
+    /// request.
     #[must_use]
     pub fn auth<W: Verify>(self, verifier: W) -> StackBuilder<A, W, L> {
         let Self { agent, policy, verifier: _, log, persistence, limits, keepalive, around } = self;
         StackBuilder { agent, policy, verifier, log, persistence, limits, keepalive, around }
     }
 
-    /// Where events are kept. By default in memory, the last 1000 of each session; they end with the process.
+    /// Sets the event log. The default keeps the last 1000 events of each session in memory.
     #[must_use]
     pub fn log<M: EventLog>(self, log: M) -> StackBuilder<A, V, M> {
         let Self { agent, policy, verifier, log: _, persistence, limits, keepalive, around } = self;
         StackBuilder { agent, policy, verifier, log, persistence, limits, keepalive, around }
     }
 
-    /// Lets sessions outlive the process: their rows and transcripts. The log must be a durable one, and
-    /// the agents must keep what they remember in the same transcript store.
+    /// Lets sessions outlive the process: the session catalog and the transcript store. The event log must be durable, and
+    /// the agents must use the same transcript store.
     #[must_use]
     pub fn persistence(mut self, persistence: Persistence) -> Self {
         self.persistence = Some(persistence);
         self
     }
 
-    /// Keeps everything of the sessions in this storage. The agents must be given its
+    /// Keeps sessions in this storage: catalog, events and transcripts. The agents must use its
     /// [`transcripts`](Storage::transcripts) too.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     #[must_use]
@@ -98,21 +98,21 @@ impl<A, V, L> StackBuilder<A, V, L> {
         self.log(storage.log().clone().into()).persistence(storage.persistence())
     }
 
-    /// What clients may use.
+    /// Sets the limits on what clients may use.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// A stream that was silent for so long gets a comment. By default 15 s.
+    /// Sets the silence on a stream before a keepalive comment is sent. Default 15 s.
     #[must_use]
     pub fn keepalive(mut self, silence: Duration) -> Self {
         self.keepalive = silence;
         self
     }
 
-    /// Lets pages of other origins use the server from a browser. By default they may not.
+    /// Lets pages of other origins use the server from a browser. By default they cannot.
     /// [`cors_for`](super::cors_for) makes a layer that allows what the protocol needs.
     ///
     /// With it every `OPTIONS` is answered as a preflight, and none with `Allow`.
@@ -122,16 +122,16 @@ impl<A, V, L> StackBuilder<A, V, L> {
         self
     }
 
-    /// Whether each request gets a span and its outcome is logged. By default it is so; a host that traces for
-    /// itself says no: see the [module](super).
+    /// Sets whether each request gets a span and its outcome is logged. Default true; a host with its own tracing turns it
+    /// off, see the [module](super).
     #[must_use]
     pub fn trace(mut self, trace: bool) -> Self {
         self.around.trace = trace;
         self
     }
 
-    /// Whether requests without an `x-request-id` get one, and answers tell it. By default it is so. An id that
-    /// the request has already is kept: a proxy, or a layer around the stack, chooses its own.
+    /// Sets whether requests without an `x-request-id` get one, and answers repeat it. Default true. An id that a proxy or
+    /// an outer layer has set is kept.
     #[must_use]
     pub fn request_id(mut self, request_id: bool) -> Self {
         self.around.request_id = request_id;
@@ -175,12 +175,12 @@ impl<A, V, L> StackBuilder<A, V, L> {
     }
 }
 
-/// The stream that a request asks for: that of the session which the lookup has found.
+/// The stream of the session that the lookup has found, if the request asks for a stream.
 fn find_stream<L: EventLog>(request: &Parts) -> Option<Attachment<WatchedStream<L::Stream>>> {
     if !request.uri.path().ends_with("/stream") {
         return None;
     }
-    // Who may not read gets the service's own answer.
+    // The service refuses callers without the scope; the layer must not answer them.
     if request.extensions.get::<Principal>().is_some_and(|caller| !caller.scopes.allow(READ)) {
         return None;
     }

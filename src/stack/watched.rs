@@ -1,4 +1,4 @@
-//! A session's stream as its readers see it, with an eye on them.
+//! A session's stream that counts its readers and what they receive.
 
 use std::{
     fmt,
@@ -16,7 +16,7 @@ use crate::{
     metrics::{Attach, ReaderMetrics},
 };
 
-/// A stream whose readers are counted and whose start is told in the request's span.
+/// A stream that counts its readers in the metrics and records where each starts in the request's span.
 #[derive(Clone, Debug)]
 pub struct WatchedStream<S>(S);
 
@@ -26,7 +26,7 @@ impl<S> WatchedStream<S> {
     }
 }
 
-/// A request for a stream that names no event by what it says is one will not reach the stream.
+/// Counts a request whose last event id is malformed: it is refused before it reaches the stream.
 pub(super) fn count_malformed(request: &Parts) {
     if request.method == Method::GET && last_event_id(request).is_err() {
         Attach::Malformed.count();

@@ -7,9 +7,9 @@ use rustix::time::{ClockId, clock_gettime};
 /// What a user's message asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Script {
-    /// So many deltas at once, with so many bytes of text.
+    /// A number of deltas at once, and the bytes of text in each.
     Burst { events: u64, bytes: usize },
-    /// So many deltas, one after each pause, that carry the time at which they were made.
+    /// A number of deltas, one after each pause, that carry their time of creation.
     Trickle { events: u64, pause: Duration },
 }
 

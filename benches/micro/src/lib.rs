@@ -30,7 +30,7 @@ pub fn codec(lines: &[u8]) -> Vec<AgentEvent> {
     events_of(lines)
 }
 
-/// So many deltas, of frames of 300 bytes.
+/// Number of deltas, each a frame of 300 bytes.
 pub fn batch(events: usize) -> Batch {
     let data = format!(r#"{{"message_id":"msg_1","delta":{{"type":"text","text":"{}"}}}}"#, "x".repeat(200));
     Batch::new(vec![Event::new("message_delta", data); events])

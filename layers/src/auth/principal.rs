@@ -2,7 +2,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::Scopes;
 
-/// Who sends a request, as the verifier knows it; [`AuthLayer`](super::AuthLayer) puts it into the
+/// The caller of a request, as the verifier identified it; [`AuthLayer`](super::AuthLayer) puts it into the
 /// request's extensions.
 ///
 /// Two requests are of the same owner when their principals' names are equal. Cloning is cheap.

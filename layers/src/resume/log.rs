@@ -104,7 +104,7 @@ pub struct Attached {
     pub note: Option<Bytes>,
 }
 
-/// Who reads a stream.
+/// The readers of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readers {
     /// How many tails are attached now.
@@ -269,7 +269,7 @@ pub trait EventStream: Clone + Send + Sync + 'static {
     fn release(&self);
     /// What the stream holds now.
     fn bounds(&self) -> Bounds;
-    /// Who reads it now.
+    /// The readers at this moment.
     fn readers(&self) -> Readers;
 }
 

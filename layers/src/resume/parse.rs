@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-/// So much of the line buffer outlives a line.
+/// Capacity of the line buffer that is kept from one line to the next, in bytes.
 const KEPT_CAPACITY: usize = 64 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 

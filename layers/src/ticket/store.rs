@@ -23,11 +23,11 @@ pub(super) fn digest(ticket: &str) -> Digest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Grant {
-    /// The one resource that it opens.
+    /// The resource that it opens.
     pub resource: Arc<str>,
-    /// Who comes with it.
+    /// The principal that presents it.
     pub principal: Principal,
-    /// From here on it is nothing.
+    /// When it stops being valid.
     pub expires_at: SystemTime,
 }
 

@@ -23,9 +23,9 @@ pub struct Tickets<S = MemoryStore> {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Issued {
-    /// What goes into the URL; it needs no escaping.
+    /// The ticket, for a URL; it needs no escaping.
     pub ticket: String,
-    /// So long it holds.
+    /// Its lifetime.
     pub expires_in: Duration,
 }
 
@@ -35,13 +35,13 @@ impl<S> Tickets<S> {
         Self { store, lifetime: Duration::from_secs(60), per_principal: 64 }
     }
 
-    /// So long a ticket holds.
+    /// Sets the lifetime of a ticket. Default 60 s.
     #[must_use]
     pub fn lifetime(self, lifetime: Duration) -> Self {
         Self { lifetime, ..self }
     }
 
-    /// So many tickets of one principal hold at once; another one takes the place of the oldest.
+    /// Sets the number of valid tickets per principal; a further one replaces the oldest. Default 64.
     #[must_use]
     pub fn per_principal(self, tickets: usize) -> Self {
         Self { per_principal: tickets, ..self }

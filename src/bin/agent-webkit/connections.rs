@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Service};
 
-/// So long a connection may take to send a request's head, or what tells its protocol.
+/// Maximum time for a connection to send a request head, or the bytes that identify its protocol.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What HTTP/2 begins with.

@@ -1,4 +1,4 @@
-//! The part of a session's note that no client sees: what a restored session must not have forgotten.
+//! The part of a session's note that no client sees: what a restored session needs to know.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::proto::{IdempotencyKey, idempotency::IdempotencyKeys, turn::Turns};
 
-/// So many idempotency keys outlive the process.
+/// Maximum number of idempotency keys that outlive the process.
 const KEYS: usize = 256;
 
-/// Notices when there is something new to remember.
+/// Detects changes since the memo was last written.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     /// Boxed, because most sessions are never stored.
     told: Option<Box<Told>>,
 }
 
-/// Enough to tell two memos apart: each of these parts changes in one direction only between two looks.
+/// Enough to tell two memos apart: between two comparisons each of these parts only grows or only shrinks.
 #[derive(Debug, Default, PartialEq)]
 struct Told {
     queued: usize,

@@ -39,7 +39,7 @@ pub struct SessionConfig {
     pub when_idle: WhenIdle,
     /// A session that has been at rest for so long lets its agent go; the next message starts another.
     pub hibernate_after: Option<Duration>,
-    /// So many user messages may wait.
+    /// Maximum number of queued user messages.
     pub queue_limit: usize,
     /// Makes the `message_uuid` of a user's message: a new v4 uuid at every call.
     pub new_uuid: fn() -> String,
@@ -55,10 +55,10 @@ pub enum WhenIdle {
     Release,
 }
 
-/// Who watches a session, as its event log knows it.
+/// The readers of a session, as its event log reports them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Presence {
-    /// So many readers are attached.
+    /// Number of attached readers.
     pub readers: usize,
     /// When the newest of those that left did so.
     pub last_detached: Option<Instant>,
@@ -255,7 +255,7 @@ impl Session {
         self.turns.is_running()
     }
 
-    /// So many user messages wait for their turn.
+    /// Number of user messages that wait for their turn.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.turns.queued()

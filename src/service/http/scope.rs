@@ -18,7 +18,7 @@ pub const APPROVE: &str = "approve";
 /// Modes in which the agent does nothing unasked that it would have to ask for in another one.
 const ASKING: [&str; 3] = ["default", "plan", "dontAsk"];
 
-/// Who sends a request. Without a layer that asks, it is nobody in particular, who may do everything.
+/// The caller of a request. Without an auth layer it has no name and may do everything.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller<'a>(Option<&'a Principal>);
 

@@ -1,4 +1,4 @@
-//! The sessions of a server: how many there may be, who may see which, and their common end.
+//! The sessions of a server: capacity, visibility, and shutdown.
 
 use std::{
     collections::HashMap,
@@ -35,7 +35,7 @@ use crate::{
     },
 };
 
-/// So long a new session waits for the agent of one that has ended.
+/// Maximum time that a new session waits for the agent of an ended one to be gone.
 const LEAVING: Duration = Duration::from_secs(12);
 
 /// The running sessions of a service.
@@ -81,7 +81,7 @@ struct Inner<L: EventLog> {
     leases: Arc<Leases>,
     restoring: KeyedLock,
     capacity: Arc<Semaphore>,
-    /// So many sessions have ended whose agents are not gone.
+    /// Number of ended sessions whose agents are not gone yet.
     leaving: Arc<AtomicUsize>,
     tasks: TaskTracker,
     shutdown: CancellationToken,

@@ -1,4 +1,4 @@
-//! What a host does for its stored sessions all the time: renews their leases, sweeps what nobody wants.
+//! Background tasks of stored sessions: renewing leases, and sweeping unused and deleted sessions.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::{
     },
 };
 
-/// Sessions are swept this often.
+/// Interval between sweeps.
 const SWEEP: Duration = Duration::from_secs(60);
 
 impl<L: EventLog> Sessions<L> {
-    /// Begins to look after the stored sessions, until the shutdown is over. Does nothing the second time.
+    /// Starts renewing leases and sweeping, until the shutdown is over. Further calls do nothing.
     pub(crate) fn start_background_tasks(&self) {
         let Some(persistence) = self.persistence() else { return };
         if self.claim_background_tasks() {

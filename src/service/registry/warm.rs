@@ -173,7 +173,7 @@ impl<A: Agent> Pool<A> {
             why = lost(&mut connection) => Fate::Lost(why),
             Ok(answer) = &mut claimed => match answer.send(connection) {
                 Ok(()) => return Fate::Claimed,
-                // Whoever wanted it has hung up. Its id was given away, so it goes as well.
+                // The claimant has hung up. The id was offered already and is never offered twice, so the agent ends.
                 Err(unwanted) => {
                     connection = unwanted;
                     Fate::Claimed

@@ -1,8 +1,8 @@
-//! What a session is called in a list.
+//! A session's title in lists: the beginning of its first message.
 
 use crate::proto::Inbound;
 
-/// So many characters of the first line.
+/// Maximum length of a title, in characters.
 const LENGTH: usize = 80;
 
 /// The beginning of a user's message, if this is one and it has words.

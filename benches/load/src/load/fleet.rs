@@ -90,12 +90,12 @@ impl Fleet {
         Ok(())
     }
 
-    /// So many events were read by all of them.
+    /// Number of events read by all readers.
     pub fn delivered(&self) -> u64 {
         self.readers.iter().map(|reader| reader.parser.events).sum()
     }
 
-    /// So many bytes of events were read by all of them.
+    /// Bytes of events read by all readers.
     pub fn bytes(&self) -> u64 {
         self.readers.iter().map(|reader| reader.parser.bytes).sum()
     }

@@ -10,9 +10,9 @@ const HEAD: usize = 160;
 pub struct Parser {
     /// The newest id.
     pub last: u64,
-    /// So many events with an id came.
+    /// Number of events with an id.
     pub events: u64,
-    /// So many bytes of events came, comments and frames without an id included.
+    /// Bytes of events, with comments and frames without an id.
     pub bytes: u64,
     /// What is wrong with the stream, if anything is.
     pub fault: Option<String>,

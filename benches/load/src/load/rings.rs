@@ -19,7 +19,7 @@ pub enum Fill {
 }
 
 impl Fill {
-    /// So many turns, of so many deltas each, make a window or a little more.
+    /// Number of turns, and of deltas in each, that fill a window.
     const fn turns(self) -> (u64, u64) {
         match self {
             Self::Burst => (1, WINDOW),

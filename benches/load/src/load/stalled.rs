@@ -11,13 +11,13 @@ const READERS: usize = 100;
 /// A burst: 300 KB.
 const EVENTS: u64 = 1000;
 
-/// So many bursts go into the sockets of a reader that does not read.
+/// Number of bursts that fit into the sockets of a reader that does not read.
 const SOCKETS: u64 = 10;
 
-/// So many more are kept for it.
+/// Number of further bursts that are kept for it.
 const KEPT: u64 = 24;
 
-/// So many more are more than its lag budget.
+/// Number of further bursts that exceed its lag budget.
 const TOO_MANY: u64 = 30;
 
 /// One reader after the other stops, and another comes in its place. What the others get while bursts are kept

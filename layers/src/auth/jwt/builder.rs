@@ -10,10 +10,10 @@ use super::{
     verifier::{Held, Rules},
 };
 
-/// Clocks do not differ by more.
+/// Maximum allowed difference between clocks.
 const MOST_LEEWAY: Duration = Duration::from_secs(3600);
 
-/// Says which tokens a [`Jwt`] admits. Algorithms, issuer and audience have no default.
+/// Builds a [`Jwt`]: which tokens it accepts. Algorithms, issuer and audience have no default.
 #[derive(Clone)]
 pub struct JwtBuilder {
     keys: Keys,
@@ -95,7 +95,7 @@ impl JwtBuilder {
         self
     }
 
-    /// So much our clock and the issuer's may differ. By default a minute, an hour at most.
+    /// Sets the allowed difference between the issuer's clock and ours. Default one minute, maximum one hour.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.reading.leeway = Duration::from_secs(leeway.min(MOST_LEEWAY).as_secs());

@@ -11,7 +11,7 @@ const SHORTEST_SECRET: usize = 32;
 /// The shortest RSA modulus, in bytes: 2048 bits (RFC 7518, section 3.3).
 const SHORTEST_MODULUS: usize = 256;
 
-/// So many keys are tried on a token at most.
+/// Maximum number of keys tried on a token.
 const MOST_TRIED: usize = 16;
 
 /// What tokens are checked with.

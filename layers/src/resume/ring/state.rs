@@ -16,7 +16,7 @@ use super::{
 struct Frame {
     /// The size of all frames from the stream's first up to and including this one.
     end: u64,
-    /// So many readers want this frame next.
+    /// Number of readers whose next frame is this one.
     readers: usize,
 }
 
@@ -47,9 +47,9 @@ pub(super) struct State {
     oldest: u64,
     /// The size of all frames ever appended.
     end: u64,
-    /// So many readers are there, those that were evicted not counted.
+    /// Number of readers, without those that were evicted.
     readers: usize,
-    /// So many of them have read everything.
+    /// Number of readers that have read everything.
     caught_up: usize,
     closed: bool,
 }

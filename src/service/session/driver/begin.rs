@@ -1,4 +1,4 @@
-//! How a session comes to run here: made, or restored from what is stored of it.
+//! The beginning of a session on this host: created, or restored from storage.
 
 use std::{
     collections::BTreeMap,
@@ -32,17 +32,17 @@ use crate::{
     storage::catalog::{Lease, SessionMetadata, SessionRecord},
 };
 
-/// So many inputs may be on their way to a session.
+/// Capacity of a session's mailbox.
 const MAILBOX: usize = 256;
 
-/// Who asks for a session.
+/// A request for a new session.
 pub(crate) struct Request {
     pub(crate) spec: SessionSpec,
     pub(crate) owner: Option<Arc<str>>,
     pub(crate) limits: Limits,
 }
 
-/// What a driver is put together from.
+/// The parts of a driver.
 struct Parts<A, L: EventLog> {
     session: Session,
     spec: SessionSpec,
@@ -54,8 +54,8 @@ struct Parts<A, L: EventLog> {
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
-    /// Starts a session around an agent that is there or being started. On return the log holds
-    /// `session_ready`, and the session is registered.
+    /// Starts a session around an agent that runs or is starting. On return the event log holds `session_ready` and the
+    /// session is registered.
     pub(crate) async fn start(
         request: Request,
         mut connection: AgentConnection<A>,
@@ -93,8 +93,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         Self::assemble(parts, sessions, slot).begin(sessions, Begun::Created).await
     }
 
-    /// Goes on with a stored session, without an agent until one is needed. On return the session is
-    /// registered, and what was cut when it was lost has ended.
+    /// Restores a stored session, without an agent until one is needed. On return the session is registered, and turns,
+    /// prompts and tasks that were interrupted have ended.
     pub(crate) async fn restore(
         owned: Owned,
         agent: A,
@@ -185,7 +185,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
         tracing::info!(session = self.handle.id(), cwd = %self.handle.cwd().display(), "a session runs");
         self.registration = Some(sessions.register(self.handle.clone()));
-        // What an agent said before it had a session.
+        // The agent may have sent events before the session was registered.
         self.hear(AgentUpdate::Events);
         Ok(self)
     }
@@ -205,7 +205,7 @@ async fn open<L: EventLog>(log: &L, id: &str) -> Result<L::Stream, Failure> {
     })
 }
 
-/// The contents of the messages that waited for their turn: they were told, so they are in the log.
+/// The contents of the queued messages. Each was appended as a `user_message` event when it was accepted.
 async fn queued(stream: &impl EventStream, past: &Past) -> Result<Vec<(String, Box<RawValue>)>, Failure> {
     if past.queued.is_empty() {
         return Ok(Vec::new());

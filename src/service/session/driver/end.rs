@@ -1,4 +1,4 @@
-//! How a session ceases to run here.
+//! The end of a session on this host.
 
 use std::time::Duration;
 
@@ -13,26 +13,26 @@ use crate::{
     service::session::{handle::NotTaken, stream_end::all_read},
 };
 
-/// So long the agent of a session that goes on elsewhere may take to end by itself.
+/// Maximum time for the agent of a released session to end by itself.
 const HANDOVER: Duration = Duration::from_secs(12);
 
-/// Why a session does not run here any more.
+/// Why a session ends on this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// It is over: `done` was told.
+    /// The session is over: `done` was sent.
     Closed,
-    /// Nobody needs it in memory.
+    /// The session is not needed in memory.
     Released,
-    /// The server ends, the session goes on in another one.
+    /// The server stops; the session continues in another one.
     Suspended,
-    /// Another host runs it.
+    /// Another host holds the lease.
     Fenced,
-    /// The log takes no more events.
+    /// The event log accepts no more events.
     LogLost,
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
-    /// Ends what is left of the session here, in the order that the end asks for.
+    /// Ends the rest of the session on this host; the order depends on the kind of end.
     pub(crate) async fn finish(mut self: Box<Self>, end: End) {
         tracing::info!(session = self.handle.id(), ?end, "a session ended here");
         self.metrics.ended(self.reason(end));
@@ -59,8 +59,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
     }
 
-    /// Ends the streams, waits until the agent is gone and the readers have read what there is, and
-    /// forgets everything.
+    /// Ends the streams, waits until the agent is gone and the readers have read the last events, and deletes everything.
     async fn close(self: Box<Self>) {
         let Self { connection, stream, mailbox, registration, lease_guard, sessions, slot, handle, .. } =
             *self;
@@ -81,7 +80,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         drop(slot);
     }
 
-    /// Lets go of everything, so that the session can be restored here or elsewhere.
+    /// Releases everything, so that the session can be restored here or on another host.
     async fn hand_over(self: Box<Self>) {
         let Self { connection, stream, mailbox, registration, lease_guard, slot, handle, .. } = *self;
         drop((stream, registration));
@@ -89,7 +88,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             let _ = mail.reply.send(Err(NotTaken::Released));
         }
         drop(handle);
-        // What the agent remembers is stored under the lease, so the lease is kept until the agent is gone.
+        // Transcript entries are written under the lease, so the lease is released after the agent is gone.
         if timeout(HANDOVER, connection.gone()).await.is_err() {
             tracing::warn!("an agent outlives its session's stay");
         }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::load::target::{Failure, ticks};
 
-/// So long no CPU is used by those that are at rest. Longer than a tick of what the kernel counts.
+/// Time without CPU use after which processes count as idle. Longer than a tick of the kernel's clock.
 const QUIET: Duration = Duration::from_millis(300);
 
 /// Longer than agents may take to start or to end.
