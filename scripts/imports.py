@@ -17,7 +17,7 @@ ARROWS = {
     "service": {"storage", "agent", "proto", "layers", "metrics", "error_text"},
     "claude": {"storage", "agent", "proto", "metrics"},
     "storage": {"layers", "metrics", "proto", "error_text"},
-    "agent": {"proto"},
+    "agent": {"proto", "storage"},
     "practice": set(),
     "metrics": {"proto"},
     "proto": set(),
@@ -28,6 +28,7 @@ ARROWS = {
 SEAMS = {
     ("service", "storage"): {"catalog", "transcripts", "persistence", "Persistence"},
     ("claude", "storage"): {"transcripts"},
+    ("agent", "storage"): {"transcripts"},
 }
 ROOT = Path(__file__).resolve().parent.parent
 

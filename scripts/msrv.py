@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def version(text):
-    return tuple(int(part) for part in (text or "0").split("."))
+    return tuple(int(part) for part in f"{text or 0}.0.0".split(".")[:3])
 
 
 def main():

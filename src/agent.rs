@@ -8,10 +8,13 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 use tower::{BoxError, Service};
 
-use crate::proto::{AgentCommand, AgentEvent};
+use crate::{
+    proto::{AgentCommand, AgentEvent},
+    storage::transcripts::AnyTranscriptStore,
+};
 
 /// What to start.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SessionSpec {
     /// The session's id: a v4 uuid in its usual form.
@@ -24,6 +27,11 @@ pub struct SessionSpec {
     pub permission_mode: Option<String>,
     /// The session may have a past: go on with its conversation if there is one.
     pub resume: bool,
+    /// Where the agent keeps what it remembers. The service sets it, where it has storage.
+    pub transcripts: Option<AnyTranscriptStore>,
+    /// Whether the mode `bypassPermissions` may be chosen, now or later. The service sets it from its
+    /// [`Policy`](crate::service::Policy).
+    pub allow_bypass: bool,
 }
 
 impl SessionSpec {
@@ -36,6 +44,8 @@ impl SessionSpec {
             model: None,
             permission_mode: None,
             resume: false,
+            transcripts: None,
+            allow_bypass: false,
         }
     }
 }

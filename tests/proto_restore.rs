@@ -1,6 +1,9 @@
 //! Sessions that outlive their process: what their note keeps, and how they go on.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
 
 use agent_webkit::proto::{
     Accepted, AgentCommand, AgentEvent, Ask, AskKind, IdempotencyKey, Inbound, Output, Past, Presence,
@@ -21,12 +24,13 @@ fn config() -> SessionConfig {
         when_idle: WhenIdle::Release,
         hibernate_after: Some(REST),
         queue_limit: 8,
-        new_uuid: || {
-            use std::sync::atomic::{AtomicU32, Ordering};
-            static NEXT: AtomicU32 = AtomicU32::new(0);
-            format!("u{}", NEXT.fetch_add(1, Ordering::Relaxed))
-        },
     }
+}
+
+/// An id that no other message of these tests has.
+fn new_id() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("u{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A session whose agent is up.
@@ -57,7 +61,7 @@ fn message(text: &str) -> Inbound {
 }
 
 fn say(session: &mut Session, now: Instant, text: &str) {
-    session.handle_input(now, message(text), None).unwrap();
+    session.handle_input(now, message(text), None, new_id()).unwrap();
 }
 
 fn ask(kind: AskKind, id: &str) -> AgentEvent {
@@ -143,14 +147,14 @@ fn a_key_is_remembered_in_the_next_process() {
     let now = Instant::now();
     let key = |digest: u8| Some(IdempotencyKey { key: "k".into(), digest: [digest; 32] });
     let mut before = session(now);
-    before.handle_input(now, message("hi"), key(7)).unwrap();
+    before.handle_input(now, message("hi"), key(7), new_id()).unwrap();
     drain(&mut before);
     let past = Past::from_note(&before.take_note().unwrap());
 
     let mut after = Session::restore(config(), past, [], now);
     drain(&mut after);
-    assert_eq!(after.handle_input(now, message("hi"), key(7)), Ok(Accepted::Done));
-    assert!(after.handle_input(now, message("ho"), key(8)).is_err());
+    assert_eq!(after.handle_input(now, message("hi"), key(7), new_id()), Ok(Accepted::Done));
+    assert!(after.handle_input(now, message("ho"), key(8), new_id()).is_err());
     assert_eq!(names(&drain(&mut after).0), [""; 0]);
 }
 
@@ -159,7 +163,7 @@ fn clients_see_the_first_line_of_the_note_only() {
     let now = Instant::now();
     let mut session = session(now);
     let key = Some(IdempotencyKey { key: "secret-key".into(), digest: [0; 32] });
-    session.handle_input(now, message("hi"), key).unwrap();
+    session.handle_input(now, message("hi"), key, new_id()).unwrap();
     drain(&mut session);
     let note = session.take_note().unwrap();
     let state: Value = serde_json::from_str(&format!("{{{}}}", state_of(&note))).unwrap();

@@ -105,7 +105,8 @@ impl Claude {
         self.with(|settings| settings.arguments.push(argument.into()))
     }
 
-    /// Lets sessions use the mode `bypassPermissions`. Off unless asked for.
+    /// Lets sessions use the mode `bypassPermissions`, whatever their [`SessionSpec`] says. In a stack its
+    /// [`Policy`](crate::service::Policy) decides; this is for agents that are started without one.
     #[must_use]
     pub fn allow_bypass(self, allow: bool) -> Self {
         self.with(|settings| settings.allow_bypass = allow)
@@ -136,10 +137,11 @@ impl Claude {
         self.with(|settings| settings.line_limit = bytes)
     }
 
-    /// Keeps the agents' transcripts in this store and resumes sessions from it, on whichever machine.
+    /// Keeps transcripts in this store and resumes sessions from it, on any machine, where the [`SessionSpec`] names no
+    /// transcript store. In a stack its storage decides; this is for agents that are started without one.
     ///
-    /// Every agent then has a configuration folder of its own in the temporary folder, closed to other users
-    /// and removed with the agent. Settings, credentials, memory, agents, commands and skills of
+    /// Every agent with a transcript store has a private config directory in the temporary folder, which is removed
+    /// when the agent ends. Settings, credentials, memory, agents, commands and skills of
     /// [`config_dir`](Self::config_dir) are seen through it; transcripts that lie there are not.
     #[must_use]
     pub fn transcripts(self, store: AnyTranscriptStore) -> Self {
@@ -165,12 +167,14 @@ impl Claude {
         // Before there is a folder that it would have to remove.
         self.watcher.ensure();
         let environment = settings.environment(&tag);
-        let Start { resume, environment, memory } = match &settings.transcripts {
-            Some(store) => {
-                start::from_store(store, &settings.grace, &self.config_dirs, environment, &spec, &cwd).await?
-            }
-            None => start::from_files(environment, &spec, &cwd),
-        };
+        let Start { resume, environment, memory } =
+            match spec.transcripts.as_ref().or(settings.transcripts.as_ref()) {
+                Some(store) => {
+                    start::from_store(store, &settings.grace, &self.config_dirs, environment, &spec, &cwd)
+                        .await?
+                }
+                None => start::from_files(environment, &spec, &cwd),
+            };
         let arguments = cli_process::arguments(&spec, resume, settings)?;
         let child = cli_process::spawn(&settings.program, &arguments, &cwd, &environment)?;
         let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
@@ -183,7 +187,9 @@ impl Claude {
         if uuid::Uuid::parse_str(&spec.session_id).is_err() {
             return Err(StartError::BadValue("the session's id must be a uuid"));
         }
-        if spec.permission_mode.as_deref() == Some("bypassPermissions") && !self.settings.allow_bypass {
+        if spec.permission_mode.as_deref() == Some("bypassPermissions")
+            && !(spec.allow_bypass || self.settings.allow_bypass)
+        {
             return Err(StartError::BadValue("the permission mode bypassPermissions is not allowed here"));
         }
         let no_directory = |_: io::Error| StartError::NoDirectory(spec.cwd.clone());

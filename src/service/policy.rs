@@ -52,6 +52,11 @@ impl Policy {
         Ok(Self { workspaces: workspaces.into(), allow_bypass: false })
     }
 
+    /// Whether clients may choose `bypassPermissions`.
+    pub(crate) const fn allows_bypass(&self) -> bool {
+        self.allow_bypass
+    }
+
     /// Lets clients choose the mode `bypassPermissions`, in which the agent asks nobody. Off by default.
     #[must_use]
     pub fn allow_bypass(mut self, allow: bool) -> Self {

@@ -1,6 +1,6 @@
 //! From settings to a stack that is ready to be mounted.
 
-use std::{env, fmt, sync::Arc};
+use std::{env, fmt};
 
 use super::{Credentials, Model, Settings, SettingsError, Store, TokensFile, cli_path};
 use crate::{Stack, claude::Claude, layers::auth::BoxVerify, storage::events::AnyLog};
@@ -38,10 +38,7 @@ impl Settings {
         };
         let stack = match &store {
             Store::Memory(log) => builder(claude).log(log.clone().into()).build(),
-            Store::Database(storage) => {
-                let transcripts = Arc::clone(storage.transcripts());
-                builder(claude.transcripts(transcripts)).storage(storage).build()
-            }
+            Store::Database(storage) => builder(claude).storage(storage).build(),
         };
         Ok(Launched { stack, store, verifier, tokens_file, model })
     }
@@ -56,7 +53,7 @@ impl Settings {
             .await
             .map_err(|error| SettingsError::new(format!("the practice model cannot be served: {error}")))?;
         tracing::info!(claude = %program.display(), "the agents' CLI");
-        let claude = Claude::new(program).allow_bypass(self.allow_bypass).pass_env(&self.pass_env);
+        let claude = Claude::new(program).pass_env(&self.pass_env);
         let claude = model.env().into_iter().fold(claude, |claude, (name, value)| claude.env(name, value));
         Ok((claude, model))
     }

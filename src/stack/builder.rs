@@ -82,16 +82,15 @@ impl<A, V, L> StackBuilder<A, V, L> {
         StackBuilder { agent, policy, verifier, log, persistence, limits, keepalive, around }
     }
 
-    /// Lets sessions outlive the process: the session catalog and the transcript store. The event log must be durable, and
-    /// the agents must use the same transcript store.
+    /// Lets sessions outlive the process: the session catalog and the transcript store. The event log must be durable.
     #[must_use]
     pub fn persistence(mut self, persistence: Persistence) -> Self {
         self.persistence = Some(persistence);
         self
     }
 
-    /// Keeps sessions in this storage: catalog, events and transcripts. The agents must use its
-    /// [`transcripts`](Storage::transcripts) too.
+    /// Keeps sessions in this storage: catalog, events and transcripts. Agents find the transcript store in their
+    /// [`SessionSpec`](crate::agent::SessionSpec), so nothing else has to be wired.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     #[must_use]
     pub fn storage(self, storage: &Storage) -> StackBuilder<A, V, AnyLog> {

@@ -28,8 +28,7 @@ use super::{
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("sessions.db");
 /// let storage = Storage::new(Database::sqlite(&path).await?, StorageConfig::default());
-/// // The agents keep what they remember in `storage.transcripts()`, and a stack is built with
-/// // `Stack::builder(agent, policy).storage(&storage)`.
+/// // A stack that uses it: `Stack::builder(agent, policy).storage(&storage)`.
 /// # drop(storage);
 /// # Ok(())
 /// # }

@@ -1,4 +1,4 @@
-//! What lets sessions outlive their process.
+//! The persistence seam: what the service needs so that sessions outlive the process.
 
 use super::{
     catalog::AnyCatalog,
@@ -14,12 +14,12 @@ use crate::{error_text::with_sources, layers::resume::EventLog};
 pub struct Persistence {
     /// Sessions as rows, and which host runs which.
     pub catalog: AnyCatalog,
-    /// What agents remember. The agents themselves are given the same store.
+    /// The transcript store. Agents get it with their spec.
     pub transcripts: AnyTranscriptStore,
 }
 
 impl Persistence {
-    /// Deletes what is stored of a buried session, its row last. What is cut short is left for the sweep.
+    /// Deletes the data of a tombstoned session, its row last. The sweep finishes what is interrupted here.
     pub(crate) async fn erase<L: EventLog>(&self, log: &L, id: &str) {
         let erased = async {
             self.delete_transcripts(id).await.map_err(|error| with_sources(&error))?;

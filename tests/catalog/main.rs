@@ -14,6 +14,7 @@ use agent_webkit::storage::{
     database::Database,
 };
 use postgres::TestDatabase;
+use sqlx::Connection;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -33,6 +34,21 @@ impl Place {
 
     async fn postgres() -> Self {
         Self::Postgres(TestDatabase::new().await)
+    }
+
+    /// Runs statements that no catalog would.
+    async fn execute(&self, sql: &'static str) {
+        match self {
+            Self::Sqlite(folder) => {
+                let url = format!("sqlite:{}", folder.path().join("sessions.db").display());
+                let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+            Self::Postgres(database) => {
+                let mut connection = sqlx::PgConnection::connect(database.url()).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+        }
     }
 
     /// A host of its own there.

@@ -23,7 +23,8 @@ on_both! {
     a_list_is_its_owners_and_oldest_first
     what_is_saved_is_found
     an_id_is_given_once
-    a_buried_session_is_not_there_and_its_row_is_swept
+    a_tombstoned_session_is_not_there_and_its_row_is_swept
+    a_tombstone_of_an_earlier_version_is_still_one
     only_the_holder_saves
     what_nobody_uses_is_named
 }
@@ -79,23 +80,46 @@ async fn an_id_is_given_once(place: Place) {
     assert!(matches!(host.create(&session).await, Err(CatalogError::Exists)), "it is not gone yet");
 }
 
-async fn a_buried_session_is_not_there_and_its_row_is_swept(place: Place) {
+async fn a_tombstoned_session_is_not_there_and_its_row_is_swept(place: Place) {
     let host = place.host(LONG).await;
-    let (buried, alive) = (record(None), record(None));
-    let lease = host.create(&buried).await.unwrap();
+    let (tombstoned, alive) = (record(None), record(None));
+    let lease = host.create(&tombstoned).await.unwrap();
     host.create(&alive).await.unwrap();
-    host.tombstone(&buried.id).await.unwrap();
-    assert_eq!(host.find(&buried.id).await.unwrap(), None);
+    host.tombstone(&tombstoned.id).await.unwrap();
+    assert_eq!(host.find(&tombstoned.id).await.unwrap(), None);
     assert_eq!(host.list(None).await.unwrap().len(), 1);
-    assert!(matches!(host.acquire(&buried.id).await.unwrap(), Acquired::Unknown));
+    assert!(matches!(host.acquire(&tombstoned.id).await.unwrap(), Acquired::Unknown));
     assert!(matches!(host.save(&lease, &metadata("idle")).await, Err(CatalogError::Fenced)));
-    assert_eq!(host.epoch(&buried.id), None);
+    assert_eq!(host.epoch(&tombstoned.id), None);
     assert!(host.tombstoned().await.unwrap().is_empty(), "its host has a while to clean up");
-    for id in [&buried.id, &alive.id] {
+    for id in [&tombstoned.id, &alive.id] {
         host.forget(id).await.unwrap();
     }
-    assert!(host.create(&buried).await.is_ok());
-    assert!(host.find(&alive.id).await.unwrap().is_some(), "only buried ones are forgotten");
+    assert!(host.create(&tombstoned).await.is_ok());
+    assert!(host.find(&alive.id).await.unwrap().is_some(), "only tombstoned ones are forgotten");
+}
+
+async fn a_tombstone_of_an_earlier_version_is_still_one(place: Place) {
+    let host = place.host(LONG).await;
+    let (deleted, alive) = (record(None), record(None));
+    host.create(&deleted).await.unwrap();
+    host.create(&alive).await.unwrap();
+    host.tombstone(&deleted.id).await.unwrap();
+    drop(host);
+    // As it was when a tombstone was a status.
+    place
+        .execute(
+            "update agent_webkit_sessions set status = 'buried' where tombstoned_at_ms is not null;
+            alter table agent_webkit_sessions drop column tombstoned_at_ms;
+            delete from agent_webkit_migrations where version >= 5;",
+        )
+        .await;
+    let host = place.host(LONG).await;
+    assert_eq!(host.find(&deleted.id).await.unwrap(), None);
+    assert!(matches!(host.create(&deleted).await, Err(CatalogError::Exists)), "its data may be there still");
+    host.forget(&deleted.id).await.unwrap();
+    assert!(host.create(&deleted).await.is_ok());
+    assert!(host.find(&alive.id).await.unwrap().is_some());
 }
 
 async fn only_the_holder_saves(place: Place) {

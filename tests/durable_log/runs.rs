@@ -116,6 +116,7 @@ async fn what_an_earlier_version_stored_is_read_and_goes_on(place: Place) {
             alter table agent_webkit_runs drop column sizes;
             alter table agent_webkit_runs drop column events;
             alter table agent_webkit_runs rename to agent_webkit_events;
+            alter table agent_webkit_sessions drop column tombstoned_at_ms;
             delete from agent_webkit_migrations where version >= 4;",
         )
         .await;

@@ -30,7 +30,7 @@ proptest! {
         prop_assert_eq!(observer.names.last(), Some(&"done"));
         prop_assert_eq!(observer.names.iter().filter(|name| **name == "done").count(), 1);
         prop_assert_eq!(observer.names.iter().filter(|name| **name == "user_message").count(), observer.accepted);
-        prop_assert_eq!(run.session.handle_input(run.now, Inbound::Interrupt, None), Err(Refused::Closed));
+        prop_assert_eq!(run.session.handle_input(run.now, Inbound::Interrupt, None, "u".into()), Err(Refused::Closed));
         prop_assert_eq!(run.session.poll_timeout(), None);
     }
 
@@ -103,9 +103,9 @@ fn a_repeated_key_runs_nothing_twice() {
     let mut run = Run::new();
     let message = || Inbound::parse(br#"{"type":"user_message","content":"hi"}"#).unwrap();
     let key = |digest: u8| Some(IdempotencyKey { key: "k".into(), digest: [digest; 32] });
-    assert_eq!(run.session.handle_input(run.now, message(), key(1)), Ok(Accepted::Done));
-    assert_eq!(run.session.handle_input(run.now, message(), key(1)), Ok(Accepted::Done));
-    assert_eq!(run.session.handle_input(run.now, message(), key(2)), Err(Refused::KeyReused));
+    assert_eq!(run.session.handle_input(run.now, message(), key(1), "u".into()), Ok(Accepted::Done));
+    assert_eq!(run.session.handle_input(run.now, message(), key(1), "u".into()), Ok(Accepted::Done));
+    assert_eq!(run.session.handle_input(run.now, message(), key(2), "u".into()), Err(Refused::KeyReused));
     run.drain();
     assert_eq!(run.observer.names, ["session_ready", "user_message"]);
 }

@@ -38,7 +38,6 @@ impl Run {
             when_idle: WhenIdle::Close,
             hibernate_after: Some(REST),
             queue_limit: QUEUE_LIMIT,
-            new_uuid: || "u".into(),
         };
         let mut run = Self {
             session: Session::new(config, now),
@@ -72,7 +71,7 @@ impl Run {
 
     fn input(&mut self, body: &Value) -> Result<Accepted, Refused> {
         let inbound = Inbound::parse(body.to_string().as_bytes()).expect("a valid body");
-        let result = self.session.handle_input(self.now, inbound, None);
+        let result = self.session.handle_input(self.now, inbound, None, "u".into());
         if let Ok(Accepted::Asked(request)) = result {
             self.observer.asked.insert(request);
             self.last_request = request;

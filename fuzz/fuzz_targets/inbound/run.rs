@@ -66,7 +66,7 @@ impl Run {
 
     fn input(&mut self, body: &[u8]) {
         let Ok(inbound) = Inbound::parse(body) else { return };
-        if let Ok(Accepted::Asked(request)) = self.session.handle_input(self.now, inbound, None) {
+        if let Ok(Accepted::Asked(request)) = self.session.handle_input(self.now, inbound, None, "u".into()) {
             self.observer.asked.insert(request);
         }
     }
@@ -174,7 +174,6 @@ fn config() -> SessionConfig {
         when_idle: WhenIdle::Release,
         hibernate_after: Some(Duration::from_secs(120)),
         queue_limit: 3,
-        new_uuid: || "u".into(),
     }
 }
 

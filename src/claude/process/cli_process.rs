@@ -46,10 +46,10 @@ pub(crate) fn arguments(
     arguments.push(format!("{flag}={}", spec.session_id).into());
     arguments.extend(spec.model.as_ref().map(|model| format!("--model={model}").into()));
     arguments.extend(spec.permission_mode.as_ref().map(|mode| format!("--permission-mode={mode}").into()));
-    if settings.allow_bypass {
+    if spec.allow_bypass || settings.allow_bypass {
         arguments.push("--allow-dangerously-skip-permissions".into());
     }
-    if settings.transcripts.is_some() {
+    if spec.transcripts.is_some() || settings.transcripts.is_some() {
         arguments.push("--session-mirror".into());
     }
     arguments.extend_from_slice(&settings.arguments);

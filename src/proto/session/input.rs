@@ -1,4 +1,4 @@
-//! What clients want of a session.
+//! Inputs of clients.
 
 use std::time::Instant;
 
@@ -11,15 +11,17 @@ use crate::proto::{
 };
 
 impl Session {
-    /// A client's message (`docs/protocol.md`, Messages). A repeat of `key` and body changes nothing.
+    /// A client's message (`docs/protocol.md`, Messages). A repeat of `key` and body changes nothing. `message_uuid`, a
+    /// new v4 uuid, becomes the id of a user's message.
     ///
     /// # Errors
-    /// Why it was not taken; nothing changed.
+    /// Why the input was refused; nothing changed.
     pub fn handle_input(
         &mut self,
         now: Instant,
         input: Inbound,
         key: Option<IdempotencyKey>,
+        message_uuid: String,
     ) -> Result<Accepted, Refused> {
         if self.closed {
             return Err(Refused::Closed);
@@ -29,7 +31,7 @@ impl Session {
             Some(Seen::OtherBody) => return Err(Refused::KeyReused),
             Some(Seen::Never) | None => {}
         }
-        let accepted = self.take_input(input)?;
+        let accepted = self.take_input(input, message_uuid)?;
         self.touch(now);
         if let Some(key) = key {
             self.keys.remember(key);
@@ -37,9 +39,9 @@ impl Session {
         Ok(accepted)
     }
 
-    fn take_input(&mut self, input: Inbound) -> Result<Accepted, Refused> {
+    fn take_input(&mut self, input: Inbound, message_uuid: String) -> Result<Accepted, Refused> {
         match input {
-            Inbound::UserMessage { content } => self.take_message(content)?,
+            Inbound::UserMessage { content } => self.take_message(content, message_uuid)?,
             Inbound::Interrupt if self.turns.is_running() => self.tell(AgentCommand::Interrupt),
             Inbound::Interrupt => {}
             Inbound::PermissionResponse { correlation_id, decision } => {
@@ -72,11 +74,10 @@ impl Session {
         Ok(Accepted::Done)
     }
 
-    fn take_message(&mut self, content: Box<RawValue>) -> Result<(), Refused> {
+    fn take_message(&mut self, content: Box<RawValue>, message_uuid: String) -> Result<(), Refused> {
         if self.turns.queued() >= self.config.queue_limit {
             return Err(Refused::Backpressure);
         }
-        let message_uuid = (self.config.new_uuid)();
         self.emit(OutEvent::user_message(&content, &message_uuid));
         self.turns.push(Queued { content, message_uuid });
         self.send_next();

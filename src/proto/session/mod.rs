@@ -41,8 +41,6 @@ pub struct SessionConfig {
     pub hibernate_after: Option<Duration>,
     /// Maximum number of queued user messages.
     pub queue_limit: usize,
-    /// Makes the `message_uuid` of a user's message: a new v4 uuid at every call.
-    pub new_uuid: fn() -> String,
 }
 
 /// What becomes of a session that nobody uses.
@@ -82,13 +80,13 @@ pub struct Presence {
 ///         when_idle: WhenIdle::Close,
 ///         hibernate_after: None,
 ///         queue_limit: 128,
-///         new_uuid: || "u1".into(),
 ///     },
 ///     Instant::now(),
 /// );
 /// let now = Instant::now();
 /// session.handle_started(now);
-/// session.handle_input(now, Inbound::parse(br#"{"type":"user_message","content":"hi"}"#)?, None)?;
+/// let hi = Inbound::parse(br#"{"type":"user_message","content":"hi"}"#)?;
+/// session.handle_input(now, hi, None, "u1".into())?;
 ///
 /// let Some(Output::Event(ready)) = session.poll_output() else { panic!() };
 /// assert_eq!(ready.name, "session_ready");

@@ -14,7 +14,6 @@ use crate::{
     service::{
         failure::Failure,
         limits::Limits,
-        policy::Policy,
         registry::{
             sessions::{Owned, RestoreFn, Sessions, Slot},
             warm::Warm,
@@ -48,7 +47,7 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
     if let Some(mode) = &wanted.permission_mode {
         caller.must_choose(mode)?;
     }
-    let mut spec = permitted(wanted, sessions.policy()).await?;
+    let mut spec = permitted(wanted, sessions).await?;
     let slot = sessions.reserve().await?;
     let connection = match warm.claim(&mut spec).await {
         Some(connection) => connection,
@@ -98,7 +97,11 @@ pub(crate) fn restorer<A: Agent, L: EventLog>(agent: A, limits: Limits) -> Resto
 }
 
 /// What is to be started, if the policy allows it.
-async fn permitted(wanted: CreateSession, policy: &Policy) -> Result<SessionSpec, Failure> {
+async fn permitted<L: EventLog>(
+    wanted: CreateSession,
+    sessions: &Sessions<L>,
+) -> Result<SessionSpec, Failure> {
+    let policy = sessions.policy();
     let CreateSession { model, permission_mode, cwd } = wanted;
     if let Some(mode) = &permission_mode {
         policy.start_in(mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
@@ -114,5 +117,5 @@ async fn permitted(wanted: CreateSession, policy: &Policy) -> Result<SessionSpec
         }
     };
     let cwd = cwd.map_err(|denied| Failure::forbidden(denied.to_string()))?;
-    Ok(SessionSpec { model, permission_mode, ..SessionSpec::new(Uuid::new_v4().to_string(), cwd) })
+    Ok(SessionSpec { model, permission_mode, ..sessions.spec(Uuid::new_v4().to_string(), cwd) })
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    path::PathBuf,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -20,6 +21,7 @@ use tokio_util::{
 
 use super::keyed_lock::KeyedLock;
 use crate::{
+    agent::SessionSpec,
     layers::resume::{EventLog, RingLog},
     metrics,
     service::{
@@ -120,6 +122,15 @@ impl<L: EventLog> Sessions<L> {
             over: CancellationToken::new(),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// What to start for a session, with what its host decides: where transcripts are kept, and what the policy allows.
+    pub(crate) fn spec(&self, id: impl Into<String>, cwd: impl Into<PathBuf>) -> SessionSpec {
+        SessionSpec {
+            transcripts: self.persistence().map(|persistence| Arc::clone(&persistence.transcripts)),
+            allow_bypass: self.policy().allows_bypass(),
+            ..SessionSpec::new(id, cwd)
+        }
     }
 
     /// The session of this id, if it is in memory and the caller of this name may see it.

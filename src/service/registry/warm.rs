@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -30,18 +29,18 @@ use crate::{
     service::{limits::Limits, session::connection::AgentConnection},
 };
 
-/// Starts are so far apart, from each other and from the claim of an agent: its first turn comes first.
+/// Time between two starts, and between a claim and the next start: a start takes half a second of a core, which the
+/// first turn of the claimed agent needs.
 const PACE: Duration = Duration::from_secs(1);
 
-/// What an agent knows of its directory it has read at its start, so one that has waited for so long is
-/// replaced.
+/// Time after which a waiting agent is replaced: the CLI reads `CLAUDE.md` and `git status` at its start alone.
 const FRESH: Duration = Duration::from_secs(300);
 
-/// The longest pause after agents that could not be started, or were lost.
+/// Maximum pause after agents that failed to start or were lost.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Keeps agents waiting for sessions of the default spec. An agent's session id is fixed at its start, so the
-/// session takes the id with the agent, and no id is offered twice.
+/// Agents started ahead for sessions of the default spec. An agent's session id is fixed at its start, so the session
+/// takes the id with the agent, and no id is offered twice.
 pub(crate) struct Warm<A> {
     pool: Arc<Pool<A>>,
     agents: usize,
@@ -52,20 +51,21 @@ pub(crate) struct Warm<A> {
 
 struct Pool<A> {
     agent: A,
-    cwd: PathBuf,
+    /// What waiting agents are started with, but for the id.
+    default_spec: SessionSpec,
     /// Oldest first.
     offers: Mutex<VecDeque<Offer<A>>>,
     last_start: tokio::sync::Mutex<Option<Instant>>,
     stop: CancellationToken,
 }
 
-/// An agent that can be had.
+/// A waiting agent.
 struct Offer<A> {
     session_id: String,
     claim: oneshot::Sender<oneshot::Sender<AgentConnection<A>>>,
 }
 
-/// What became of an agent that waited.
+/// How a waiting agent ended its wait.
 enum Fate {
     Claimed,
     Stale,
@@ -78,7 +78,7 @@ impl<A: Agent> Warm<A> {
         let stop = sessions.ending().child_token();
         let pool = Pool {
             agent,
-            cwd: sessions.policy().workspaces()[0].clone(),
+            default_spec: sessions.spec("", &sessions.policy().workspaces()[0]),
             offers: Mutex::default(),
             last_start: tokio::sync::Mutex::default(),
             stop: stop.clone(),
@@ -92,7 +92,7 @@ impl<A: Agent> Warm<A> {
         }
     }
 
-    /// Begins to keep agents waiting, until the shutdown. Does nothing the second time.
+    /// Starts keeping agents waiting, until the shutdown. Further calls do nothing.
     pub(crate) fn start_filling(&self) {
         if self.agents > 0 && !self.begun.swap(true, Ordering::AcqRel) {
             for _ in 0..self.agents {
@@ -102,10 +102,9 @@ impl<A: Agent> Warm<A> {
         }
     }
 
-    /// An agent for this new session, if the session has no wishes of its own and one waits. The session gets
-    /// the agent's id.
+    /// A waiting agent for this new session, if the session uses the default spec. The session gets the agent's id.
     pub(crate) async fn claim(&self, spec: &mut SessionSpec) -> Option<AgentConnection<A>> {
-        if self.agents == 0 || *spec != SessionSpec::new(&spec.session_id, &self.pool.cwd) {
+        if self.agents == 0 || !self.pool.is_default(spec) {
             return None;
         }
         let claimed = self.pool.claim().await;
@@ -117,6 +116,12 @@ impl<A: Agent> Warm<A> {
 }
 
 impl<A: Agent> Pool<A> {
+    /// Whether the session makes no choice that a waiting agent was not started with.
+    fn is_default(&self, spec: &SessionSpec) -> bool {
+        let SessionSpec { cwd, model, permission_mode, resume, .. } = spec;
+        *cwd == self.default_spec.cwd && model.is_none() && permission_mode.is_none() && !resume
+    }
+
     async fn claim(&self) -> Option<(String, AgentConnection<A>)> {
         loop {
             let Offer { session_id, claim } = self.offers().pop_front()?;
@@ -153,7 +158,7 @@ impl<A: Agent> Pool<A> {
         if self.stop.run_until_cancelled(self.turn()).await.is_none() {
             return Fate::Stopped;
         }
-        let spec = SessionSpec::new(Uuid::new_v4().to_string(), &self.cwd);
+        let spec = SessionSpec { session_id: Uuid::new_v4().to_string(), ..self.default_spec.clone() };
         let session_id = spec.session_id.clone();
         let mut connection = AgentConnection::starting(self.agent.clone(), spec);
         match self.stop.run_until_cancelled(connection.up()).await {

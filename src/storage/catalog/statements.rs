@@ -5,9 +5,6 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::storage::database::Database;
 
-/// A session that is gone but for its row.
-const BURIED: &str = "buried";
-
 /// Made once per database.
 #[derive(Debug)]
 pub(super) struct Sql {
@@ -57,7 +54,7 @@ impl Sql {
             "select s.id, s.owner, s.cwd, s.model, s.permission_mode, s.title, s.status,
                  s.created_at_ms, s.active_at_ms, e.oldest_seq, e.last_seq, e.note, {holder} as holder
              from agent_webkit_sessions s left join agent_webkit_streams e on e.key = s.id
-             where s.status <> '{BURIED}' and {which}"
+             where s.tombstoned_at_ms is null and {which}"
         ))
     }
 
@@ -74,7 +71,7 @@ impl Sql {
         safe(format!(
             "update agent_webkit_sessions
              set epoch = epoch + 1, lease_holder = $2, lease_until_ms = {now} + $3
-             where id = $1 and status <> '{BURIED}' and {free}
+             where id = $1 and tombstoned_at_ms is null and {free}
              returning epoch"
         ))
     }
@@ -97,7 +94,7 @@ impl Sql {
     pub(super) fn lease_left(&self) -> SqlStr {
         let now = self.now;
         safe(format!(
-            "select lease_until_ms - {now} from agent_webkit_sessions where id = $1 and status <> '{BURIED}'"
+            "select lease_until_ms - {now} from agent_webkit_sessions where id = $1 and tombstoned_at_ms is null"
         ))
     }
 
@@ -105,7 +102,7 @@ impl Sql {
         let Self { now, each, .. } = self;
         safe(format!(
             "update agent_webkit_sessions set lease_until_ms = {now} + $3
-             where lease_holder = $2 and status <> '{BURIED}' and id in ({each})
+             where lease_holder = $2 and tombstoned_at_ms is null and id in ({each})
              returning id, epoch"
         ))
     }
@@ -115,7 +112,7 @@ impl Sql {
         safe(format!(
             "update agent_webkit_sessions
              set model = $3, permission_mode = $4, title = $5, status = $6, active_at_ms = {now}
-             where id = $1 and epoch = $2 and status <> '{BURIED}'
+             where id = $1 and epoch = $2 and tombstoned_at_ms is null
              returning epoch"
         ))
     }
@@ -131,20 +128,19 @@ impl Sql {
     pub(super) fn tombstone(&self) -> SqlStr {
         let now = self.now;
         safe(format!(
-            "update agent_webkit_sessions set status = '{BURIED}', epoch = epoch + 1, active_at_ms = {now}
-             where id = $1"
+            "update agent_webkit_sessions set tombstoned_at_ms = {now}, epoch = epoch + 1 where id = $1"
         ))
     }
 
     pub(super) fn forget(&self) -> SqlStr {
-        safe(format!("delete from agent_webkit_sessions where id = $1 and status = '{BURIED}'"))
+        safe("delete from agent_webkit_sessions where id = $1 and tombstoned_at_ms is not null".to_owned())
     }
 
     pub(super) fn unused(&self) -> SqlStr {
         let now = self.now;
         safe(format!(
             "select id from agent_webkit_sessions
-             where status <> '{BURIED}' and active_at_ms < {now} - $1 and lease_until_ms <= {now}
+             where tombstoned_at_ms is null and active_at_ms < {now} - $1 and lease_until_ms <= {now}
              order by active_at_ms limit 100"
         ))
     }
@@ -153,7 +149,7 @@ impl Sql {
         let now = self.now;
         safe(format!(
             "select id from agent_webkit_sessions
-             where status = '{BURIED}' and active_at_ms < {now} - $1 limit 100"
+             where tombstoned_at_ms < {now} - $1 limit 100"
         ))
     }
 }

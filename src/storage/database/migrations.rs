@@ -15,6 +15,7 @@ macro_rules! migrations {
             ("streams", include_str!(concat!("migrations/", $kind, "/0002_streams.sql"))),
             ("sessions", include_str!(concat!("migrations/", $kind, "/0003_sessions.sql"))),
             ("runs", include_str!(concat!("migrations/", $kind, "/0004_runs.sql"))),
+            ("tombstones", include_str!(concat!("migrations/", $kind, "/0005_tombstones.sql"))),
         ])
     };
 }

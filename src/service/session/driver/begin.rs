@@ -7,7 +7,6 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
 use super::{Driver, now};
 use crate::{
@@ -107,7 +106,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             model: record.metadata.model.clone(),
             permission_mode: record.metadata.permission_mode.clone(),
             resume: true,
-            ..SessionSpec::new(record.id.clone(), &record.cwd)
+            ..sessions.spec(record.id.clone(), &record.cwd)
         };
         let stream = open(sessions.log(), &record.id).await?;
         let config = config(&spec, limits, true);
@@ -226,6 +225,5 @@ fn config(spec: &SessionSpec, limits: &Limits, persistent: bool) -> SessionConfi
         when_idle: if persistent { WhenIdle::Release } else { WhenIdle::Close },
         hibernate_after: limits.hibernate_after,
         queue_limit: limits.queue,
-        new_uuid: || Uuid::new_v4().to_string(),
     }
 }

@@ -13,6 +13,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{sync::oneshot, time::Sleep};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use self::end::End;
 use super::{
@@ -155,7 +156,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         if self.title.is_none() {
             self.title = title::of(&mail.input);
         }
-        match self.session.handle_input(now(), mail.input, mail.key) {
+        match self.session.handle_input(now(), mail.input, mail.key, Uuid::new_v4().to_string()) {
             Ok(Accepted::Done) => self.replies.push((mail.reply, Ok(()))),
             Ok(Accepted::Asked(request)) => {
                 self.asked.insert(request, mail.reply);
@@ -269,7 +270,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         match output {
             Output::Start { model, permission_mode } => {
                 let (id, cwd) = (self.handle.id(), self.handle.cwd());
-                let spec = SessionSpec { model, permission_mode, resume: true, ..SessionSpec::new(id, cwd) };
+                let spec =
+                    SessionSpec { model, permission_mode, resume: true, ..self.sessions.spec(id, cwd) };
                 // The operator may have changed their mind since the session was made.
                 match self.sessions.policy().directory(spec.cwd.to_str()) {
                     Ok(_) => self.connection.start(spec),
