@@ -40,13 +40,13 @@
 //! | [`agent`] | the seam to an agent | `service` |
 //! | [`service`] | routes, policy, sessions | `service` |
 //! | [`stack`] | the layers in the recommended order | `service` |
-//! | [`log`] | durable event streams | `sqlite`, `postgres` |
 //! | [`metrics`] | what is counted and timed | `metrics` |
 //! | [`claude`] | the `claude` CLI as an agent | `claude` |
 //! | [`storage`] | all that sessions need to outlive their process | `sqlite`, `postgres` |
-//! | [`store`] | transcripts outside of the agent's process | `service`; `sqlite`, `postgres` |
-//! | [`catalog`] | sessions as rows, and which host runs which | `service`; `sqlite`, `postgres` |
-//! | [`db`] | the database behind them | `sqlite`, `postgres` |
+//! | [`storage::transcripts`] | transcripts outside of the agent's process | `service`; `sqlite`, `postgres` |
+//! | [`storage::catalog`] | sessions as rows, and which host runs which | `service`; `sqlite`, `postgres` |
+//! | [`storage::events`] | durable event streams | `sqlite`, `postgres` |
+//! | [`storage::database`] | the database behind them | `sqlite`, `postgres` |
 //! | [`practice`] | a scripted model, where there is no account | `practice` |
 //! | [`settings`] | the settings of `agent-webkit serve`, for other hosts | `cli` |
 #![cfg_attr(docsrs, feature(doc_cfg))]

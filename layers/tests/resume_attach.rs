@@ -128,7 +128,7 @@ async fn a_cursor_is_taken_from_the_header_or_the_query() {
 async fn a_malformed_cursor_is_a_400() {
     let response = call(&stream().await, get("/stream", Some("12x"))).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-    assert_eq!(headers(&response), [("content-type", "application/json")]);
+    assert_eq!(headers(&response), [("content-type", "application/json"), ("content-length", "72")]);
     assert_eq!(response.body().size_hint().exact(), Some(72));
     assert_eq!(
         text(response).await,
@@ -219,7 +219,10 @@ async fn a_log_that_cannot_be_read_is_a_503_that_tells_no_secrets() {
     let layer = ResumeLayer::attach(|_: &Parts| Some(Attachment::new(Broken)));
     let response = layer.layer(Inner::default()).oneshot(get("/", None)).await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(headers(&response), [("content-type", "application/json"), ("retry-after", "1")]);
+    assert_eq!(
+        headers(&response),
+        [("content-type", "application/json"), ("content-length", "58"), ("retry-after", "1")]
+    );
     assert_eq!(text(response).await, "{\"detail\":\"the event log is not available now; try again\"}");
 }
 

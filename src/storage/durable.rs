@@ -20,7 +20,7 @@ use super::{
 /// one SQLite file share the sessions, and each session runs on one of them at a time.
 ///
 /// ```
-/// use agent_webkit::{db::Database, storage::{Storage, StorageConfig}};
+/// use agent_webkit::storage::{Storage, StorageConfig, database::Database};
 ///
 /// # #[cfg(feature = "sqlite")]
 /// # #[tokio::main(flavor = "current_thread")]

@@ -115,9 +115,9 @@ impl StaticTokens {
 }
 
 /// Compares two tokens over `width` bytes, whatever their lengths: `ct_eq` of slices returns early where the lengths
-/// differ, which would tell how long a token is. No token holds a NUL, so padding with them changes no outcome.
+/// differ, which would tell how long a token is. What is past the end of a token equals no byte.
 fn same(known: &[u8], given: &[u8], width: usize) -> Choice {
-    let byte = |token: &[u8], at: usize| token.get(at).copied().unwrap_or(0);
+    let byte = |token: &[u8], at: usize| token.get(at).map_or(0x100, |byte| u16::from(*byte));
     (0..width).fold(Choice::from(1), |same, at| same & byte(known, at).ct_eq(&byte(given, at)))
 }
 

@@ -15,9 +15,11 @@
 //!
 //! ```
 //! use agent_webkit::{
-//!     db::Database,
 //!     layers::resume::{Event, EventLog, EventStream},
-//!     log::{DurableConfig, DurableLog},
+//!     storage::{
+//!         database::Database,
+//!         events::{DurableConfig, DurableLog},
+//!     },
 //! };
 //!
 //! # #[cfg(feature = "sqlite")]

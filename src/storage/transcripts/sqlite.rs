@@ -13,8 +13,10 @@ use crate::storage::database::Sqlite;
 ///
 /// ```
 /// use agent_webkit::{
-///     db::Database,
-///     store::{SqliteTranscripts, TranscriptKey, TranscriptStore},
+///     storage::{
+///         database::Database,
+///         transcripts::{SqliteTranscripts, TranscriptKey, TranscriptStore},
+///     },
 /// };
 ///
 /// # #[tokio::main(flavor = "current_thread")]
