@@ -7,7 +7,7 @@ pub(crate) fn detail(sentence: &str) -> String {
     format!("{{\"detail\":{}}}", string(sentence))
 }
 
-/// A JSON string.
+/// A JSON string, escaped as serde_json does it, so that an answer has the same bytes whichever of the two wrote it.
 pub(crate) fn string(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -16,6 +16,10 @@ pub(crate) fn string(text: &str) -> String {
             '"' => quoted.push_str("\\\""),
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{c}' => quoted.push_str("\\f"),
             '\0'..='\x1f' => write!(quoted, "\\u{:04x}", u32::from(c)).expect("a String takes everything"),
             _ => quoted.push(c),
         }
@@ -33,7 +37,13 @@ mod tests {
         let hard = "a \"quoted\" \\ path,\n\ttab, \u{0}\u{1f}\u{7f} ünïcode 🦀 </script>";
         assert_eq!(
             string(hard),
-            "\"a \\\"quoted\\\" \\\\ path,\\n\\u0009tab, \\u0000\\u001f\u{7f} ünïcode 🦀 </script>\""
+            "\"a \\\"quoted\\\" \\\\ path,\\n\\ttab, \\u0000\\u001f\u{7f} ünïcode 🦀 </script>\""
         );
+    }
+
+    #[test]
+    fn every_character_below_a_space_is_escaped_as_serde_json_does() {
+        let all: String = (0..0x80).filter_map(char::from_u32).collect();
+        assert_eq!(string(&all), serde_json::to_string(&all).unwrap());
     }
 }
