@@ -89,8 +89,24 @@ async fn a_reader_that_stalls_in_a_replay_is_told_once_its_budget_is_spent(place
     assert!(told.oldest > told.after + 1);
 }
 
+async fn a_reader_of_a_released_stream_is_evicted_where_the_next_opener_trims(place: Place) {
+    let log = place.log(config(1500, 8 << 20));
+    let stream = log.open("key").await.unwrap();
+    stream.append(numbers(1..=1500)).await.unwrap();
+    let mut reader = Reader::attach(&stream, Cursor::Oldest).await;
+    stream.append(numbers(1501..=3000)).await.unwrap();
+    stream.release();
+    // Opening trims to the window; what the released stream held for its readers is not known any more.
+    let _opened = log.open("key").await.unwrap();
+    let rows = "select count(*) from agent_webkit_events";
+    eventually("trimming", async || place.number(rows).await == 1500).await;
+    let first = reader.chunk().await.unwrap().unwrap().len() as u64;
+    assert_eq!(reader.chunk().await.unwrap().unwrap_err(), Evicted { after: first, oldest: 1501 });
+}
+
 on_both!(
     exactly_the_window_can_be_resumed,
     a_reader_in_the_middle_of_a_replay_is_kept_what_it_has_to_read,
     a_reader_that_stalls_in_a_replay_is_told_once_its_budget_is_spent,
+    a_reader_of_a_released_stream_is_evicted_where_the_next_opener_trims,
 );
