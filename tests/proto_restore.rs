@@ -6,8 +6,8 @@ use std::{
 };
 
 use agent_webkit::proto::{
-    Accepted, AgentCommand, AgentEvent, Ask, AskKind, IdempotencyKey, Inbound, Output, Past, Presence,
-    Session, SessionConfig, TurnEnd, WhenIdle, state_of,
+    Accepted, AgentCommand, AgentEvent, Ask, AskKind, IdempotencyKey, Inbound, Memo, Note, Output, Presence,
+    Session, SessionConfig, Status, TurnEnd, WhenIdle,
 };
 use serde_json::{Value, json, value::RawValue};
 
@@ -88,6 +88,15 @@ fn task_runs(id: &str) -> AgentEvent {
     AgentEvent::Task { task_id: id.into(), status: None, extra: Vec::new() }
 }
 
+/// The note as it comes back from where it was stored.
+fn stored(session: &mut Session) -> Note {
+    Note::decode(&session.take_note().unwrap().encode())
+}
+
+fn memo(note: &Note) -> &Memo {
+    note.memo.as_ref().expect("a session that can be restored has one")
+}
+
 #[test]
 fn what_was_cut_is_ended() {
     let now = Instant::now();
@@ -99,9 +108,9 @@ fn what_was_cut_is_ended() {
     before.handle_agent(now, ask(AskKind::Question, "p2"));
     before.handle_agent(now, task_runs("t1"));
     drain(&mut before);
-    let note = before.take_note().unwrap();
+    let note = stored(&mut before);
 
-    let mut after = Session::restore(config(), Past::from_note(&note), [], now);
+    let mut after = Session::restore(config(), note, [], now);
     let (events, others) = drain(&mut after);
     assert_eq!(names(&events), ["prompt_resolved", "prompt_resolved", "task_update", "error", "result"]);
     assert_eq!(events[0].1, json!({"correlation_id": "p1", "kind": "permission", "outcome": "cancelled"}));
@@ -112,8 +121,9 @@ fn what_was_cut_is_ended() {
     assert_eq!(events[4].1["session_cost_usd"], 0.25);
     assert!(others.is_empty(), "no agent is started for nothing: {others:?}");
 
-    let again = Past::from_note(&after.take_note().unwrap());
-    assert!(!again.in_turn && again.pending.is_empty() && again.tasks.is_empty());
+    let again = stored(&mut after);
+    assert_eq!(again.status, Status::Idle);
+    assert!(again.pending.is_empty() && memo(&again).tasks.is_empty());
 }
 
 #[test]
@@ -124,12 +134,13 @@ fn messages_that_waited_wait_again_in_order() {
         say(&mut before, now, text);
     }
     drain(&mut before);
-    let past = Past::from_note(&before.take_note().unwrap());
-    assert_eq!(past.queued.len(), 2, "the first one was sent");
+    let note = stored(&mut before);
+    let uuids = memo(&note).queued.clone();
+    assert_eq!(uuids.len(), 2, "the first one was sent");
 
     let contents = ["\"two\"", "\"three\""].map(|text| RawValue::from_string(text.into()).unwrap());
-    let queued: Vec<_> = past.queued.clone().into_iter().zip(contents).collect();
-    let mut after = Session::restore(config(), past.clone(), queued, now);
+    let queued: Vec<_> = uuids.clone().into_iter().zip(contents).collect();
+    let mut after = Session::restore(config(), note, queued, now);
     let (events, others) = drain(&mut after);
     assert_eq!(names(&events), ["error", "result"], "they were told before");
     assert!(matches!(others[..], [Output::Start { .. }]));
@@ -138,8 +149,8 @@ fn messages_that_waited_wait_again_in_order() {
     let [Output::Command(AgentCommand::User { content, message_uuid })] = &others[..] else {
         panic!("{others:?}")
     };
-    assert_eq!((content.get(), message_uuid), ("\"two\"", &past.queued[0]));
-    assert_eq!(Past::from_note(&after.take_note().unwrap()).queued, past.queued[1..]);
+    assert_eq!((content.get(), message_uuid), ("\"two\"", &uuids[0]));
+    assert_eq!(memo(&stored(&mut after)).queued, uuids[1..]);
 }
 
 #[test]
@@ -149,9 +160,9 @@ fn a_key_is_remembered_in_the_next_process() {
     let mut before = session(now);
     before.handle_input(now, message("hi"), key(7), new_id()).unwrap();
     drain(&mut before);
-    let past = Past::from_note(&before.take_note().unwrap());
+    let note = stored(&mut before);
 
-    let mut after = Session::restore(config(), past, [], now);
+    let mut after = Session::restore(config(), note, [], now);
     drain(&mut after);
     assert_eq!(after.handle_input(now, message("hi"), key(7), new_id()), Ok(Accepted::Done));
     assert!(after.handle_input(now, message("ho"), key(8), new_id()).is_err());
@@ -159,16 +170,20 @@ fn a_key_is_remembered_in_the_next_process() {
 }
 
 #[test]
-fn clients_see_the_first_line_of_the_note_only() {
+fn clients_do_not_see_the_memo() {
     let now = Instant::now();
     let mut session = session(now);
     let key = Some(IdempotencyKey { key: "secret-key".into(), digest: [0; 32] });
     session.handle_input(now, message("hi"), key, new_id()).unwrap();
     drain(&mut session);
     let note = session.take_note().unwrap();
-    let state: Value = serde_json::from_str(&format!("{{{}}}", state_of(&note))).unwrap();
-    assert_eq!(state["status"], "running");
-    assert!(note.contains("secret-key") && !state_of(&note).contains("secret-key"));
+    let state = String::from_utf8(note.session_state(1, 2)).unwrap();
+    assert!(note.encode().contains("secret-key") && !state.contains("secret-key"));
+    let state: Value = serde_json::from_str(&state).unwrap();
+    assert_eq!(
+        state,
+        json!({"status": "running", "pending": [], "session_cost_usd": 0.0, "oldest_seq": 1, "as_of_seq": 2})
+    );
 }
 
 #[test]
@@ -184,11 +199,11 @@ fn a_suspended_session_ends_its_turn_but_not_itself() {
     assert_eq!(names(&events), ["prompt_resolved", "error", "result"]);
     assert_eq!(events[0].1["outcome"], "cancelled");
     assert!(matches!(others[..], [Output::Stop, Output::Closed]));
-    let past = Past::from_note(&session.take_note().unwrap());
-    assert!(!past.in_turn && past.pending.is_empty());
-    assert_eq!(past.queued.len(), 1);
+    let note = stored(&mut session);
+    assert_eq!((note.status, note.pending.len()), (Status::Idle, 0));
+    assert_eq!(memo(&note).queued.len(), 1);
 
-    let mut after = Session::restore(config(), past, [], now);
+    let mut after = Session::restore(config(), note, [], now);
     assert!(drain(&mut after).0.is_empty(), "everything was ended already");
 }
 

@@ -155,6 +155,21 @@ pub enum AskKind {
     Hook,
 }
 
+impl AskKind {
+    /// The event in which clients get such a prompt.
+    pub(super) const fn event_name(self) -> &'static str {
+        match self {
+            Self::Permission => "permission_request",
+            Self::Question => "ask_user_question",
+            Self::Hook => "hook_decision_request",
+        }
+    }
+
+    pub(super) fn of_event(name: &str) -> Option<Self> {
+        [Self::Permission, Self::Question, Self::Hook].into_iter().find(|kind| kind.event_name() == name)
+    }
+}
+
 /// A prompt: the agent waits for someone's answer.
 #[derive(Clone, Debug)]
 pub struct Ask {

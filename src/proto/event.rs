@@ -104,12 +104,12 @@ impl OutEvent {
                 let context = Object::new().members(&ask.context).finish();
                 let data =
                     data.string("tool_name", &ask.name).raw("input", &ask.input).json("context", &context);
-                Self::new("permission_request", data)
+                Self::new(ask.kind.event_name(), data)
             }
-            AskKind::Question => Self::new("ask_user_question", data.raw("questions", &ask.input)),
+            AskKind::Question => Self::new(ask.kind.event_name(), data.raw("questions", &ask.input)),
             AskKind::Hook => {
                 let data = data.string("hook_event", &ask.name).raw("hook_input", &ask.input);
-                Self::new("hook_decision_request", data)
+                Self::new(ask.kind.event_name(), data)
             }
         }
     }

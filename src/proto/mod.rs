@@ -19,6 +19,7 @@ mod inbound;
 mod invalid;
 mod json;
 mod messages;
+mod note;
 mod output;
 mod prompts;
 mod session;
@@ -32,8 +33,9 @@ pub use self::event::OutEvent;
 pub use self::idempotency::IdempotencyKey;
 pub use self::inbound::{CreateSession, Inbound};
 pub use self::invalid::Invalid;
+pub use self::note::{Memo, Note, OpenPrompt, Status};
 pub use self::output::{Accepted, NoAnswer, Output, Refused};
-pub use self::session::{Past, Presence, Session, SessionConfig, WhenIdle, state_of};
+pub use self::session::{Presence, Session, SessionConfig, WhenIdle};
 
 /// The version of the wire that this crate speaks.
 pub const PROTOCOL_VERSION: &str = "1.0";

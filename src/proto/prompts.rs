@@ -1,7 +1,7 @@
 //! The prompts that wait for an answer. Each one that enters leaves exactly once.
 
 use super::{
-    Ask, AskKind, OutEvent,
+    Ask, AskKind, OpenPrompt, OutEvent,
     json::{self, Object},
 };
 
@@ -53,21 +53,20 @@ impl Prompts {
         std::mem::take(&mut self.changed)
     }
 
-    /// The open prompts as a JSON array: each with its event's name in `type` and its event's members.
-    pub(super) fn to_json(&self) -> Vec<u8> {
-        let items: Vec<String> = self
-            .open
-            .iter()
-            .map(|ask| {
-                let event = OutEvent::prompt(ask);
-                let name = Object::new().string("type", event.name).finish();
-                let members = String::from_utf8(event.data).expect("made of strings");
-                let name = String::from_utf8(name).expect("made of strings");
-                format!("{},{}", &name[..name.len() - 1], &members[1..])
-            })
-            .collect();
-        json::array(items.iter().map(String::as_str))
+    /// The open prompts, in the order they were asked.
+    pub(super) fn open(&self) -> Vec<OpenPrompt> {
+        self.open.iter().map(open_prompt).collect()
     }
+}
+
+fn open_prompt(ask: &Ask) -> OpenPrompt {
+    let event = OutEvent::prompt(ask);
+    let mut json = Object::new().string("type", event.name).finish();
+    json.pop();
+    json.push(b',');
+    json.extend_from_slice(&event.data[1..]);
+    let (kind, correlation_id) = (ask.kind, ask.correlation_id.clone());
+    OpenPrompt { kind, correlation_id, json: json::into_raw(json) }
 }
 
 fn resolved(ask: &Ask, outcome: Outcome<'_>) -> OutEvent {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::layers::resume::DEFAULT_KEEPALIVE;
+
 /// The bounds of a service, with the protocol's defaults.
 ///
 /// ```
@@ -38,6 +40,8 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// Maximum time that an input waits for the agent's answer. Default 30 s.
     pub answer_timeout: Duration,
+    /// Silence on a stream before a keepalive comment is sent. Default 15 s; zero: never.
+    pub keepalive: Duration,
     /// Lifetime of a ticket. Default 60 s.
     pub ticket_lifetime: Duration,
 }
@@ -55,6 +59,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(60),
             request_timeout: Duration::from_secs(120),
             answer_timeout: Duration::from_secs(30),
+            keepalive: DEFAULT_KEEPALIVE,
             ticket_lifetime: Duration::from_secs(60),
         }
     }
@@ -131,7 +136,14 @@ impl Limits {
         self
     }
 
-    /// Sets how long a ticket holds.
+    /// Sets the silence on a stream before a keepalive comment is sent; zero sends none.
+    #[must_use]
+    pub fn keepalive(mut self, silence: Duration) -> Self {
+        self.keepalive = silence;
+        self
+    }
+
+    /// Sets the lifetime of a ticket.
     #[must_use]
     pub fn ticket_lifetime(mut self, lifetime: Duration) -> Self {
         self.ticket_lifetime = lifetime;

@@ -1,7 +1,7 @@
 //! The core service: routes, bodies, errors, and the sessions behind them (`docs/protocol.md`, Routes).
 //!
 //! [`AgentService`] is the protocol as a [`tower::Service`] over any [`Agent`](crate::agent::Agent). It is
-//! complete by itself but for what the layers add around it: who is let in, and resuming at any event.
+//! complete by itself but for what the layers add around it: who is let in.
 //! [`Stack`](crate::Stack) puts it all together.
 //!
 //! | path | methods |
@@ -24,7 +24,7 @@ mod policy;
 mod registry;
 mod session;
 
-pub(crate) use self::http::{route::session_of, span::tell_in_span};
+pub(crate) use self::http::{route::session_of, span::tell_in_span, stream::find as find_stream};
 pub use crate::layers::reply::ResponseBody;
 
 pub use self::{
@@ -33,8 +33,8 @@ pub use self::{
         resolving::Resolving,
         route::session_id,
         scope::{APPROVE, DRIVE, READ},
-        session_state::session_state,
         ticket::ticket_resource,
+        watched::{WatchedStream, WatchedTail},
     },
     limits::Limits,
     policy::Policy,

@@ -11,20 +11,18 @@ use tower_http::{
     sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
-use super::{FindStream, Stack, WatchedStream, panic, trace, watched};
+use super::{FindStream, Stack, panic, trace};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::storage::{Storage, events::AnyLog};
 use crate::{
     agent::Agent,
     layers::{
-        auth::{AnyOf, AuthLayer, Principal, Verify, expiry::ExpiryLayer},
-        lookup::{LookupLayer, Resolved},
-        resume::{Attachment, EventLog, ResumeLayer, RingLog},
+        auth::{AnyOf, AuthLayer, Verify, expiry::ExpiryLayer},
+        lookup::LookupLayer,
+        resume::{EventLog, ResumeLayer, RingLog},
         ticket::TicketLayer,
     },
-    service::{
-        AgentService, Limits, Policy, READ, SessionHandle, session_id, session_state, ticket_resource,
-    },
+    service::{AgentService, Limits, Policy, find_stream, session_id, ticket_resource},
     storage::Persistence,
 };
 
@@ -39,7 +37,8 @@ pub struct StackBuilder<A, V, L = RingLog> {
     log: L,
     persistence: Option<Persistence>,
     limits: Limits,
-    keepalive: Duration,
+    /// Overrides that of the limits, whichever is set first.
+    keepalive: Option<Duration>,
     around: Around,
 }
 
@@ -60,7 +59,7 @@ impl<A> StackBuilder<A, ()> {
             log: RingLog::default(),
             persistence: None,
             limits: Limits::default(),
-            keepalive: Duration::from_secs(15),
+            keepalive: None,
             around: Around { trace: true, request_id: true, cors: None },
         }
     }
@@ -107,7 +106,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
     /// Sets the silence on a stream before a keepalive comment is sent. Default 15 s.
     #[must_use]
     pub fn keepalive(mut self, silence: Duration) -> Self {
-        self.keepalive = silence;
+        self.keepalive = Some(silence);
         self
     }
 
@@ -145,9 +144,13 @@ impl<A, V, L> StackBuilder<A, V, L> {
         V: Verify + Clone,
         L: EventLog,
     {
+        let keepalive = self.keepalive.unwrap_or(self.limits.keepalive);
+        let limits = self.limits.keepalive(keepalive);
         let core = match self.persistence {
-            Some(kept) => AgentService::persistent(self.agent, self.log, self.policy, self.limits, kept),
-            None => AgentService::new(self.agent, self.log, self.policy, self.limits),
+            Some(persistence) => {
+                AgentService::persistent(self.agent, self.log, self.policy, limits, persistence)
+            }
+            None => AgentService::new(self.agent, self.log, self.policy, limits),
         };
         let sessions = core.sessions().clone();
         let id: fn(&Parts) -> Option<String> = session_id;
@@ -168,24 +171,10 @@ impl<A, V, L> StackBuilder<A, V, L> {
             .layer(AuthLayer::new(verifier))
             .layer(ExpiryLayer::new())
             .layer(LookupLayer::new(id, sessions.clone()).not_found("there is no such session"))
-            .layer(ResumeLayer::attach(find_stream::<L> as FindStream<L>).keepalive(self.keepalive))
+            .layer(ResumeLayer::attach(find_stream::<L> as FindStream<L>).keepalive(keepalive))
             .service(core);
         Stack { inner: Arc::new(inner), sessions }
     }
-}
-
-/// The stream of the session that the lookup has found, if the request asks for a stream.
-fn find_stream<L: EventLog>(request: &Parts) -> Option<Attachment<WatchedStream<L::Stream>>> {
-    if !request.uri.path().ends_with("/stream") {
-        return None;
-    }
-    // The service refuses callers without the scope; the layer must not answer them.
-    if request.extensions.get::<Principal>().is_some_and(|caller| !caller.scopes.allow(READ)) {
-        return None;
-    }
-    let Resolved(session) = request.extensions.get::<Resolved<SessionHandle<L>>>()?;
-    watched::count_malformed(request);
-    Some(Attachment::new(WatchedStream::new(session.stream().clone())).state(session_state))
 }
 
 impl<A, V, L> fmt::Debug for StackBuilder<A, V, L> {

@@ -53,7 +53,6 @@ mod builder;
 mod cors;
 mod panic;
 mod trace;
-mod watched;
 
 use std::{
     convert::Infallible,
@@ -84,7 +83,7 @@ use crate::{
         resume::{Attach, Attachment, EventLog, Resume, RingLog},
         ticket::{MemoryStore, TakeTicket, TicketVerifier},
     },
-    service::{AgentService, Policy, Sessions},
+    service::{AgentService, Policy, Sessions, WatchedStream},
 };
 
 pub use self::{
@@ -92,7 +91,6 @@ pub use self::{
     builder::StackBuilder,
     cors::cors_for,
     trace::RequestSpan,
-    watched::{WatchedStream, WatchedTail},
 };
 
 /// The whole protocol as one service: authenticated, resumable, supervised.

@@ -11,6 +11,7 @@ use crate::{
 };
 
 const KEPT: u64 = 100;
+const BATCH: usize = 90;
 
 fn config() -> DurableConfig {
     DurableConfig::default().uncompacted_events(KEPT).recent(RingConfig::default().window_events(10))
@@ -49,7 +50,7 @@ impl History {
 
     async fn append(&self, stream: &DurableStream) {
         let from = stream.bounds().last as usize;
-        for batch in self.events[from..].chunks(90) {
+        for batch in self.events[from..].chunks(BATCH) {
             stream.append(Batch::new(batch.to_vec())).await.unwrap();
         }
     }
@@ -156,6 +157,28 @@ async fn a_long_message_is_compacted_once_it_is_whole(place: Place) {
     let items = Reader::attach(&stream, Cursor::Oldest).await.until(history.last()).await;
     assert_eq!(items[0], Item::Compacted(1..=3000));
     assert_eq!(items, history.expected(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_that_fails_is_tried_again_without_another_append() {
+    let place = Place::postgres().await;
+    // A sequence goes on counting where its transaction is rolled back.
+    let refuse = "create sequence tries;
+        create function refuse() returns trigger language plpgsql as
+            $$ begin perform nextval('tries'); raise exception 'not now'; end $$;
+        create trigger refuse before delete on agent_webkit_runs for each statement execute function refuse();
+        select 1::bigint";
+    let place = place.reopened_after(refuse).await;
+    let log = place.log(config());
+    let stream = log.open("key").await.unwrap();
+    let mut history = History::default();
+    history.message("m", 1000);
+    history.append(&stream).await;
+    // Each append asks for a step at most once.
+    let appends = history.events.len().div_ceil(BATCH) as i64;
+    eventually("trying", async || place.number("select last_value from tries").await > appends).await;
+    let place = place.reopened_after("drop trigger refuse on agent_webkit_runs").await;
+    fully_compacted(&place, &history).await;
 }
 
 on_both!(

@@ -3,9 +3,10 @@
 use std::{future::poll_fn, ops::RangeInclusive, time::Duration};
 
 use agent_webkit::{
-    layers::resume::{Batch, Chunk, Cursor, Event, EventStream, Evicted, Tail},
-    storage::events::{DurableStream, DurableTail},
+    layers::resume::{Batch, Chunk, Cursor, Event, EventLog, EventStream, Evicted, Tail},
+    storage::events::{DurableLog, DurableStream, DurableTail},
 };
+use bytes::Bytes;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -107,6 +108,13 @@ pub(crate) fn frame(seq: u64, event: &Event) -> Item {
 
 pub(crate) fn frames(seqs: RangeInclusive<u64>) -> Vec<Item> {
     seqs.map(|seq| frame(seq, &numbered(seq))).collect()
+}
+
+/// The newest note of a stream, as it is stored.
+pub(crate) async fn note(log: &DurableLog, key: &str) -> Option<Bytes> {
+    let stream = log.find(key).await.unwrap()?;
+    let tail = stream.tail(Cursor::After(stream.bounds().last)).await.unwrap();
+    tail.attached().note.clone()
 }
 
 /// Waits until `holds`.

@@ -1,13 +1,13 @@
 //! Replay, and the way over to what follows.
 
 use agent_webkit::{
-    layers::resume::{Batch, Bounds, Cursor, EventLog, EventStream, RingConfig, Tail, TailError},
+    layers::resume::{Batch, Bounds, Cursor, Event, EventLog, EventStream, RingConfig, Tail, TailError},
     storage::events::{DurableConfig, DurableStream},
 };
 
 use crate::{
     place::{Place, on_both},
-    reader::{Reader, frames, numbers},
+    reader::{Reader, frames, note, numbers},
 };
 
 /// Memory holds next to nothing, so that almost everything comes from the database.
@@ -58,7 +58,7 @@ async fn a_note_is_as_it_was_when_the_reader_attached(place: Place) {
     assert_eq!(early.attached().bounds, Bounds { oldest: 1, last: 100, closed: false });
     assert_eq!(late.attached().note.as_deref(), Some(&b"second"[..]));
     assert_eq!(late.attached().after, 0);
-    assert_eq!(log.note("key").await.unwrap().as_deref(), Some(&b"second"[..]));
+    assert_eq!(note(&log, "key").await.as_deref(), Some(&b"second"[..]));
     let alone = Batch { note: Some("third".into()), ..Batch::default() };
     assert!(stream.append(alone).await.unwrap().is_empty());
     stream.release();
@@ -119,14 +119,15 @@ async fn the_newest_of_a_name_can_be_read_back(place: Place) {
     let log = place.log(DurableConfig::default());
     let stream = log.open("key").await.unwrap();
     for n in 0..10 {
-        stream.append(agent_webkit::layers::resume::Event::new("odd", format!("{n}")).into()).await.unwrap();
-        stream.append(agent_webkit::layers::resume::Event::new("even", "x").into()).await.unwrap();
+        stream.append(Event::new("odd", format!("{n}")).into()).await.unwrap();
+        stream.append(Event::new("even", "x").into()).await.unwrap();
     }
-    let newest = log.newest("key", "odd", 3).await.unwrap();
-    let newest: Vec<_> = newest.iter().map(|(seq, data)| (*seq, &data[..])).collect();
-    assert_eq!(newest, [(15, &b"7"[..]), (17, b"8"), (19, b"9")]);
-    assert!(log.newest("another", "odd", 3).await.unwrap().is_empty());
-    assert_eq!(log.note("another").await.unwrap(), None);
+    let expected = ["7", "8", "9"].map(|n| Event::new("odd", n));
+    assert_eq!(stream.newest("odd", 3).await.unwrap(), expected);
+    assert_eq!(stream.newest("none", 3).await.unwrap(), []);
+    stream.release();
+    let found = log.find("key").await.unwrap().unwrap();
+    assert_eq!(found.newest("odd", 3).await.unwrap(), expected, "also where it is only read");
 }
 
 on_both!(

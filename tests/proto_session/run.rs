@@ -56,15 +56,9 @@ impl Run {
             self.observer.see(output);
         }
         if let Some(note) = self.session.take_note() {
-            self.note.clone_from(&note);
-            let note: Value =
-                serde_json::from_str(&format!("{{{note}}}")).expect("a note is members of an object");
-            let pending: BTreeSet<String> = note["pending"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|p| p["correlation_id"].as_str().unwrap().into())
-                .collect();
+            self.note = note.encode();
+            let pending: BTreeSet<String> =
+                note.pending.iter().map(|prompt| prompt.correlation_id.clone()).collect();
             assert_eq!(pending, self.observer.open_prompts, "the note tells the open prompts");
         }
     }

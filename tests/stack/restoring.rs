@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use agent_webkit::{
+    layers::resume::EventLog,
     proto::AgentEvent,
     service::Limits,
     storage::{
@@ -258,7 +259,7 @@ async fn a_deleted_session_leaves_nothing_behind() {
     for id in [&here, &stored] {
         assert_eq!(second.rig.get(&delete(id)).await.status, StatusCode::NOT_FOUND);
         assert!(second.storage.transcripts().find(id).await.unwrap().is_empty());
-        assert!(second.storage.log().note(id).await.unwrap().is_none());
+        assert!(second.storage.log().find(id).await.unwrap().is_none());
     }
     assert_eq!(second.rig.get("/sessions").await.json()["sessions"], json!([]));
 }

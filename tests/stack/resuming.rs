@@ -1,10 +1,16 @@
 //! The stream through the whole stack: replay, state, live.
 
+use std::time::Duration;
+
 use agent_webkit::{
     layers::resume::{RingConfig, RingLog},
     proto::{AgentEvent, Delta},
+    service::{AgentService, Limits, Policy},
 };
 use http::{Method, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
 
 use super::{
     fake::{FakeAgents, Far},
@@ -92,6 +98,49 @@ async fn an_open_prompt_is_found_by_whoever_comes_late() {
     let state = rig.events(&id, None).await.until("session_state").await;
     assert_eq!(state.data["pending"][0]["correlation_id"], "c1", "its own event left the window");
     assert_eq!((&state.data["oldest_seq"], &state.data["as_of_seq"]), (&10.into(), &12.into()));
+}
+
+/// Without any layer, the service gives the same answers on the stream route.
+#[tokio::test]
+async fn the_service_alone_resumes_too() {
+    let (agents, mut far) = FakeAgents::new();
+    let log = RingLog::new(RingConfig::default().window_events(5));
+    let workspace = tempfile::tempdir().unwrap();
+    let limits = Limits::default().keepalive(Duration::from_millis(20));
+    let service = AgentService::new(agents, log, Policy::new([workspace.path()]).unwrap(), limits);
+    let ask = async |method: Method, path: &str, headers: &[(&str, &str)]| {
+        service.clone().oneshot(request("nobody", method, path, headers, "")).await.unwrap()
+    };
+    let made = ask(Method::POST, "/sessions", &[]).await.into_body().collect().await.unwrap().to_bytes();
+    let made: Value = serde_json::from_slice(&made).unwrap();
+    let path = format!("/sessions/{}/stream", made["session_id"].as_str().unwrap());
+    let agent = far.recv().await.unwrap();
+    let mut live = ask(Method::GET, &path, &[]).await.into_body();
+    says(&agent, 0..9).await;
+    let mut seen = String::new();
+    while !seen.contains("id: 10\n") || !seen.contains(": keepalive") {
+        let frame = live.frame().await.unwrap().unwrap();
+        seen.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+    }
+
+    for (last, expected) in [
+        ("4", StatusCode::PRECONDITION_FAILED),
+        ("5", StatusCode::OK),
+        ("10", StatusCode::OK),
+        ("11", StatusCode::PRECONDITION_FAILED),
+        ("x", StatusCode::BAD_REQUEST),
+        ("", StatusCode::OK),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            let answer = ask(method.clone(), &path, &[("last-event-id", last)]).await;
+            assert_eq!(answer.status(), expected, "{method} {last:?}");
+        }
+        let answer = ask(Method::GET, &format!("{path}?last_event_id={last}"), &[]).await;
+        assert_eq!(answer.status(), expected, "?{last}");
+    }
+    let mut resumed = ask(Method::GET, &path, &[("last-event-id", "9")]).await.into_body();
+    let first = resumed.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert!(first.starts_with(b"id: 10\n"), "{first:?}");
 }
 
 #[tokio::test(start_paused = true)]

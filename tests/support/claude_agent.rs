@@ -94,7 +94,15 @@ impl Machine {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line).contains("--permission-prompt-tool")
         };
-        self.processes().into_iter().find(is_cli).expect("the CLI runs")
+        // A process that was just spawned has no command line until its exec is done.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            match self.processes().into_iter().find(is_cli) {
+                Some(pid) => return pid,
+                None => assert!(Instant::now() < deadline, "the CLI does not run"),
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// The configuration folder of the agent that runs.

@@ -6,7 +6,7 @@
 mod observer;
 mod run;
 
-use agent_webkit::proto::{CreateSession, Inbound, Past};
+use agent_webkit::proto::{CreateSession, Inbound, Note};
 use libfuzzer_sys::fuzz_target;
 
 use self::run::Run;
@@ -19,7 +19,7 @@ fuzz_target!(|input: &[u8]| {
         assert!(!error.to_string().is_empty());
     }
 
-    let _ = Past::from_note(&String::from_utf8_lossy(input));
+    let _ = Note::decode(&String::from_utf8_lossy(input));
 
     let mut run = Run::new();
     for step in input.split(|byte| *byte == b'\x1e') {

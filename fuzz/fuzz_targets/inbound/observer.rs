@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use agent_webkit::proto::{AgentCommand, OutEvent, Output};
+use agent_webkit::proto::{AgentCommand, Note, OutEvent, Output};
 use serde_json::Value;
 
 /// What was seen so far.
@@ -81,14 +81,8 @@ impl Observer {
         self.asked.clear();
     }
 
-    pub(crate) fn see_note(&self, note: &str) {
-        let note: Value =
-            serde_json::from_str(&format!("{{{note}}}")).expect("a note is members of an object");
-        let pending = note["pending"].as_array().expect("pending is an array");
-        let pending: BTreeSet<_> = pending
-            .iter()
-            .map(|prompt| prompt["correlation_id"].as_str().expect("an id").to_owned())
-            .collect();
-        assert_eq!(pending, self.open_prompts, "the note tells the open prompts");
+    pub(crate) fn see_note(&self, note: &Note) {
+        let pending: BTreeSet<_> = note.pending.iter().map(|prompt| prompt.correlation_id.clone()).collect();
+        assert_eq!(pending, self.open_prompts, "the note names the open prompts");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use agent_webkit::proto::{
-    Accepted, AgentEvent, AgentMessage, Ask, AskKind, Delta, Extra, Inbound, Past, Presence, Session,
+    Accepted, AgentEvent, AgentMessage, Ask, AskKind, Delta, Extra, Inbound, Note, Presence, Session,
     SessionConfig, WhenIdle, TurnEnd,
 };
 use serde_json::value::{RawValue, to_raw_value};
@@ -60,7 +60,7 @@ impl Run {
         }
         if let Some(note) = self.session.take_note() {
             self.observer.see_note(&note);
-            self.note = note;
+            self.note = note.encode();
         }
     }
 
@@ -90,7 +90,7 @@ impl Run {
             }
             b'!' => self.session.close(),
             b'*' if !self.observer.closed => {
-                self.session = Session::restore(config(), Past::from_note(&self.note), [], self.now);
+                self.session = Session::restore(config(), Note::decode(&self.note), [], self.now);
                 self.observer.see_process_lost();
                 self.process_cost = 0.0;
             }

@@ -3,11 +3,11 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Response, request::Parts};
+use http::{Method, Response, request::Parts};
 
 use super::{
-    Attached, Cursor, EventStream, ResponseBody, Tail,
-    respond::{refusal_response, stream_response},
+    Attached, EventStream, Follow, Tail, last_event_id,
+    respond::{head_response, invalid_response, refusal_response, stream_response},
 };
 
 /// How [`ResumeLayer::attach`](super::ResumeLayer::attach) finds streams.
@@ -61,24 +61,36 @@ impl<St> Attachment<St> {
         self.state = Some(Arc::new(state));
         self
     }
-
-    pub(super) fn stream(&self) -> &St {
-        &self.stream
-    }
 }
 
 impl<St: EventStream> Attachment<St> {
-    pub(super) async fn respond<B>(
+    /// The answer to a GET or HEAD request, as [`ResumeLayer::attach`](super::ResumeLayer::attach) gives it: the stream
+    /// after the event that the request names, or 400, 412 or 503. For a service that finds its streams itself.
+    pub fn answer<B>(
         self,
-        cursor: Cursor,
+        request: &Parts,
         keepalive: Option<Duration>,
-    ) -> Response<ResponseBody<B, St::Tail>> {
-        match self.stream.tail(cursor).await {
-            Ok(tail) => {
-                let state = self.state.and_then(|state| state(tail.attached()));
-                stream_response(tail, keepalive, state).map(Into::into)
+    ) -> impl Future<Output = Response<B>> + Send + use<St, B>
+    where
+        B: From<Bytes> + From<Follow<St::Tail>>,
+    {
+        let head = request.method == Method::HEAD;
+        let cursor = last_event_id(request);
+        async move {
+            let cursor = match cursor {
+                Ok(cursor) => cursor,
+                Err(invalid) => return invalid_response(invalid),
+            };
+            if head {
+                return head_response(&self.stream.bounds(), cursor);
             }
-            Err(error) => refusal_response(&error),
+            match self.stream.tail(cursor).await {
+                Ok(tail) => {
+                    let state = self.state.and_then(|state| state(tail.attached()));
+                    stream_response(tail, keepalive, state).map(Into::into)
+                }
+                Err(error) => refusal_response(&error),
+            }
         }
     }
 }

@@ -42,6 +42,12 @@ impl<B, T> From<Follow<T>> for ResponseBody<B, T> {
     }
 }
 
+impl<T> From<Follow<T>> for reply::ResponseBody<Follow<T>> {
+    fn from(body: Follow<T>) -> Self {
+        Self::inner(body)
+    }
+}
+
 impl<B, T> From<Bytes> for ResponseBody<B, T> {
     fn from(bytes: Bytes) -> Self {
         Self { kind: Kind::Plain { body: bytes.into() } }

@@ -271,6 +271,11 @@ pub trait EventStream: Clone + Send + Sync + 'static {
     fn bounds(&self) -> Bounds;
     /// The readers at this moment.
     fn readers(&self) -> Readers;
+    /// The newest `limit` events of this name, oldest first, for a writer that reads its own events back. The default
+    /// reads the whole stream; a log that can look events up by name does better.
+    fn newest(&self, name: &str, limit: usize) -> impl Future<Output = Result<Vec<Event>, TailError>> + Send {
+        super::read_back::newest(self, name, limit)
+    }
 }
 
 /// One reader's place in a stream. Dropping it detaches the reader.

@@ -56,8 +56,7 @@
 //! # Two ways to use it
 //!
 //! - Events of your own: append them to an [`EventStream`] of an [`EventLog`] and let
-//!   [`ResumeLayer::attach`] answer from it, or answer from your own service with [`last_event_id`],
-//!   [`stream_response`] and [`refusal_response`].
+//!   [`ResumeLayer::attach`] answer from it, or answer from your own service with [`Attachment::answer`].
 //! - Events of an upstream: [`ResumeLayer::record`], as above.
 //!
 //! [`RingLog`] is the log in memory; a durable one implements [`EventLog`].
@@ -72,6 +71,7 @@ mod keepalive;
 mod layer;
 mod log;
 mod parse;
+mod read_back;
 mod record;
 mod respond;
 mod ring;
@@ -91,6 +91,5 @@ pub use log::{
 };
 pub use parse::{EventParser, EventTooLarge, ParsedEvent};
 pub use record::{Record, Recordings};
-pub use respond::{refusal_response, stream_response};
 pub use ring::{RingConfig, RingLog, RingStream, RingTail};
 pub use service::Resume;

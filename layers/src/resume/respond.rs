@@ -18,9 +18,9 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 
 /// The 200 answer that follows `tail`: see [`Follow`] for `keepalive` and `state`.
 ///
-/// For a service that answers for itself what [`ResumeLayer`](super::ResumeLayer) would. Its headers are
+/// Its headers are
 /// `content-type: text/event-stream`, `cache-control: no-cache` and `x-accel-buffering: no`.
-pub fn stream_response<T: Tail>(
+pub(super) fn stream_response<T: Tail>(
     tail: T,
     keepalive: Option<Duration>,
     state: Option<Bytes>,
@@ -30,7 +30,7 @@ pub fn stream_response<T: Tail>(
 
 /// The answer to a reader that gets no tail: 412, or 503 with `retry-after: 1` when the log cannot be read
 /// now. The body is `{"detail": "…"}`.
-pub fn refusal_response<B: From<Bytes>>(error: &TailError) -> Response<B> {
+pub(super) fn refusal_response<B: From<Bytes>>(error: &TailError) -> Response<B> {
     match error {
         TailError::Evicted(_) | TailError::Ahead { .. } => {
             let detail = format!("the stream cannot be resumed: {error}");

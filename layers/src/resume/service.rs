@@ -69,15 +69,8 @@ where
         let Some(attachment) = self.mode.find(&parts) else {
             return ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)));
         };
-        let cursor = match last_event_id(&parts) {
-            Ok(cursor) => cursor,
-            Err(invalid) => return ResponseFuture::ready(invalid_response(invalid)),
-        };
-        if parts.method == Method::HEAD {
-            return ResponseFuture::ready(head_response(&attachment.stream().bounds(), cursor));
-        }
-        let keepalive = self.keepalive;
-        ResponseFuture::waiting(async move { Ok(attachment.respond(cursor, keepalive).await) })
+        let answer = attachment.answer(&parts, self.keepalive);
+        ResponseFuture::waiting(async { Ok(answer.await) })
     }
 }
 

@@ -133,16 +133,13 @@ impl Session {
             return;
         }
         self.agent = Agent::Down;
-        let settled = self.prompts.settle_all(Outcome::Cancelled);
-        self.emit_all(settled);
+        self.settle_all(Outcome::Cancelled);
         self.kill_tasks();
         self.emit(OutEvent::error(code, message));
         if self.turns.abort() {
             self.emit(OutEvent::aborted_result(&self.config.session_id, code, self.cost.session()));
         }
-        for request in std::mem::take(&mut self.requests).into_keys() {
-            self.outputs.push_back(Output::Answer { request, outcome: Err(NoAnswer::AgentGone) });
-        }
+        self.refuse_requests(&NoAnswer::AgentGone);
         self.messages.clear();
         self.cost.new_process();
         self.touch(now);

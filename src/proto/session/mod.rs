@@ -2,8 +2,8 @@
 
 mod agent;
 mod input;
-mod memo;
-mod past;
+mod noted;
+mod restore;
 mod time;
 
 use std::{
@@ -11,18 +11,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::memo::Memo;
+use self::noted::Noted;
 use super::{
-    AgentCommand, NoAnswer, OutEvent, Output,
+    AgentCommand, NoAnswer, OutEvent, Output, Status,
     cost::Cost,
     idempotency::IdempotencyKeys,
-    json::Object,
     messages::Messages,
     prompts::{Outcome, Prompts},
     turn::{Queued, Turns},
 };
-
-pub use self::past::{Past, state_of};
 
 /// What a session needs to know from the start.
 #[derive(Clone, Debug)]
@@ -114,8 +111,7 @@ pub struct Session {
     idle_at: Instant,
     closed: bool,
     suspended: bool,
-    noted: Option<(&'static str, f64)>,
-    memo: Memo,
+    noted: Noted,
 }
 
 #[derive(Debug)]
@@ -157,8 +153,7 @@ impl Session {
             next_request: 1,
             closed: false,
             suspended: false,
-            noted: None,
-            memo: Memo::default(),
+            noted: Noted::default(),
         }
     }
 
@@ -175,16 +170,11 @@ impl Session {
             return;
         }
         self.release_messages();
-        let settled = self.prompts.settle_all(Outcome::SessionClosed);
-        self.emit_all(settled);
-        for request in std::mem::take(&mut self.requests).into_keys() {
-            self.outputs.push_back(Output::Answer { request, outcome: Err(NoAnswer::SessionClosed) });
-        }
+        self.settle_all(Outcome::SessionClosed);
+        self.refuse_requests(&NoAnswer::SessionClosed);
         self.emit(OutEvent::done());
         self.closed = true;
-        if !matches!(std::mem::replace(&mut self.agent, Agent::Down), Agent::Down) {
-            self.outputs.push_back(Output::Stop);
-        }
+        self.release_agent();
         self.outputs.push_back(Output::Closed);
     }
 
@@ -196,32 +186,6 @@ impl Session {
             self.outputs = VecDeque::new();
         }
         output
-    }
-
-    /// What the session is, when it changed since the last call. The first line holds the members
-    /// `"status":…,"pending":[…],"session_cost_usd":…` of `session_state`. A second one, of sessions that
-    /// can be restored, holds what only [`Past::from_note`] needs.
-    pub fn take_note(&mut self) -> Option<String> {
-        let told = (self.status(), self.cost.session());
-        let prompts_changed = self.prompts.take_changed();
-        let memo_changed = self.config.when_idle == WhenIdle::Release
-            && self.memo.changed(&self.turns, &self.keys, &self.running_tasks, &self.mcp);
-        if self.noted.replace(told) == Some(told) && !prompts_changed && !memo_changed {
-            return None;
-        }
-        let note = Object::new()
-            .string("status", told.0)
-            .json("pending", &self.prompts.to_json())
-            .number("session_cost_usd", told.1)
-            .finish();
-        let mut note = String::from_utf8(note).expect("made of strings");
-        note.pop();
-        note.remove(0);
-        if self.config.when_idle == WhenIdle::Release {
-            note.push('\n');
-            note.push_str(&Memo::write(&self.turns, &self.keys, &self.running_tasks, &self.mcp));
-        }
-        Some(note)
     }
 
     /// The model that the session runs with, if one was chosen.
@@ -236,14 +200,14 @@ impl Session {
         self.config.permission_mode.as_deref()
     }
 
-    /// What the session does, in the agent's own terms.
+    /// What the session does.
     #[must_use]
-    pub fn status(&self) -> &'static str {
+    pub fn status(&self) -> Status {
         match () {
-            () if self.closed && !self.suspended => "closed",
-            () if !self.prompts.is_empty() => "requires_action",
-            () if self.turns.is_running() => "running",
-            () => "idle",
+            () if self.closed && !self.suspended => Status::Closed,
+            () if !self.prompts.is_empty() => Status::RequiresAction,
+            () if self.turns.is_running() => Status::Running,
+            () => Status::Idle,
         }
     }
 
@@ -290,6 +254,32 @@ impl Session {
     fn send_next(&mut self) {
         if let Some(Queued { content, message_uuid }) = self.turns.next() {
             self.tell(AgentCommand::User { content, message_uuid });
+        }
+    }
+
+    fn settle_all(&mut self, outcome: Outcome<'_>) {
+        let settled = self.prompts.settle_all(outcome);
+        self.emit_all(settled);
+    }
+
+    fn kill_tasks(&mut self) {
+        for task_id in std::mem::take(&mut self.running_tasks) {
+            self.emit(OutEvent::task_update(&task_id, "killed", &Vec::new()));
+        }
+    }
+
+    /// Answers every input that waits for the agent.
+    fn refuse_requests(&mut self, why: &NoAnswer) {
+        for request in std::mem::take(&mut self.requests).into_keys() {
+            self.outputs.push_back(Output::Answer { request, outcome: Err(why.clone()) });
+        }
+    }
+
+    /// Stops the agent, if there is one. The next one counts its costs from zero.
+    fn release_agent(&mut self) {
+        if !matches!(std::mem::replace(&mut self.agent, Agent::Down), Agent::Down) {
+            self.outputs.push_back(Output::Stop);
+            self.cost.new_process();
         }
     }
 

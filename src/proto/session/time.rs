@@ -47,7 +47,7 @@ impl Session {
 
     fn release_unless_watched(&mut self, presence: Presence) {
         if self.config.when_idle == WhenIdle::Release && presence.readers == 0 {
-            self.let_agent_go();
+            self.release_agent();
             self.outputs.push_back(Output::Release);
         }
     }
@@ -58,15 +58,8 @@ impl Session {
     }
 
     fn hibernate(&mut self) {
-        self.let_agent_go();
+        self.release_agent();
         self.emit(OutEvent::status("hibernating", &Vec::new()));
-    }
-
-    fn let_agent_go(&mut self) {
-        if !matches!(std::mem::replace(&mut self.agent, Agent::Down), Agent::Down) {
-            self.outputs.push_back(Output::Stop);
-            self.cost.new_process();
-        }
     }
 
     pub(super) fn is_busy(&self) -> bool {

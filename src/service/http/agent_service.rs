@@ -7,7 +7,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Buf;
@@ -22,14 +21,15 @@ use super::{
     body, create, input, reply,
     route::Route,
     scope::{Caller, DRIVE, READ},
-    session_state, ticket,
+    stream, ticket,
+    watched::WatchedTail,
 };
 use crate::{
     agent::Agent,
     layers::{
         lookup::Resolved,
         reply::ResponseBody,
-        resume::{Cursor, EventLog, EventStream, Follow, RingLog, Tail, refusal_response, stream_response},
+        resume::{EventLog, EventStream, Follow, RingLog},
         ticket::Tickets,
     },
     service::{
@@ -42,17 +42,14 @@ use crate::{
     storage::persistence::Persistence,
 };
 
-/// A stream that was silent for so long gets a comment.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-
 /// The events of one reader, as a response body.
-pub type Events<L> = Follow<<<L as EventLog>::Stream as EventStream>::Tail>;
+pub type Events<L> = Follow<WatchedTail<<<L as EventLog>::Stream as EventStream>::Tail>>;
 
 /// The agent-webkit protocol over an [`Agent`], as a [`tower::Service`] (`docs/protocol.md`, Routes).
 ///
 /// It takes any request body, answers every request, and never fails. Paths are relative to where it is
-/// mounted. By itself it lets everybody in and gives every reader the stream from the oldest event held:
-/// put the layers around it, or take a [`Stack`](crate::Stack) that has them all.
+/// mounted. By itself it lets everybody in: put the layers around it, or take a [`Stack`](crate::Stack) that has them
+/// all.
 ///
 /// - A [`Principal`](crate::layers::auth::Principal) in the request's extensions owns the sessions that the
 ///   request makes, sees no others, and may do what its scopes allow.
@@ -183,7 +180,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             (&Method::GET | &Method::HEAD, Route::Stream(id)) => {
                 let session = self.session(parts, id).await?;
                 caller.must(READ)?;
-                Ok(stream(&session).await)
+                Ok(stream::attach(parts, &session).answer(parts, Some(limits.keepalive)).await)
             }
             (&Method::POST, Route::Input(id)) => {
                 let session = self.session(parts, id).await?;
@@ -219,17 +216,6 @@ fn list<F>(sessions: Vec<Box<RawValue>>) -> Response<ResponseBody<F>> {
         sessions: Vec<Box<RawValue>>,
     }
     reply::json(StatusCode::OK, &List { sessions })
-}
-
-/// The stream from the oldest event held.
-async fn stream<L: EventLog>(session: &SessionHandle<L>) -> Response<ResponseBody<Events<L>>> {
-    match session.stream().tail(Cursor::Oldest).await {
-        Ok(tail) => {
-            let state = session_state::session_state(tail.attached());
-            stream_response(tail, Some(KEEPALIVE), state).map(ResponseBody::inner)
-        }
-        Err(error) => refusal_response(&error),
-    }
 }
 
 impl<A: Clone, L: EventLog> Clone for AgentService<A, L> {

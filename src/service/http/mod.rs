@@ -10,4 +10,6 @@ pub(crate) mod route;
 pub(crate) mod scope;
 pub(crate) mod session_state;
 pub(crate) mod span;
+pub(crate) mod stream;
 pub(crate) mod ticket;
+pub(crate) mod watched;

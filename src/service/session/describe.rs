@@ -1,13 +1,15 @@
-//! A session as `GET /sessions` and `GET /sessions/{id}` tell it.
+//! A session as `GET /sessions` and `GET /sessions/{id}` describe it.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{proto::state_of, storage::catalog::SessionRecord};
+use crate::{
+    proto::{Note, OpenPrompt, Status},
+    storage::catalog::SessionRecord,
+};
 
-/// What is told beside the note.
 #[derive(Serialize)]
 pub(crate) struct Description<'a> {
     pub(crate) session_id: &'a str,
@@ -22,41 +24,30 @@ pub(crate) struct Description<'a> {
     pub(crate) created_at: u64,
     /// Milliseconds since the epoch.
     pub(crate) active_at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pending: Option<&'a [OpenPrompt]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) session_cost_usd: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<Status>,
 }
-
-/// The members of a note that clients see, by name.
-pub(crate) type Members = BTreeMap<String, Box<RawValue>>;
 
 impl Description<'_> {
-    /// The session as a JSON object: what is known of it here, and these members of its note.
-    pub(crate) fn write(&self, note: &Members) -> Box<RawValue> {
-        let mut object = serde_json::to_string(self).expect("made of strings and numbers");
-        object.pop();
-        for (name, value) in note {
-            object.push_str(&format!(",\"{name}\":{value}"));
-        }
-        object.push('}');
-        RawValue::from_string(object).expect("an object was opened and closed")
+    pub(crate) fn to_json(&self) -> Box<RawValue> {
+        serde_json::value::to_raw_value(self).expect("made of strings and numbers")
     }
 }
 
-pub(crate) fn members(note: &str) -> Members {
-    serde_json::from_str(&format!("{{{}}}", state_of(note))).unwrap_or_default()
-}
-
-/// A session that is stored and not in memory, without its open prompts. One that runs nowhere is idle: what
-/// its note tells else was cut, and will have ended when the session is restored.
+/// A session that is stored and not in memory, without its open prompts. One that runs nowhere is idle, whatever its note
+/// says: what ran was cut, and will have ended when the session is restored.
 pub(crate) fn stored(record: &SessionRecord) -> Box<RawValue> {
-    let (oldest_seq, as_of_seq, note) = match &record.stream {
-        Some(stream) => (stream.oldest_seq, stream.last_seq, stream.note.as_deref().unwrap_or_default()),
-        None => (1, 0, &[][..]),
+    let note = record.stream.as_ref().and_then(|stream| stream.note.as_deref());
+    let note = note.map(|note| Note::decode(&String::from_utf8_lossy(note)));
+    let stored_status = note.as_ref().map(|note| note.status);
+    let (oldest_seq, as_of_seq) = match &record.stream {
+        Some(stream) => (stream.oldest_seq, stream.last_seq),
+        None => (1, 0),
     };
-    let mut members = members(&String::from_utf8_lossy(note));
-    members.remove("pending");
-    if !record.elsewhere {
-        let idle = RawValue::from_string(r#""idle""#.to_owned()).expect("a string");
-        members.insert("status".to_owned(), idle);
-    }
     Description {
         session_id: &record.id,
         oldest_seq,
@@ -67,6 +58,9 @@ pub(crate) fn stored(record: &SessionRecord) -> Box<RawValue> {
         title: record.metadata.title.as_deref(),
         created_at: record.created_at_ms.unsigned_abs(),
         active_at: record.active_at_ms.unsigned_abs(),
+        pending: None,
+        session_cost_usd: note.map(|note| note.session_cost_usd),
+        status: if record.elsewhere { stored_status } else { Some(Status::Idle) },
     }
-    .write(&members)
+    .to_json()
 }

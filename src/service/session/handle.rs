@@ -14,13 +14,10 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    describe::{self, Description},
-    mailbox,
-};
+use super::{describe::Description, mailbox};
 use crate::{
     layers::resume::{EventLog, EventStream, RingLog},
-    proto::{IdempotencyKey, Inbound, NoAnswer, Refused},
+    proto::{IdempotencyKey, Inbound, NoAnswer, Note, Refused},
 };
 
 /// An input on its way to its session.
@@ -64,8 +61,8 @@ pub(crate) struct Shared<S> {
 /// What a session last told of itself.
 #[derive(Debug)]
 pub(crate) struct Latest {
-    /// The members of `session_state`, without braces.
-    pub(crate) note: Box<str>,
+    /// Without its memo. `None` before the first event.
+    pub(crate) note: Option<Note>,
     /// The newest event that the note takes in.
     pub(crate) as_of: u64,
     pub(crate) model: Option<String>,
@@ -77,7 +74,7 @@ pub(crate) struct Latest {
 impl Default for Latest {
     fn default() -> Self {
         Self {
-            note: Box::default(),
+            note: None,
             as_of: 0,
             model: None,
             permission_mode: None,
@@ -148,15 +145,11 @@ impl<L: EventLog> SessionHandle<L> {
         &self.shared
     }
 
-    /// The session as a JSON object: what is known of it here and the members of its note, the open
-    /// prompts only if they are asked for.
+    /// The session as a JSON object, with its open prompts only if they are asked for.
     pub(crate) fn describe(&self, with_pending: bool) -> Box<RawValue> {
         let shared = &*self.shared;
         let latest = shared.latest();
-        let mut members = describe::members(&latest.note);
-        if !with_pending {
-            members.remove("pending");
-        }
+        let note = latest.note.as_ref();
         Description {
             session_id: &shared.id,
             oldest_seq: shared.stream.bounds().oldest,
@@ -167,8 +160,11 @@ impl<L: EventLog> SessionHandle<L> {
             title: latest.title.as_deref(),
             created_at: millis(shared.created_at),
             active_at: millis(latest.active_at),
+            pending: note.map(|note| &*note.pending).filter(|_| with_pending),
+            session_cost_usd: note.map(|note| note.session_cost_usd),
+            status: note.map(|note| note.status),
         }
-        .write(&members)
+        .to_json()
     }
 }
 

@@ -6,6 +6,5 @@ pub(crate) mod driver;
 pub(crate) mod handle;
 pub(crate) mod lease_guard;
 pub(crate) mod mailbox;
-pub(crate) mod read_back;
 pub(crate) mod stream_end;
 pub(crate) mod title;

@@ -7,8 +7,8 @@ use std::{
 
 use super::{DurableLog, DurableStream, DurableTail, LogError};
 use crate::layers::resume::{
-    AppendError, Attached, Batch, Bounds, Chunk, Cursor, EventLog, EventStream, Evicted, Readers, RingLog,
-    RingStream, RingTail, Tail, TailError,
+    AppendError, Attached, Batch, Bounds, Chunk, Cursor, Event, EventLog, EventStream, Evicted, Readers,
+    RingLog, RingStream, RingTail, Tail, TailError,
 };
 
 /// The events of sessions, in memory or in a database.
@@ -107,6 +107,10 @@ impl EventStream for AnyStream {
 
     fn readers(&self) -> Readers {
         each!(Self, self, stream => stream.readers())
+    }
+
+    async fn newest(&self, name: &str, limit: usize) -> Result<Vec<Event>, TailError> {
+        each!(Self, self, stream => stream.newest(name, limit).await)
     }
 }
 

@@ -59,7 +59,6 @@ use std::{
     sync::{Arc, MutexGuard, PoisonError},
 };
 
-use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -74,7 +73,7 @@ use self::{
     backend::SqlBackend,
     open_stream::{Job, OpenStream, ROOM_UNIT, Shared, Table},
     outage::{Outage, in_time},
-    writer::Writer,
+    writer::{Postponed, Writer},
 };
 use super::database::Database;
 use crate::{layers::resume::EventLog, metrics::CommitTimes};
@@ -115,6 +114,7 @@ impl DurableLog {
             stop: stop.clone(),
             outage: Outage::default(),
             times: CommitTimes::new(),
+            postponed: Postponed::default(),
         };
         tasks.spawn(writer.run());
         let core = Core {
@@ -129,24 +129,6 @@ impl DurableLog {
             stop,
         };
         Self { core: Arc::new(core) }
-    }
-
-    /// The newest `limit` events of one name, oldest first: sequence number and data. None, if there is no
-    /// such stream.
-    ///
-    /// # Errors
-    /// The database cannot be used now.
-    pub async fn newest(&self, key: &str, name: &str, limit: u32) -> Result<Vec<(u64, Bytes)>, LogError> {
-        let newest = in_time(self.core.rows.newest(key, name, limit)).await?;
-        Ok(newest.into_iter().rev().map(|event| (event.seq, event.data)).collect())
-    }
-
-    /// The note of a stream, as it was stored last.
-    ///
-    /// # Errors
-    /// The database cannot be used now.
-    pub async fn note(&self, key: &str) -> Result<Option<Bytes>, LogError> {
-        Ok(in_time(self.core.rows.look(key)).await?.and_then(|row| row.note))
     }
 
     /// Stores what waits, as far as the database answers, and releases all streams. Nothing is

@@ -9,7 +9,7 @@ use super::{
     tail::DurableTail,
 };
 use crate::layers::resume::{
-    AppendError, Attached, Batch, Bounds, Cursor, EventStream, Evicted, Readers, TailError,
+    AppendError, Attached, Batch, Bounds, Cursor, Event, EventStream, Evicted, Readers, TailError,
 };
 
 /// A stream of a [`DurableLog`](super::DurableLog).
@@ -105,6 +105,15 @@ impl EventStream for DurableStream {
             Kind::OpenStream(open) => open.ring.readers(),
             Kind::View(_) => Readers { attached: 0, last_detached: None },
         }
+    }
+
+    async fn newest(&self, name: &str, limit: usize) -> Result<Vec<Event>, TailError> {
+        let (rows, id) = match &self.kind {
+            Kind::OpenStream(open) => (&open.shared.rows, open.id),
+            Kind::View(view) => (&view.rows, view.found.id),
+        };
+        let newest = in_time(rows.newest(id, name, limit)).await.map_err(LogError::from)?;
+        Ok(newest.into_iter().rev().map(|event| Event::new(event.name.to_string(), event.data)).collect())
     }
 }
 

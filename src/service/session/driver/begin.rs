@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Driver, now};
@@ -14,7 +15,7 @@ use crate::{
     error_text::with_sources,
     layers::resume::{Cursor, EventLog, EventStream, Tail},
     metrics::{Begun, SessionMetrics},
-    proto::{Past, Session, SessionConfig, WhenIdle},
+    proto::{Note, Session, SessionConfig, WhenIdle},
     service::{
         failure::Failure,
         limits::Limits,
@@ -24,7 +25,6 @@ use crate::{
             handle::{Latest, SessionHandle, Shared},
             lease_guard::LeaseGuard,
             mailbox::mailbox,
-            read_back,
             stream_end::ReleasedOnDrop,
         },
     },
@@ -119,9 +119,9 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 })?;
                 let note = tail.attached().note.clone().unwrap_or_default();
                 drop(tail);
-                let past = Past::from_note(&String::from_utf8_lossy(&note));
-                let queued = queued(&stream, &past).await?;
-                Session::restore(config, past, queued, now())
+                let note = Note::decode(&String::from_utf8_lossy(&note));
+                let queued = queued(&stream, &note).await?;
+                Session::restore(config, note, queued, now())
             }
         };
         let parts = Parts {
@@ -205,15 +205,25 @@ async fn open<L: EventLog>(log: &L, id: &str) -> Result<L::Stream, Failure> {
 }
 
 /// The contents of the queued messages. Each was appended as a `user_message` event when it was accepted.
-async fn queued(stream: &impl EventStream, past: &Past) -> Result<Vec<(String, Box<RawValue>)>, Failure> {
-    if past.queued.is_empty() {
+async fn queued(stream: &impl EventStream, note: &Note) -> Result<Vec<(String, Box<RawValue>)>, Failure> {
+    let queued = note.memo.as_ref().map_or(&[][..], |memo| &memo.queued);
+    if queued.is_empty() {
         return Ok(Vec::new());
     }
-    let mut contents = read_back::user_messages(stream).await.map_err(|error| {
+    // Nothing is accepted after what waits, so that these are the newest.
+    let newest = stream.newest("user_message", queued.len()).await.map_err(|error| {
         tracing::error!(error = with_sources(&error), "the messages that wait cannot be read");
         Failure::unavailable("the event log cannot be read now")
     })?;
-    Ok(past.queued.iter().filter_map(|uuid| contents.remove_entry(uuid)).collect())
+    let messages = newest.iter().filter_map(|event| serde_json::from_slice::<UserMessage>(&event.data).ok());
+    let messages = messages.map(|message| (message.message_uuid, message.content));
+    Ok(messages.filter(|(uuid, _)| queued.contains(uuid)).collect())
+}
+
+#[derive(Deserialize)]
+struct UserMessage {
+    content: Box<RawValue>,
+    message_uuid: String,
 }
 
 fn config(spec: &SessionSpec, limits: &Limits, persistent: bool) -> SessionConfig {

@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use tokio::{sync::oneshot, time::Sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -29,7 +28,7 @@ use crate::{
     error_text::with_sources,
     layers::resume::{AppendError, Batch, Event, EventLog, EventStream},
     metrics::SessionMetrics,
-    proto::{Accepted, AgentCommand, AgentEvent, Decision, Output, Presence, Session},
+    proto::{Accepted, AgentCommand, AgentEvent, Decision, Note, Output, Presence, Session},
     service::registry::sessions::{Registration, Sessions, Slot},
     storage::catalog::SessionMetadata,
 };
@@ -224,7 +223,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         if batch.events.is_empty() && note.is_none() {
             return ControlFlow::Continue(());
         }
-        batch.note = note.clone().map(Bytes::from);
+        batch.note = note.as_ref().map(|note| note.encode().into());
         for event in &batch.events {
             self.metrics.event(&event.name, &event.data);
         }
@@ -241,7 +240,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         self.metrics.appended(events, since.elapsed());
         let mut latest = self.handle.shared().latest();
         if let Some(note) = note {
-            latest.note = note.into();
+            latest.note = Some(Note { memo: None, ..note });
         }
         if !seqs.is_empty() {
             latest.as_of = *seqs.end();
@@ -258,7 +257,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             model: self.session.model().map(str::to_owned),
             permission_mode: self.session.permission_mode().map(str::to_owned),
             title: self.title.clone(),
-            status: self.session.status().to_owned(),
+            status: self.session.status().as_str().to_owned(),
         };
         match Box::pin(lease_guard.save(metadata)).await {
             Ok(()) => ControlFlow::Continue(()),

@@ -90,7 +90,7 @@ pub(super) trait SqlBackend: fmt::Debug + Send + Sync + 'static {
     fn page(&self, id: i64, after: u64, until: u64) -> BackendFuture<'_, Option<Page>>;
 
     /// The newest events of a name, newest first.
-    fn newest<'a>(&'a self, key: &'a str, name: &'a str, limit: u32) -> BackendFuture<'a, Vec<StoredEvent>>;
+    fn newest<'a>(&'a self, id: i64, name: &'a str, limit: usize) -> BackendFuture<'a, Vec<StoredEvent>>;
 
     fn forget<'a>(&'a self, key: &'a str) -> BackendFuture<'a, ()>;
 
@@ -167,19 +167,15 @@ macro_rules! shared_backend {
             })
         }
 
-        fn newest<'a>(
-            &'a self,
-            key: &'a str,
-            name: &'a str,
-            limit: u32,
-        ) -> BackendFuture<'a, Vec<StoredEvent>> {
+        fn newest<'a>(&'a self, id: i64, name: &'a str, limit: usize) -> BackendFuture<'a, Vec<StoredEvent>> {
             Box::pin(async move {
-                let newest = sqlx::query_as(statements::NEWEST).bind(key).bind(name).bind(i64::from(limit));
+                let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+                let newest = sqlx::query_as(statements::NEWEST).bind(id).bind(name).bind(rows);
                 let mut events = Vec::new();
                 for row in newest.fetch_all(&self.readers).await? {
                     events.extend(run::unpack(row)?.into_iter().rev());
                 }
-                events.truncate(limit as usize);
+                events.truncate(limit);
                 Ok(events)
             })
         }

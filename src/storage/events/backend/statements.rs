@@ -34,10 +34,9 @@ pub(super) const PAGE: &str = "
     order by r.seq";
 
 pub(super) const NEWEST: &str = "
-    select r.seq, r.name, r.data, r.sizes from agent_webkit_streams s
-    join agent_webkit_runs r on r.stream = s.id
-    where s.key = $1 and r.name = $2
-    order by r.seq desc limit $3";
+    select seq, name, data, sizes from agent_webkit_runs
+    where stream = $1 and name = $2
+    order by seq desc limit $3";
 
 pub(super) const FORGET_STREAM: &str = "delete from agent_webkit_streams where key = $1 returning id";
 pub(super) const FORGET_EVENTS: &str = "delete from agent_webkit_runs where stream = $1";

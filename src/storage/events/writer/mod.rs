@@ -7,7 +7,10 @@ mod group;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
 use self::group::{Entry, Group};
@@ -22,6 +25,8 @@ use crate::{layers::resume::AppendError, metrics::CommitTimes};
 
 /// So many jobs are taken at once.
 const JOBS: usize = 1024;
+/// Time between two tries of a retention step that fails.
+const RETRY_RETENTION: Duration = Duration::from_secs(1);
 /// So long one try to store a group may take.
 const TRY: Duration = Duration::from_secs(30);
 
@@ -34,6 +39,20 @@ pub(super) struct Writer {
     pub(super) stop: CancellationToken,
     pub(super) outage: Outage,
     pub(super) times: CommitTimes,
+    /// Retention steps that failed, and when to try them again.
+    pub(super) postponed: Postponed,
+}
+
+#[derive(Debug)]
+pub(super) struct Postponed {
+    steps: Vec<(Arc<OpenStream>, bool)>,
+    until: Instant,
+}
+
+impl Default for Postponed {
+    fn default() -> Self {
+        Self { steps: Vec::new(), until: Instant::now() }
+    }
 }
 
 impl Writer {
@@ -45,6 +64,12 @@ impl Writer {
                 taken = self.jobs.recv_many(&mut jobs, JOBS) => if taken == 0 { break },
                 () = self.stop.cancelled() => {
                     self.jobs.close();
+                    continue;
+                }
+                () = sleep_until(self.postponed.until), if !self.postponed.steps.is_empty() => {
+                    for (stream, all) in std::mem::take(&mut self.postponed.steps) {
+                        self.retention(stream, all).await;
+                    }
                     continue;
                 }
             }
@@ -144,7 +169,7 @@ impl Writer {
     }
 
     /// One step; the next one comes after the appends that wait by then.
-    async fn retention(&self, stream: Arc<OpenStream>, all: bool) {
+    async fn retention(&mut self, stream: Arc<OpenStream>, all: bool) {
         let Some(step) = stream.due(&self.config, all) else {
             stream.retention().waiting = false;
             return;
@@ -154,16 +179,16 @@ impl Writer {
             Step::Compact { after, until } => self.rows.compact(stream.id, stream.epoch, after, until),
         });
         let done = done.await;
+        if let Err(error) = done {
+            tracing::debug!(%error, "old events are kept for now");
+            self.postponed.until = Instant::now() + RETRY_RETENTION;
+            self.postponed.steps.push((stream, all));
+            return;
+        }
         {
             let mut retention = stream.retention();
             retention.waiting = false;
-            match done {
-                Ok(()) => retention.done(step),
-                Err(error) => {
-                    tracing::debug!(%error, "old events are kept for now");
-                    return;
-                }
-            }
+            retention.done(step);
         }
         self.request_upkeep(&stream, all);
     }

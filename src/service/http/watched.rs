@@ -6,12 +6,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Method, request::Parts};
-
 use crate::{
     layers::resume::{
-        AppendError, Attached, Batch, Bounds, Chunk, Cursor, EventStream, Evicted, Readers, Tail, TailError,
-        last_event_id,
+        AppendError, Attached, Batch, Bounds, Chunk, Cursor, Event, EventStream, Evicted, Readers, Tail,
+        TailError,
     },
     metrics::{Attach, ReaderMetrics},
 };
@@ -23,13 +21,6 @@ pub struct WatchedStream<S>(S);
 impl<S> WatchedStream<S> {
     pub(super) const fn new(stream: S) -> Self {
         Self(stream)
-    }
-}
-
-/// Counts a request whose last event id is malformed: it is refused before it reaches the stream.
-pub(super) fn count_malformed(request: &Parts) {
-    if request.method == Method::GET && last_event_id(request).is_err() {
-        Attach::Malformed.count();
     }
 }
 
@@ -63,6 +54,10 @@ impl<S: EventStream> EventStream for WatchedStream<S> {
 
     fn readers(&self) -> Readers {
         self.0.readers()
+    }
+
+    async fn newest(&self, name: &str, limit: usize) -> Result<Vec<Event>, TailError> {
+        self.0.newest(name, limit).await
     }
 }
 

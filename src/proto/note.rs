@@ -1,0 +1,248 @@
+//! What a session is between two events, as its event log keeps it.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{
+    AskKind, IdempotencyKey,
+    json::{self, Object},
+};
+
+/// What a session does, in the agent's own terms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Status {
+    /// A turn runs.
+    Running,
+    /// A prompt is open.
+    RequiresAction,
+    /// It has ended.
+    Closed,
+    /// It waits for a message.
+    #[default]
+    #[serde(other)]
+    Idle,
+}
+
+impl Status {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Running => "running",
+            Self::RequiresAction => "requires_action",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// What a session is between two events: its part of `session_state` and of `GET /sessions/{id}`, and what a restored
+/// session needs ([`Session::restore`](super::Session::restore)).
+///
+/// ```
+/// use agent_webkit::proto::{Note, Status};
+///
+/// let note = Note::decode(r#""status":"running","pending":[],"session_cost_usd":0.25"#);
+/// assert_eq!((note.status, note.session_cost_usd), (Status::Running, 0.25));
+/// assert_eq!(Note::decode(&note.encode()).status, Status::Running);
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Note {
+    /// What the session does.
+    pub status: Status,
+    /// The open prompts, in the order in which they were asked.
+    pub pending: Vec<OpenPrompt>,
+    /// The cost of the session so far, in US dollars.
+    pub session_cost_usd: f64,
+    /// What no client sees. `None` for a session that ends with its process.
+    pub memo: Option<Memo>,
+}
+
+/// A prompt that waits for an answer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OpenPrompt {
+    /// What it is about.
+    pub kind: AskKind,
+    /// Its id on the wire.
+    pub correlation_id: String,
+    /// The members of its event, with the event's name in `type`.
+    pub json: Box<RawValue>,
+}
+
+/// The part of a [`Note`] that only a restored session needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Memo {
+    /// The `message_uuid`s of the messages that wait for their turn, in order.
+    pub queued: Vec<String>,
+    /// The idempotency keys of accepted inputs.
+    pub keys: Vec<IdempotencyKey>,
+    /// The background tasks that run.
+    pub tasks: BTreeSet<String>,
+    /// The MCP servers and their statuses.
+    pub mcp: BTreeMap<String, String>,
+}
+
+impl Note {
+    /// The form in which an event log stores it. The first line has the members that clients see, without the braces of an
+    /// object; the second one, if there is one, is the memo.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let state = self.members(Object::new()).finish();
+        let state = String::from_utf8(state).expect("made of strings");
+        let members = &state[1..state.len() - 1];
+        match &self.memo {
+            Some(memo) => format!("{members}\n{}", memo.encode()),
+            None => members.to_owned(),
+        }
+    }
+
+    /// Reads what [`Note::encode`] wrote. What is missing or malformed has its default.
+    #[must_use]
+    pub fn decode(stored: &str) -> Self {
+        let (members, memo) = match stored.split_once('\n') {
+            Some((members, memo)) => (members, Some(memo)),
+            None => (stored, None),
+        };
+        let state = format!("{{{members}}}");
+        let StoredState { status, pending, session_cost_usd } =
+            serde_json::from_str(&state).unwrap_or_default();
+        Self {
+            status,
+            pending: pending.into_iter().filter_map(OpenPrompt::decode).collect(),
+            // serde_json reads a number to within one unit of its last digit; the standard library reads it exactly.
+            session_cost_usd: session_cost_usd.and_then(|cost| cost.get().parse().ok()).unwrap_or_default(),
+            memo: memo.map(Memo::decode),
+        }
+    }
+
+    /// The data of a `session_state` event: the note, and which events the log holds (`docs/protocol.md`, Events).
+    #[must_use]
+    pub fn session_state(&self, oldest_seq: u64, as_of_seq: u64) -> Vec<u8> {
+        self.members(Object::new())
+            .json("oldest_seq", oldest_seq.to_string().as_bytes())
+            .json("as_of_seq", as_of_seq.to_string().as_bytes())
+            .finish()
+    }
+
+    fn members(&self, object: Object) -> Object {
+        let pending = json::array(self.pending.iter().map(|prompt| prompt.json.get()));
+        object
+            .string("status", self.status.as_str())
+            .json("pending", &pending)
+            .number("session_cost_usd", self.session_cost_usd)
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct StoredState<'a> {
+    status: Status,
+    pending: Vec<Box<RawValue>>,
+    #[serde(borrow)]
+    session_cost_usd: Option<&'a RawValue>,
+}
+
+impl OpenPrompt {
+    fn decode(json: Box<RawValue>) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Members<'a> {
+            #[serde(borrow, rename = "type")]
+            name: Cow<'a, str>,
+            correlation_id: String,
+        }
+        let Members { name, correlation_id } = serde_json::from_str(json.get()).ok()?;
+        Some(Self { kind: AskKind::of_event(&name)?, correlation_id, json })
+    }
+}
+
+impl Serialize for OpenPrompt {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json.serialize(serializer)
+    }
+}
+
+/// A [`Memo`] in JSON, with the digests in hex.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct StoredMemo<'a> {
+    queued: Cow<'a, [String]>,
+    keys: Vec<(Cow<'a, str>, String)>,
+    tasks: Cow<'a, BTreeSet<String>>,
+    mcp: Cow<'a, BTreeMap<String, String>>,
+}
+
+impl Memo {
+    fn encode(&self) -> String {
+        let keys = self.keys.iter().map(|key| (Cow::from(&key.key), hex::encode(key.digest)));
+        let stored = StoredMemo {
+            queued: Cow::Borrowed(&self.queued),
+            keys: keys.collect(),
+            tasks: Cow::Borrowed(&self.tasks),
+            mcp: Cow::Borrowed(&self.mcp),
+        };
+        serde_json::to_string(&stored).expect("made of strings")
+    }
+
+    fn decode(json: &str) -> Self {
+        let StoredMemo { queued, keys, tasks, mcp } = serde_json::from_str(json).unwrap_or_default();
+        let keys = keys.into_iter().filter_map(|(key, hex)| {
+            let mut digest = [0; 32];
+            hex::decode_to_slice(hex, &mut digest).ok()?;
+            Some(IdempotencyKey { key: key.into_owned(), digest })
+        });
+        Self {
+            keys: keys.collect(),
+            queued: queued.into_owned(),
+            tasks: tasks.into_owned(),
+            mcp: mcp.into_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_reads_back() {
+        let digest = std::array::from_fn(|at| (at * 9) as u8);
+        let memo = Memo {
+            queued: vec!["m1".into(), "m2".into()],
+            keys: vec![IdempotencyKey { key: "é\n".into(), digest }],
+            tasks: BTreeSet::from(["t".into()]),
+            mcp: BTreeMap::from([("s".into(), "connected".into())]),
+        };
+        let prompt = r#"{"type":"ask_user_question","correlation_id":"q","questions":[]}"#;
+        let note = Note {
+            status: Status::RequiresAction,
+            pending: vec![OpenPrompt::decode(RawValue::from_string(prompt.into()).unwrap()).unwrap()],
+            session_cost_usd: 0.1 + 0.2,
+            memo: Some(memo.clone()),
+        };
+        let stored = note.encode();
+        let read = Note::decode(&stored);
+        assert_eq!((read.status, read.memo.as_ref()), (Status::RequiresAction, Some(&memo)));
+        assert_eq!((read.pending[0].kind, &*read.pending[0].correlation_id), (AskKind::Question, "q"));
+        assert_eq!(read.encode(), stored);
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_its_default() {
+        for broken in ["", "\n", "x", "\"status\":\"unheard-of\"", "\"status\":\"running\n[]"] {
+            let note = Note::decode(broken);
+            assert_eq!((note.status, note.pending.len()), (Status::Idle, 0), "{broken}");
+        }
+        let keys = r#"{"keys":[["a","zz"],["b",""]]}"#;
+        assert_eq!(Memo::decode(keys), Memo::default());
+    }
+}

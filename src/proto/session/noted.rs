@@ -1,0 +1,78 @@
+//! Whether a session's note has changed since it was last taken, without making it to find out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Session;
+use crate::proto::{IdempotencyKey, Memo, Note, Status, session::WhenIdle};
+
+/// Maximum number of idempotency keys that outlive the process.
+const KEYS: usize = 256;
+
+/// Enough to tell two notes apart: between two comparisons each of these parts only grows or only shrinks.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    state: Option<(Status, f64)>,
+    /// Boxed, because most sessions are never stored.
+    memo: Option<Box<MemoSeen>>,
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct MemoSeen {
+    queued: usize,
+    last_queued: Option<String>,
+    last_key: Option<String>,
+    tasks: BTreeSet<String>,
+    mcp: BTreeMap<String, String>,
+}
+
+impl Session {
+    /// What the session is, when it changed since the last call.
+    pub fn take_note(&mut self) -> Option<Note> {
+        let state = (self.status(), self.cost.session());
+        let prompts_changed = self.prompts.take_changed();
+        let memo_changed = self.is_restorable() && self.memo_changed();
+        if self.noted.state.replace(state) == Some(state) && !prompts_changed && !memo_changed {
+            return None;
+        }
+        Some(Note {
+            status: state.0,
+            pending: self.prompts.open(),
+            session_cost_usd: state.1,
+            memo: self.is_restorable().then(|| self.memo()),
+        })
+    }
+
+    fn is_restorable(&self) -> bool {
+        self.config.when_idle == WhenIdle::Release
+    }
+
+    fn memo(&self) -> Memo {
+        Memo {
+            queued: self.turns.waiting().map(|queued| queued.message_uuid.clone()).collect(),
+            keys: self.keys.newest(KEYS).cloned().collect(),
+            tasks: self.running_tasks.clone(),
+            mcp: self.mcp.clone(),
+        }
+    }
+
+    fn memo_changed(&mut self) -> bool {
+        let seen = self.noted.memo.get_or_insert_default();
+        let last_queued = self.turns.waiting().last().map(|queued| queued.message_uuid.as_str());
+        let last_key = self.keys.last().map(|IdempotencyKey { key, .. }| key.as_str());
+        let same = seen.queued == self.turns.queued()
+            && seen.last_queued.as_deref() == last_queued
+            && seen.last_key.as_deref() == last_key
+            && seen.tasks == self.running_tasks
+            && seen.mcp == self.mcp;
+        if !same {
+            **seen = MemoSeen {
+                queued: self.turns.queued(),
+                last_queued: last_queued.map(str::to_owned),
+                last_key: last_key.map(str::to_owned),
+                tasks: self.running_tasks.clone(),
+                mcp: self.mcp.clone(),
+            };
+        }
+        !same
+    }
+}

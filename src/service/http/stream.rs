@@ -1,0 +1,40 @@
+//! The stream route: which stream a request asks for. The service and the resume layer of a stack decide it here.
+
+use http::{Method, request::Parts};
+
+use super::{
+    route::Route,
+    scope::{Caller, READ},
+    session_state::session_state,
+    watched::WatchedStream,
+};
+use crate::{
+    layers::{
+        lookup::Resolved,
+        resume::{Attachment, EventLog, last_event_id},
+    },
+    metrics::Attach,
+    service::session::handle::SessionHandle,
+};
+
+/// The stream of the session that a lookup layer has found, for a resume layer around the service.
+///
+/// `None` for every request that is not for a stream, or that the service has to refuse.
+pub(crate) fn find<L: EventLog>(request: &Parts) -> Option<Attachment<WatchedStream<L::Stream>>> {
+    let Some(Route::Stream(_)) = Route::parse(request.uri.path()) else { return None };
+    let Resolved(session) = request.extensions.get::<Resolved<SessionHandle<L>>>()?;
+    Caller::of(&request.extensions).must(READ).ok()?;
+    Some(attach(request, session))
+}
+
+/// The stream of this session, for a reader that may have it.
+pub(super) fn attach<L: EventLog>(
+    request: &Parts,
+    session: &SessionHandle<L>,
+) -> Attachment<WatchedStream<L::Stream>> {
+    // Such a request is refused before it reaches the stream, which counts all others.
+    if request.method == Method::GET && last_event_id(request).is_err() {
+        Attach::Malformed.count();
+    }
+    Attachment::new(WatchedStream::new(session.stream().clone())).state(session_state)
+}
