@@ -58,7 +58,7 @@ impl ProcessTag {
     /// `grace`, repeated until three scans in a row find none. Blocks. Without `/proc`, kills `group`, the
     /// agent's process group, instead.
     ///
-    /// Returns the number of processes that are left. It is not 0 only if they could not be killed.
+    /// Returns the number of processes that are left: 0, unless some could not be killed.
     pub(crate) fn end_all(&self, group: Option<Pid>, grace: Duration) -> usize {
         if !can_look() {
             group.into_iter().for_each(|group| end_group(group, Signal::KILL));

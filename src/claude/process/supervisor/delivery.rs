@@ -20,7 +20,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether the next event waits for the transcript store.
+    /// Whether the next event is the end of a turn and has to wait for the transcript store.
     pub(crate) fn is_held(&mut self) -> bool {
         is_held(&mut self.bridge, self.mirror.as_mut())
     }
@@ -46,8 +46,7 @@ impl Supervisor {
     }
 }
 
-/// The end of a turn is held until the transcript is stored up to it: a client that sees a `result` can rely
-/// on the transcript.
+/// Whether the next event is the end of a turn whose transcript entries are not stored yet.
 fn is_held(bridge: &mut Bridge, mirror: Option<&mut Mirror>) -> bool {
     let ended = matches!(bridge.events().front(), Some(AgentEvent::TurnEnded(_)));
     ended && mirror.is_some_and(Mirror::holds)
