@@ -68,8 +68,8 @@
 //! # Termination
 //!
 //! When its commands or its events are dropped, an agent is ended: interrupt if a turn runs, end of input,
-//! after 5 s SIGTERM to its process group, after 5 s SIGKILL (see [`Grace`]). In every case all processes with
-//! its process tag are ended before [`AgentEvent::Exited`](crate::proto::AgentEvent::Exited) is sent.
+//! after 5 s SIGTERM to its process group, after 5 s SIGKILL (see [`Grace`]). In every case all processes
+//! with its process tag are ended before [`AgentEvent::Exited`](crate::proto::AgentEvent::Exited) is sent.
 
 mod backend;
 mod error;
