@@ -1,4 +1,4 @@
-//! The backend: its settings, and the service that starts agents.
+//! [`Claude`]: the builder of the backend, and the service that starts agents.
 
 use std::{
     env,
@@ -30,10 +30,13 @@ use crate::{
 
 /// The `claude` CLI as an agent backend: a `Service<SessionSpec, Response = AgentIo>`.
 ///
-/// Clones share their settings and their watcher. A call starts one process and answers without waiting
-/// for its start-up, only for its past where [`transcripts`](Self::transcripts) are kept; commands sent meanwhile are kept. The agent sees an environment made by an allow-list
-/// (paths, locale, certificates, proxies, `ANTHROPIC_*`, `CLAUDE_*`) and what [`env`](Self::env) and
-/// [`pass_env`](Self::pass_env) add, never the server's `AGENT_WEBKIT_*` or `DATABASE_URL`.
+/// Clones share their settings and their watcher. A call starts one process and returns before its start-up
+/// is complete; commands sent in the meantime are queued. With a [transcript store](Self::transcripts) the
+/// call first loads the session's transcript.
+///
+/// The agent's environment is built from an allow-list (paths, locale, certificates, proxies, `ANTHROPIC_*`,
+/// `CLAUDE_*`) plus what [`env`](Self::env) and [`pass_env`](Self::pass_env) add. It never holds the server's
+/// `AGENT_WEBKIT_*` or `DATABASE_URL`.
 ///
 /// ```no_run
 /// use agent_webkit::{agent::SessionSpec, claude::Claude, proto::AgentCommand};
@@ -61,7 +64,7 @@ pub struct Claude {
 }
 
 impl Claude {
-    /// A backend on the CLI at this path.
+    /// Creates a backend that runs the CLI at this path.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
         let config_dirs = ConfigDirs::new();
@@ -73,7 +76,7 @@ impl Claude {
         }
     }
 
-    /// The first executable `claude` on the `PATH`.
+    /// Returns the path of the first executable `claude` on the `PATH`.
     #[must_use]
     pub fn discover() -> Option<PathBuf> {
         use std::os::unix::fs::PermissionsExt;
@@ -85,70 +88,71 @@ impl Claude {
         })
     }
 
-    /// Sets a variable in the agents' environment. Names of the server's own (`AGENT_WEBKIT_*`,
-    /// `DATABASE_URL`) are left out.
+    /// Sets a variable in the agents' environment. The server's own variables (`AGENT_WEBKIT_*`,
+    /// `DATABASE_URL`) are ignored.
     #[must_use]
     pub fn env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.with(|settings| settings.set.push((name.into(), value.into())))
     }
 
-    /// Passes these variables of the server's environment on, beyond the allow-list.
+    /// Passes these variables of the server's environment to agents, in addition to the allow-list.
     #[must_use]
     pub fn pass_env<N: Into<OsString>>(self, names: impl IntoIterator<Item = N>) -> Self {
         self.with(|settings| settings.passed.extend(names.into_iter().map(Into::into)))
     }
 
-    /// Adds an argument to every command line, such as `--mcp-config=…`. Secrets do not belong here:
-    /// every user of the machine can read them.
+    /// Adds an argument to every agent's command line, such as `--mcp-config=…`. Do not pass secrets: every
+    /// user of the machine can read a command line.
     #[must_use]
     pub fn arg(self, argument: impl Into<OsString>) -> Self {
         self.with(|settings| settings.arguments.push(argument.into()))
     }
 
-    /// Lets sessions use the mode `bypassPermissions`, whatever their [`SessionSpec`] says. In a stack its
-    /// [`Policy`](crate::service::Policy) decides; this is for agents that are started without one.
+    /// Allows the mode `bypassPermissions` even where the [`SessionSpec`] does not. For agents that are
+    /// started without a stack; a stack decides by its [`Policy`](crate::service::Policy).
     #[must_use]
     pub fn allow_bypass(self, allow: bool) -> Self {
         self.with(|settings| settings.allow_bypass = allow)
     }
 
-    /// Where the CLI keeps its settings and transcripts, instead of `~/.claude`.
+    /// Sets the directory where the CLI keeps its settings and transcripts. Default: `~/.claude`.
     #[must_use]
     pub fn config_dir(self, folder: impl Into<OsString>) -> Self {
         self.env("CLAUDE_CONFIG_DIR", folder)
     }
 
-    /// The hooks whose decisions are asked of the session: the `hooks` object of the CLI's handshake,
-    /// such as `{"PreToolUse":[{"matcher":"Bash","hookCallbackIds":["h0"]}]}`.
+    /// Sets the hooks that become prompts of the session: the `hooks` object of the CLI's handshake, such as
+    /// `{"PreToolUse":[{"matcher":"Bash","hookCallbackIds":["h0"]}]}`.
     #[must_use]
     pub fn hooks(self, hooks: Box<RawValue>) -> Self {
         self.with(|settings| settings.hooks = Some(hooks))
     }
 
-    /// How long an agent has to end.
+    /// Sets the timeouts of an agent's start and termination.
     #[must_use]
     pub fn grace(self, grace: Grace) -> Self {
         self.with(|settings| settings.grace = grace)
     }
 
-    /// The longest line that is taken from an agent, in bytes; 64 MiB unless set.
+    /// Sets the maximum length of a line from an agent, in bytes. Default: 64 MiB.
     #[must_use]
     pub fn line_limit(self, bytes: usize) -> Self {
         self.with(|settings| settings.line_limit = bytes)
     }
 
-    /// Keeps transcripts in this store and resumes sessions from it, on any machine, where the [`SessionSpec`] names no
-    /// transcript store. In a stack its storage decides; this is for agents that are started without one.
+    /// Sets the transcript store of sessions whose [`SessionSpec`] names none. Sessions resume from it on any
+    /// machine. For agents that are started without a stack; a stack sets the transcript store of its
+    /// storage.
     ///
-    /// Every agent with a transcript store has a private config directory in the temporary folder, which is removed
-    /// when the agent ends. Settings, credentials, memory, agents, commands and skills of
-    /// [`config_dir`](Self::config_dir) are seen through it; transcripts that lie there are not.
+    /// Every agent with a transcript store has a private config directory in the temporary directory, which
+    /// is removed when the agent ends. Settings, credentials, memory, agents, commands and skills of
+    /// [`config_dir`](Self::config_dir) are linked into it; transcripts are not.
     #[must_use]
     pub fn transcripts(self, store: AnyTranscriptStore) -> Self {
         self.with(|settings| settings.transcripts = Some(store))
     }
 
-    /// Runs all tasks on this tracker. A host that waits for it knows that no agent is left.
+    /// Spawns all tasks on this tracker. Once its tasks have ended, no agent process is left.
     #[must_use]
     pub fn tracker(mut self, tracker: TaskTracker) -> Self {
         self.tracker = tracker;
@@ -164,7 +168,7 @@ impl Claude {
         let cwd = self.check(&spec)?;
         let settings = &self.settings;
         let tag = self.watcher.tag().of_agent();
-        // Before there is a folder that it would have to remove.
+        // Before `config_dirs` creates a directory: the watcher removes it if this process is killed.
         self.watcher.ensure();
         let environment = settings.environment(&tag);
         let Start { resume, environment, memory } =
@@ -182,7 +186,7 @@ impl Claude {
         Ok(Supervisor::start(child, tag, memory, settings, Arc::clone(&self.watcher), &self.tracker))
     }
 
-    /// Gives the directory to work in.
+    /// Checks the spec and returns the canonical working directory.
     fn check(&self, spec: &SessionSpec) -> Result<PathBuf, StartError> {
         if uuid::Uuid::parse_str(&spec.session_id).is_err() {
             return Err(StartError::BadValue("the session's id must be a uuid"));
@@ -213,7 +217,7 @@ impl Service<SessionSpec> for Claude {
     }
 }
 
-/// An agent that is being started.
+/// The response future of [`Claude`]. Boxed: it awaits file and database access.
 pub struct StartFuture(Pin<Box<dyn Future<Output = Result<AgentIo, StartError>> + Send>>);
 
 impl Future for StartFuture {

@@ -1,32 +1,34 @@
-//! Why no agent could be started.
+//! [`StartError`].
 
 use std::{io, path::PathBuf};
 
 use crate::storage::transcripts::StoreError;
 
-/// Why no agent could be started: one sentence, fit to be shown, without values from the environment.
+/// Why an agent could not be started. The text is one sentence that may be shown to clients: it holds no
+/// value from the environment.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// There is no such program.
+    /// The program does not exist.
     #[error("the claude CLI is not at {}", .0.display())]
     NotFound(PathBuf),
-    /// The program may not be run.
+    /// This user may not execute the program.
     #[error("the claude CLI at {} may not be executed", .0.display())]
     NotExecutable(PathBuf),
-    /// The working directory is not there, or is none.
+    /// The working directory does not exist or is not a directory.
     #[error("the working directory {} does not exist", .0.display())]
     NoDirectory(PathBuf),
-    /// A value that cannot be given to the CLI. The text names the field.
+    /// A value of the spec is not valid. The text names the field.
     #[error("{0}")]
     BadValue(&'static str),
-    /// The session has a past, and it cannot be had: an agent would not remember it.
+    /// The session's transcript could not be loaded. Without it the agent would not remember the
+    /// conversation.
     #[error("the session's transcript cannot be loaded")]
     Transcript(#[source] StoreError),
-    /// There is no place for the agent's own configuration folder.
-    #[error("the agent's configuration folder cannot be made")]
+    /// The agent's config directory could not be created.
+    #[error("the agent's config directory cannot be created")]
     Folder(#[source] io::Error),
-    /// The operating system would not start the process.
+    /// The operating system did not start the process.
     #[error("the claude CLI could not be started")]
     Spawn(#[source] io::Error),
 }

@@ -1,8 +1,8 @@
 //! The `claude` CLI as an agent backend.
 //!
-//! [`Claude`] starts one CLI process per session and speaks its control protocol over stdin and stdout:
-//! NDJSON, undocumented and growing. So it is read tolerantly (unknown frames and members are passed on or
-//! passed over) and answered completely (a request we do not know gets an error, never silence).
+//! [`Claude`] starts one CLI process per session and speaks its control protocol over stdin and stdout. The
+//! protocol is NDJSON, is not documented and changes between versions. Unknown frames are ignored, unknown
+//! members are relayed or ignored, and an unknown request is answered with an error, so the CLI never waits.
 //!
 //! # One turn
 //!
@@ -23,49 +23,53 @@
 //!                                                        exit                         Exited
 //! ```
 //!
-//! # Where things are
+//! # Modules
 //!
-//! Without I/O: [`Framer`] and [`encode`] are the lines, `wire` borrows what is in them, `stream` (the hot
-//! path), `decode` and `asks` turn frames into events, `encode` and `outbox` turn commands into frames,
-//! `bridge` is the conversation of one process. With I/O: `supervise` owns a process and carries bytes,
-//! `process`, `environment` and `start` know how one is started, `ladder`, `mark` and `watcher` how it and all
-//! it started are ended. Its past is read by `transcript` from the CLI's own files or by `materialise` from a
-//! store, which `mirror` writes to; `homes` are the folders in which it lives then.
+//! - `protocol`, without I/O: [`Framer`] and [`encode`] read and write lines, `wire` deserializes frames
+//!   without copying, `stream` (the hot path), `decode` and `asks` turn frames into events, `encode` and
+//!   `outbox` turn commands into frames, `bridge` is the state of one conversation.
+//! - `process`: `supervisor` owns a process and its pipes, `cli_process` and `environment` start it,
+//!   `termination`, `tag` and `watcher` end it and everything that it started.
+//! - `transcripts`: `cli_files` looks for the CLI's own transcript, `materialise` writes one from a
+//!   transcript store, `mirror` copies new entries into that store, `config_dirs` are the agents' private
+//!   config directories.
+//! - `start` chooses between the two sources of a transcript.
 //!
-//! # Measured on 2.1.330
+//! # Behaviour of the CLI, measured on 2.1.330
 //!
-//! - **Whose turn it was.** The CLI begins turns by itself when a background task ends, and a message that
-//!   arrives during one may become part of it; then its only `result` has the task's `origin`. Messages
-//!   carry a uuid that `user_message_uuids` names, so a turn is unprompted only if it names none of ours.
-//! - **Interrupts can miss.** One that arrives a millisecond after a message passes the message by, which
-//!   then runs to its end. The answer tells (`still_queued`), and the interrupt is repeated when
-//!   `command_lifecycle` tells that the message started.
-//! - **Blocks before reasons.** An `assistant` frame holds one block and comes before the stop reason of
+//! - **Unprompted turns.** The CLI begins a turn by itself when a background task ends. A message that
+//!   arrives during such a turn may become part of it; then its only `result` has the task's `origin`. Each
+//!   message has a uuid and `user_message_uuids` lists those of a turn, so a turn is unprompted only if it
+//!   lists none of ours.
+//! - **Interrupts can miss.** An interrupt that arrives a millisecond after a message does not stop it. The
+//!   response lists such messages as `still_queued`; the interrupt is sent again when `command_lifecycle`
+//!   reports that the message started.
+//! - **Blocks before stop reasons.** An `assistant` frame holds one block and comes before the stop reason of
 //!   its message is known; several frames share one message id.
-//! - **Resuming.** `--resume` fails without a transcript that holds a message, `--session-id` fails if the
-//!   file exists at all; the file decides, see `transcript`. A message killed within about 100 ms of its
-//!   being sent is not in it yet. After shells were killed with the CLI, the next one begins with an
-//!   unprompted, empty turn.
-//! - **The mirror comes first.** With `--session-mirror` all entries of a turn are told before its `result`,
-//!   those of a background sub-agent while it runs; after the `result` come only `last-prompt` (within two
-//!   seconds or at the end of input) and `cost-state`. The file also holds `api-request…` entries, which are
-//!   not mirrored and not missed. A resumed CLI tells only what is new. A sub-agent's `.meta.json` is told as
-//!   an entry `agent_metadata` without uuid, at its start and at its end.
-//! - **Any order, any place.** Resuming works whatever the order and spacing of members, and with entries of
-//!   another working directory. A name of more than 200 characters is cut and a hash appended; the CLI finds
-//!   such a folder whatever the hash, and goes on writing there.
-//! - **`/clear` changes the session's id.** The new conversation is written to a file of its own. Its entries
+//! - **Resume.** `--resume` fails without a transcript that holds a message; `--session-id` fails if the file
+//!   exists. The file decides which is used, see `cli_files`. A CLI that is killed within about 100 ms of a
+//!   message has not written the message yet. If shells were killed with the CLI, the next process begins
+//!   with an unprompted, empty turn.
+//! - **Mirrored entries come before the result.** With `--session-mirror` the CLI reports all entries of a
+//!   turn before its `result`, and those of a background sub-agent while it runs. After the `result` come
+//!   only `last-prompt` (within two seconds or at the end of input) and `cost-state`. `api-request…` entries
+//!   are only in the file; a resume does not need them. A resumed CLI reports new entries only. A sub-agent's
+//!   `.meta.json` is reported as an entry `agent_metadata` without a uuid, when it starts and when it ends.
+//! - **Resume depends on neither format nor place.** Members may have any order and spacing, and entries may
+//!   come from another working directory. The CLI cuts a directory name after 200 characters and appends a
+//!   hash; it finds such a directory whatever the hash is, and continues to write there.
+//! - **`/clear` changes the session id.** The CLI writes the new conversation to another file. Its entries
 //!   can follow the old ones in one file; see `cleared`.
-//! - **A home of symbolic links.** See `homes`. Credentials are read through a link; how they are written back
-//!   when a token is renewed could not be measured.
-//! - **Shells escape.** The CLI's shells run in sessions of their own, survive it, and keep it from ending
-//!   at the end of its input; see `mark` and `watcher`.
+//! - **Symbolic links in the config directory work.** See `config_dirs`. Credentials are read through a link;
+//!   how they are written back when a token is renewed could not be measured.
+//! - **Shells outlive the CLI.** The CLI's shells run in sessions of their own, survive it, and keep it from
+//!   exiting at the end of its input; see `tag` and `watcher`.
 //!
-//! # The end of an agent
+//! # Termination
 //!
-//! When its commands are dropped, or nobody takes its events: interrupt if a turn runs, end of input,
-//! 5 s, SIGTERM to its group, 5 s, SIGKILL (see [`Grace`]). However it ended, everything that carries its
-//! mark is ended before [`AgentEvent::Exited`](crate::proto::AgentEvent::Exited) says so.
+//! When its commands or its events are dropped, an agent is ended: interrupt if a turn runs, end of input,
+//! after 5 s SIGTERM to its process group, after 5 s SIGKILL (see [`Grace`]). In every case all processes
+//! with its process tag are ended before [`AgentEvent::Exited`](crate::proto::AgentEvent::Exited) is sent.
 
 mod backend;
 mod error;
@@ -82,11 +86,11 @@ pub use self::{
     settings::Grace,
 };
 
-/// What every CLI is started with. For benches, which start one by itself.
+/// The arguments of every CLI process. For benches, which start the CLI themselves.
 #[doc(hidden)]
 pub use self::process::cli_process::FLAGS;
 
-/// The events in what a CLI has written. For benches: it is the way from a line to an event and nothing else.
+/// Decodes a CLI's output into events. For benches: it measures the decoding of lines and nothing else.
 #[doc(hidden)]
 #[must_use]
 pub fn events_of(written: &[u8]) -> Vec<crate::proto::AgentEvent> {

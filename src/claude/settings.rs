@@ -1,4 +1,4 @@
-//! What the operator chose.
+//! The settings of the backend.
 
 use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};
 
@@ -13,21 +13,21 @@ use super::{
 };
 use crate::storage::transcripts::AnyTranscriptStore;
 
-/// How long an agent has to end at each step of the close termination, before the next one.
+/// The timeouts of an agent's start and of the steps of its termination.
 ///
-/// The defaults end everything within 15 s, or within 25 s if there is a transcript store and it is away.
+/// With the defaults an agent ends within 15 s, or within 25 s if its transcript store is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Grace {
-    /// From the start to its first answer. 60 s.
+    /// From the start to the CLI's response to the handshake. 60 s.
     pub start: Duration,
-    /// From the end of its input (and an interrupt, if a turn runs) to SIGTERM. 5 s.
+    /// From the end of input (and an interrupt, if a turn runs) to SIGTERM. 5 s.
     pub input: Duration,
     /// From SIGTERM to SIGKILL. 5 s.
     pub term: Duration,
-    /// What it left running: from SIGTERM to SIGKILL. 1 s.
+    /// From SIGTERM to SIGKILL for processes that the CLI left running. 1 s.
     pub leftovers: Duration,
-    /// How long the end of a turn, and that of the agent, waits for the transcript store. 10 s.
+    /// How long the end of a turn, and of the agent, waits for the transcript store. 10 s.
     pub store: Duration,
 }
 
@@ -43,7 +43,7 @@ impl Default for Grace {
     }
 }
 
-/// What the operator chose.
+/// The settings of the backend, as set on [`Claude`](super::Claude).
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) program: PathBuf,
@@ -58,7 +58,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The defaults, for the CLI at this path.
+    /// The default settings for the CLI at this path.
     pub(super) fn new(program: PathBuf) -> Self {
         Self {
             program,
@@ -73,7 +73,7 @@ impl Settings {
         }
     }
 
-    /// The environment of an agent that carries this tag.
+    /// Builds the environment of an agent with this process tag.
     pub(super) fn environment(&self, tag: &ProcessTag) -> Environment {
         let mut environment = environment::inherit(env::vars_os(), &self.passed);
         let set = self.set.iter().filter(|(name, _)| !environment::is_own(name));
@@ -86,7 +86,7 @@ impl Settings {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Names with their values hidden.
+        /// Prints names and hides their values.
         struct Names<'a>(&'a [(OsString, OsString)]);
 
         impl fmt::Debug for Names<'_> {

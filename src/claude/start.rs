@@ -1,4 +1,5 @@
-//! What an agent starts with: a past, from the CLI's own files or from a store, and a place to live.
+//! Prepares an agent's start: its transcript, from the CLI's own files or a transcript store, and its config
+//! directory.
 
 use std::{path::Path, sync::Arc};
 
@@ -15,29 +16,29 @@ use super::{
 };
 use crate::{agent::SessionSpec, storage::transcripts::AnyTranscriptStore};
 
-/// How to start.
+/// How to start an agent.
 #[derive(Debug)]
 pub(super) struct Start {
-    /// There is a past to go on from.
+    /// Whether the CLI resumes from a transcript.
     pub(super) resume: bool,
     pub(super) environment: Environment,
     pub(super) memory: Memory,
 }
 
-/// With the CLI's own configuration folder and the transcripts in it. Blocks for a moment.
+/// Starts with the operator's config directory and the transcripts in it. Blocks while it reads a transcript.
 pub(super) fn from_files(environment: Environment, spec: &SessionSpec, cwd: &Path) -> Start {
     let config_dir = configured_dir(&environment).filter(|_| spec.resume);
     let resume = config_dir.is_some_and(|folder| {
         cli_files::can_resume(&folder, cwd, &spec.session_id).unwrap_or_else(|error| {
             let session = &spec.session_id;
-            tracing::warn!(%error, session, "the transcript cannot be read; the session starts anew");
+            tracing::warn!(%error, session, "cannot read the transcript; the session starts without it");
             false
         })
     });
     Start { resume, environment, memory: Memory::default() }
 }
 
-/// With a configuration folder of its own, in which is what the store remembers.
+/// Starts with a private config directory that holds the session's transcript from the transcript store.
 pub(super) async fn from_store(
     store: &AnyTranscriptStore,
     grace: &Grace,

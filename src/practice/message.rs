@@ -1,4 +1,4 @@
-//! How an answer looks on the wire of the Messages API: one JSON object, or the frames of a stream.
+//! Encodes an answer for the Messages API: as one JSON object, or as the frames of a stream.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use uuid::Uuid;
 
 use super::script::{Answer, Block};
 
-/// The tokens of every answer.
+/// The number of tokens that every answer reports.
 const INPUT_TOKENS: u32 = 5;
 const OUTPUT_TOKENS: u32 = 10;
 
-/// Not a real signature; nothing here checks one.
+/// A placeholder: the practice model checks no signature.
 const SIGNATURE: &str = "cHJhY3RpY2U=";
 
-/// How much of a tool's input goes into one delta, in characters.
+/// The size of one delta of a tool's input, in characters.
 const INPUT_PIECE: usize = 24;
 
-/// A piece of a stream, and how long to wait before it is sent.
+/// A frame of a stream, and the pause before it.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) pause: Duration,
     pub(super) bytes: Bytes,
 }
 
-/// The whole answer as one message.
+/// Encodes the answer as one message.
 pub(super) fn whole(model: &str, answer: &Answer) -> Value {
     let blocks = answer.blocks.iter().map(|block| match block {
         Block::Text(pieces) => json!({"type": "text", "text": pieces.concat()}),
@@ -39,7 +39,7 @@ pub(super) fn whole(model: &str, answer: &Answer) -> Value {
     message(model, &blocks.collect::<Vec<_>>(), Some(stop_reason(answer)), OUTPUT_TOKENS)
 }
 
-/// The answer as a stream of events, in order.
+/// Encodes the answer as the events of a stream, in order.
 pub(super) fn frames(model: &str, answer: &Answer) -> Vec<Frame> {
     let mut frames = Vec::new();
     let mut push = |pause, data: Value| frames.push(Frame { pause, bytes: event(&data) });
@@ -63,7 +63,7 @@ pub(super) fn frames(model: &str, answer: &Answer) -> Vec<Frame> {
     frames
 }
 
-/// An error's body.
+/// Encodes the body of an error response.
 pub(super) fn error(kind: &str, message: &str) -> Value {
     json!({"type": "error", "error": {"type": kind, "message": message}})
 }
@@ -86,7 +86,7 @@ fn stop_reason(answer: &Answer) -> &'static str {
     if calls { "tool_use" } else { "end_turn" }
 }
 
-/// A block as it is before its first delta.
+/// Returns the empty block of a `content_block_start` event.
 fn opened(block: &Block) -> Value {
     match block {
         Block::Text(_) => json!({"type": "text", "text": ""}),

@@ -1,8 +1,8 @@
-//! A scripted Messages API on loopback: the model when there is no account.
+//! A scripted Messages API on loopback: the model for tests and for a server without credentials.
 //!
-//! It stands where the Anthropic Messages API stands and lets the prompt say what the answer is, so that
-//! the real `claude` CLI runs with everything it can do (tools, permissions, questions, interrupts,
-//! sub-agents) and without credentials. `agent-webkit serve --practice` and the tests use it.
+//! [`Model`] replaces the Anthropic Messages API. The prompt holds a script of the answers, so the real
+//! `claude` CLI runs with all its functions (tools, permissions, questions, interrupts, sub-agents) and
+//! without credentials. `agent-webkit serve --practice` and the tests use it.
 //!
 //! ```
 //! use agent_webkit::practice::Model;
@@ -31,28 +31,28 @@
 //! ]}>>
 //! ```
 //!
-//! `steps[n]` answers the n-th request after that text: a tool call makes the CLI ask again with the
-//! tool's result. After the last step the answer is `(script over)`. `token_ms` is the pause before each
-//! delta in milliseconds, 0 when left out. A step is one of these, or an array of blocks:
+//! `steps[n]`, counted from 0, answers the request that follows n answers after that text: after a tool call
+//! the CLI sends another request with the tool's result. After the last step the answer is `(script over)`.
+//! `token_ms` is the pause before each delta in milliseconds, 0 by default. A step is one of these, or an
+//! array of blocks:
 //!
-//! | step or block | gives |
+//! | step or block | result |
 //! |---|---|
 //! | `"some text"` | a block of text, a delta per word |
 //! | `{"text": "ab", "times": 1000}` | a block of text, a delta per repetition: long answers from short prompts |
 //! | `{"think": "hm"}` | a block of thinking |
-//! | `{"tool": "Bash", "input": {"command": "ls"}, "id": "toolu_1"}` | a tool call; `input` is `{}` and `id` made up when left out |
-//! | `{"status": 529, "error": "overloaded_error"}` | an HTTP error (a whole step, not a block); asked again, it fails again |
-//! | `{"hang": 2.5}` | a message that starts and stays silent for so many seconds, then ends empty (a whole step) |
+//! | `{"tool": "Bash", "input": {"command": "ls"}, "id": "toolu_1"}` | a tool call; `input` defaults to `{}`, `id` to a new id |
+//! | `{"status": 529, "error": "overloaded_error"}` | an HTTP error, also on retries (a whole step, not a block) |
+//! | `{"hang": 2.5}` | an empty message that ends after that many seconds (a whole step) |
 //!
-//! Three texts are replaced, so that a test sees what the model saw: `ECHO_HISTORY` by the texts of all
-//! user messages, `ECHO_MODEL` by the model that was asked, `ECHO_IMAGES` by the number of images in the
-//! user's messages.
+//! Three texts are replaced, so that a test sees what the model received: `ECHO_HISTORY` by the texts of all
+//! user messages, `ECHO_MODEL` by the requested model, `ECHO_IMAGES` by the number of images in the user
+//! messages.
 //!
-//! Without a script the answer is `You said: ` and the user's newest text. What the CLI itself puts into
-//! user messages (reminders, notices) is not taken for the user's text. A script that cannot be read is
-//! answered with what is wrong with it.
+//! Without a script the answer is `You said: ` and the user's newest text. Text that the CLI itself adds to
+//! user messages (reminders, notices) is ignored. If a script cannot be parsed, the answer is the error.
 //!
-//! Tokens are counted the same for every answer, so that every one has the same, small cost.
+//! Every answer reports the same number of tokens and so has the same, small cost.
 
 mod message;
 mod script;

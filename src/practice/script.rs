@@ -1,4 +1,4 @@
-//! What a request asks for: from its messages to a [`Plan`], without I/O.
+//! Turns a request's messages into a [`Plan`], without I/O.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{
 };
 use uuid::Uuid;
 
-/// How the user messages begin that the CLI writes by itself.
+/// Prefixes of the texts that the CLI itself adds to user messages.
 const WRITTEN_BY_THE_CLI: [&str; 5] = [
     "<system-reminder>",
     "<task-notification>",
@@ -18,7 +18,7 @@ const WRITTEN_BY_THE_CLI: [&str; 5] = [
     "[Image: source:",
 ];
 
-/// The parts of a Messages API request that matter here.
+/// The used members of a Messages API request.
 #[derive(Debug, Deserialize)]
 pub(super) struct Request {
     #[serde(default)]
@@ -51,13 +51,13 @@ struct Part {
 /// How to answer a request.
 #[derive(Debug)]
 pub(super) enum Plan {
-    /// With a message.
+    /// Answer with a message.
     Message(Answer),
-    /// With an HTTP error.
+    /// Answer with an HTTP error.
     Error {
         /// The HTTP status.
         status: u16,
-        /// The API's name of the error.
+        /// The API's error type, such as `overloaded_error`.
         kind: String,
     },
 }
@@ -65,27 +65,27 @@ pub(super) enum Plan {
 /// The message to answer with.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
-    /// Its blocks, in order.
+    /// The content blocks, in order.
     pub(super) blocks: Vec<Block>,
     /// The pause before each delta.
     pub(super) token_pause: Duration,
-    /// The silence after the message's start.
+    /// The pause before the end of the message.
     pub(super) silence: Duration,
 }
 
 /// A content block.
 #[derive(Debug)]
 pub(super) enum Block {
-    /// Text, in the pieces in which it is streamed.
+    /// Text, one piece per delta.
     Text(Vec<String>),
-    /// Thinking.
+    /// Thinking, as one delta.
     Thinking(String),
     /// A tool call.
     ToolUse { id: String, name: String, input: Box<RawValue> },
 }
 
 impl Request {
-    /// What to answer.
+    /// Decides how to answer the request.
     pub(super) fn plan(&self) -> Plan {
         let Some((at, prompt)) = self.prompt() else {
             return Plan::Message(Answer::text("You said nothing."));
@@ -99,13 +99,13 @@ impl Request {
         })
     }
 
-    /// The user's newest text, and the message it is in.
+    /// Returns the user's newest text, and the index of its message.
     fn prompt(&self) -> Option<(usize, &str)> {
         let users = self.messages.iter().enumerate().rev().filter(|(_, turn)| turn.role == "user");
         for (at, turn) in users {
             let mut texts = turn.content.texts();
             texts.retain(|text| !WRITTEN_BY_THE_CLI.iter().any(|start| text.trim_start().starts_with(start)));
-            // Beside a tool's result the CLI writes hints; only a script is surely the user's there.
+            // The CLI adds hints to a message with a tool result, so only a script counts as the user's text.
             if turn.content.has_tool_result() {
                 texts.retain(|text| script_in(text).is_some());
             }
@@ -116,7 +116,7 @@ impl Request {
         None
     }
 
-    /// The plan of the script's step that is due after so many answers.
+    /// Plans the step that follows this number of answers.
     fn run(&self, source: &str, answered: usize) -> serde_json::Result<Plan> {
         let script: Script = serde_json::from_str(source)?;
         let token_pause = Duration::from_millis(script.token_ms);
@@ -158,7 +158,9 @@ impl Request {
                 name,
                 input: input.map_or_else(|| to_raw_value(&json!({})), Ok)?,
             }),
-            _ => Err(serde::de::Error::custom("a block is a text, `text`, `think` or `tool`")),
+            _ => Err(serde::de::Error::custom(
+                "a block must be a string or an object with `text`, `think` or `tool`",
+            )),
         }
     }
 
@@ -213,7 +215,7 @@ struct Script {
     token_ms: u64,
 }
 
-/// Everything that a step or a block may say as an object.
+/// All members of a step or a block that is an object.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Item {
@@ -228,7 +230,8 @@ struct Item {
     hang: Option<f64>,
 }
 
-/// What stands between the first `<<{` and the last `}>>`: a script may hold the script of a sub-agent.
+/// Returns the JSON from the first `<<{` to the last `}>>`. The last, because a script may hold a sub-agent's
+/// script.
 fn script_in(text: &str) -> Option<&str> {
     let start = text.find("<<{")? + 2;
     let end = text.rfind("}>>")? + 1;

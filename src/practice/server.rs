@@ -1,4 +1,4 @@
-//! The HTTP part: a small HTTP/1.1 server for loopback.
+//! The HTTP/1.1 server of the practice model.
 
 use std::{
     convert::Infallible,
@@ -28,15 +28,15 @@ use super::{
     script::{self, Plan},
 };
 
-/// A request that is larger is refused, in bytes.
+/// The maximum size of a request body, in bytes.
 const MAX_REQUEST: usize = 256 * 1024 * 1024;
 
-/// Frames that follow each other without a pause go out together, up to about so many bytes.
+/// The size at which frames without a pause between them are no longer joined into one chunk, in bytes.
 const CHUNK: usize = 16 * 1024;
 
-/// A scripted model that is being served. The [module](super) tells its language.
+/// A running server of the practice model. The [module](super) documents the scripts.
 ///
-/// Dropping it ends it at once, with whatever it was answering.
+/// Dropping it stops the server at once and cuts off open responses.
 #[derive(Debug)]
 pub struct Model {
     addr: SocketAddr,
@@ -45,14 +45,14 @@ pub struct Model {
 }
 
 impl Model {
-    /// Serves a model at this address; port 0 takes any free one.
+    /// Starts a server at this address; port 0 selects a free port.
     ///
     /// # Errors
-    /// The address cannot be bound, or is not a loopback address: whoever reaches the model can make an
+    /// The address cannot be bound, or is not a loopback address: whoever can reach the model can make an
     /// agent run commands.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub async fn bind(addr: impl ToSocketAddrs) -> io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
@@ -66,19 +66,19 @@ impl Model {
         Ok(Self { addr, stop, tasks })
     }
 
-    /// Where it listens.
+    /// Returns the address that the server listens on.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// What to set `ANTHROPIC_BASE_URL` to.
+    /// Returns the value for `ANTHROPIC_BASE_URL`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// Ends it and waits until every connection is closed.
+    /// Stops the server at once and waits until every connection is closed.
     pub async fn shutdown(self) {
         self.stop.cancel();
         self.tasks.wait().await;
@@ -102,7 +102,7 @@ async fn accept(listener: TcpListener, stop: CancellationToken, tasks: TaskTrack
                 let stop = stop.clone();
                 tasks.spawn(async move { stop.run_until_cancelled(serve(stream)).await });
             }
-            // Mostly too many open files: without a pause this would spin until one is closed.
+            // Usually too many open files: without a pause this loop would spin until one is closed.
             Err(error) => {
                 tracing::warn!(%error, "the practice model cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -118,7 +118,7 @@ async fn serve(stream: TcpStream) {
         service_fn(|request| async { Ok::<_, Infallible>(answer(request).await) }),
     );
     if let Err(error) = connection.await {
-        tracing::debug!(%error, "a client of the practice model hung up");
+        tracing::debug!(%error, "a connection of the practice model failed");
     }
 }
 
@@ -174,11 +174,11 @@ fn json(status: StatusCode, body: &Value) -> Response<AnswerBody> {
     response
 }
 
-/// A body that gives each frame after its pause.
+/// A body that sends each frame after its pause.
 #[derive(Debug)]
 struct Paced {
     frames: std::iter::Peekable<vec::IntoIter<Frame>>,
-    /// The pause before the frame that is next, once it runs.
+    /// The running pause before the next frame. Boxed because `Sleep` is not `Unpin`.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
@@ -221,7 +221,7 @@ mod tests {
 
     use super::*;
 
-    /// Sends one request on a connection of its own; gives the answer's head and body.
+    /// Sends one request on a new connection. Returns the head and the body of the response.
     async fn ask(model: &Model, method: &str, path: &str, body: &str) -> (String, String) {
         let mut stream = TcpStream::connect(model.addr()).await.unwrap();
         let length = body.len();

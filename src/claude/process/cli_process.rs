@@ -1,4 +1,4 @@
-//! One CLI process: how it is started, what it leaves on its error output, how it ended in words.
+//! One CLI process: its command line, the end of its stderr, and its exit message.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -20,10 +20,10 @@ use crate::{
     claude::{error::StartError, settings::Settings},
 };
 
-/// So much of the error output is kept, in bytes.
+/// The maximum size of the kept end of stderr, in bytes.
 const TAIL: usize = 8 << 10;
 
-/// What every session is started with: JSON both ways, prompts over the control protocol.
+/// The arguments of every CLI process: JSON in both directions, prompts over the control protocol.
 pub const FLAGS: [&str; 8] = [
     "--output-format",
     "stream-json",
@@ -35,7 +35,7 @@ pub const FLAGS: [&str; 8] = [
     "--include-partial-messages",
 ];
 
-/// The command line. Values stand behind `=`, so none of them can become a flag.
+/// Builds the command line. Values follow a `=`, so that the CLI reads none of them as a flag.
 pub(crate) fn arguments(
     spec: &SessionSpec,
     resume: bool,
@@ -88,12 +88,12 @@ pub(crate) fn spawn(
         })
 }
 
-/// The end of what the CLI wrote to its error output.
+/// The last bytes that the CLI wrote to stderr.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tail(Arc<Mutex<Vec<u8>>>);
 
 impl Tail {
-    /// Reads to the end and keeps the last of it.
+    /// Reads stderr to its end and keeps the last bytes.
     pub(crate) async fn follow(self, mut stderr: ChildStderr) {
         let mut chunk = [0; 4096];
         while let Ok(read @ 1..) = stderr.read(&mut chunk).await {
@@ -108,14 +108,14 @@ impl Tail {
         tail.drain(..surplus);
     }
 
-    /// As text, without the space around it.
+    /// Returns the kept bytes as text without surrounding white space.
     pub(crate) fn text(&self) -> String {
         let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&tail).trim().to_owned()
     }
 }
 
-/// How a process ended, in one sentence.
+/// Describes how a process ended, in one sentence for clients.
 pub(crate) fn exit_message(status: io::Result<ExitStatus>, tail: &str) -> String {
     let how = match status.map(|status| (status.code(), status.signal())) {
         Ok((Some(code), _)) => format!("exited with status {code}"),

@@ -1,11 +1,11 @@
-//! The agent's environment: built from nothing, by an allow-list.
+//! The agent's environment, built from an allow-list.
 
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
 };
 
-/// What any program needs to find its way: paths, locale, terminal, certificates, proxies.
+/// Variables that any program may need: paths, locale, terminal, certificates, proxies.
 const NAMES: &[&str] = &[
     "PATH",
     "HOME",
@@ -30,10 +30,11 @@ const NAMES: &[&str] = &[
     "IS_SANDBOX",
 ];
 
-/// Families of names: locale, desktop folders, and the CLI's own settings and credentials.
+/// Allowed prefixes: locale, XDG base directories, and the CLI's own settings and credentials.
 const PREFIXES: &[&str] = &["LC_", "XDG_", "ANTHROPIC_", "CLAUDE_"];
 
-/// What the CLI sets for its own children. A CLI that finds it believes that it runs inside another one.
+/// Variables that the CLI sets for its children. A CLI that finds them assumes that it runs inside another
+/// CLI.
 const NESTING: &[&str] = &[
     "CLAUDE_PID",
     "CLAUDE_EFFORT",
@@ -45,19 +46,19 @@ const NESTING: &[&str] = &[
     "CLAUDE_CODE_MESSAGING_",
 ];
 
-/// Credentials of a cloud, by the switch that makes the CLI use them.
+/// Prefixes of a cloud's credentials, by the variable that makes the CLI use that cloud.
 const CLOUDS: &[(&str, &[&str])] = &[
     ("CLAUDE_CODE_USE_BEDROCK", &["AWS_"]),
     ("CLAUDE_CODE_USE_VERTEX", &["GOOGLE_", "CLOUD_ML_", "VERTEX_"]),
 ];
 
-/// The server's own settings and secrets: never given away, not even when asked for by name.
+/// The server's own settings and secrets. Never passed to an agent, even if `passed` names them.
 const OWN: &[&str] = &["AGENT_WEBKIT_", "DATABASE_URL"];
 
 /// Environment variables, sorted.
 pub(crate) type Environment = BTreeMap<OsString, OsString>;
 
-/// What of the `host`'s environment an agent may see: the allow-list and the names in `passed`.
+/// Filters the `host`'s environment for an agent: keeps the allow-list and the names in `passed`.
 pub(crate) fn inherit(host: impl Iterator<Item = (OsString, OsString)>, passed: &[OsString]) -> Environment {
     let host: Environment = host.collect();
     let clouds: Vec<&str> = CLOUDS
@@ -69,7 +70,7 @@ pub(crate) fn inherit(host: impl Iterator<Item = (OsString, OsString)>, passed: 
 }
 
 fn allowed(name: &OsStr, clouds: &[&str], passed: &[OsString]) -> bool {
-    // A name that is not UTF-8 is on no list of ours.
+    // Our lists are UTF-8, so another name can match only `passed`.
     let listed = |name: &str| {
         let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
         NAMES.contains(&name) || (begins(PREFIXES) && !begins(NESTING)) || begins(clouds)
@@ -77,7 +78,7 @@ fn allowed(name: &OsStr, clouds: &[&str], passed: &[OsString]) -> bool {
     !is_own(name) && (passed.iter().any(|passed| passed == name) || name.to_str().is_some_and(listed))
 }
 
-/// The server keeps this variable to itself.
+/// Whether this is one of the server's own variables.
 pub(crate) fn is_own(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     OWN.iter().any(|own| name.starts_with(own))

@@ -1,9 +1,9 @@
-//! The tag every process of an agent carries, and the end of all that carry it.
+//! The process tag: an environment variable that all processes of an agent inherit and are found by.
 //!
-//! Measured: the CLI starts its shells in sessions and process groups of their own, and once it is dead
-//! they are nobody's children. Neither the group nor the family tree finds them, but the environment
-//! they inherited does. It is read from `/proc`; where there is none (macOS) only the agent's process
-//! group can be ended. A process that empties its environment and leaves its group gets away.
+//! Measured: the CLI starts its shells in sessions and process groups of their own, and they are reparented
+//! when it dies. Neither the process group nor the process tree finds them, but the inherited environment
+//! does. It is read from `/proc`; without `/proc` (macOS) only the agent's process group can be ended. A
+//! process that clears its environment and leaves its group is not found.
 
 use std::{
     collections::HashSet,
@@ -15,48 +15,50 @@ use std::{
 
 use rustix::process::{Pid, Signal, getpgid, getpgrp, kill_process, kill_process_group};
 
-/// The environment variable that holds it. Not a secret.
+/// The environment variable that holds the process tag. Not a secret.
 const VARIABLE: &str = "AGENT_WEBKIT_AGENT";
 
-/// The time between two looks.
+/// The pause between two scans of `/proc`.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A process that is still there so long after SIGKILL cannot be ended.
+/// How long after the first SIGKILL [`ProcessTag::end_all`] gives up.
 const GIVE_UP: Duration = Duration::from_secs(3);
 
-/// A process is invisible for a moment while it executes another program, so one look is not enough.
+/// The number of empty scans in a row after which no process is left. A process has no readable environment
+/// during `exec`, so one empty scan proves nothing.
 const QUIET_LOOKS: u32 = 3;
 
-/// What the environment of an agent's processes carries: the host's part, then the agent's.
+/// The value of the environment variable: the host's part, then the agent's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProcessTag(String);
 
 impl ProcessTag {
-    /// A tag for all agents of one host.
+    /// Creates the process tag of a host, the prefix of its agents' tags.
     pub(crate) fn of_host() -> Self {
         Self(format!("{}:", uuid::Uuid::new_v4()))
     }
 
-    /// A tag for one agent of that host.
+    /// Creates the process tag of one agent of this host.
     pub(crate) fn of_agent(&self) -> Self {
         Self(format!("{}{}", self.0, uuid::Uuid::new_v4()))
     }
 
-    /// The environment variable, as name and value.
+    /// Returns the environment variable as name and value.
     pub(crate) fn variable(&self) -> (&'static str, &str) {
         (VARIABLE, &self.0)
     }
 
-    /// The environment variable as `/proc` shows it; for a host's tag, how all of its agents' begin.
+    /// Returns the environment variable as `/proc` shows it. A host's entry is a prefix of its agents'
+    /// entries.
     pub(crate) fn entry(&self) -> String {
         format!("{VARIABLE}={}", self.0)
     }
 
-    /// Ends everything that carries it, together with its process group: SIGTERM, after `grace` SIGKILL,
-    /// again and again until a few looks in a row find nothing. Blocks. `group` is the agent's own, for
-    /// where marks cannot be seen.
+    /// Ends all processes that carry this tag, with their process groups: SIGTERM once, SIGKILL after
+    /// `grace`, repeated until three scans in a row find none. Blocks. Without `/proc`, kills `group`, the
+    /// agent's process group, instead.
     ///
-    /// Returns how many are left, which is more than none only if they cannot be killed.
+    /// Returns the number of processes that are left: 0, unless some could not be killed.
     pub(crate) fn end_all(&self, group: Option<Pid>, grace: Duration) -> usize {
         if !can_look() {
             group.into_iter().for_each(|group| end_group(group, Signal::KILL));
@@ -81,14 +83,15 @@ impl ProcessTag {
         }
     }
 
-    /// The processes that carry it.
+    /// Returns the processes that carry this tag.
     fn carriers(&self) -> Vec<Pid> {
         let entry = self.entry();
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         processes
             .filter_map(|process| Pid::from_raw(process.file_name().to_str()?.parse().ok()?))
             .filter(|pid| {
-                // Another user's processes cannot be read, nor could they be ended.
+                // The environment of another user's process cannot be read, but it could not be killed
+                // either.
                 let environ = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).unwrap_or_default();
                 environ.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())
             })
@@ -96,12 +99,12 @@ impl ProcessTag {
     }
 }
 
-/// There is a `/proc` that shows marks.
+/// Whether `/proc` shows the environments of processes.
 pub(crate) fn can_look() -> bool {
     Path::new("/proc/self/environ").exists()
 }
 
-/// To a process and its group, but never to our own group, wherever the process has moved to.
+/// Signals a process and its group, but not our own group, which the process may have joined.
 fn signal(pid: Pid, signal: Signal) {
     if let Ok(group) = getpgid(Some(pid))
         && group != getpgrp()
@@ -109,11 +112,11 @@ fn signal(pid: Pid, signal: Signal) {
     {
         end_group(group, signal);
     }
-    // Gone meanwhile is as good.
+    // The process may have exited since the scan.
     let _ = kill_process(pid, signal);
 }
 
-/// To all processes of a group.
+/// Signals all processes of a group.
 pub(crate) fn end_group(group: Pid, signal: Signal) {
     let _ = kill_process_group(group, signal);
 }

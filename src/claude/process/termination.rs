@@ -1,46 +1,46 @@
-//! The close termination: end of input, SIGTERM, SIGKILL, with time between them.
+//! The termination of a process: end of input, SIGTERM, SIGKILL, with a timeout between the steps.
 
 use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::claude::settings::Grace;
 
-/// How far a process is from its end.
+/// The state of a process between its start and its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Termination {
-    /// The handshake has to be answered by then.
+    /// The CLI has to answer the handshake before this deadline.
     Starting(Instant),
-    /// Nobody wants it to end.
+    /// The handshake is complete; the process is not being ended.
     Running,
-    /// It gets no more input; SIGTERM is next.
+    /// The input ends; SIGTERM follows at this deadline.
     InputEnded(Instant),
-    /// SIGTERM was sent; SIGKILL is next.
+    /// SIGTERM was sent; SIGKILL follows at this deadline.
     Termed(Instant),
-    /// There is nothing more to be done.
+    /// SIGKILL was sent.
     Killed,
 }
 
-/// What has to be done when a deadline passed.
+/// What to do when a deadline has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It never started: close it.
+    /// The handshake was not answered: close the process.
     GiveUpStart,
-    /// Send this to its group.
+    /// Send this signal to the process group.
     Signal(Signal),
 }
 
 impl Termination {
-    /// It was just started.
+    /// Returns the state of a process that was just started.
     pub(crate) fn starting(grace: &Grace) -> Self {
         Self::Starting(Instant::now() + grace.start)
     }
 
-    /// Its input has just ended.
+    /// Returns the state of a process whose input ends now.
     pub(crate) fn input_ended(grace: &Grace) -> Self {
         Self::InputEnded(Instant::now() + grace.input)
     }
 
-    /// When [`climb`](Self::climb) has to be called. Ask again after every change.
+    /// Returns when to call [`next_step`](Self::next_step). Changes with the state.
     pub(crate) const fn deadline(self) -> Option<Instant> {
         match self {
             Self::Starting(at) | Self::InputEnded(at) | Self::Termed(at) => Some(at),
@@ -48,17 +48,17 @@ impl Termination {
         }
     }
 
-    /// The handshake is not done.
+    /// Whether the handshake is not answered yet.
     pub(crate) const fn is_starting(self) -> bool {
         matches!(self, Self::Starting(_))
     }
 
-    /// It is asked to end.
+    /// Whether the process is being ended.
     pub(crate) const fn is_closing(self) -> bool {
         !matches!(self, Self::Starting(_) | Self::Running)
     }
 
-    /// The deadline passed: goes to the next step.
+    /// Moves to the next step. Call it when the deadline has passed.
     pub(crate) fn next_step(&mut self, grace: &Grace) -> Step {
         match self {
             Self::Starting(_) => Step::GiveUpStart,

@@ -1,8 +1,9 @@
-//! The watcher: ends the agents of a host that was killed, and removes their folders.
+//! The watcher: a shell process that ends a host's agents after the host was killed.
 //!
-//! Nothing a process does can outlive its own `kill -9`, so another process has to: a shell that blocks
-//! on a pipe whose only other end the host holds, and that sees its end however the host died. It runs
-//! in a process group of its own and does not carry the tag it looks for.
+//! A host cannot clean up after its own `kill -9`, so a second process does. The shell blocks on a pipe whose
+//! other end only the host holds, so it reads end of file however the host died. It then kills all agents and
+//! removes their config directories. It runs in its own process group and does not carry the process tag that
+//! it looks for.
 
 use std::{
     path::PathBuf,
@@ -14,8 +15,8 @@ use tokio::process::{Child, Command};
 
 use super::tag::{ProcessTag, can_look};
 
-/// Started with the first agent, and again should it have been killed. Ends when the last clone of the
-/// backend and the last agent are gone.
+/// The watcher of one backend. It is started with the first agent, restarted if it was killed, and ends once
+/// the last clone of the backend and the last agent are gone.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     tag: ProcessTag,
@@ -24,17 +25,18 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// A watcher over everything that carries `mark`, and over this folder; not started yet.
+    /// Creates a watcher for all agents of the host tag `tag` and for the directory `folder`. Starts nothing.
     pub(crate) const fn new(tag: ProcessTag, folder: PathBuf) -> Self {
         Self { tag, folder, shell: Mutex::new(None) }
     }
 
-    /// What its agents carry: each gets a tag of its own below this one.
+    /// Returns the host's process tag; each agent gets a tag derived from it.
     pub(crate) const fn tag(&self) -> &ProcessTag {
         &self.tag
     }
 
-    /// Makes sure that it runs. Without `/proc` there is nothing it could look at.
+    /// Starts the watcher unless it runs. Does nothing without `/proc`, where the watcher could find no
+    /// agent.
     pub(crate) fn ensure(&self) {
         if !can_look() {
             return;
@@ -46,7 +48,7 @@ impl Watcher {
         match self.start() {
             Ok(started) => *shell = Some(started),
             Err(error) => {
-                tracing::error!(%error, "no watcher: a kill -9 of this process would leave agents behind");
+                tracing::error!(%error, "no watcher: if this process is killed, its agents keep running");
             }
         }
     }

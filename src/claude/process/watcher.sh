@@ -1,13 +1,13 @@
-# Ends all agents of a host that was killed and could not do it itself.
-# $1: what their environments carry; $2: the host's process group, which is left alone; $3: the folder that
-# holds their configuration folders.
+# Ends all agents of a host that was killed, and removes their config directories.
+# $1: the process tag in their environments; $2: the host's process group, which gets no signal; $3: the
+# directory that holds the config directories.
 trap '' INT TERM HUP
 folder=$3
 
-# The host holds the other end of this pipe and writes nothing: it ends when the host does.
+# The host holds the other end of this pipe and writes nothing to it: end of file means that the host died.
 while read -r _; do :; done
 
-# A process is invisible for a moment while it executes another program, so one look is not enough.
+# A process has no readable environment during exec, so only three empty scans in a row count.
 quiet=0
 while [ "$quiet" -lt 3 ]; do
     found=$(grep -lsaF -- "$1" /proc/[0-9]*/environ)
@@ -16,7 +16,7 @@ while [ "$quiet" -lt 3 ]; do
         pid=${environ#/proc/}
         pid=${pid%/environ}
         stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
-        # After the name in parentheses: state, parent, process group.
+        # The fields of stat after the name in parentheses: state, parent, process group.
         set -- "$1" "$2" ${stat##*) }
         [ "$5" = "$2" ] || kill -9 "-$5" 2>/dev/null
         kill -9 "$pid" 2>/dev/null

@@ -1,4 +1,4 @@
-//! The prompts the CLI waits for: from its control requests, to who must be answered and how.
+//! The CLI's open prompts: made from its control requests and kept until they are answered.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ const QUESTION_TOOL: &str = "AskUserQuestion";
 #[derive(Debug, Default)]
 pub(crate) struct Asks(HashMap<String, Open>);
 
-/// A prompt nobody answered yet.
+/// A prompt that is not answered yet.
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) request_id: String,
@@ -23,7 +23,7 @@ pub(crate) struct Open {
 }
 
 impl Asks {
-    /// `can_use_tool`: a permission, or a question.
+    /// Opens a prompt for a `can_use_tool` request: a permission, or a question.
     pub(crate) fn tool(&mut self, request_id: &str, request: &Members<'_>) -> Ask {
         let name: String = request.text("tool_name").unwrap_or_default().into();
         let kind = if name == QUESTION_TOOL { AskKind::Question } else { AskKind::Permission };
@@ -36,7 +36,7 @@ impl Asks {
         self.open(request_id, Ask { kind, correlation_id, name, input: input(request), context })
     }
 
-    /// `hook_callback`: a hook's decision.
+    /// Opens a prompt for a `hook_callback` request.
     pub(crate) fn hook(&mut self, request_id: &str, request: &Members<'_>) -> Ask {
         let name = Members::of(request.get("input")).text("hook_event_name").unwrap_or_default().into();
         self.open(
@@ -57,7 +57,7 @@ impl Asks {
         ask
     }
 
-    /// The CLI waits no longer: the prompt's correlation id, if it is open.
+    /// Removes the prompt of a request that the CLI cancelled. Returns its correlation id, if it is open.
     pub(crate) fn withdraw(&mut self, request_id: &str) -> Option<String> {
         let (correlation_id, _) = self.0.iter().find(|(_, open)| open.request_id == request_id)?;
         let correlation_id = correlation_id.clone();
@@ -65,7 +65,7 @@ impl Asks {
         Some(correlation_id)
     }
 
-    /// Someone decided.
+    /// Removes and returns the prompt that was decided, if it is open.
     pub(crate) fn settle(&mut self, correlation_id: &str) -> Option<Open> {
         self.0.remove(correlation_id)
     }

@@ -1,35 +1,35 @@
-//! Lines of JSON: framing what the CLI writes, and writing what it reads. No I/O.
+//! NDJSON lines, without I/O: [`Framer`] splits the CLI's output, [`encode`] writes its input.
 //!
-//! The CLI ends when it reads a line that is not JSON, and a raw newline inside a relayed value would let
-//! a client smuggle in a frame of its own. So everything goes out through [`encode`], which gives exactly
-//! one line whatever whitespace the relayed JSON held.
+//! The CLI exits when it reads a line that is not JSON, and a raw newline inside a relayed value would let
+//! a client inject a frame. So every frame is written by [`encode`], which produces exactly one line whatever
+//! white space the relayed JSON holds.
 
 use std::mem;
 
 use serde::Serialize;
 
-/// The longest line that is taken: 64 MiB.
+/// The default maximum length of a line: 64 MiB.
 pub const DEFAULT_LINE_LIMIT: usize = 64 << 20;
 
-/// An emptied buffer that is larger than this is given back.
+/// An empty buffer with more capacity than this is freed, in bytes.
 const KEEP: usize = 256 << 10;
 
-/// What [`Framer::next`] found.
+/// A line, as returned by [`Framer::next`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framed<'a> {
-    /// A line that begins with `{`, without its line end. Whether it is JSON is not known yet.
+    /// A line that begins with `{`, without its line end. It is not checked to be JSON.
     Line(&'a [u8]),
-    /// A line that was longer than the limit and was skipped to its end.
+    /// A line that exceeded the limit and was skipped.
     Oversize {
-        /// How long it was, in bytes.
+        /// The length of the line, in bytes.
         length: usize,
     },
 }
 
-/// Splits bytes into lines, however they are cut into chunks.
+/// Splits chunks of bytes into lines.
 ///
-/// Lines that do not begin with `{` are noise and left out; `\r\n` ends a line too. No byte is looked at
-/// twice, and no more than the limit and one chunk is ever held.
+/// A line ends with `\n` or `\r\n`. Lines that do not begin with `{` are skipped. Each byte is scanned once,
+/// and the buffer never holds more than the limit plus one chunk.
 ///
 /// ```
 /// use agent_webkit::claude::{Framed, Framer};
@@ -44,30 +44,30 @@ pub enum Framed<'a> {
 #[derive(Debug)]
 pub struct Framer {
     buffer: Vec<u8>,
-    /// Before this everything was handed out.
+    /// The first byte that was not returned yet.
     start: usize,
-    /// Before this, from `start`, there is no line end.
+    /// The end of the scanned bytes: there is no line end between `start` and this index.
     scanned: usize,
     limit: usize,
-    /// So much of an oversize line is already gone; its end is not in sight.
+    /// The number of bytes skipped of an oversize line whose end was not read yet.
     skipped: Option<usize>,
 }
 
 impl Framer {
-    /// A framer for lines of up to `limit` bytes.
+    /// Creates a framer for lines of up to `limit` bytes.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
         Self { buffer: Vec::new(), start: 0, scanned: 0, limit, skipped: None }
     }
 
-    /// Takes the next chunk. Call [`next`](Self::next) until it gives `None` before the next one.
+    /// Adds a chunk. Call [`next`](Self::next) until it returns `None` before you add another chunk.
     pub fn feed(&mut self, chunk: &[u8]) {
         self.make_room();
         self.buffer.extend_from_slice(chunk);
     }
 
-    /// The next line that is complete.
-    #[allow(clippy::should_implement_trait, reason = "it lends from the buffer, an iterator cannot")]
+    /// Returns the next complete line.
+    #[allow(clippy::should_implement_trait, reason = "the line borrows from the buffer")]
     pub fn next(&mut self) -> Option<Framed<'_>> {
         loop {
             let Some(at) = memchr::memchr(b'\n', &self.buffer[self.scanned..]) else {
@@ -90,7 +90,7 @@ impl Framer {
         }
     }
 
-    /// The line that the input ended in the middle of.
+    /// Returns the last line if the input ended without a line end.
     pub fn finish(&mut self) -> Option<Framed<'_>> {
         let (from, to) = (mem::replace(&mut self.start, self.buffer.len()), self.buffer.len());
         self.scanned = to;
@@ -109,7 +109,8 @@ impl Framer {
             }
             self.buffer.clear();
         } else {
-            // What is left is the beginning of one line: it moves once per line that is cut, not per chunk.
+            // The rest is the start of one line. It is moved once: later chunks of the line find `start` at
+            // 0.
             self.buffer.drain(..self.start);
             if self.buffer.capacity() > KEEP && self.buffer.len() < KEEP / 2 {
                 self.buffer.shrink_to(KEEP);
@@ -124,10 +125,10 @@ fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Appends `value` to `out` as one line of compact JSON, relayed raw JSON in it included.
+/// Appends `value` to `out` as one line of compact JSON. Raw JSON inside `value` is compacted, too.
 ///
 /// # Errors
-/// The value cannot be JSON (a map whose keys are no strings). `out` is as it was.
+/// `value` cannot be serialized as JSON, such as a map whose keys are not strings. `out` is left unchanged.
 pub fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     let from = out.len();
     if let Err(error) = serde_json::to_writer(&mut *out, value) {
@@ -192,7 +193,7 @@ mod tests {
         items
     }
 
-    /// What a framer must give, read off the whole input.
+    /// The lines that a framer must return, computed from the whole input.
     fn model(input: &[u8], limit: usize) -> Vec<Item> {
         let mut lines: Vec<&[u8]> = input.split(|byte| *byte == b'\n').collect();
         if lines.last().is_some_and(|last| last.is_empty()) {

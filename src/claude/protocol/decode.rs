@@ -1,4 +1,4 @@
-//! What the CLI tells about a turn: messages, tool results, results, tasks, statuses.
+//! Decodes the CLI's frames about a turn: messages, tool results, results, tasks, statuses.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,11 @@ use crate::{
     storage::transcripts::Entry,
 };
 
-/// Members that are the frame's own, not the news it carries.
+/// Members of the frame itself, which are not relayed.
 const ENVELOPE: [&str; 4] = ["type", "subtype", "uuid", "session_id"];
 
-/// An `assistant` frame: finished blocks of a message. `open` is the id of the message being written.
+/// Decodes an `assistant` frame: finished blocks of a message. `open` is the id of the message that is being
+/// written, used if the frame names none.
 pub(crate) fn assistant(frame: &Members<'_>, open: Option<&str>) -> Option<AgentEvent> {
     let message = Members::of(Some(frame.get("message")?));
     let id = message.text("id").map(Into::into).or_else(|| open.map(str::to_owned));
@@ -38,7 +39,7 @@ fn text_block(text: &RawValue) -> Option<Box<RawValue>> {
     RawValue::from_string(format!(r#"{{"type":"text","text":{}}}"#, text.get())).ok()
 }
 
-/// A `user` frame: the results of tool calls. What else it holds are our own messages and reminders.
+/// Decodes the tool results in a `user` frame. Its other blocks are our own messages and reminders.
 pub(crate) fn tool_results(frame: &Members<'_>) -> impl Iterator<Item = AgentEvent> {
     let parent = frame.text("parent_tool_use_id").map(String::from);
     let blocks = elements(Members::of(frame.get("message")).get("content"));
@@ -56,7 +57,7 @@ pub(crate) fn tool_results(frame: &Members<'_>) -> impl Iterator<Item = AgentEve
     })
 }
 
-/// A `result` frame: the end of a turn. `answers_us`: one of our messages was part of it.
+/// Decodes a `result` frame, the end of a turn. `answers_us`: one of our messages was part of the turn.
 pub(crate) fn result(frame: &Members<'_>, answers_us: bool) -> AgentEvent {
     AgentEvent::TurnEnded(TurnEnd {
         subtype: frame.text("subtype").map_or_else(|| "unknown".to_owned(), Into::into),
@@ -67,16 +68,16 @@ pub(crate) fn result(frame: &Members<'_>, answers_us: bool) -> AgentEvent {
     })
 }
 
-/// What all models cost since the last result.
+/// Sums the cost of all models since the last result.
 fn turn_cost(frame: &Members<'_>) -> Option<f64> {
     let models: HashMap<Text<'_>, &RawValue> = frame.read("model_usage_since_last_result")?;
-    // Not `sum`: that of nothing is minus zero.
+    // Not `sum`: the sum of no floats is -0.0.
     models
         .into_values()
         .try_fold(0.0, |sum, usage| Some(sum + Members::of(Some(usage)).read::<f64>("costUSD")?))
 }
 
-/// The statuses of the MCP servers in an array of `{name, status}`.
+/// Decodes the statuses of MCP servers from an array of `{name, status}`.
 pub(crate) fn mcp_servers(servers: Option<&RawValue>) -> impl Iterator<Item = (String, String)> {
     elements(servers).into_iter().filter_map(|server| {
         let server = Members::of(Some(server));
@@ -84,12 +85,13 @@ pub(crate) fn mcp_servers(servers: Option<&RawValue>) -> impl Iterator<Item = (S
     })
 }
 
-/// `system` frames that tell what the agent is busy with, as far as it is of interest to a reader.
+/// Decodes the `system` frames that report what the agent is doing. Returns `None` for those that clients do
+/// not need.
 pub(crate) fn status(subtype: &str, frame: &Members<'_>) -> Option<AgentEvent> {
     let status = match subtype {
         "api_retry" => "retrying".to_owned(),
         "compact_boundary" => "compacted".to_owned(),
-        // `requesting` comes with every request and says nothing that the deltas do not say.
+        // `requesting` comes with every model request; the deltas report the same.
         "status" => frame.text("status").filter(|status| status != "requesting")?.into(),
         _ => return None,
     };
@@ -97,16 +99,16 @@ pub(crate) fn status(subtype: &str, frame: &Members<'_>) -> Option<AgentEvent> {
     Some(AgentEvent::Status { status, extra })
 }
 
-/// Entries that the CLI has just written to one of its transcripts.
+/// Entries that the CLI wrote to one of its transcripts.
 #[derive(Debug)]
 pub(crate) struct Mirrored {
-    /// The transcript's file.
+    /// The path of the transcript file.
     pub(crate) path: String,
     /// The entries, in order.
     pub(crate) entries: Vec<Entry>,
 }
 
-/// A `transcript_mirror` frame.
+/// Decodes a `transcript_mirror` frame.
 pub(crate) fn mirrored(frame: &Members<'_>) -> Option<Mirrored> {
     let path = frame.text("filePath")?.into_owned();
     let entries = elements(frame.get("entries"));
@@ -114,13 +116,13 @@ pub(crate) fn mirrored(frame: &Members<'_>) -> Option<Mirrored> {
     Some(Mirrored { path, entries })
 }
 
-/// The background tasks whose end was not told yet, each with its last status.
+/// The background tasks that have not ended, each with its last status.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks(HashMap<String, String>);
 
 impl Tasks {
-    /// A `system` frame whose subtype begins with `task_`. The end of a task is told twice: at once
-    /// (`task_updated`), and with its summary (`task_notification`).
+    /// Decodes a `system` frame whose subtype begins with `task_`. The CLI reports the end of a task twice:
+    /// at once (`task_updated`), and later with a summary (`task_notification`).
     pub(crate) fn handle(&mut self, subtype: &str, frame: &Members<'_>) -> Option<AgentEvent> {
         let task_id: String = frame.text("task_id")?.into();
         let patch = Members::of(frame.get("patch"));

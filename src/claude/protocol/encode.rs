@@ -1,14 +1,14 @@
-//! What the CLI is told: frames of the control protocol and users' messages.
+//! The frames that are written to the CLI: control requests, control responses and user messages.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::proto::{AskKind, Decision};
 
-/// What the model reads when someone declines without a word. The CLI insists on a message.
+/// The message of a denial that has none: the CLI requires one.
 const DECLINED: &str = "The user declined.";
 
-/// A user's message. The uuid comes back in the `result` of the turn it was part of.
+/// A user message. The `result` of its turn lists its uuid.
 #[derive(Serialize)]
 pub(crate) struct UserFrame<'a> {
     #[serde(rename = "type")]
@@ -29,7 +29,7 @@ impl<'a> UserFrame<'a> {
     }
 }
 
-/// A question of ours; the CLI answers by `request_id`.
+/// A control request to the CLI, which answers with the same `request_id`.
 #[derive(Serialize)]
 pub(crate) struct RequestFrame<'a> {
     #[serde(rename = "type")]
@@ -38,7 +38,7 @@ pub(crate) struct RequestFrame<'a> {
     request: Request<'a>,
 }
 
-/// What we ask of the CLI.
+/// The body of a control request.
 #[derive(Serialize)]
 #[serde(tag = "subtype", rename_all = "snake_case")]
 pub(crate) enum Request<'a> {
@@ -57,7 +57,7 @@ impl<'a> RequestFrame<'a> {
     }
 }
 
-/// Our answer to a question of the CLI's.
+/// Our response to a control request of the CLI.
 #[derive(Serialize)]
 pub(crate) struct ResponseFrame<'a> {
     #[serde(rename = "type")]
@@ -100,7 +100,8 @@ enum Verdict<'a> {
 }
 
 impl<'a> ResponseFrame<'a> {
-    /// Someone's decision. The CLI needs an input with every `allow`: without an edited one the `original`.
+    /// Creates the response for a decision. The CLI requires an input with every `allow`: `original`, unless
+    /// the decision edited it.
     pub(crate) fn decision(
         request_id: &'a str,
         kind: AskKind,
@@ -127,7 +128,7 @@ impl<'a> ResponseFrame<'a> {
         Self::new(Response { subtype: "success", request_id, response: Some(verdict), error: None })
     }
 
-    /// We cannot do that.
+    /// Creates an error response.
     pub(crate) const fn error(request_id: &'a str, error: &'a str) -> Self {
         Self::new(Response { subtype: "error", request_id, response: None, error: Some(error) })
     }

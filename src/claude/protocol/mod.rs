@@ -1,4 +1,4 @@
-//! The CLI's control protocol, without I/O: NDJSON lines, the frames in them, and the conversation of one process.
+//! The CLI's control protocol, without I/O: lines, frames, and the conversation with one process.
 
 pub(crate) mod asks;
 pub(crate) mod bridge;

@@ -1,13 +1,13 @@
-//! What is to be written to a process, and how much of it is.
+//! The bytes to write to a process.
 
 use serde::Serialize;
 
 use super::codec::encode;
 
-/// An emptied buffer that is larger than this is given back.
+/// The capacity that an empty buffer keeps, in bytes.
 const KEEP: usize = 64 << 10;
 
-/// Frames in the order they have to be written, some of the first already gone.
+/// Frames to write, in order. The first bytes may be written already.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     buffer: Vec<u8>,
@@ -15,19 +15,19 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Adds a frame as one line.
+    /// Appends a frame as one line.
     pub(crate) fn push<T: Serialize>(&mut self, frame: &T) {
         if let Err(error) = encode(frame, &mut self.buffer) {
-            tracing::error!(%error, "a frame could not be written");
+            tracing::error!(%error, "a frame could not be encoded");
         }
     }
 
-    /// What is not written yet.
+    /// Returns the bytes that are not written yet.
     pub(crate) fn rest(&self) -> &[u8] {
         &self.buffer[self.written..]
     }
 
-    /// So many bytes of the rest are written.
+    /// Marks this number of bytes as written.
     pub(crate) fn advance(&mut self, bytes: usize) {
         self.written += bytes;
         if self.rest().is_empty() {
@@ -35,7 +35,7 @@ impl Outbox {
         }
     }
 
-    /// Nobody will read it.
+    /// Discards all bytes.
     pub(crate) fn clear(&mut self) {
         self.written = 0;
         self.buffer.clear();

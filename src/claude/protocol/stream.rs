@@ -1,4 +1,4 @@
-//! Pieces of messages: `stream_event` frames, the hot path.
+//! Decodes `stream_event` frames, the pieces of messages. This is the hot path.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::wire::{BlockDelta, Frame, Members, StreamEvent, read, text};
 use crate::proto::{AgentEvent, Delta};
 
-/// The messages that are being written, one per sub-agent and one of the agent itself.
+/// The messages that are being written: at most one of the agent and one of each sub-agent.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     own: Option<Writing>,
@@ -18,7 +18,7 @@ pub(crate) struct Streams {
 #[derive(Debug)]
 struct Writing {
     message_id: String,
-    /// The tool calls in it, by the index of their block.
+    /// The tool calls of the message, each with the index of its block.
     calls: Vec<(u64, Call)>,
 }
 
@@ -29,7 +29,7 @@ struct Call {
 }
 
 impl Streams {
-    /// What this frame tells, if it tells anything.
+    /// Decodes a frame. Returns `None` if clients do not need it.
     pub(crate) fn handle(&mut self, frame: &Frame<'_>) -> Option<AgentEvent> {
         let event: StreamEvent<'_> = frame.event.and_then(read)?;
         let parent = frame.parent_tool_use_id.and_then(text);
@@ -79,7 +79,7 @@ impl Streams {
         }
     }
 
-    /// The id of the message that is being written.
+    /// Returns the id of the message that is being written by the agent, or by this sub-agent.
     pub(crate) fn message_id(&self, parent: Option<&str>) -> Option<&str> {
         self.writing(parent).map(|writing| &*writing.message_id)
     }
@@ -112,7 +112,7 @@ fn delta(writing: &Writing, index: u64, raw: &RawValue) -> Option<Delta> {
                 partial_json: delta.partial_json?.to_owned(),
             })
         }
-        // Signatures and citations are in the finished block.
+        // Signatures and citations are relayed with the finished block.
         _ => None,
     }
 }

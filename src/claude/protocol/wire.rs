@@ -1,7 +1,7 @@
-//! The CLI's frames as they are read: borrowed from the line, in two passes.
+//! Deserializes the CLI's frames, borrowed from the line, in two passes.
 //!
-//! The first pass finds the members and leaves their values raw, the second reads the few that matter.
-//! Nothing here is tagged, untagged or flattened: serde buffers those, and raw values do not survive that.
+//! The first pass finds the members and leaves their values raw; the second parses the few that are used. No
+//! type is tagged, untagged or flattened: serde buffers those, which breaks `RawValue`.
 
 use std::borrow::Cow;
 
@@ -13,12 +13,12 @@ use serde_json::value::RawValue;
 
 use crate::proto::Extra;
 
-/// A string, borrowed where it holds no escapes.
+/// A string, borrowed if it holds no escapes.
 #[derive(Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
-/// The members of any frame that say what it is. The rest is skipped.
+/// The members that identify a frame. The others are skipped.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Frame<'a> {
     #[serde(borrow, rename = "type")]
@@ -61,33 +61,33 @@ pub(crate) struct BlockDelta<'a> {
     pub(crate) partial_json: Option<&'a RawValue>,
 }
 
-/// Any object: its members in order, the values raw.
+/// The members of any object, in order, with raw values.
 #[derive(Debug, Default)]
 pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Members<'a> {
-    /// The members of `raw`; none when it is no object.
+    /// Parses `raw`. Empty if it is not an object.
     pub(crate) fn of(raw: Option<&'a RawValue>) -> Self {
         raw.and_then(read).unwrap_or_default()
     }
 
-    /// The value of this member; `null` counts as absent.
+    /// Returns the value of this member; `null` counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
         let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
         (value.get() != "null").then_some(*value)
     }
 
-    /// The value of this member, if it is of that type.
+    /// Returns the value of this member, if it is of this type.
     pub(crate) fn read<T: Deserialize<'a>>(&self, name: &str) -> Option<T> {
         self.get(name).and_then(read)
     }
 
-    /// The value of this member, if it is a string.
+    /// Returns the value of this member, if it is a string.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         self.get(name).and_then(text)
     }
 
-    /// All members but these.
+    /// Copies all members except these.
     pub(crate) fn without(&self, names: &[&str]) -> Extra {
         let others = self.0.iter().filter(|(key, _)| !names.contains(&&**key));
         others.map(|(key, value)| (key.clone().into_owned(), (*value).to_owned())).collect()
@@ -118,22 +118,22 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-/// `raw` as that type, or nothing: a member of an unexpected shape is as good as absent.
+/// Parses `raw`. Returns `None` for another type: a member of an unexpected type counts as absent.
 pub(crate) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
 
-/// `raw` as a string.
+/// Parses `raw` as a string.
 pub(crate) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     read::<Text<'_>>(raw).map(|Text(text)| text)
 }
 
-/// The elements of `raw`; none when it is no array.
+/// Returns the elements of `raw`. Empty if it is not an array.
 pub(crate) fn elements(raw: Option<&RawValue>) -> Vec<&RawValue> {
     raw.and_then(read).unwrap_or_default()
 }
 
-/// JSON's `null`.
+/// Returns JSON's `null`.
 pub(crate) fn null() -> Box<RawValue> {
     RawValue::NULL.to_owned()
 }

@@ -1,7 +1,8 @@
-//! What a conversation has left behind.
+//! Removes the entries before a `/clear` from a transcript.
 //!
-//! Measured: after `/clear` the CLI goes on under another session id, with a first message that follows none.
-//! Resuming from both takes up the new conversation once it holds an answer, and the old one before.
+//! Measured: after `/clear` the CLI continues under another session id, and the first message has no parent.
+//! A CLI that resumes from both conversations continues the new one only if it holds an answer, else the old
+//! one.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -10,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::storage::transcripts::Entry;
 
-/// The members that place an entry in a conversation.
+/// The members of an entry that assign it to a conversation.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Place<'a> {
@@ -22,7 +23,7 @@ struct Place<'a> {
     session_id: Option<Cow<'a, str>>,
 }
 
-/// Leaves out what was before the last `/clear`.
+/// Removes the entries before the last `/clear`.
 pub(crate) fn since_clear(mut entries: Vec<Entry>) -> Vec<Entry> {
     let mut seen = HashSet::new();
     let mut start = 0;

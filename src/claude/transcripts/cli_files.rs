@@ -1,8 +1,8 @@
-//! Where the CLI keeps a session's transcript, and whether it can go on from it.
+//! Finds the CLI's transcript of a session, and decides whether the CLI can resume from it.
 //!
-//! Measured: `--resume` of a session without a transcript, or with one that holds no message yet (the
-//! CLI was killed while it wrote the first), ends the process; so does `--session-id` whenever the file
-//! exists. So the file decides, and one that is of no use to either is moved aside.
+//! Measured: the CLI exits on `--resume` if the session has no transcript, or one without a message (the CLI
+//! was killed while it wrote the first). It exits on `--session-id` if the file exists. So the file decides
+//! between the two, and a file without a message, which neither accepts, is renamed.
 
 use std::{
     fs::{self, File},
@@ -10,10 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A longer folder name is cut here by the CLI, which then appends a hash.
+/// The length at which the CLI cuts a directory name and appends a hash.
 const LONGEST_SLUG: usize = 200;
 
-/// A session's transcript can be gone on from. One that cannot is moved out of the way.
+/// Whether the CLI can resume the session from its transcript. Renames a transcript without a message.
 pub(crate) fn can_resume(config_dir: &Path, cwd: &Path, session_id: &str) -> io::Result<bool> {
     let Some(path) = find(config_dir, cwd, session_id) else { return Ok(false) };
     if holds_a_message(&path)? {
@@ -23,16 +23,17 @@ pub(crate) fn can_resume(config_dir: &Path, cwd: &Path, session_id: &str) -> io:
     Ok(false)
 }
 
-/// The CLI's folders for the transcripts of a working directory.
+/// The CLI's directories for the transcripts of one working directory.
 #[derive(Debug)]
 pub(crate) struct Project {
     name: String,
-    /// The name is too long: this is what the folder's begins with, a hash follows that only the CLI knows.
+    /// Whether `name` was cut. Then the directory's name is `name`, `-` and a hash that only the CLI can
+    /// compute.
     cut: bool,
 }
 
 impl Project {
-    /// The project of this directory.
+    /// Returns the project of this working directory.
     pub(crate) fn of(cwd: &Path) -> Self {
         let mut name = slug(cwd);
         let cut = name.len() > LONGEST_SLUG;
@@ -40,7 +41,7 @@ impl Project {
         Self { name, cut }
     }
 
-    /// Transcripts in a folder of this name belong to it.
+    /// Whether a directory of this name belongs to the project.
     pub(crate) fn owns(&self, folder: &str) -> bool {
         let plain = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
         match folder.strip_prefix(&self.name) {
@@ -50,12 +51,12 @@ impl Project {
         }
     }
 
-    /// The folder's name, if it can be known before the CLI has made it.
+    /// Returns the directory's name, if it does not contain a hash.
     pub(crate) fn folder(&self) -> Option<&str> {
         (!self.cut).then_some(&self.name)
     }
 
-    /// A folder in which the CLI finds transcripts of this project key.
+    /// Returns the name of a directory in which the CLI finds a transcript stored under this project key.
     pub(crate) fn folder_for(&self, project_key: &str) -> String {
         if self.owns(project_key) {
             return project_key.to_owned();
@@ -77,7 +78,7 @@ fn find(config_dir: &Path, cwd: &Path, session_id: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// The CLI's name for a directory: everything but letters and digits becomes `-`, by UTF-16 unit.
+/// The CLI's name for a directory: each UTF-16 unit except ASCII letters and digits becomes `-`.
 fn slug(cwd: &Path) -> String {
     let keep = |unit: u16| u8::try_from(unit).ok().filter(u8::is_ascii_alphanumeric).map_or('-', char::from);
     cwd.to_string_lossy().encode_utf16().map(keep).collect()

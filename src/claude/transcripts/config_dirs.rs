@@ -1,12 +1,12 @@
-//! Configuration folders of the agents' own, for agents whose transcripts are kept in a store.
+//! Private config directories, for agents with a transcript store.
 //!
-//! Measured: the CLI reads settings, credentials, memory, agents, commands and skills through symbolic links,
-//! and writes settings through them, also through one that points at nothing yet. So everything the operator
-//! has is there; what a process keeps for itself, its transcripts above all, stays in its own folder.
+//! Measured: the CLI reads settings, credentials, memory, agents, commands and skills through symbolic links.
+//! It writes settings through them, even if the target does not exist yet. So an agent's config directory
+//! links to everything in the operator's; transcripts and other files of one process stay in the agent's own.
 //!
-//! Measured too: a CLI that finds no `.claude.json` takes it for its first start, migrates and counts the user
-//! in, which costs it some 30 ms. Where the operator has none, as in a container with nothing but an API key,
-//! that would be so with every agent; so what the first one notes is given to the next.
+//! Measured: without a `.claude.json` the CLI treats a start as its first one, which takes about 30 ms more.
+//! If the operator has no such file, as in a container with only an API key, every agent would do so. So the
+//! first-start members of the first agent's file are copied for the next agents.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::claude::process::environment::Environment;
 
-/// What the CLI keeps for one process or one machine. Nothing of it configures an agent.
+/// Files of one process or one machine, which are not linked. None of them configures an agent.
 const PRIVATE: &[&str] = &[
     "backups",
     "cache",
@@ -46,11 +46,11 @@ const PRIVATE: &[&str] = &[
     "traces",
 ];
 
-/// Rewritten by every process: each gets a copy.
+/// Files that every process rewrites: each agent gets a copy.
 const COPIED: &[&str] = &[".claude.json", ".config.json"];
 
-/// What a CLI notes at its first start to know that the next one is not, and nothing else of what may be in such
-/// a file: an agent can write its own, and what it writes must not reach the others.
+/// The members of `.claude.json` that record a first start. Only these are copied to other agents: an agent
+/// can write to its own file, and what it writes must not reach other agents.
 const FIRST_START: &[&str] = &[
     "firstStartTime",
     "firstStartVersion",
@@ -61,31 +61,31 @@ const FIRST_START: &[&str] = &[
     USER,
 ];
 
-/// The last of them that is noted.
+/// The member of [`FIRST_START`] that the CLI writes last.
 const USER: &str = "userID";
 
-/// Linked even if it is not there yet: the permissions that a user grants for ever are written to it.
+/// Linked even if it does not exist yet, because the CLI writes permanently granted permissions to it.
 const SETTINGS: &str = "settings.json";
 
-/// The folder that holds all homes of one backend. Removed with the last of them, or by the watcher.
+/// The directory that holds all config directories of one backend. Removed on drop, or by the watcher.
 #[derive(Debug)]
 pub(crate) struct ConfigDirs {
     path: PathBuf,
-    /// What the CLI noted at its first start, if the operator has never started it.
+    /// What the first agent's CLI wrote to `.claude.json`, if the operator has no such file.
     first_start: OnceLock<Vec<u8>>,
 }
 
-/// One agent's configuration folder, removed on drop.
+/// One agent's config directory, removed on drop.
 #[derive(Debug)]
 pub(crate) struct ConfigDir {
     path: PathBuf,
     config_dirs: Arc<ConfigDirs>,
-    /// Nothing was there that an earlier start has noted.
+    /// There was neither an operator's nor an earlier agent's `.claude.json`.
     is_first: bool,
 }
 
 impl ConfigDirs {
-    /// A place for homes in the temporary folder; nothing is there yet.
+    /// Chooses a path in the temporary directory. Creates nothing.
     pub(crate) fn new() -> Self {
         let temporary = env::temp_dir();
         let temporary = temporary.canonicalize().unwrap_or(temporary);
@@ -93,12 +93,12 @@ impl ConfigDirs {
         Self { path, first_start: OnceLock::new() }
     }
 
-    /// Where they are.
+    /// The path of the directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A home for one agent, which sees what the operator configured. Blocks for a moment.
+    /// Creates a config directory for one agent, linked to the operator's. Blocks on file access.
     pub(crate) fn make(self: &Arc<Self>, environment: &Environment) -> io::Result<ConfigDir> {
         make_private(&self.path)?;
         let path = self.path.join(uuid::Uuid::new_v4().to_string());
@@ -130,17 +130,17 @@ impl Drop for ConfigDirs {
 }
 
 impl ConfigDir {
-    /// The folder.
+    /// The path of the directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What this agent's CLI notes is wanted for the next ones, and not there yet.
+    /// Whether the data of this agent's first start should be kept for other agents.
     pub(crate) fn is_first(&self) -> bool {
         self.is_first && self.config_dirs.first_start.get().is_none()
     }
 
-    /// Takes what the CLI has noted by now, if that is all. Reads a small file.
+    /// Keeps the data of the CLI's first start for other agents, if it is complete. Reads a small file.
     pub(crate) fn keep_first_start(&self) {
         let noted = fs::read(self.path.join(COPIED[0])).ok();
         let noted: Option<BTreeMap<String, Value>> =
@@ -151,18 +151,18 @@ impl ConfigDir {
         });
         if noted.contains_key(USER) {
             let content = serde_json::to_vec(&noted).expect("it was read from JSON");
-            // Another one came first, which is as good.
+            // Fails if another agent was faster, whose data serves as well.
             let _ = self.config_dirs.first_start.set(content);
         }
     }
 
-    /// Shows what the CLI has learned about a project on this machine, which is no session's own.
+    /// Links the CLI's memory of a project on this machine, which all sessions share.
     pub(crate) fn share_memory(&self, environment: &Environment, project_folder: &str) -> io::Result<()> {
         let below = Path::new("projects").join(project_folder).join("memory");
         let Some(operators) = configured_dir(environment).map(|folder| folder.join(&below)) else {
             return Ok(());
         };
-        // Where it may not be made, nothing is learned.
+        // Optional: if the directory cannot be created, the agent has no shared memory.
         let _ = private_dir().recursive(true).create(&operators);
         let Ok(operators) = operators.canonicalize() else { return Ok(()) };
         let here = self.path.join(below);
@@ -177,12 +177,12 @@ impl Drop for ConfigDir {
     }
 }
 
-/// The operator's configuration folder.
+/// Returns the operator's config directory.
 pub(crate) fn configured_dir(environment: &Environment) -> Option<PathBuf> {
     set_config_dir(environment).or_else(|| Some(variable(environment, "HOME")?.join(".claude")))
 }
 
-/// The folder of `.claude.json`, which lies beside `~/.claude` and not in it.
+/// Returns the directory of `.claude.json`. By default it lies beside `~/.claude`, not in it.
 fn config_parent(environment: &Environment) -> Option<PathBuf> {
     set_config_dir(environment).or_else(|| variable(environment, "HOME"))
 }
@@ -196,14 +196,15 @@ fn variable(environment: &Environment, name: &str) -> Option<PathBuf> {
     (!value.is_empty()).then(|| PathBuf::from(value))
 }
 
-/// A builder of folders that nobody else may look into.
+/// Returns a builder of directories that only this user can access.
 pub(crate) fn private_dir() -> fs::DirBuilder {
     let mut builder = fs::DirBuilder::new();
     builder.mode(0o700);
     builder
 }
 
-/// The folder is there, ours, and closed to others.
+/// Creates the directory, or checks that the existing one is ours and closed to others: anyone can create a
+/// directory or link in the temporary directory.
 fn make_private(path: &Path) -> io::Result<()> {
     match private_dir().create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -216,7 +217,7 @@ fn make_private(path: &Path) -> io::Result<()> {
 }
 
 fn furnish(config_dir: &Path, operators: &Path) -> io::Result<()> {
-    // The CLI would make it too; where it may not, nothing is configured.
+    // The CLI would create it, too. If it cannot be created, there is nothing to link.
     let _ = private_dir().recursive(true).create(operators);
     let Ok(operators) = operators.canonicalize() else { return Ok(()) };
     for found in fs::read_dir(&operators)? {
@@ -230,7 +231,7 @@ fn furnish(config_dir: &Path, operators: &Path) -> io::Result<()> {
     symlink(operators.join(SETTINGS), config_dir.join(SETTINGS))
 }
 
-/// Copies a file, if it is there.
+/// Copies a file. Returns whether it exists.
 fn copy(from: &Path, to: &Path) -> io::Result<bool> {
     match fs::read(from) {
         Ok(content) => write(to, &content).map(|()| true),
@@ -247,7 +248,7 @@ fn write(to: &Path, content: &[u8]) -> io::Result<()> {
 fn remove(folder: &Path) {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::error!(%error, folder = %folder.display(), "an agent's folder could not be removed");
+            tracing::error!(%error, folder = %folder.display(), "cannot remove an agent's config directory");
         }
         _ => {}
     }

@@ -1,8 +1,8 @@
-//! A session's past, from the store to where the CLI looks for it.
+//! Loads a session's transcripts from the transcript store and writes them where the CLI looks for them.
 //!
-//! Measured: `--resume` needs the main transcript only, in the folder of the working directory; what it holds
-//! may be in any order of members, and may have been written in another directory. Sub-agents' transcripts
-//! lie below, each with a `.meta.json` that comes as an entry of the type `agent_metadata`.
+//! Measured: `--resume` needs only the main transcript, in the CLI's directory for the working directory. The
+//! members of an entry may have any order, and entries may come from another working directory. Sub-agents'
+//! transcripts lie below it, each with a `.meta.json`, which is stored as an entry of type `agent_metadata`.
 
 use std::{
     fs,
@@ -18,32 +18,34 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{cleared::since_clear, cli_files::Project, config_dirs::private_dir};
 use crate::storage::transcripts::{Entry, StoreError, StoreFuture, TranscriptKey, TranscriptStore};
 
-/// A store that is away is asked for so long before the start is given up.
+/// How long requests to an unavailable transcript store are repeated before the start fails.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A store that does not answer for so long counts as away.
+/// The timeout of one request to the transcript store.
 const NO_ANSWER: Duration = Duration::from_secs(30);
 
-/// The time between two questions.
+/// The pause between two requests.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// No subpath of the CLI's is nearly as long, in bytes.
+/// The maximum length of a subpath, in bytes. The CLI's are much shorter.
 const LONGEST_SUBPATH: usize = 512;
 
-/// The longest part of one: file systems take 255 bytes, some for the ending.
+/// The maximum length of a part of a subpath, in bytes: file systems allow 255, of which the extension needs
+/// some.
 const LONGEST_PART: usize = 200;
 
-/// What the store has of a session.
+/// The transcripts of a session in the transcript store.
 #[derive(Debug)]
 pub(crate) struct Past {
-    /// Its main transcript.
+    /// The key of the main transcript.
     pub(crate) key: TranscriptKey,
     main: Vec<Entry>,
     others: Vec<(String, Vec<Entry>)>,
 }
 
 impl Past {
-    /// Loads it, from this project or from whichever has it; `None` if the session has none.
+    /// Loads the transcripts from this project, or else from another that holds the session. `None` if there
+    /// are none.
     pub(crate) async fn load(
         store: &dyn TranscriptStore,
         project: &Project,
@@ -53,7 +55,7 @@ impl Past {
         let mut others = Vec::new();
         for subpath in patiently(|| store.list_subkeys(&key)).await? {
             if !is_safe(&subpath) {
-                tracing::warn!(subpath, session = session_id, "a transcript with a hostile name is left out");
+                tracing::warn!(subpath, session = session_id, "ignored a transcript whose subpath is unsafe");
                 continue;
             }
             let sub = key.with_subpath(&subpath);
@@ -62,12 +64,12 @@ impl Past {
         Ok(Some(Self { key, main: since_clear(main), others }))
     }
 
-    /// The CLI can go on from it.
+    /// Whether the main transcript holds a message, without which the CLI cannot resume.
     pub(crate) fn holds_a_message(&self) -> bool {
         self.main.iter().any(|entry| kind(entry).is_some_and(|kind| kind == "user"))
     }
 
-    /// Writes it below a configuration folder. Blocks.
+    /// Writes the transcripts below a config directory. Blocks.
     pub(crate) fn write(&self, config_dir: &Path, project: &Project) -> io::Result<()> {
         let folder = config_dir.join("projects").join(project.folder_for(&self.key.project_key));
         let session = folder.join(&self.key.session_id);
@@ -75,14 +77,14 @@ impl Past {
         write_lines(&folder.join(format!("{}.jsonl", self.key.session_id)), self.main.iter())?;
         for (subpath, entries) in &self.others {
             match write_sub_agent(&session, subpath, entries) {
-                // Two names that cannot both be files.
+                // Two subpaths collide, such as `a.jsonl` as a file and as a directory.
                 Err(error)
                     if matches!(
                         error.kind(),
                         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory
                     ) =>
                 {
-                    tracing::warn!(subpath, %error, "a sub-agent's transcript is left out");
+                    tracing::warn!(subpath, %error, "ignored a sub-agent's transcript whose path collides");
                 }
                 written => written?,
             }
@@ -108,7 +110,7 @@ async fn load_main(
     Ok(patiently(|| store.load(&key)).await?.map(|entries| (key, entries)))
 }
 
-/// Of the projects that hold the session: this one, or where it was gone on with last.
+/// Selects one of the projects that hold the session: this project, or the one that was written to last.
 async fn newest(
     store: &dyn TranscriptStore,
     project: &Project,
@@ -130,7 +132,7 @@ async fn newest(
     Ok(newest.map(|(_, key)| key))
 }
 
-/// Asks again while the store is away, for a few seconds.
+/// Repeats a request while the transcript store is unavailable, for at most [`PATIENCE`].
 async fn patiently<'a, T>(mut ask: impl FnMut() -> StoreFuture<'a, T>) -> Result<T, StoreError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -142,7 +144,8 @@ async fn patiently<'a, T>(mut ask: impl FnMut() -> StoreFuture<'a, T>) -> Result
     }
 }
 
-/// Relative, below the session's folder, made of ordinary names.
+/// Whether a subpath is relative, stays below the session's directory and has only ordinary names. A
+/// transcript store may be shared, so its subpaths are not trusted.
 fn is_safe(subpath: &str) -> bool {
     let odd = |char: char| char.is_control() || matches!(char, '\\' | ':');
     let ordinary = |part: &str| {
@@ -179,7 +182,7 @@ fn write_sub_agent(session: &Path, subpath: &str, entries: &[Entry]) -> io::Resu
 fn write_lines<'a>(path: &Path, entries: impl Iterator<Item = &'a Entry>) -> io::Result<()> {
     let mut file = io::BufWriter::new(create(path)?);
     for entry in entries {
-        // Within JSON line breaks can only be white space: in strings they are escaped.
+        // A raw line break in JSON is white space between tokens; in strings it is escaped.
         let line = entry.json().get().replace(['\n', '\r'], " ");
         writeln!(file, "{line}")?;
     }

@@ -1,4 +1,5 @@
-//! Transcripts of the CLI: mirrored into a store, materialised from it, and the config directories they lie in.
+//! The CLI's transcripts: mirrored to a transcript store, restored from it, and the config directories that
+//! hold them.
 
 pub(crate) mod cleared;
 pub(crate) mod cli_files;

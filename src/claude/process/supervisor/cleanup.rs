@@ -1,4 +1,5 @@
-//! The end: nothing of an agent stays behind, and nothing it said is lost.
+//! Cleanup after a process exited: its leftover processes, its remaining output, its transcript, its
+//! directory.
 
 use std::{io, process::ExitStatus, time::Duration};
 
@@ -7,11 +8,12 @@ use tokio::{io::AsyncReadExt, time::timeout};
 use super::{CHUNK, Supervisor, hand_on};
 use crate::{claude::process::cli_process::exit_message, proto::AgentEvent};
 
-/// A pipe that is still open so long after all its writers should be gone is given up.
+/// How long to read from a pipe whose writers should all have ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl Supervisor {
-    /// Ends what the process left behind, reads its last words, and tells its end.
+    /// Ends leftover processes, delivers the remaining output, stores the rest of the transcript and sends
+    /// [`AgentEvent::Exited`].
     pub(crate) async fn clean_up(mut self, status: io::Result<ExitStatus>) {
         self.sweep().await;
         self.read_last_words().await;
@@ -24,8 +26,8 @@ impl Supervisor {
             self.stderr.abort();
         }
         let message = exit_message(status, &self.tail.text());
-        tracing::debug!(message, "agent gone");
-        // Whoever no longer listens does not want to know.
+        tracing::debug!(message, "the agent exited");
+        // The session may have dropped its receiver.
         let _ = self.events.send(AgentEvent::Exited { message }).await;
     }
 
@@ -34,12 +36,12 @@ impl Supervisor {
         let (tag, group) = (self.tag.clone(), self.group);
         match tokio::task::spawn_blocking(move || tag.end_all(group, grace)).await {
             Ok(0) => {}
-            Ok(left) => tracing::error!(left, "processes of an agent cannot be killed"),
-            Err(error) => tracing::error!(%error, "the search for what an agent left behind failed"),
+            Ok(left) => tracing::error!(left, "some processes of the agent could not be killed"),
+            Err(error) => tracing::error!(%error, "the search for leftover processes of the agent failed"),
         }
     }
 
-    /// All its writers are dead, so a pipe holds the rest: not much.
+    /// Reads what is left in the stdout pipe. All its writers have ended, so this is at most one pipe buffer.
     async fn read_last_words(&mut self) {
         let mut chunk = vec![0; CHUNK];
         while let Some(stdout) = &mut self.stdout {
@@ -70,7 +72,7 @@ impl Supervisor {
     async fn remove_home(&mut self) {
         let config_dir = self.config_dir.take();
         if let Err(error) = tokio::task::spawn_blocking(move || drop(config_dir)).await {
-            tracing::error!(%error, "the folder of an agent could not be removed");
+            tracing::error!(%error, "the removal of the agent's config directory failed");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the session is told, and what has to be stored before.
+//! Delivery of events to the session, after the transcript entries that have to be stored first.
 
 use super::Supervisor;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Supervisor {
-    /// Passes on what there is room for.
+    /// Sends events to the session while its channel has room.
     pub(crate) fn deliver(&mut self) {
         if self.events.is_closed() {
             self.bridge.events().clear();
@@ -20,12 +20,12 @@ impl Supervisor {
         }
     }
 
-    /// What is next to be told has to wait for the store.
+    /// Whether the next event is the end of a turn and has to wait for the transcript store.
     pub(crate) fn is_held(&mut self) -> bool {
         is_held(&mut self.bridge, self.mirror.as_mut())
     }
 
-    /// Gives the transcript's new entries to the mirror.
+    /// Passes new transcript entries to the mirror.
     pub(crate) fn keep(&mut self) {
         for mirrored in self.bridge.take_mirrored() {
             let news = self.mirror.as_mut().and_then(|mirror| mirror.take(mirrored));
@@ -33,7 +33,8 @@ impl Supervisor {
         }
     }
 
-    /// Tells what the mirror has to say, before anything that waits for the mirror.
+    /// Queues an event of the mirror before all others: the end of a turn may be waiting for the mirror.
+    /// Aborts if the session is fenced.
     pub(crate) fn tell_first(&mut self, news: Option<AgentEvent>) {
         if let Some(AgentEvent::Fenced) = news {
             self.bridge.events().clear();
@@ -45,7 +46,7 @@ impl Supervisor {
     }
 }
 
-/// The end of a turn waits until the transcript is stored up to it.
+/// Whether the next event is the end of a turn whose transcript entries are not stored yet.
 fn is_held(bridge: &mut Bridge, mirror: Option<&mut Mirror>) -> bool {
     let ended = matches!(bridge.events().front(), Some(AgentEvent::TurnEnded(_)));
     ended && mirror.is_some_and(Mirror::holds)

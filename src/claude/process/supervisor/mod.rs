@@ -1,4 +1,4 @@
-//! The task that owns one CLI process, from its start to the moment when nothing of it is left.
+//! The task that owns one CLI process from its start until its cleanup is complete.
 
 mod cleanup;
 mod delivery;
@@ -38,16 +38,16 @@ use crate::{
 const COMMANDS: usize = 256;
 const EVENTS: usize = 1024;
 
-/// Reading pauses while so many events wait for the session.
+/// The number of undelivered events at which reading from the CLI pauses.
 const BACKLOG: usize = 1024;
 
-/// So much is read at once, in bytes.
+/// The maximum size of one read, in bytes.
 const CHUNK: usize = 64 << 10;
 
-/// While MCP servers connect, their statuses are asked for this often.
+/// The interval at which MCP statuses are requested while a server connects.
 const MCP_PAUSE: Duration = Duration::from_secs(1);
 
-/// Owns a process: reads, writes, ends and buries it.
+/// Owns one CLI process: reads its output, writes its input, ends it and cleans up after it.
 pub(crate) struct Supervisor {
     child: Child,
     group: Option<Pid>,
@@ -58,7 +58,7 @@ pub(crate) struct Supervisor {
     framer: Framer,
     bridge: Bridge,
     commands: Option<mpsc::Receiver<AgentCommand>>,
-    /// Commands that wait until the CLI has read the ones before.
+    /// Commands that wait until the earlier ones are written.
     waiting: VecDeque<AgentCommand>,
     events: mpsc::Sender<AgentEvent>,
     termination: Termination,
@@ -67,13 +67,13 @@ pub(crate) struct Supervisor {
     tag: ProcessTag,
     mirror: Option<Mirror>,
     config_dir: Option<ConfigDir>,
-    /// It is ended by force: nothing of it is waited for or stored any more.
+    /// The process is being killed; no grace time applies and nothing more is stored.
     aborted: bool,
-    /// Held, so that it lives as long as the last agent.
+    /// Keeps the watcher alive as long as this agent.
     _watcher: Arc<Watcher>,
 }
 
-/// What the task woke up for.
+/// Why the task woke up.
 enum Wake {
     Exited(io::Result<ExitStatus>),
     Read(io::Result<usize>),
@@ -86,17 +86,17 @@ enum Wake {
     Mirror(Option<AgentEvent>),
 }
 
-/// What an agent has besides its process, if its transcripts are kept in a store.
+/// What an agent with a transcript store has besides its process.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    /// Copies its transcript into the store.
+    /// Copies the agent's transcripts into the transcript store.
     pub(crate) mirror: Option<Mirror>,
-    /// Its own configuration folder, which goes with it.
+    /// The agent's config directory, removed at its cleanup.
     pub(crate) config_dir: Option<ConfigDir>,
 }
 
 impl Supervisor {
-    /// Takes charge of a process that was just started.
+    /// Spawns the supervisor of a process that was just started.
     pub(crate) fn start(
         mut child: Child,
         tag: ProcessTag,
@@ -139,7 +139,7 @@ impl Supervisor {
         self.clean_up(status).await;
     }
 
-    /// Carries lines and commands until the process has exited.
+    /// Transfers lines and commands until the process has exited.
     async fn converse(&mut self) -> io::Result<ExitStatus> {
         let mut chunk = vec![0; CHUNK];
         loop {
@@ -150,7 +150,7 @@ impl Supervisor {
                 Wake::Exited(status) => return status,
                 Wake::Read(Ok(read @ 1..)) => self.take(&chunk[..read]),
                 Wake::Wrote(Ok(wrote)) => self.bridge.outbox().advance(wrote),
-                // It is about to exit. Should it not, it is of no use any more.
+                // A CLI that closes its stdout is about to exit; if it does not, termination ends it.
                 Wake::Read(_) => {
                     self.stdout = None;
                     self.close();
@@ -173,8 +173,8 @@ impl Supervisor {
         }
     }
 
-    /// Waits for whatever comes first. Reading and writing wait side by side, so a process that is stuck
-    /// on the one is still served on the other.
+    /// Waits for the next event. Reads and writes are awaited together: a CLI that blocks on a full stdout
+    /// pipe reads no stdin, so awaiting one at a time could deadlock.
     async fn wake(&mut self, chunk: &mut [u8]) -> Wake {
         let backlog = self.bridge.events().len();
         let nobody_listens = self.events.is_closed();
@@ -212,7 +212,7 @@ impl Supervisor {
         }
     }
 
-    /// All is noted before a turn ends.
+    /// Stores the CLI's first-start data at the end of a turn: by then the CLI has written all of it.
     fn note_first_start(&mut self) {
         let ends = |event: &AgentEvent| matches!(event, AgentEvent::TurnEnded(_));
         if let Some(config_dir) = self.config_dir.as_ref().filter(|config_dir| config_dir.is_first())
@@ -222,7 +222,7 @@ impl Supervisor {
         }
     }
 
-    /// Gives commands to the CLI, one at a time: it has to have read the one before.
+    /// Passes commands to the bridge, each once the frames of the previous one are written to the CLI.
     fn hand_down(&mut self) {
         while self.bridge.outbox().rest().is_empty()
             && let Some(command) = self.waiting.pop_front()
@@ -231,7 +231,7 @@ impl Supervisor {
         }
     }
 
-    /// Ends it now.
+    /// Kills the process without grace and stores nothing more.
     fn abort(&mut self) {
         self.aborted = true;
         self.commands = None;
@@ -240,7 +240,8 @@ impl Supervisor {
         self.signal(Signal::KILL);
     }
 
-    /// Stops the turn, then takes no more input.
+    /// Starts the termination: passes on the waiting commands, interrupts a running turn and takes no more
+    /// commands.
     fn close(&mut self) {
         self.commands = None;
         if self.termination.is_closing() {
@@ -255,7 +256,7 @@ impl Supervisor {
         self.termination = Termination::input_ended(&self.grace);
     }
 
-    /// On closing the input ends once everything is written.
+    /// Closes stdin during termination, once everything is written.
     fn end_input(&mut self) {
         if self.termination.is_closing() && self.bridge.outbox().rest().is_empty() {
             self.stdin = None;
@@ -265,7 +266,7 @@ impl Supervisor {
         }
     }
 
-    /// A deadline passed.
+    /// Does the next step of the termination.
     fn next_step(&mut self) {
         match self.termination.next_step(&self.grace) {
             Step::GiveUpStart => {
@@ -279,7 +280,7 @@ impl Supervisor {
     }
 
     fn signal(&self, signal: Signal) {
-        // The leader is not reaped yet, so the number still names its group.
+        // The group's leader is not reaped yet, so its id cannot have been reused.
         if let Some(group) = self.group {
             end_group(group, signal);
         }

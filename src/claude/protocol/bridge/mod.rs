@@ -1,4 +1,4 @@
-//! The conversation with one CLI process, without I/O: lines and commands in, events and bytes out.
+//! The conversation with one CLI process, without I/O: takes lines and commands, produces events and bytes.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,16 +17,16 @@ use super::{
 };
 use crate::proto::{AgentCommand, AgentEvent, Decision};
 
-/// One process's side of the control protocol.
+/// Our side of the control protocol with one process.
 #[derive(Debug)]
 pub(crate) struct Bridge {
     streams: Streams,
     tasks: Tasks,
     asks: Asks,
-    /// Our requests the CLI has not answered.
+    /// Our requests that the CLI has not answered, by request id.
     asked: HashMap<u64, Asked>,
     last_request: u64,
-    /// Users' messages whose turn has not ended.
+    /// User messages whose turn has not ended.
     messages: Vec<Message>,
     in_turn: bool,
     stage: Stage,
@@ -36,13 +36,13 @@ pub(crate) struct Bridge {
     outbox: Outbox,
 }
 
-/// How far the start-up is.
+/// The stage of the start-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// `initialize` is not answered yet.
+    /// The CLI has not answered `initialize`.
     Starting,
     Ready,
-    /// `initialize` was refused: this process is of no use.
+    /// The CLI refused `initialize`; the process has to be ended.
     Failed,
 }
 
@@ -52,7 +52,7 @@ enum Asked {
     Interrupt,
     McpStatus,
     ContextUsage,
-    /// A command of the session's, by its number.
+    /// A command of the session with this number.
     Command(u64),
 }
 
@@ -60,12 +60,12 @@ enum Asked {
 struct Message {
     uuid: String,
     started: bool,
-    /// An interrupt came before the CLI took it out of its queue, and passed it by.
+    /// An interrupt missed this message because it was still in the CLI's queue.
     interrupt: bool,
 }
 
 impl Bridge {
-    /// Begins with the handshake.
+    /// Creates a bridge whose first frame is the handshake.
     pub(crate) fn new(hooks: Option<&RawValue>) -> Self {
         let mut bridge = Self {
             streams: Streams::default(),
@@ -85,10 +85,10 @@ impl Bridge {
         bridge
     }
 
-    /// A line the CLI wrote.
+    /// Handles a line from the CLI.
     pub(crate) fn handle_line(&mut self, line: &[u8]) {
         let Some((text, frame)) = parse(line) else {
-            tracing::warn!(bytes = line.len(), "the agent wrote a line that is no frame");
+            tracing::warn!(bytes = line.len(), "the agent wrote a line that is not a frame");
             return;
         };
         if frame.kind.0 == "stream_event" {
@@ -114,21 +114,21 @@ impl Bridge {
             "control_response" => self.answered(&Members::of(members.get("response"))),
             "command_lifecycle" => self.lifecycle(&members),
             "transcript_mirror" => self.mirrored.extend(decode::mirrored(&members)),
-            kind => tracing::trace!(kind, "a frame that says nothing to us"),
+            kind => tracing::trace!(kind, "ignored a frame of an unknown type"),
         }
     }
 
-    /// A line was too long and was skipped.
+    /// Reports a line that exceeded the limit and was skipped.
     pub(crate) fn handle_oversize(&mut self, length: usize) {
         self.events.push_back(AgentEvent::Error {
             code: "oversize_line".to_owned(),
             message: format!(
-                "The agent wrote a line of {length} bytes, which is more than is taken; it is lost."
+                "The agent wrote a line of {length} bytes, which exceeds the limit; the line is lost."
             ),
         });
     }
 
-    /// What the session wants.
+    /// Handles a command of the session.
     pub(crate) fn handle_command(&mut self, command: AgentCommand) {
         match command {
             AgentCommand::User { content, message_uuid: uuid } => {
@@ -146,22 +146,22 @@ impl Bridge {
             AgentCommand::StopTask { request, task_id } => {
                 self.ask(Asked::Command(request), Request::StopTask { task_id: &task_id });
             }
-            // Not a matter of the conversation: it is the supervisor's.
+            // The supervisor handles it.
             AgentCommand::Abort => {}
         }
     }
 
-    /// Stops the running turn.
+    /// Interrupts the running turn.
     pub(crate) fn interrupt(&mut self) {
         self.ask(Asked::Interrupt, Request::Interrupt);
     }
 
-    /// Asks for the statuses of the MCP servers.
+    /// Requests the statuses of the MCP servers.
     pub(crate) fn ask_mcp_status(&mut self) {
         self.ask(Asked::McpStatus, Request::McpStatus);
     }
 
-    /// The process is gone: what waits for an answer gets one.
+    /// Answers all open commands with an error, because the process has exited.
     pub(crate) fn handle_end(&mut self) {
         for (_, asked) in mem::take(&mut self.asked) {
             if let Asked::Command(request) = asked {
@@ -171,39 +171,40 @@ impl Bridge {
         }
     }
 
-    /// How far the start-up is.
+    /// Returns the stage of the start-up.
     pub(crate) const fn stage(&self) -> Stage {
         self.stage
     }
 
-    /// A turn runs, or one of our messages waits for its own.
+    /// Whether a turn runs or a user message waits for one.
     pub(crate) const fn in_turn(&self) -> bool {
         self.in_turn || !self.messages.is_empty()
     }
 
-    /// Some MCP server is still connecting.
+    /// Whether an MCP server is still connecting.
     pub(crate) const fn mcp_pending(&self) -> bool {
         self.mcp_pending
     }
 
-    /// What happened, oldest first.
+    /// The events to deliver, oldest first.
     pub(crate) const fn events(&mut self) -> &mut VecDeque<AgentEvent> {
         &mut self.events
     }
 
-    /// What was added to the transcripts, oldest first. It comes before the `result` of its turn.
+    /// Takes the new transcript entries, oldest first. The CLI reports them before the `result` of their
+    /// turn.
     pub(crate) fn take_mirrored(&mut self) -> Vec<Mirrored> {
         mem::take(&mut self.mirrored)
     }
 
-    /// What is to be written to the CLI.
+    /// The frames to write to the CLI.
     pub(crate) const fn outbox(&mut self) -> &mut Outbox {
         &mut self.outbox
     }
 
     fn result(&mut self, frame: &Members<'_>) {
-        // A message that came while the CLI ran a turn of its own may have become part of that turn, so
-        // the `origin` alone does not say whom the result answers.
+        // A message that arrived during an unprompted turn may have become part of it. Such a result has an
+        // `origin` although it answers a user message, so `user_message_uuids` decides.
         let named: Vec<Text<'_>> = frame.read("user_message_uuids").unwrap_or_default();
         let before = self.messages.len();
         if named.is_empty() && frame.get("origin").is_none() {
@@ -251,10 +252,10 @@ impl Bridge {
                 self.events.push_back(AgentEvent::Ask(ask));
             }
             "mcp_message" => {
-                self.outbox.push(&ResponseFrame::error(&id, "there is no in-process MCP server here"));
+                self.outbox.push(&ResponseFrame::error(&id, "in-process MCP servers are not supported"));
             }
             other => {
-                tracing::warn!(subtype = other, "the agent asked for something we do not know");
+                tracing::warn!(subtype = other, "the agent sent an unknown control request");
                 let words = format!("unsupported control request: {other}");
                 self.outbox.push(&ResponseFrame::error(&id, &words));
             }
@@ -284,7 +285,7 @@ impl Bridge {
             (Asked::McpStatus, Ok(answer)) => self.mcp_servers(answer.get("mcpServers")),
             (Asked::ContextUsage, Ok(_)) => {}
             (Asked::Interrupt | Asked::McpStatus | Asked::ContextUsage, Err(words)) => {
-                tracing::debug!(words, "refused");
+                tracing::debug!(words, "the agent refused a request");
             }
             (Asked::Command(request), outcome) => {
                 let outcome = outcome.map(drop);
@@ -293,16 +294,17 @@ impl Bridge {
         }
     }
 
-    /// Lets the CLI load what its first turn needs while nobody waits. Measured: a quarter of its time from the
-    /// first message to the first delta. The summary is an estimate, for which no model is asked.
+    /// Makes the CLI load what its first turn needs before a message arrives. Measured: this saves a quarter
+    /// of the time from the first message to the first delta. The CLI estimates the summary without a model
+    /// request.
     fn rehearse(&mut self) {
         if self.messages.is_empty() {
             self.ask(Asked::ContextUsage, Request::GetContextUsage { detail: "summary" });
         }
     }
 
-    /// An interrupt that comes while a message is still in the CLI's queue can miss the turn that
-    /// begins right after. The answer names such messages: they are interrupted when they start.
+    /// Handles the response to an interrupt. An interrupt does not stop a message that is still in the CLI's
+    /// queue; the response lists such messages, and they are interrupted when they start.
     fn interrupted(&mut self, answer: &Members<'_>) {
         let queued: Vec<Text<'_>> = answer.read("still_queued").unwrap_or_default();
         let mut again = false;
@@ -331,7 +333,7 @@ impl Bridge {
 
     fn decide(&mut self, correlation_id: &str, decision: &Decision) {
         let Some(open) = self.asks.settle(correlation_id) else {
-            tracing::debug!(correlation_id, "a decision nobody waits for");
+            tracing::debug!(correlation_id, "ignored a decision for a prompt that is not open");
             return;
         };
         self.outbox.push(&ResponseFrame::decision(&open.request_id, open.kind, &open.input, decision));

@@ -7,7 +7,7 @@ struct Cli {
 }
 
 impl Cli {
-    /// A CLI whose handshake is done.
+    /// A CLI whose handshake is complete.
     fn ready() -> Self {
         let mut cli = Self { bridge: Bridge::new(None) };
         let asked = cli.told();
@@ -34,7 +34,7 @@ impl Cli {
             {"subtype": "error", "request_id": id, "error": words}}));
     }
 
-    /// What it was told since the last call.
+    /// The frames written to the CLI since the last call.
     fn told(&mut self) -> Vec<Value> {
         let out = mem::take(self.bridge.outbox());
         out.rest()

@@ -1,28 +1,28 @@
-//! Which transcript a file of the CLI's is.
+//! Maps the CLI's transcript files to keys of the transcript store.
 
 use std::path::{Component, Path, PathBuf};
 
 use crate::storage::transcripts::TranscriptKey;
 
-/// Maps files to keys, as the Claude Agent SDK does it. But for one thing: everything that the CLI writes is
-/// this session's. After `/clear` it goes on under a session id of its own making, which nobody would ask for.
+/// Maps files to keys as the Claude Agent SDK does, except that all keys have this session's id: after
+/// `/clear` the CLI continues under a new session id, which no client knows.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    /// The CLI's folder of transcripts.
+    /// The CLI's directory of transcripts.
     projects: PathBuf,
     session_id: String,
-    /// A session stays under the project where it is, wherever the CLI works now.
+    /// The project key under which the session is stored, even if the CLI now works in another directory.
     project_key: Option<String>,
 }
 
 impl Keys {
-    /// For the CLI whose configuration is in this folder and which serves this session; found in the store
-    /// under `project_key`, if it was.
+    /// Creates the mapping for a CLI with this config directory. `project_key` is the key under which the
+    /// session was found in the transcript store, if it was.
     pub(crate) fn new(config_dir: &Path, session_id: &str, project_key: Option<String>) -> Self {
         Self { projects: config_dir.join("projects"), session_id: session_id.to_owned(), project_key }
     }
 
-    /// `<projects>/<project_key>/<session_id>.jsonl`, or a sub-agent's
+    /// Returns the key of `<projects>/<project_key>/<session_id>.jsonl`, or of a sub-agent's
     /// `<projects>/<project_key>/<session_id>/<subpath>.jsonl`.
     pub(crate) fn of(&self, file: &str) -> Option<TranscriptKey> {
         let below = Path::new(file).strip_prefix(&self.projects).ok()?;

@@ -1,8 +1,8 @@
-//! The transcript of an agent, copied into the store while it grows.
+//! Copies an agent's transcripts to the transcript store while the CLI writes them.
 //!
-//! The supervisor polls it beside everything else; one batch at a time is on its way, so nothing overtakes.
-//! A store that is away is asked again and again, and what waits is kept; the end of a turn is held back for
-//! it, but not for ever and once per outage only.
+//! The supervisor polls the mirror. One batch is stored at a time, so that entries keep their order. While
+//! the transcript store is unavailable, entries are queued and the append is retried. The end of a turn waits
+//! for the transcript store, for a limited time and once per outage.
 
 mod batches;
 mod key;
@@ -20,25 +20,25 @@ use crate::{
     storage::transcripts::{AnyTranscriptStore, Entry, StoreError},
 };
 
-/// So many bytes are kept for a store that is away.
+/// The maximum size of the queued entries, in bytes.
 const BACKLOG: usize = 64 << 20;
 
-/// A store that is away for so long is told of.
+/// How long an outage lasts before it is reported to the session.
 const TOLERATED: Duration = Duration::from_secs(2);
 
-/// The first pause before the store is asked again; each is twice as long as the last one.
+/// The first pause before a retry. Each pause is twice as long as the one before.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The longest pause.
+/// The longest pause before a retry.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// A store that does not answer for so long counts as away.
+/// The timeout of one append, after which the transcript store counts as unavailable.
 const NO_ANSWER: Duration = Duration::from_secs(30);
 
-/// Of so many refused entries the session is told; a store may refuse them all.
+/// The maximum number of refused entries that are reported to the session: a transcript store may refuse all.
 const MOST_TOLD: usize = 10;
 
-/// Copies transcripts into a store.
+/// Copies an agent's transcripts to a transcript store.
 pub(crate) struct Mirror {
     store: AnyTranscriptStore,
     keys: Keys,
@@ -46,16 +46,17 @@ pub(crate) struct Mirror {
     writing: Option<Writing>,
     outage: Option<Outage>,
     hold: Option<Hold>,
-    /// How long an end waits for the store.
+    /// How long the end of a turn, or of the agent, waits for the transcript store.
     patience: Duration,
     full: bool,
-    /// So many entries were refused.
+    /// The number of refused entries.
     refused: usize,
 }
 
+/// An append. Boxed and kept outside `progress`, which may be dropped before the append is complete.
 type Writing = Pin<Box<dyn Future<Output = (Batch, Result<(), StoreError>)> + Send>>;
 
-/// The store is away.
+/// An outage of the transcript store.
 #[derive(Debug)]
 struct Outage {
     since: Instant,
@@ -65,7 +66,7 @@ struct Outage {
     _metrics: OutageMetrics,
 }
 
-/// The end of a turn that waits until all before the mark is stored.
+/// The end of a turn that waits until all entries before the mark are stored.
 #[derive(Clone, Copy, Debug)]
 struct Hold {
     mark: u64,
@@ -80,7 +81,8 @@ impl Outage {
 }
 
 impl Mirror {
-    /// Into this store, under these keys. The end of a turn, and that of the agent, waits so long for it.
+    /// Creates a mirror. `patience` is how long the end of a turn, or of the agent, waits for the transcript
+    /// store.
     pub(crate) fn new(store: AnyTranscriptStore, keys: Keys, patience: Duration) -> Self {
         Self {
             store,
@@ -95,24 +97,26 @@ impl Mirror {
         }
     }
 
-    /// Takes what the CLI wrote to a transcript. The event is news for the session.
+    /// Queues entries that the CLI wrote to a transcript. Returns an event for the session if the queue is
+    /// full.
     pub(crate) fn take(&mut self, Mirrored { path, entries }: Mirrored) -> Option<AgentEvent> {
         let Some(key) = self.keys.of(&path) else {
-            tracing::warn!(path, "a transcript in an unexpected place is not kept");
+            tracing::warn!(path, "ignored entries of a transcript at an unexpected path");
             return None;
         };
         match self.batches.push(&key, entries, Instant::now()) {
             Err(Full) if !self.full => {
                 self.full = true;
                 Some(incomplete(
-                    "The transcript store was away for too long: the agent's memory is stored up to here, and what it does from here on is not.",
+                    "The transcript store was unavailable for too long: the agent's memory is stored only up to here.",
                 ))
             }
             _ => None,
         }
     }
 
-    /// The end of a turn, which is the next thing to be told, has to wait: not all that led to it is stored.
+    /// Whether the end of a turn, the next event, has to wait for entries that are not stored. The first call
+    /// starts the wait.
     pub(crate) fn holds(&mut self) -> bool {
         let now = Instant::now();
         let hold = match self.hold {
@@ -125,8 +129,8 @@ impl Mirror {
         waits
     }
 
-    /// Waits until something was stored, or was not, or an end need not wait any longer. Can be dropped and
-    /// called again at any time. The event is news for the session.
+    /// Stores entries until a batch was stored, an append failed, or an outage or the end of a wait has to be
+    /// reported. Cancel safe. Returns an event for the session, if there is one.
     pub(crate) async fn progress(&mut self) -> Option<AgentEvent> {
         loop {
             let now = Instant::now();
@@ -152,7 +156,7 @@ impl Mirror {
         }
     }
 
-    /// Stores what is left, for a while. The events are news for the session.
+    /// Stores the remaining entries, for at most the patience. Returns events for the session.
     pub(crate) async fn finish(&mut self) -> Vec<AgentEvent> {
         let mark = self.batches.flush();
         let deadline = Instant::now() + self.patience;
@@ -165,7 +169,7 @@ impl Mirror {
             }
         }
         if !self.batches.is_stored(mark) {
-            tracing::warn!(entries = self.batches.len(), "the end of a transcript is not stored");
+            tracing::warn!(entries = self.batches.len(), "the end of the transcript could not be stored");
             news.push(incomplete(
                 "The transcript store is not available: the last part of the agent's memory is lost.",
             ));
@@ -178,13 +182,16 @@ impl Mirror {
         match outcome {
             Ok(()) => {
                 if let Some(outage) = self.outage.take() {
-                    tracing::info!(seconds = (now - outage.since).as_secs(), "the transcript store is back");
+                    tracing::info!(
+                        seconds = (now - outage.since).as_secs(),
+                        "the transcript store is available again"
+                    );
                 }
                 self.batches.settled(&batch);
                 None
             }
             Err(StoreError::Fenced) => {
-                tracing::warn!("the session is not this host's any more");
+                tracing::warn!("fenced: the session no longer belongs to this host, its agent is aborted");
                 self.batches.clear();
                 Some(AgentEvent::Fenced)
             }
@@ -193,14 +200,14 @@ impl Mirror {
                 let unfit = self.batches.halve(batch)?;
                 self.batches.settled(&unfit);
                 let uuid = unfit.entries.first().and_then(Entry::uuid).unwrap_or_default();
-                tracing::warn!(reason, uuid = &*uuid, "an entry of a transcript is left out");
+                tracing::warn!(reason, uuid = &*uuid, "left out a refused transcript entry");
                 self.refused += 1;
                 let message =
                     format!("An entry of the agent's memory could not be stored and is left out: {reason}.");
                 (self.refused <= MOST_TOLD).then(|| incomplete(&message))
             }
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "the transcript store is away");
+                tracing::debug!(error = &error as &dyn std::error::Error, "a transcript append failed");
                 self.batches.put_back(batch);
                 let outage = self.outage.get_or_insert_with(|| Outage::new(now));
                 outage.again = now + outage.pause;
@@ -213,17 +220,18 @@ impl Mirror {
     fn outage_to_tell(&mut self, now: Instant) -> Option<AgentEvent> {
         let outage = self.outage.as_mut().filter(|outage| !outage.told && outage.since + TOLERATED <= now)?;
         outage.told = true;
-        tracing::warn!("the transcript store is not available; what is to be stored is kept");
+        tracing::warn!("the transcript store is not available; new entries are queued");
         Some(unavailable())
     }
 
-    /// The store neither fails nor stores: as good as away.
+    /// Ends the wait of a turn's end. A transcript store that neither stores nor fails in time counts as
+    /// unavailable.
     fn give_up_hold(&mut self) -> Option<AgentEvent> {
         let outage = self.outage.get_or_insert_with(|| Outage::new(Instant::now()));
         if std::mem::replace(&mut outage.told, true) {
             return None;
         }
-        tracing::warn!("the transcript store does not answer; what is to be stored is kept");
+        tracing::warn!("the transcript store does not answer; new entries are queued");
         Some(unavailable())
     }
 
@@ -248,8 +256,9 @@ impl fmt::Debug for Mirror {
 fn unavailable() -> AgentEvent {
     AgentEvent::Error {
         code: "transcript_unavailable".to_owned(),
-        message: "The transcript store is not available: the agent goes on, and its memory is stored later."
-            .to_owned(),
+        message:
+            "The transcript store is not available: the agent continues, and its memory is stored later."
+                .to_owned(),
     }
 }
 

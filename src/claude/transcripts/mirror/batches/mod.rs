@@ -1,4 +1,4 @@
-//! What waits to be stored, without I/O: batches per transcript, in order, bounded.
+//! The bounded queue of entries to store, in batches per transcript. No I/O.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -6,13 +6,13 @@ use tokio::time::Instant;
 
 use crate::storage::transcripts::{Entry, TranscriptKey};
 
-/// A batch of so many entries is stored at once.
+/// A batch with this many entries is due at once.
 const MOST_ENTRIES: usize = 500;
 
-/// A batch of so many bytes is stored at once.
+/// A batch of this many bytes is due at once.
 const MOST_BYTES: usize = 1 << 20;
 
-/// A smaller one waits so long for more, unless it is flushed.
+/// How long a smaller batch waits for further entries, unless it is flushed.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// Entries of one transcript that are stored together.
@@ -21,32 +21,32 @@ pub(crate) struct Batch {
     pub(crate) key: TranscriptKey,
     pub(crate) entries: Vec<Entry>,
     bytes: usize,
-    /// The number of its oldest entry.
+    /// The number of the batch's oldest entry.
     first: u64,
     due: Instant,
 }
 
-/// The queue. Batches of one transcript leave in the order in which their entries came.
+/// The queue. Batches of one transcript leave in the order in which their entries were pushed.
 #[derive(Debug)]
 pub(crate) struct Batches {
     waiting: VecDeque<Batch>,
     /// The number of the oldest entry that is being stored.
     leaving: Option<u64>,
-    /// So many entries came so far.
+    /// The number of entries pushed so far.
     accepted: u64,
-    /// All entries before this one are to be stored without waiting for more.
+    /// All entries before this number are due.
     flush_to: u64,
     bytes: usize,
     limit: usize,
     full: bool,
 }
 
-/// There was no room for the entries, and there will not be: what is stored stays without a gap.
+/// The queue is full. It stays full for good, so that the stored transcript ends instead of having a gap.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
 impl Batches {
-    /// A queue that holds `limit` bytes at most, what is being stored included.
+    /// Creates a queue of at most `limit` bytes, including the batch that is being stored.
     pub(crate) const fn new(limit: usize) -> Self {
         Self {
             waiting: VecDeque::new(),
@@ -92,48 +92,48 @@ impl Batches {
         Ok(())
     }
 
-    /// All that is here is to be stored now. The mark is what [`is_stored`](Self::is_stored) is asked for.
+    /// Makes all entries due. Returns a mark for [`is_stored`](Self::is_stored).
     pub(crate) const fn flush(&mut self) -> u64 {
         self.flush_to = self.accepted;
         self.accepted
     }
 
-    /// Everything that came before this mark is stored, or given up.
+    /// Whether all entries before this mark are stored or given up.
     pub(crate) fn is_stored(&self, mark: u64) -> bool {
         let oldest = self.waiting.iter().map(|batch| batch.first).chain(self.leaving).min();
         oldest.is_none_or(|oldest| oldest >= mark)
     }
 
-    /// When [`next`](Self::next) gives something, if it does not yet. Ask again after every change.
+    /// Returns when the next batch becomes due by time. Changes with every other call.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.waiting.iter().map(|batch| batch.due).min()
     }
 
-    /// Takes the next batch that is due. [`settled`](Self::settled) or [`put_back`](Self::put_back) has to
-    /// follow before the next one.
+    /// Takes the next batch that is due. Call [`settled`](Self::settled), [`put_back`](Self::put_back) or
+    /// [`halve`](Self::halve) with it before the next call.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Batch> {
         let at = self.waiting.iter().position(|batch| self.is_due(batch, now))?;
-        // An older batch of the same transcript goes first, due or not.
+        // An older batch of the same transcript goes first, even if it is not due, to keep the order.
         let at = self.waiting.iter().position(|batch| batch.key == self.waiting[at].key)?;
         let batch = Batch { due: now, ..self.waiting.remove(at)? };
         self.leaving = Some(batch.first);
         Some(batch)
     }
 
-    /// The batch is stored, or given up.
+    /// Removes a batch that is stored or given up.
     pub(crate) fn settled(&mut self, batch: &Batch) {
         self.bytes -= batch.bytes;
         self.leaving = None;
     }
 
-    /// The batch is not stored: it comes again, before all others.
+    /// Returns a batch that was not stored to the front of the queue.
     pub(crate) fn put_back(&mut self, batch: Batch) {
         self.leaving = None;
         self.waiting.push_front(batch);
     }
 
-    /// One of the batch's entries is unfit: both halves come again, the first one first. A batch of one
-    /// entry cannot be halved, and is given back.
+    /// Splits a batch that the transcript store refused and puts both halves back, so that the refused entry
+    /// is found. Returns a batch of one entry, which cannot be split.
     pub(crate) fn halve(&mut self, mut batch: Batch) -> Option<Batch> {
         if batch.entries.len() < 2 {
             return Some(batch);
@@ -147,12 +147,12 @@ impl Batches {
         None
     }
 
-    /// The entries that are not stored.
+    /// The number of entries that wait.
     pub(crate) fn len(&self) -> usize {
         self.waiting.iter().map(|batch| batch.entries.len()).sum()
     }
 
-    /// Forgets everything.
+    /// Drops all entries and accepts no more.
     pub(crate) fn clear(&mut self) {
         *self = Self { full: true, ..Self::new(self.limit) };
     }
@@ -192,7 +192,7 @@ mod tests {
         (main, sub)
     }
 
-    /// What leaves, one batch after the other, as `subpath: first-last`.
+    /// Takes all due batches, each shown as `subpath: first-last`.
     fn drain(batches: &mut Batches, now: Instant) -> Vec<String> {
         let mut left = Vec::new();
         while let Some(batch) = batches.next(now) {

@@ -1,4 +1,4 @@
-//! The queue under arbitrary use: every entry leaves once, in its transcript's order.
+//! Property test of the queue: every entry leaves once, in its transcript's order.
 
 use std::collections::HashMap;
 
@@ -16,11 +16,11 @@ enum Op {
     Pass {
         ms: u64,
     },
-    /// Something is due: it is stored, or fails.
+    /// Takes a due batch, which is stored or put back.
     Leave {
         stored: bool,
     },
-    /// Something is due, and the store refuses one of its entries.
+    /// Takes a due batch, one of whose entries the transcript store refuses.
     Refuse,
 }
 
@@ -81,7 +81,7 @@ proptest! {
                 }
             }
         }
-        // What was flushed does not wait for time to pass.
+        // Flushed entries are due without any time passing.
         while !batches.is_stored(mark) {
             let batch = batches.next(now).expect("it is due");
             store(&mut batches, batch);
