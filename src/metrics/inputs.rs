@@ -13,7 +13,7 @@ const INPUTS: Metric = Metric::new(
 
 pub(super) const ALL: &[Metric] = &[INPUTS];
 
-/// Counts an answered input. `message` is `None` if the body was not a valid message.
+/// Counts an answered input. `message` is `None` if the input was invalid.
 pub(crate) fn input_answered(message: Option<&Inbound>, status: StatusCode, backpressure: bool) {
     INPUTS.counter(&[("type", kind(message)), ("outcome", outcome(status, backpressure))]).add(1);
 }

@@ -22,7 +22,7 @@ impl Reloading {
             // Blocking here is acceptable: the file is short and reloads are rare.
             match file.reload() {
                 Ok(()) => tracing::info!(path = %file.path().display(), "reloaded the token file"),
-                Err(error) => tracing::error!(%error, "cannot reload the token file; the old tokens stay valid"),
+                Err(error) => tracing::error!(%error, "cannot reload the token file; old tokens stay valid"),
             }
         }
         pending::<()>().await;
