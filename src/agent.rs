@@ -27,7 +27,7 @@ pub struct SessionSpec {
     pub permission_mode: Option<String>,
     /// Whether to continue the session's stored conversation, if there is one.
     pub resume: bool,
-    /// The store for the agent's transcripts. The service sets it when it has storage.
+    /// The transcript store for this agent. The service sets it when it has storage.
     pub transcripts: Option<AnyTranscriptStore>,
     /// Whether the mode `bypassPermissions` may be selected, at the start or later. The service sets it
     /// from its [`Policy`](crate::service::Policy).

@@ -74,6 +74,7 @@ impl Database {
             other => Err(OpenError::sentence(format!("this build cannot use {other:?}"))),
         }
     }
+
     /// A unique name for this process among those that share the database.
     pub(crate) fn host(&self) -> String {
         match self {

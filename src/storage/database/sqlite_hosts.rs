@@ -35,7 +35,7 @@ impl Hosts {
                 let id = Uuid::new_v4().to_string();
                 let own = folder.join(&id);
                 let lock = private_file(&own)?;
-                // Another process may have swept the file away before it was locked.
+                // Another process may have removed the file before it was locked.
                 if lock.try_lock().is_ok() && own.exists() {
                     return Ok((id, lock));
                 }

@@ -1,7 +1,7 @@
 //! Durable event logs: an [`EventLog`] in SQLite or Postgres.
 //!
-//! - Events are stored before readers see them. An event id that a client has seen is never lost, and sequence
-//!   numbers continue after a restart without a gap or reuse.
+//! - Events are stored before readers see them. An event id that a client has seen is never lost, and
+//!   sequence numbers continue after a restart without a gap or reuse.
 //! - One transaction stores everything that waits, of all streams.
 //! - A stream has one writer, the process that opened it last. Appends of earlier writers fail with
 //!   [`AppendError::Fenced`](crate::layers::resume::AppendError::Fenced).
@@ -11,7 +11,8 @@
 //!   replay reports such a gap in a comment line, `: compacted 12-340`, with the first and the last sequence
 //!   number that the reader misses. With [`DurableConfig::window_events`] only that number of newest events
 //!   is kept, and nothing is compacted.
-//! - While the database is unavailable, appends wait in a bounded queue, for [`DurableConfig::outage`] at most.
+//! - While the database is unavailable, appends wait in a bounded queue, at most for
+//!   [`DurableConfig::outage`].
 //!
 //! ```
 //! use agent_webkit::{

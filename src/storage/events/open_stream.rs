@@ -156,7 +156,7 @@ impl OpenStream {
         let mut phase = self.phase();
         if *phase == Phase::Open {
             *phase = Phase::Closed;
-            // The writer task has ended and cannot store the close, so only the readers here learn of it.
+            // The writer task has ended and cannot store the close; this at least ends the readers here.
             if self.shared.jobs.send(Job::Close(Arc::clone(self))).is_err() {
                 self.ring.close();
             }

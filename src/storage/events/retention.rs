@@ -95,7 +95,7 @@ impl Retention {
     pub(super) fn done(&mut self, step: Step) {
         match step {
             Step::Trim { oldest } => self.oldest = oldest,
-            // If a message became whole during the step, `note` has moved `compacted` back to its first piece.
+            // If a message became whole during the step, `note` may have moved `compacted` back.
             Step::Compact { after, until } if self.compacted == after => self.compacted = until,
             Step::Compact { .. } => {}
         }

@@ -89,7 +89,7 @@ pub(super) trait SqlBackend: fmt::Debug + Send + Sync + 'static {
     /// is not stored again.
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BackendFuture<'a, Vec<bool>>;
 
-    /// Reads events after `after` up to `until`: at least one, if there are any. `None` if the stream is gone.
+    /// Reads events after `after` up to `until`: at least one, if any. `None` if the stream is gone.
     fn page(&self, id: i64, after: u64, until: u64) -> BackendFuture<'_, Option<Page>>;
 
     /// Reads the newest events with this name, newest first.
@@ -131,7 +131,7 @@ fn stream_row((id, epoch, oldest, last, compacted, closed, note): StreamTuple) -
 
 type PageTuple = (i64, Option<i64>, Option<String>, Option<Vec<u8>>, Option<String>);
 
-/// Collects the events in range. A stream without any has one row, in which only the stream's own column is set.
+/// Collects the events in range. If there are none, a single row holds only the stream's own column.
 fn page(rows: Vec<PageTuple>, after: u64, until: u64) -> Result<Option<Page>, sqlx::Error> {
     let Some(oldest) = rows.first().map(|row| unsigned(row.0)) else { return Ok(None) };
     let mut events = Vec::new();
@@ -190,7 +190,7 @@ macro_rules! shared_backend {
         fn forget<'a>(&'a self, key: &'a str) -> BackendFuture<'a, ()> {
             Box::pin(async move {
                 let mut transaction = self.begin().await?;
-                // The stream's row goes first: this waits for a concurrent writer, and later writers find no row.
+                // The stream's row first: this waits for a concurrent writer, and later ones find no row.
                 let id: Option<(i64,)> = sqlx::query_as(statements::FORGET_STREAM)
                     .bind(key)
                     .fetch_optional(&mut *transaction)

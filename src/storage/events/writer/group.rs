@@ -80,7 +80,7 @@ impl Entry {
         for Append { batch, done, .. } in self.appends {
             let first = last + 1;
             last += batch.events.len() as u64;
-            // An error means that the stream was released meanwhile: it has no readers, but the batch is stored.
+            // Fails if the stream was released meanwhile: it has no readers, but the batch is stored.
             let _ = self.stream.ring.append(batch).await;
             let _ = done.send(Ok(first..=last));
         }
