@@ -30,11 +30,8 @@ const READY_TIME: Metric = Metric::new(
 const LOST: Metric =
     Metric::new(Kind::Counter, "agent_webkit_agents_lost_total", "Agents that ended unexpectedly.");
 
-const WARM: Metric = Metric::new(
-    Kind::Gauge,
-    "agent_webkit_agents_warm",
-    "Agents started ahead that wait for a session.",
-);
+const WARM: Metric =
+    Metric::new(Kind::Gauge, "agent_webkit_agents_warm", "Agents started ahead that wait for a session.");
 const CLAIMS: Metric = Metric::new(
     Kind::Counter,
     "agent_webkit_warm_claims_total",

@@ -5,11 +5,7 @@ use http::StatusCode;
 use super::metric::{Kind, Metric};
 use crate::proto::Inbound;
 
-const INPUTS: Metric = Metric::new(
-    Kind::Counter,
-    "agent_webkit_inputs_total",
-    "Inputs by type and outcome.",
-);
+const INPUTS: Metric = Metric::new(Kind::Counter, "agent_webkit_inputs_total", "Inputs by type and outcome.");
 
 pub(super) const ALL: &[Metric] = &[INPUTS];
 

@@ -8,11 +8,8 @@ use super::{
 
 const ATTACHED: Metric =
     Metric::new(Kind::Gauge, "agent_webkit_readers", "Readers attached to event streams.");
-const ATTACHES: Metric = Metric::new(
-    Kind::Counter,
-    "agent_webkit_resumes_total",
-    "Requests for an event stream, by outcome.",
-);
+const ATTACHES: Metric =
+    Metric::new(Kind::Counter, "agent_webkit_resumes_total", "Requests for an event stream, by outcome.");
 const EVICTED: Metric = Metric::new(
     Kind::Counter,
     "agent_webkit_readers_evicted_total",

@@ -7,11 +7,8 @@ const COMMIT_TIME: Metric = Metric::new(
     "agent_webkit_log_commit_duration_seconds",
     "Duration of one transaction of the durable event log, which stores batches of all streams.",
 );
-const LOG_OUTAGES: Metric = Metric::new(
-    Kind::Counter,
-    "agent_webkit_log_outages_total",
-    "Outages of the event log's database.",
-);
+const LOG_OUTAGES: Metric =
+    Metric::new(Kind::Counter, "agent_webkit_log_outages_total", "Outages of the event log's database.");
 const LOG_AWAY: Metric =
     Metric::new(Kind::Gauge, "agent_webkit_log_away", "Event logs that currently cannot be written.");
 const TRANSCRIPT_OUTAGES: Metric = Metric::new(

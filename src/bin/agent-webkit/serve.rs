@@ -62,9 +62,8 @@ async fn bind(addresses: &[SocketAddr]) -> Result<(TcpListener, SocketAddr), Fai
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
-    bind.await.map_err(|error: std::io::Error| {
-        Failure::Io(format!("cannot listen on {}: {error}", addresses[0]))
-    })
+    bind.await
+        .map_err(|error: std::io::Error| Failure::Io(format!("cannot listen on {}: {error}", addresses[0])))
 }
 
 /// On loopback, restricts the `Host` header to the server's own names, against DNS rebinding.
