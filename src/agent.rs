@@ -1,7 +1,7 @@
-//! The seam to an agent: what a backend is.
+//! The interface to agents.
 //!
-//! A backend is a [`tower::Service`] that starts one agent for a [`SessionSpec`] and gives its two ends,
-//! [`AgentIo`]. Start limits, timeouts and retries are stock tower layers around it.
+//! An agent backend is a [`tower::Service`] that starts one agent for a [`SessionSpec`] and returns the
+//! channels to and from it, [`AgentIo`]. Tower layers around it add start limits, timeouts and retries.
 
 use std::path::PathBuf;
 
@@ -13,29 +13,29 @@ use crate::{
     storage::transcripts::AnyTranscriptStore,
 };
 
-/// What to start.
+/// Describes the agent to start.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SessionSpec {
     /// The session's id: a v4 uuid in its usual form.
     pub session_id: String,
-    /// Where it works; inside an allowed workspace.
+    /// The working directory, inside an allowed workspace.
     pub cwd: PathBuf,
-    /// The model, or the backend's default.
+    /// The model; `None` for the backend's default.
     pub model: Option<String>,
-    /// The permission mode, or the backend's default.
+    /// The permission mode; `None` for the backend's default.
     pub permission_mode: Option<String>,
-    /// The session may have a past: go on with its conversation if there is one.
+    /// Whether to continue the session's stored conversation, if there is one.
     pub resume: bool,
-    /// Where the agent keeps what it remembers. The service sets it, where it has storage.
+    /// The transcript store for this agent. The service sets it when it has storage.
     pub transcripts: Option<AnyTranscriptStore>,
-    /// Whether the mode `bypassPermissions` may be chosen, now or later. The service sets it from its
-    /// [`Policy`](crate::service::Policy).
+    /// Whether the mode `bypassPermissions` may be selected, at the start or later. The service sets it
+    /// from its [`Policy`](crate::service::Policy).
     pub allow_bypass: bool,
 }
 
 impl SessionSpec {
-    /// A session of this id that starts anew in `cwd`, with the backend's defaults.
+    /// Describes an agent for a new session in `cwd`, with the backend's defaults.
     #[must_use]
     pub fn new(session_id: impl Into<String>, cwd: impl Into<PathBuf>) -> Self {
         Self {
@@ -50,24 +50,25 @@ impl SessionSpec {
     }
 }
 
-/// The two ends of a started agent.
+/// The channels to and from a started agent.
 ///
-/// Dropping `commands` asks the agent to end: the backend lets it finish within its grace time, then
-/// ends it by force with everything it started. `events` gives [`AgentEvent::Exited`] and then ends
-/// once nothing of the agent is left.
+/// Dropping `commands` asks the agent to end. The backend waits for its grace period, then kills the agent
+/// and every process that it started. Once none of them is left, `events` yields [`AgentEvent::Exited`] and
+/// ends.
 #[derive(Debug)]
 pub struct AgentIo {
-    /// What to do. Bounded; the session holds its own queue and never waits here.
+    /// Commands to the agent. The channel is bounded; the session has a queue of its own and never waits
+    /// for room.
     pub commands: mpsc::Sender<AgentCommand>,
-    /// What happens.
+    /// Events from the agent.
     pub events: mpsc::Receiver<AgentEvent>,
 }
 
-/// Something that starts agents: any `Service<SessionSpec, Response = AgentIo>`.
+/// A service that starts agents: any `Service<SessionSpec, Response = AgentIo>`.
 ///
-/// An error means that no agent could be started; its text is shown to the client.
+/// An error means that the agent could not be started; its text is sent to the client.
 ///
-/// One that ends every turn at once, with stock tower around it:
+/// An agent that ends every turn at once, as a `tower::service_fn`:
 ///
 /// ```
 /// use std::convert::Infallible;

@@ -1,11 +1,11 @@
-//! A coding agent behind HTTP: the agent-webkit protocol as tower services.
+//! Serves a coding agent over HTTP: the agent-webkit protocol as tower services.
 //!
-//! A client makes a session, reads its events as a stream that can be resumed anywhere, sends messages, and
-//! answers what the agent asks: may this tool run, which of these options. The agent is the `claude` CLI, or
-//! anything else that is a [`tower::Service`] of [`SessionSpec`](agent::SessionSpec)s.
+//! A client creates a session, reads its events as a resumable stream, sends messages, and answers the
+//! agent's prompts: whether a tool may run, or which option to choose. The agent is the `claude` CLI or any
+//! other [`tower::Service`] that accepts a [`SessionSpec`](agent::SessionSpec).
 //!
-//! [`Stack`] is all of it in one service. It has no framework in its API, and axum, tonic and hyper mount it
-//! as it is. In axum:
+//! [`Stack`] combines all parts in one service. Its API names no web framework, so axum, tonic and hyper
+//! mount it unchanged. In axum:
 //!
 //! ```no_run
 //! use agent_webkit::{Stack, claude::Claude, layers::auth::StaticTokens, service::Policy};
@@ -29,26 +29,26 @@
 //! # }
 //! ```
 //!
-//! The [`guide`] leads from a first session to running it: hosts, auth, storage, deployment, the whole wire.
+//! The [`guide`] covers the first session, hosts, authentication, storage, deployment and the wire protocol.
 //!
-//! # Where things are
+//! # Modules
 //!
-//! | module | what | cargo feature |
+//! | module | contents | cargo feature |
 //! |---|---|---|
-//! | [`proto`] | the wire and one session's state machine, without I/O | |
-//! | [`layers`] | bearer auth, id lookup and resumable streams, each over any service | `service` |
-//! | [`agent`] | the seam to an agent | `service` |
+//! | [`proto`] | the wire protocol and one session's state machine, without I/O | |
+//! | [`layers`] | middleware for any service: authentication, id lookup, resumable streams | `service` |
+//! | [`agent`] | the interface to agents | `service` |
 //! | [`service`] | routes, policy, sessions | `service` |
 //! | [`stack`] | the layers in the recommended order | `service` |
-//! | [`metrics`] | what is counted and timed | `metrics` |
+//! | [`metrics`] | counters, gauges and timers | `metrics` |
 //! | [`claude`] | the `claude` CLI as an agent | `claude` |
-//! | [`storage`] | all that sessions need to outlive their process | `sqlite`, `postgres` |
-//! | [`storage::transcripts`] | transcripts outside of the agent's process | `service`; `sqlite`, `postgres` |
-//! | [`storage::catalog`] | sessions as rows, and which host runs which | `service`; `sqlite`, `postgres` |
-//! | [`storage::events`] | durable event streams | `sqlite`, `postgres` |
-//! | [`storage::database`] | the database behind them | `sqlite`, `postgres` |
-//! | [`practice`] | a scripted model, where there is no account | `practice` |
-//! | [`settings`] | the settings of `agent-webkit serve`, for other hosts | `cli` |
+//! | [`storage`] | sessions that outlive the process | `sqlite`, `postgres` |
+//! | [`storage::transcripts`] | transcript stores | `service`; `sqlite`, `postgres` |
+//! | [`storage::catalog`] | the session catalog with its leases | `service`; `sqlite`, `postgres` |
+//! | [`storage::events`] | durable event logs | `sqlite`, `postgres` |
+//! | [`storage::database`] | opens and migrates the database | `sqlite`, `postgres` |
+//! | [`practice`] | a scripted model that needs no account | `practice` |
+//! | [`settings`] | the settings of `agent-webkit serve`, for use in other hosts | `cli` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod proto;

@@ -1,4 +1,4 @@
-//! Agents: their starts, and how many run.
+//! Agents: starts, startup times and running agents.
 
 use tokio::time::Instant;
 
@@ -10,40 +10,37 @@ use super::{
 const RUNNING: Metric = Metric::new(
     Kind::Gauge,
     "agent_webkit_agents_running",
-    "Agents that run, those that are ending included.",
+    "Running agents, including those that are ending.",
 );
 const STARTS: Metric = Metric::new(
     Kind::Counter,
     "agent_webkit_agent_starts_total",
-    "Agents that were started, or could not be; new, or going on with a conversation.",
+    "Attempts to start an agent, new or resumed, by outcome.",
 );
 const START_TIME: Metric = Metric::new(
     Kind::Seconds,
     "agent_webkit_agent_start_duration_seconds",
-    "From the wish for an agent to its being there, or to the failure.",
+    "Time from the request for an agent until it has started or failed to start.",
 );
 const READY_TIME: Metric = Metric::new(
     Kind::Seconds,
     "agent_webkit_agent_ready_duration_seconds",
-    "From the wish for an agent to its word that it is ready.",
+    "Time from the request for an agent until it reports that it is ready.",
 );
 const LOST: Metric =
-    Metric::new(Kind::Counter, "agent_webkit_agents_lost_total", "Agents that ended without being asked to.");
+    Metric::new(Kind::Counter, "agent_webkit_agents_lost_total", "Agents that ended unexpectedly.");
 
-const WARM: Metric = Metric::new(
-    Kind::Gauge,
-    "agent_webkit_agents_warm",
-    "Agents that were started ahead and wait for a session.",
-);
+const WARM: Metric =
+    Metric::new(Kind::Gauge, "agent_webkit_agents_warm", "Agents started ahead that wait for a session.");
 const CLAIMS: Metric = Metric::new(
     Kind::Counter,
     "agent_webkit_warm_claims_total",
-    "New sessions for which an agent could have been waiting, and whether one was.",
+    "New sessions that may use an agent started ahead, by whether one was waiting.",
 );
 
 pub(super) const ALL: &[Metric] = &[RUNNING, STARTS, START_TIME, READY_TIME, LOST, WARM, CLAIMS];
 
-/// An agent that waits for a session, as long as this lives.
+/// Counts an agent that waits for a session, until dropped.
 pub(crate) struct Waiting {
     _level: Level,
 }
@@ -54,17 +51,17 @@ impl Waiting {
     }
 }
 
-/// A session asked for an agent that waits.
+/// Counts a session's attempt to claim an agent started ahead.
 pub(crate) fn warm_claimed(found: bool) {
     CLAIMS.counter(&[("outcome", if found { "found" } else { "none" })]).add(1);
 }
 
-/// What is counted of the agents of one session.
+/// The metrics of one session's agents.
 pub(crate) struct AgentMetrics {
     running: Level,
-    /// The agent that is wanted, and whether it goes on with a conversation.
+    /// When an agent was requested, and whether it resumes a conversation.
     wanted: Option<(Instant, bool)>,
-    /// The agent that is there and not ready.
+    /// When the agent was requested that has started and is not ready yet.
     unready: Option<Instant>,
 }
 

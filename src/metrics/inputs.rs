@@ -1,19 +1,15 @@
-//! What clients send to sessions.
+//! Inputs that clients send to sessions.
 
 use http::StatusCode;
 
 use super::metric::{Kind, Metric};
 use crate::proto::Inbound;
 
-const INPUTS: Metric = Metric::new(
-    Kind::Counter,
-    "agent_webkit_inputs_total",
-    "Inputs by what they ask and what became of them.",
-);
+const INPUTS: Metric = Metric::new(Kind::Counter, "agent_webkit_inputs_total", "Inputs by type and outcome.");
 
 pub(super) const ALL: &[Metric] = &[INPUTS];
 
-/// An input was answered with this status. There is no message where the body was none.
+/// Counts an answered input. `message` is `None` if the input was invalid.
 pub(crate) fn input_answered(message: Option<&Inbound>, status: StatusCode, backpressure: bool) {
     INPUTS.counter(&[("type", kind(message)), ("outcome", outcome(status, backpressure))]).add(1);
 }

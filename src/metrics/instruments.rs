@@ -1,10 +1,10 @@
-//! The facade's instruments.
+//! The instruments of the `metrics` facade.
 
 use std::time::Duration;
 
 use super::metric::{Kind, Labels, Metric};
 
-/// Something listens.
+/// Whether measurements are recorded.
 pub(super) const ON: bool = true;
 
 pub(super) struct Counter(metrics::Counter);

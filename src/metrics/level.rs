@@ -1,4 +1,4 @@
-//! The instruments of a metric, and one owner's part of a gauge.
+//! Creates a metric's instruments, and tracks one owner's share of a gauge.
 
 use super::{
     instruments::{Counter, Gauge, Histogram},
@@ -16,7 +16,7 @@ impl Metric {
         Histogram::of(self.name, labels)
     }
 
-    /// This owner's part of a gauge, nothing at first.
+    /// One owner's share of the gauge, zero at first.
     pub(super) fn level(&self) -> Level {
         debug_assert_eq!(self.kind, Kind::Gauge, "{self:?}");
         Level { gauge: Gauge::of(self.name), value: 0 }
@@ -28,7 +28,7 @@ impl Metric {
     }
 }
 
-/// A part of a gauge. Dropped, it is nothing again.
+/// One owner's share of a gauge. Dropping it takes the share off the gauge.
 pub(super) struct Level {
     gauge: Gauge,
     value: usize,
@@ -46,7 +46,7 @@ impl Level {
         self.value == value
     }
 
-    /// The same, where one is made anew.
+    /// Sets the value of a new level.
     pub(super) fn at(mut self, value: usize) -> Self {
         self.set(value);
         self

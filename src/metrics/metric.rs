@@ -1,6 +1,6 @@
 //! A metric: its name, its kind, and its description.
 
-/// One metric. Each is a constant beside the code that moves it.
+/// A metric, declared as a constant beside the code that records it.
 #[derive(Debug)]
 pub(super) struct Metric {
     pub(super) name: &'static str,

@@ -1,13 +1,13 @@
 //! Counters, gauges and timers, through the [`metrics`](https://docs.rs/metrics) facade.
 //!
-//! With the cargo feature `metrics` they go to the recorder that the host has installed: Prometheus, StatsD or
-//! OpenTelemetry. Without the feature nothing is counted and nothing costs anything. No label holds an id, a name or
-//! text from a client, so the number of series does not grow. `docs/metrics.md` lists them all.
+//! With the cargo feature `metrics` they go to the recorder that the host has installed: Prometheus, StatsD
+//! or OpenTelemetry. Without the feature nothing is recorded. No label holds an id, a name or text from a
+//! client, so the number of series does not grow. `docs/metrics.md` lists all metrics.
 //! [`describe`](describe()) registers their units and descriptions with the recorder.
 //!
-//! A session, a reader or an agent takes its handles when it starts, from the recorder installed at that moment, so
-//! install the recorder before you build the stack.
-#![cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "names that nobody asks for"))]
+//! A session, a reader or an agent takes its handles when it starts, from the recorder installed at that
+//! moment, so install the recorder before you build the stack.
+#![cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "unused without a recorder"))]
 
 mod agents;
 mod inputs;
@@ -31,7 +31,8 @@ pub(crate) use self::{
     storage::lease_lost,
 };
 
-/// Registers the unit and description of each metric with the recorder. Call it once, after installing the recorder.
+/// Registers the unit and description of each metric with the recorder. Call it once, after installing the
+/// recorder.
 ///
 /// ```
 /// let recorder = metrics_util::debugging::DebuggingRecorder::new();

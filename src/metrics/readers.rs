@@ -1,4 +1,4 @@
-//! Readers of streams: how they are attached, and what they are given.
+//! Readers of event streams: attachment and delivery.
 
 use super::{
     instruments::Counter,
@@ -7,38 +7,35 @@ use super::{
 };
 
 const ATTACHED: Metric =
-    Metric::new(Kind::Gauge, "agent_webkit_readers", "Readers that are attached to streams.");
-const ATTACHES: Metric = Metric::new(
-    Kind::Counter,
-    "agent_webkit_resumes_total",
-    "Requests for a stream, by what became of them.",
-);
+    Metric::new(Kind::Gauge, "agent_webkit_readers", "Readers attached to event streams.");
+const ATTACHES: Metric =
+    Metric::new(Kind::Counter, "agent_webkit_resumes_total", "Requests for an event stream, by outcome.");
 const EVICTED: Metric = Metric::new(
     Kind::Counter,
     "agent_webkit_readers_evicted_total",
-    "Readers that fell too far behind and were sent away.",
+    "Readers disconnected because they fell too far behind.",
 );
 const FRAMES: Metric =
-    Metric::new(Kind::Counter, "agent_webkit_frames_sent_total", "Events that were given to readers.");
+    Metric::new(Kind::Counter, "agent_webkit_frames_sent_total", "Events sent to readers.");
 const BYTES: Metric =
-    Metric::new(Kind::Bytes, "agent_webkit_sent_bytes_total", "Bytes of events that were given to readers.");
+    Metric::new(Kind::Bytes, "agent_webkit_sent_bytes_total", "Bytes of events sent to readers.");
 
 pub(super) const ALL: &[Metric] = &[ATTACHED, ATTACHES, EVICTED, FRAMES, BYTES];
 
-/// What became of a request for a stream.
+/// The outcome of a request for an event stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attach {
-    /// Attached, from the oldest event.
+    /// Attached before the oldest event.
     Fresh,
-    /// Attached, after the event that was named.
+    /// Attached after the event that the request named.
     Resumed,
-    /// 400
+    /// 400: the event id is malformed.
     Malformed,
-    /// 412: the events are not held any more.
+    /// 412: the events are no longer held.
     Gone,
-    /// 412: the event was never sent.
+    /// 412: the event does not exist yet.
     Ahead,
-    /// 503
+    /// 503: the event log is unavailable.
     Unavailable,
 }
 
@@ -56,7 +53,7 @@ impl Attach {
     }
 }
 
-/// What is counted of one reader while it is attached.
+/// The metrics of one attached reader.
 pub(crate) struct ReaderMetrics {
     _attached: Level,
     frames: Counter,

@@ -93,7 +93,7 @@ impl SessionMetrics {
         self.live.set(1);
     }
 
-    /// It does not run here any more, whatever is still left of it.
+    /// Counts the end of the session, once, and resets its gauges.
     pub(crate) fn ended(&mut self, reason: &'static str) {
         if self.live.is(1) {
             ENDED.counter(&[("reason", reason)]).add(1);
@@ -107,7 +107,7 @@ impl SessionMetrics {
         self.queued.set(messages);
     }
 
-    /// Also where it runs already.
+    /// Starts the turn's timer, unless it runs already.
     pub(crate) fn turn_began(&mut self) {
         self.turn.get_or_insert_with(|| Turn { since: Instant::now(), interrupted: false });
     }
@@ -118,7 +118,7 @@ impl SessionMetrics {
         }
     }
 
-    /// An event that is about to be put into the log.
+    /// Records an event that is about to be appended to the event log.
     pub(crate) fn event(&mut self, name: &str, data: &[u8]) {
         if !ON {
             return;
@@ -131,7 +131,7 @@ impl SessionMetrics {
         }
     }
 
-    /// Records a batch: its number of events, and the time until it was in the log.
+    /// Records an appended batch: its number of events and the duration of the append.
     pub(crate) fn appended(&self, events: usize, time: Duration) {
         self.events.add(events as u64);
         self.appends.took(time);
@@ -156,7 +156,7 @@ impl SessionMetrics {
             outcome: String,
         }
         let Ok(Resolved { correlation_id, kind, outcome }) = serde_json::from_slice(data) else { return };
-        // One that was asked before the session was restored has waited for nobody knows how long.
+        // A prompt from before the session was restored is not in the map: its wait is unknown.
         if let Some(since) = self.open.remove(&correlation_id) {
             let kind = known(&kind, &["permission", "question", "hook"]);
             let outcome = known(&outcome, &["answered", "cancelled", "session_closed"]);

@@ -1,10 +1,10 @@
-//! The instruments without the feature: of no size, and without effect.
+//! The instruments without the cargo feature `metrics`: zero-sized and without effect.
 
 use std::time::Duration;
 
 use super::metric::Labels;
 
-/// Nothing listens.
+/// Whether measurements are recorded.
 pub(super) const ON: bool = false;
 
 pub(super) struct Counter;

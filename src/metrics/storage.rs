@@ -1,28 +1,25 @@
-//! Databases: how long they take, when they are away, and leases that are lost.
+//! Databases: commit times, outages and lost leases.
 
 use super::metric::{Kind, Metric};
 
 const COMMIT_TIME: Metric = Metric::new(
     Kind::Seconds,
     "agent_webkit_log_commit_duration_seconds",
-    "One transaction of the durable event log, of all streams that had something to be stored.",
+    "Duration of one transaction of the durable event log, which stores batches of all streams.",
 );
-const LOG_OUTAGES: Metric = Metric::new(
-    Kind::Counter,
-    "agent_webkit_log_outages_total",
-    "Times that the event log's database went away.",
-);
+const LOG_OUTAGES: Metric =
+    Metric::new(Kind::Counter, "agent_webkit_log_outages_total", "Outages of the event log's database.");
 const LOG_AWAY: Metric =
-    Metric::new(Kind::Gauge, "agent_webkit_log_away", "Event logs that cannot be written to now.");
+    Metric::new(Kind::Gauge, "agent_webkit_log_away", "Event logs that currently cannot be written.");
 const TRANSCRIPT_OUTAGES: Metric = Metric::new(
     Kind::Counter,
     "agent_webkit_transcript_store_outages_total",
-    "Times that the transcript store went away, as each agent has seen it.",
+    "Outages of the transcript store, counted for each agent.",
 );
 const TRANSCRIPTS_AWAY: Metric = Metric::new(
     Kind::Gauge,
     "agent_webkit_transcript_store_away",
-    "Agents whose transcripts cannot be stored now.",
+    "Agents whose transcripts currently cannot be stored.",
 );
 const LEASES_LOST: Metric = Metric::new(
     Kind::Counter,
@@ -33,12 +30,12 @@ const LEASES_LOST: Metric = Metric::new(
 pub(super) const ALL: &[Metric] =
     &[COMMIT_TIME, LOG_OUTAGES, LOG_AWAY, TRANSCRIPT_OUTAGES, TRANSCRIPTS_AWAY, LEASES_LOST];
 
-/// Another host has taken over a session that ran here.
+/// Counts a session that another host has taken over.
 pub(crate) fn lease_lost() {
     LEASES_LOST.counter(&[]).add(1);
 }
 
-/// A database is away until this is dropped.
+/// Counts an outage of a database, which lasts until this is dropped.
 #[cfg(any(feature = "store", feature = "claude"))]
 pub(crate) struct OutageMetrics {
     _away: super::level::Level,
@@ -66,7 +63,7 @@ impl std::fmt::Debug for OutageMetrics {
     }
 }
 
-/// How long the transactions of a durable log take.
+/// Records the duration of a durable log's transactions.
 #[cfg(feature = "store")]
 pub(crate) struct CommitTimes(super::instruments::Histogram);
 

@@ -1,4 +1,4 @@
-//! One database for the rows, the events and the transcripts of sessions.
+//! One database for sessions, their events and their transcripts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,10 +14,10 @@ use super::{
     transcripts::{AnyTranscriptStore, Fenced},
 };
 
-/// A [`Database`] with everything that sessions keep in it. Clones share it.
+/// The session catalog, event log and transcript store in one [`Database`]. Clones share them.
 ///
-/// What a host writes for a session it does under the lease that it holds; hosts on one Postgres and servers on
-/// one SQLite file share the sessions, and each session runs on one of them at a time.
+/// Hosts on one Postgres server, or processes on one SQLite file, share the sessions. Each session runs on
+/// one of them at a time: a host can write for a session only under the lease that it holds.
 ///
 /// ```
 /// use agent_webkit::storage::{Storage, StorageConfig, database::Database};
@@ -43,13 +43,14 @@ pub struct Storage {
     transcripts: AnyTranscriptStore,
 }
 
-/// How sessions are kept.
+/// How sessions are stored.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StorageConfig {
-    /// A host on Postgres that was not heard of for so long may lose its sessions to others. Default 15 s.
+    /// Lifetime of a lease on Postgres. A host that does not renew its leases for this time may lose its
+    /// sessions to other hosts. Default 15 s.
     pub lease: Duration,
-    /// What is kept of events.
+    /// The configuration of the durable event log.
     pub events: DurableConfig,
 }
 
@@ -76,7 +77,7 @@ impl Default for StorageConfig {
 }
 
 impl Storage {
-    /// Keeps sessions in this database. Must be called inside a tokio runtime.
+    /// Stores sessions in this database. Must be called inside a tokio runtime.
     #[must_use]
     pub fn new(database: Database, config: StorageConfig) -> Self {
         let catalog = Arc::new(DbCatalog::new(database.clone(), config.lease));
@@ -92,27 +93,27 @@ impl Storage {
         Self { database, log, catalog, transcripts }
     }
 
-    /// The events.
+    /// The durable event log.
     #[must_use]
     pub fn log(&self) -> &DurableLog {
         &self.log
     }
 
-    /// What the agents remember. Entries are taken for sessions that this host runs.
+    /// The transcript store. It accepts entries only for sessions whose lease this host holds.
     #[must_use]
     pub fn transcripts(&self) -> &AnyTranscriptStore {
         &self.transcripts
     }
 
-    /// The rows and the transcripts.
+    /// The session catalog and the transcript store.
     #[must_use]
     pub fn persistence(&self) -> Persistence {
         let catalog: Arc<dyn Catalog> = Arc::clone(&self.catalog) as _;
         Persistence { catalog, transcripts: Arc::clone(&self.transcripts) }
     }
 
-    /// Stores what still waits, and closes a SQLite file, so that it is whole without its log. Call it when the
-    /// sessions have been shut down.
+    /// Stores the events that still wait, and closes a SQLite file, so that it is complete without its
+    /// write-ahead log. Call it after the sessions have been shut down.
     pub async fn shutdown(&self) {
         self.log.shutdown().await;
         self.database.close().await;

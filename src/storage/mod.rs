@@ -1,4 +1,4 @@
-//! Where sessions are kept that outlive their process: one database for their rows, events and transcripts.
+//! Stores sessions that outlive the process: the session catalog, event logs and transcript stores.
 
 pub mod catalog;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

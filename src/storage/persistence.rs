@@ -1,4 +1,4 @@
-//! The persistence seam: what the service needs so that sessions outlive the process.
+//! The persistence interface: what the service needs so that sessions outlive the process.
 
 use super::{
     catalog::AnyCatalog,
@@ -6,20 +6,20 @@ use super::{
 };
 use crate::{error_text::with_sources, layers::resume::EventLog};
 
-/// Where sessions are guarded beside their events.
+/// The session catalog and the transcript store.
 ///
-/// With it, a session that is not in memory is restored by the next request for it: its row says whose it
-/// is and where it works, its log where its stream stands, and its transcripts what its agent remembers.
+/// With them, the next request for a session that is not in memory restores it: the catalog holds its owner
+/// and working directory, the event log its stream, and the transcript store its conversation.
 #[derive(Clone, Debug)]
 pub struct Persistence {
-    /// Sessions as rows, and which host runs which.
+    /// The session catalog.
     pub catalog: AnyCatalog,
-    /// The transcript store. Agents get it with their spec.
+    /// The transcript store, which agents receive in their spec.
     pub transcripts: AnyTranscriptStore,
 }
 
 impl Persistence {
-    /// Deletes the data of a tombstoned session, its row last. The sweep finishes what is interrupted here.
+    /// Deletes the data of a tombstoned session, its row last. A later sweep finishes what fails here.
     pub(crate) async fn erase<L: EventLog>(&self, log: &L, id: &str) {
         let erased = async {
             self.delete_transcripts(id).await.map_err(|error| with_sources(&error))?;
@@ -27,7 +27,7 @@ impl Persistence {
             self.catalog.forget(id).await.map_err(|error| with_sources(&error))
         };
         if let Err(error) = erased.await {
-            tracing::warn!(session = id, error, "what is left of a session stays for the next sweep");
+            tracing::warn!(session = id, error, "a session's data is not fully deleted; a sweep tries again");
         }
     }
 

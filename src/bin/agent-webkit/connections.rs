@@ -1,4 +1,4 @@
-//! The listener and its connections: HTTP/1.1, and HTTP/2 known in advance.
+//! Accepts connections and serves HTTP/1.1, and HTTP/2 with prior knowledge.
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
@@ -25,13 +25,13 @@ use tower::{BoxError, Service};
 /// Maximum time for a connection to send a request head, or the bytes that identify its protocol.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What HTTP/2 begins with.
+/// The preface of an HTTP/2 connection.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A pause when no connection can be taken, as without free file descriptors.
+/// Pause after a failed `accept`, for example when no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections that are being accepted and served.
+/// The accept loop and the connections it serves.
 #[derive(Debug)]
 pub(crate) struct Connections {
     stop: CancellationToken,
@@ -68,7 +68,7 @@ impl Connections {
         Self { stop, accepting }
     }
 
-    /// Takes no further connection, and waits until those there are have ended.
+    /// Stops accepting connections and waits until the open ones have ended.
     pub(crate) async fn shutdown(self) {
         self.stop.cancel();
         if let Ok(graceful) = self.accepting.await {
@@ -82,7 +82,7 @@ async fn next(listener: &TcpListener) -> TcpStream {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -100,9 +100,9 @@ async fn serve<S, B>(
     S: Clone + Send + 'static,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    // An agent writes in small pieces; each is to be seen at once.
+    // Events are small and frequent; Nagle's algorithm would delay them.
     let _ = stream.set_nodelay(true);
-    // A connection that says nothing is not served, so that there is nothing to shut down gracefully.
+    // A silent connection is not served yet, so that a graceful shutdown does not wait for it.
     let speaks = tokio::time::timeout(HEAD_TIMEOUT, speaks_http2(&stream));
     let Some(Ok(Ok(http2))) = stopped.run_until_cancelled(speaks).await else { return };
     let io = TokioIo::new(stream);
@@ -112,12 +112,12 @@ async fn serve<S, B>(
         watcher.watch(protocols.http1.serve_connection(io, service)).await
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended in an error");
+        tracing::debug!(%error, "a connection ended with an error");
     }
 }
 
-/// Waits until the beginning tells the protocol, and takes nothing of it: whoever hands on what it has read
-/// needs half as much memory again for each connection.
+/// Waits for the first bytes and returns whether they are the preface of HTTP/2. Peeks at them, because
+/// consuming and replaying them would take half as much memory again for each connection.
 async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
     loop {
         let ready = stream.ready(Interest::READABLE).await?;
@@ -132,7 +132,7 @@ async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
     }
 }
 
-/// Looks at the beginning. An error that it would block makes the stream wait for more.
+/// Peeks at the first bytes. `WouldBlock` means that more are needed to identify the protocol.
 fn look(stream: &TcpStream) -> io::Result<bool> {
     let mut start = [0; PREFACE.len()];
     match recv(stream, &mut start[..], RecvFlags::PEEK)?.0 {
@@ -144,7 +144,7 @@ fn look(stream: &TcpStream) -> io::Result<bool> {
     }
 }
 
-/// How connections are served.
+/// The configured servers of both protocols.
 struct Protocols {
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
@@ -159,7 +159,7 @@ impl Protocols {
             .timer(TokioTimer::new())
             .keep_alive_interval(Duration::from_secs(20))
             .keep_alive_timeout(Duration::from_secs(20))
-            // One connection may carry a reader for each of many sessions.
+            // A client may read the streams of many sessions over one connection.
             .max_concurrent_streams(1024)
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(4 << 20);
@@ -179,7 +179,7 @@ mod tests {
 
     const REQUEST: &str = "PUT / HTTP/1.1\r\nhost: here\r\n\r\n";
 
-    /// A frame of HTTP/2 that settles nothing.
+    /// An empty SETTINGS frame of HTTP/2.
     const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 
     async fn listen() -> (SocketAddr, Connections) {
@@ -195,7 +195,7 @@ mod tests {
         start
     }
 
-    /// At the end, or reset because not all was read.
+    /// Whether the connection has ended; it is reset if the server had not read everything.
     fn is_over(read: io::Result<usize>) -> bool {
         read.map_or(true, |read| read == 0)
     }
@@ -209,7 +209,7 @@ mod tests {
             let mut second = TcpStream::connect(address).await.unwrap();
             first.write_all(&REQUEST.as_bytes()[..cut]).await.unwrap();
             second.write_all(&preface[..cut]).await.unwrap();
-            // An answer to somebody else: by then the server has seen the pieces.
+            // Once another connection has its response, the server has seen the first pieces.
             let mut other = TcpStream::connect(address).await.unwrap();
             other.write_all(REQUEST.as_bytes()).await.unwrap();
             assert_eq!(&start(&mut other).await, b"HTTP/1.1 ");

@@ -1,4 +1,4 @@
-//! The end: sessions first, then connections, in bounded time.
+//! Graceful shutdown: sessions first, then connections, in bounded time.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::connections::Connections;
 
-/// Everything is over within this time.
+/// Maximum time for the graceful shutdown.
 const DRAIN: Duration = Duration::from_secs(15);
 
 /// Waits for SIGTERM or SIGINT.
@@ -28,7 +28,7 @@ pub(crate) struct Draining {
 }
 
 impl Draining {
-    /// Takes both signals over from here on.
+    /// Installs the handlers of both signals.
     pub(crate) fn listen() -> io::Result<Self> {
         let signals = Signals {
             terminate: signal(SignalKind::terminate())?,
@@ -37,18 +37,18 @@ impl Draining {
         Ok(Self { signals, flag: Arc::default() })
     }
 
-    /// Set once the server drains.
+    /// The flag that is set when the shutdown begins.
     pub(crate) fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.flag)
     }
 
-    /// Returns at the first signal. At the second one the process ends at once.
+    /// Returns at the first signal. A second signal ends the process at once.
     pub(crate) async fn wait(mut self) {
         self.signals.next().await;
         self.flag.store(true, Ordering::Relaxed);
         tokio::spawn(async move {
             let signal = self.signals.next().await;
-            tracing::warn!("a second signal: ending at once");
+            tracing::warn!("second signal received; exiting at once");
             std::process::exit(128 + signal.as_raw_value());
         });
     }
@@ -69,18 +69,18 @@ impl Signals {
     }
 }
 
-/// Ends every session's stay here, so that the streams end by themselves and the agents are gone, then the connections.
+/// Shuts down the sessions, which ends their streams and agents, then the storage, then the connections.
 pub(crate) async fn drain(sessions: &Sessions<AnyLog>, store: &Store, connections: Connections) {
     let deadline = Instant::now() + DRAIN;
     tracing::info!(sessions = sessions.len(), "draining");
     let ended = async {
-        // Connections are still accepted meanwhile: whoever asks is told that the server is not ready.
+        // Connections are accepted until the sessions have ended, so that `/readyz` can report the shutdown.
         sessions.shutdown().await;
         store.shutdown().await;
         connections.shutdown().await;
     };
     match timeout_at(deadline, ended).await {
         Ok(()) => tracing::info!("drained"),
-        Err(_) => tracing::warn!("not everything ended in time"),
+        Err(_) => tracing::warn!("the graceful shutdown timed out"),
     }
 }

@@ -1,4 +1,4 @@
-//! `/healthz` and `/readyz`, in front of everything that asks who is there.
+//! The probes `/healthz` and `/readyz`, which need no credentials.
 
 use std::{
     pin::Pin,
@@ -15,10 +15,10 @@ use http_body_util::{Either, Full};
 use pin_project_lite::pin_project;
 use tower::Service;
 
-/// The body of a small answer.
+/// The body of a short response.
 pub(crate) type Small = Full<Bytes>;
 
-/// A service with the two probes in front.
+/// Answers the two probes and passes other requests to the inner service.
 #[derive(Clone, Debug)]
 pub(crate) struct Probed<S> {
     inner: S,
@@ -26,7 +26,7 @@ pub(crate) struct Probed<S> {
 }
 
 impl<S> Probed<S> {
-    /// `/healthz` is 200 as long as the process answers, `/readyz` until `draining` is set.
+    /// `/healthz` always returns 200, `/readyz` returns 503 once `draining` is set.
     pub(crate) fn new(inner: S, draining: Arc<AtomicBool>) -> Self {
         Self { inner, draining }
     }
@@ -70,7 +70,7 @@ where
 }
 
 pin_project! {
-    /// A probe's answer, or the inner service's.
+    /// The response of a probe or of the inner service.
     #[project = Projection]
     pub(crate) enum ResponseFuture<F> {
         Probe { answer: Option<Response<Small>> },
@@ -95,7 +95,7 @@ where
     }
 }
 
-/// A refusal; `sentence` needs no escaping.
+/// An error response. `sentence` is not escaped, so it must hold nothing that JSON escapes.
 pub(crate) fn detail(status: StatusCode, sentence: &str) -> Response<Small> {
     json(status, format!(r#"{{"detail":"{sentence}"}}"#))
 }

@@ -1,4 +1,4 @@
-//! `agent-webkit`: serves the protocol from the command line.
+//! The command `agent-webkit`.
 
 mod connections;
 mod drain;
@@ -13,7 +13,7 @@ use agent_webkit::settings::{Settings, SettingsError};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-/// A coding agent behind HTTP: resumable streams, approvals, supervision.
+/// Serves a coding agent over HTTP, with resumable streams, approvals and supervision.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -27,7 +27,7 @@ enum Command {
     Serve(Box<Settings>),
 }
 
-/// Why the server does not run.
+/// The reason why the server did not start.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
@@ -44,10 +44,10 @@ fn main() -> ExitCode {
 
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&Failure::Io(format!("the runtime could not be started: {error}"))),
+        Err(error) => return fail(&Failure::Io(format!("cannot start the tokio runtime: {error}"))),
     };
     let outcome = runtime.block_on(serve::serve(*settings));
-    // Whatever still runs now had its time; the process does not wait for it.
+    // The drain time is over for tasks that still run, so the process does not wait for them.
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! `/metrics`: what the library counts, in Prometheus' text format.
+//! `/metrics`: the library's metrics in Prometheus' text format.
 
 use std::{
     convert::Infallible,
@@ -19,20 +19,20 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::health::Small;
 
-/// In seconds: from a commit to SQLite to an approval that is slept over.
+/// Histogram buckets in seconds: from a SQLite commit to an approval that takes an hour.
 const BUCKETS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 600.0, 3600.0];
 
-/// Samples are kept one by one until they are put into their buckets.
+/// Interval at which the recorder sorts buffered samples into their buckets.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
-/// What is counted, if anything is.
+/// The recorder and who may read it; `None` if metrics are off.
 pub(crate) struct Metrics(Option<(PrometheusHandle, MetricsAccess)>);
 
 impl Metrics {
-    /// Begins to count.
+    /// Installs the recorder, unless metrics are off.
     pub(crate) fn install(access: MetricsAccess) -> Self {
         if access == MetricsAccess::Off {
             return Self(None);
@@ -43,7 +43,7 @@ impl Metrics {
         Self(Some((handle, access)))
     }
 
-    /// Serves the page in front of a service, to those whom `verifier` knows if that is asked for.
+    /// Returns a layer that serves `/metrics`. `verifier` checks the credentials unless access is public.
     pub(crate) fn layer(&self, verifier: BoxVerify) -> MetricsLayer {
         let page = self.0.as_ref().map(|(handle, access)| {
             let verifier = match access {
@@ -55,7 +55,7 @@ impl Metrics {
         MetricsLayer { page }
     }
 
-    /// Keeps what is counted small. Never returns.
+    /// Bounds the recorder's memory by sorting samples into buckets periodically. Never returns.
     pub(crate) async fn upkeep(&self) {
         let Some((handle, _)) = &self.0 else { return pending().await };
         let mut ticks = tokio::time::interval(UPKEEP);
@@ -79,7 +79,7 @@ impl<S> Layer<S> for MetricsLayer {
     }
 }
 
-/// A service with the page in front.
+/// Answers `/metrics` and passes other requests to the inner service.
 #[derive(Clone)]
 pub(crate) struct WithMetrics<S> {
     inner: S,

@@ -1,4 +1,4 @@
-//! The server's life: bind, serve, drain.
+//! Runs the server: bind, serve, drain.
 
 use std::{io::Write, net::SocketAddr};
 
@@ -14,12 +14,12 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::{Failure, connections::Connections, drain, health, metrics::Metrics, reload::Reloading};
 
-/// Serves until a signal says that it is enough.
+/// Serves until SIGTERM or SIGINT, then shuts down gracefully.
 pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
     let settings = settings.completed()?;
     let addresses = resolve(&settings).await?;
     settings.check_exposure(addresses.iter().map(SocketAddr::ip))?;
-    // Before anything is made that is counted.
+    // Metrics bind to the recorder that is installed when they are created, so this comes first.
     let metrics = Metrics::install(settings.http.metrics);
     let Launched { stack, store, verifier, tokens_file, model } = settings.launch().await?;
     let (listener, address) = bind(&addresses).await?;
@@ -62,12 +62,11 @@ async fn bind(addresses: &[SocketAddr]) -> Result<(TcpListener, SocketAddr), Fai
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
-    bind.await.map_err(|error: std::io::Error| {
-        Failure::Io(format!("{} cannot be listened on: {error}", addresses[0]))
-    })
+    bind.await
+        .map_err(|error: std::io::Error| Failure::Io(format!("cannot listen on {}: {error}", addresses[0])))
 }
 
-/// On loopback, nobody may reach the server by a name that is not its own.
+/// On loopback, restricts the `Host` header to the server's own names, against DNS rebinding.
 fn allowed_hosts(settings: &Settings, address: SocketAddr) -> AllowHostLayer {
     if !address.ip().is_loopback() {
         return AllowHostLayer::any();
@@ -76,7 +75,8 @@ fn allowed_hosts(settings: &Settings, address: SocketAddr) -> AllowHostLayer {
     names.fold(AllowHostLayer::loopback(), AllowHostLayer::allow)
 }
 
-/// Without tokens, a page from elsewhere could make the browser on this machine start agents.
+/// Rejects cross-origin requests when there is no authentication: without it, any web page could start
+/// agents through a browser on this machine.
 fn csrf<B>(
     settings: &Settings,
 ) -> CsrfLayer<impl tower_http::csrf::ResponseForProtectionError<Either<health::Small, B>> + use<B>> {
@@ -91,7 +91,7 @@ fn csrf<B>(
     })
 }
 
-/// The one line on the standard output: scripts wait for it.
+/// Prints the only line on standard output; scripts wait for it.
 fn announce(address: SocketAddr) {
     let mut stdout = std::io::stdout();
     let _ = writeln!(stdout, "listening on http://{address}");

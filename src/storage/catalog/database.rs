@@ -1,4 +1,4 @@
-//! The catalog in a database.
+//! The session catalog in a database.
 
 use std::{
     collections::HashMap,
@@ -16,16 +16,16 @@ use super::{
 };
 use crate::storage::database::Database;
 
-/// A host that was not heard of for so long may lose its sessions to others.
+/// Default lifetime of a lease. A host that does not renew its leases for this time may lose its sessions.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(15);
 
-/// So long a buried session's own host has to clean up after it.
+/// Time that a host has to delete the data of a session it tombstoned, before a sweep does it.
 const BURIED: Duration = Duration::from_secs(60);
 
-/// The sessions of all hosts that share a [`Database`].
+/// The session catalog of all hosts that share a [`Database`].
 ///
-/// On Postgres, leases run out by the server's clock. The processes that share a SQLite file are on one machine,
-/// where it is known which of them are alive: a session stays with its process until that has ended.
+/// On Postgres, leases expire by the server's clock. Processes that share a SQLite file run on one machine
+/// and know which of them are alive: a session stays with its process until that process has ended.
 #[derive(Clone)]
 pub struct DbCatalog {
     inner: Arc<Inner>,
@@ -39,7 +39,7 @@ struct Inner {
     held: Mutex<HashMap<String, i64>>,
 }
 
-/// Runs a query on whichever database it is.
+/// Runs a query on either kind of database.
 macro_rules! on {
     ($catalog:expr, |$pool:ident| $query:expr) => {
         match &$catalog.inner.db {
@@ -55,7 +55,7 @@ macro_rules! on {
 }
 
 impl DbCatalog {
-    /// The catalog in this database. `lease`: see [`DEFAULT_LEASE`].
+    /// Creates the catalog in this database. `lease` is the lifetime of a lease, see [`DEFAULT_LEASE`].
     #[must_use]
     pub fn new(db: Database, lease: Duration) -> Self {
         let sql = Sql::new(&db);
@@ -74,7 +74,7 @@ impl DbCatalog {
         }
     }
 
-    /// The epoch in which the session is this host's, if it was free.
+    /// Acquires the session for this host if it is free, and returns the new epoch.
     async fn take(&self, id: &str) -> Result<Option<i64>, CatalogError> {
         on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().acquire())
             .bind(id)
@@ -83,7 +83,7 @@ impl DbCatalog {
             .fetch_optional(pool))
     }
 
-    /// Frees all sessions of the host that holds this one, if that host is known to be dead.
+    /// If this session's holder is known to be dead, releases all its sessions and returns `true`.
     async fn free_from_the_dead(&self, id: &str) -> Result<bool, CatalogError> {
         let holder = on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().holder())
             .bind(id)

@@ -1,8 +1,8 @@
-//! The seam to sessions as rows: who owns one, where it works, and which host may run it.
+//! The session catalog: who owns a session, where it works, and which host may run it.
 //!
-//! A session belongs to one host at a time, by a [`Lease`]. Its epoch rises with every holder, and whatever
-//! a host writes for a session names the epoch it holds, so that one which was presumed dead and comes back
-//! writes nothing any more.
+//! One host at a time holds the [`Lease`] of a session. The epoch of the lease rises with every holder, and
+//! every write for a session carries its writer's epoch. A host that was presumed dead and comes back cannot
+//! write any more, because its epoch is out of date.
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod database;
@@ -23,29 +23,29 @@ use bytes::Bytes;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::database::{DEFAULT_LEASE, DbCatalog};
 
-/// A session as it is stored.
+/// A session as stored in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
-    /// Its id.
+    /// The session's id.
     pub id: String,
-    /// The name of the principal who made it, if the server knows its callers.
+    /// The name of the principal that created it, if the server authenticates its callers.
     pub owner: Option<String>,
-    /// Where its agent works.
+    /// The agent's working directory.
     pub cwd: PathBuf,
-    /// What may change.
+    /// The metadata, which may change.
     pub metadata: SessionMetadata,
-    /// When it was made, in milliseconds since the epoch.
+    /// When it was created, in milliseconds since the Unix epoch.
     pub created_at_ms: i64,
-    /// When it was last saved, in milliseconds since the epoch.
+    /// When it was last saved, in milliseconds since the Unix epoch.
     pub active_at_ms: i64,
-    /// How its stream stands, if the catalog knows.
+    /// The state of its event stream, if the catalog knows it.
     pub stream: Option<StreamRecord>,
-    /// Another host runs it now.
+    /// Whether another host runs it now.
     pub elsewhere: bool,
 }
 
 impl SessionRecord {
-    /// A session at rest that was made at this time, with the agent's defaults.
+    /// An idle session that was created at this time, with the agent's defaults.
     #[must_use]
     pub fn new(
         id: impl Into<String>,
@@ -68,31 +68,31 @@ impl SessionRecord {
     }
 }
 
-/// What may change of a session.
+/// The session metadata, which may change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionMetadata {
-    /// The model, or the agent's default.
+    /// The model; `None` for the agent's default.
     pub model: Option<String>,
-    /// The permission mode, or the agent's default.
+    /// The permission mode; `None` for the agent's default.
     pub permission_mode: Option<String>,
     /// The beginning of its first message.
     pub title: Option<String>,
-    /// What it does, as `session_state` tells.
+    /// The status, as `session_state` reports it.
     pub status: String,
 }
 
-/// How a session's stream stands.
+/// The state of a session's event stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamRecord {
-    /// The oldest event held.
+    /// The sequence number of the oldest event held.
     pub oldest_seq: u64,
-    /// The newest event.
+    /// The sequence number of the newest event.
     pub last_seq: u64,
     /// The stream's note.
     pub note: Option<Bytes>,
 }
 
-/// The right to run a session.
+/// The exclusive right to run a session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The session's id.
@@ -101,78 +101,79 @@ pub struct Lease {
     pub epoch: i64,
 }
 
-/// What became of the wish to run a session.
+/// The result of [`Catalog::acquire`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acquired {
-    /// It is this host's.
+    /// This host holds the lease now.
     Leased(Box<SessionRecord>, Lease),
-    /// Another host runs it, for so long at least.
+    /// Another host holds the lease, for at least this time.
     Held(Duration),
     /// There is no such session.
     Unknown,
 }
 
-/// Why a catalog did not do what it was asked.
+/// The error of an operation on the session catalog.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
     /// The catalog cannot be used now.
     #[error("the session catalog is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// There is a row of this id already, be it a buried session's.
-    #[error("there is a session of this id already")]
+    /// A session with this id exists already; it may be tombstoned.
+    #[error("a session with this id exists already")]
     Exists,
-    /// The lease is lost.
+    /// This host no longer holds the lease.
     #[error("the session is served by another host")]
     Fenced,
 }
 
-/// What a catalog's methods give.
+/// The future of a catalog's methods, boxed so that [`Catalog`] is dyn-compatible.
 pub type CatalogFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, CatalogError>> + Send + 'a>>;
 
-/// Sessions as rows.
+/// Stores sessions and their leases.
 pub trait Catalog: fmt::Debug + Send + Sync + 'static {
-    /// Stores a new session, which is this host's from the start. Fails with [`CatalogError::Exists`] where
-    /// there is one of its id, buried ones included.
+    /// Stores a new session and acquires its lease. Fails with [`CatalogError::Exists`] if there is a session
+    /// with this id, even a tombstoned one.
     fn create<'a>(&'a self, record: &'a SessionRecord) -> CatalogFuture<'a, Lease>;
 
-    /// The session of this id, whoever runs it. Buried ones are not there.
+    /// Returns the session with this id, whichever host runs it. Tombstoned sessions are not found.
     fn find<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, Option<SessionRecord>>;
 
-    /// The sessions of an owner, oldest first.
+    /// Returns an owner's sessions, oldest first.
     fn list<'a>(&'a self, owner: Option<&'a str>) -> CatalogFuture<'a, Vec<SessionRecord>>;
 
-    /// Takes a session that nobody runs, or whose host has let its lease run out. Of several hosts that try
-    /// at once, one succeeds.
+    /// Acquires the lease of a session that no host runs, or whose holder's lease has expired. Of several
+    /// hosts that try at once, one succeeds.
     fn acquire<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, Acquired>;
 
-    /// Keeps leases alive; gives the ids of those that are lost.
+    /// Renews leases and returns the ids of the sessions whose leases are lost.
     fn renew<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, Vec<String>>;
 
-    /// How often [`Catalog::renew`] wants to be called; `None`: leases do not run out.
+    /// How often to call [`Catalog::renew`]; `None` if leases do not expire.
     fn renew_every(&self) -> Option<Duration>;
 
-    /// Stores what has changed, and that the session is active.
+    /// Stores the metadata and marks the session as active now.
     fn save<'a>(&'a self, lease: &'a Lease, metadata: &'a SessionMetadata) -> CatalogFuture<'a, ()>;
 
-    /// Gives a lease back, so that any host may take the session at once.
+    /// Releases a lease, so that any host may acquire the session at once.
     fn release<'a>(&'a self, lease: &'a Lease) -> CatalogFuture<'a, ()>;
 
-    /// From here on the session does not exist, for its own host neither; what it has stored can be deleted.
+    /// Sets the session's tombstone. After that no host finds or saves the session, not even its own, and its
+    /// data can be deleted.
     fn tombstone<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()>;
 
-    /// Drops a buried session's row, once nothing of it is left.
+    /// Deletes a tombstoned session's row. Call it after the session's other data is deleted.
     fn forget<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()>;
 
-    /// Sessions that nobody runs and that were not active for so long.
+    /// Returns sessions that no host runs and that were last active at least `time` ago.
     fn unused_for(&self, time: Duration) -> CatalogFuture<'_, Vec<String>>;
 
-    /// Sessions that were buried a while ago and whose rows are still there.
+    /// Returns sessions that were tombstoned a while ago and still have a row.
     fn tombstoned(&self) -> CatalogFuture<'_, Vec<String>>;
 
-    /// The epoch in which this host holds the session, as far as it knows.
+    /// Returns the epoch of this host's lease on the session, as far as the host knows.
     fn epoch(&self, id: &str) -> Option<i64>;
 }
 
-/// A catalog that was chosen at run time.
+/// A session catalog chosen at run time.
 pub type AnyCatalog = Arc<dyn Catalog>;

@@ -1,17 +1,17 @@
-//! The statements of the catalog. The two databases differ in their clocks, in how a list is passed, and in
-//! when a session is free.
+//! The SQL statements of the session catalog. SQLite and Postgres differ in their clocks, in how a list is
+//! passed, and in when a session is free.
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::storage::database::Database;
 
-/// Made once per database.
+/// Builds the statements for one kind of database.
 #[derive(Debug)]
 pub(super) struct Sql {
     now: &'static str,
     each: &'static str,
     free: String,
-    /// Who holds a session, be it a host that has died.
+    /// An expression for the current holder of a session. On SQLite that host may be dead.
     holder: String,
 }
 

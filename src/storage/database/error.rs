@@ -1,4 +1,4 @@
-//! Why a database cannot be used, in a sentence.
+//! Describes in one sentence why a database cannot be used.
 
 use sqlx::{Error, migrate::MigrateError};
 
@@ -12,7 +12,7 @@ pub struct OpenError {
 }
 
 impl OpenError {
-    /// "`what`: the reason".
+    /// The sentence is "`what`: the reason of the error".
     pub(super) fn new(what: impl std::fmt::Display, source: impl Into<Error>) -> Self {
         let source = source.into();
         Self { sentence: format!("{what}: {}", reason(&source)), source: Some(source) }
@@ -23,7 +23,7 @@ impl OpenError {
     }
 }
 
-/// What sqlx says, without what it puts before it.
+/// The reason of an sqlx error, without the prefix that sqlx puts before it.
 fn reason(error: &Error) -> String {
     match error {
         Error::Database(error) => error.message().to_owned(),

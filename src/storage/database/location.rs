@@ -1,20 +1,20 @@
-//! Where sessions are kept, as an operator writes it.
+//! The location of the database, as an operator writes it.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-/// Where sessions are kept: `memory`, `sqlite:PATH` or `postgres://…`.
+/// Where sessions are stored: `memory`, `sqlite:PATH` or `postgres://…`.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Location {
-    /// In this process; a restart ends them.
+    /// In this process; a restart loses them.
     Memory,
-    /// In a file of this host.
+    /// In a SQLite file on this host.
     Sqlite(PathBuf),
     /// On a Postgres server, at this URL.
     Postgres(String),
 }
 
-/// This names no place to keep sessions in.
+/// The text is not a [`Location`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a store is memory, sqlite:PATH or postgres://USER@HOST/DATABASE")]
 pub struct InvalidLocation;
@@ -36,7 +36,7 @@ impl FromStr for Location {
     }
 }
 
-/// Without the password that a URL may hold.
+/// Omits the password that a URL may hold.
 impl fmt::Debug for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -47,7 +47,7 @@ impl fmt::Debug for Location {
     }
 }
 
-/// Host, port and database of a URL; `None` where a part of a password could be among them.
+/// The host, port and database of a URL; `None` if they could include a part of a password.
 fn place(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("//")?;
     let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));

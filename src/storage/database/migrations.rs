@@ -1,11 +1,11 @@
-//! The tables, as numbered steps that `sqlx` applies once, also when several hosts start at once.
+//! The tables, as numbered migrations. `sqlx` applies each of them once, even if several hosts start at once.
 
 use sqlx::{
     AssertSqlSafe, SqlSafeStr,
     migrate::{Migration, MigrationType, Migrator},
 };
 
-/// The steps that were applied are remembered here, apart from those of the database's other users.
+/// The table of applied migrations. Its name keeps it apart from those of other programs in the database.
 pub(super) const APPLIED: &str = "agent_webkit_migrations";
 
 macro_rules! migrations {

@@ -1,4 +1,5 @@
-//! The database behind `store`, `log` and `catalog`: how it is named, opened and kept up to date.
+//! The database behind the session catalog, the event log and the transcript store: its location, how it is
+//! opened, and its migrations.
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")]
@@ -45,23 +46,23 @@ pub use self::transient::is_transient;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Database {
-    /// A file of this machine, which several processes may share.
+    /// A SQLite file on this machine, which several processes may share.
     #[cfg(feature = "sqlite")]
     Sqlite(Sqlite),
-    /// A server that several hosts may share.
+    /// A Postgres server, which several hosts may share.
     #[cfg(feature = "postgres")]
     Postgres(sqlx::PgPool),
 }
 
-/// So many connections to a Postgres server are made at most.
+/// Maximum number of connections to a Postgres server.
 #[cfg(feature = "postgres")]
 const MAX_CONNECTIONS: u32 = 10;
 
 impl Database {
-    /// Opens the database at `location`; `None` for [`Location::Memory`], where there is none.
+    /// Opens the database at `location`; returns `None` for [`Location::Memory`].
     ///
     /// # Errors
-    /// It cannot be opened, or this build has no driver for it.
+    /// The database cannot be opened, or this build has no driver for it.
     pub async fn open(location: &Location) -> Result<Option<Self>, OpenError> {
         match location {
             Location::Memory => Ok(None),
@@ -73,7 +74,8 @@ impl Database {
             other => Err(OpenError::sentence(format!("this build cannot use {other:?}"))),
         }
     }
-    /// A name for this process among those that share the database.
+
+    /// A unique name for this process among those that share the database.
     pub(crate) fn host(&self) -> String {
         match self {
             #[cfg(feature = "sqlite")]
@@ -83,8 +85,9 @@ impl Database {
         }
     }
 
-    /// The process of this name has ended, for certain. Of one on another machine nobody can tell.
-    #[cfg_attr(not(feature = "sqlite"), allow(unused_variables, reason = "only files are of one machine"))]
+    /// Whether the process of this name has certainly ended. On Postgres that is never known, because the
+    /// process may run on another machine.
+    #[cfg_attr(not(feature = "sqlite"), allow(unused_variables, reason = "only SQLite knows dead hosts"))]
     pub(crate) fn knows_dead(&self, host: &str) -> bool {
         match self {
             #[cfg(feature = "sqlite")]
@@ -94,8 +97,8 @@ impl Database {
         }
     }
 
-    /// Closes a file; whatever is still to be read or written fails. A pool of Postgres connections may be the
-    /// host's own and stays open.
+    /// Closes a SQLite file; later reads and writes fail. A Postgres pool stays open, because it may belong
+    /// to the application.
     pub(crate) async fn close(&self) {
         match self {
             #[cfg(feature = "sqlite")]

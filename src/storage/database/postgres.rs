@@ -1,4 +1,4 @@
-//! A Postgres server.
+//! Opens a database on a Postgres server.
 
 use std::{str::FromStr, time::Duration};
 
@@ -9,15 +9,15 @@ use sqlx::{
 
 use super::{Database, Location, OpenError, migrations};
 
-/// So long a request waits for a connection before it is answered that the store is not available.
+/// Maximum time to wait for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
 impl Database {
-    /// Connects to the Postgres server at `url` with `min` to `max` connections, and brings its tables up
-    /// to date. Several hosts may do so at once.
+    /// Connects to the Postgres server at `url` with `min` to `max` connections, and migrates its tables.
+    /// Several hosts may do so at once.
     ///
     /// # Errors
-    /// The URL is none, the server cannot be reached, or the tables cannot be made.
+    /// The URL is invalid, the server cannot be reached, or the tables cannot be migrated.
     pub async fn postgres(url: &str, min: u32, max: u32) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| OpenError::new("the URL of the Postgres server cannot be read", error))?;
@@ -30,10 +30,10 @@ impl Database {
         Self::from_pool(pool).await
     }
 
-    /// Uses the host's own pool, and brings the tables up to date.
+    /// Uses the application's own pool, and migrates the tables.
     ///
     /// # Errors
-    /// The tables cannot be made.
+    /// The tables cannot be migrated.
     pub async fn from_pool(pool: PgPool) -> Result<Self, OpenError> {
         migrations::postgres()
             .run(&pool)
@@ -43,14 +43,14 @@ impl Database {
     }
 }
 
-/// A pool goes on trying and then only says that it took too long; one connection says what is wrong.
+/// Opens one connection to find out why the server cannot be used: a pool retries and reports only a timeout.
 async fn reach(options: &PgConnectOptions, place: &Location) -> Result<(), OpenError> {
     let unusable = |error| OpenError::new(format!("the Postgres server {place:?} cannot be used"), error);
     let connection =
         tokio::time::timeout(ACQUIRE, PgConnection::connect_with(options)).await.map_err(|_| {
             OpenError::sentence(format!("the Postgres server {place:?} cannot be used: it does not answer"))
         })?;
-    // A goodbye that fails costs nothing.
+    // The connection is not used again, so an error while closing it does not matter.
     let _ = connection.map_err(unusable)?.close().await;
     Ok(())
 }

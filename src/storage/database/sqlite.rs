@@ -1,4 +1,4 @@
-//! A SQLite file: in each process that uses it one connection that writes and several that read.
+//! Opens a SQLite file. Each process has one connection that writes and several that read.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -9,22 +9,23 @@ use sqlx::{
 
 use super::{Database, OpenError, migrations, sqlite_file, sqlite_hosts::Hosts};
 
-/// So long a statement waits for the other processes that write.
+/// Maximum time for a statement to wait while other processes write.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// An open file. For the other processes that use it this one is alive as long as a clone of this lives.
+/// An open SQLite file. Other processes see this process as alive until the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     /// The one connection that writes.
     pub(crate) writer: SqlitePool,
     /// Connections that read.
     pub(crate) readers: SqlitePool,
-    /// This process and the others.
+    /// The processes that share the file.
     pub(crate) hosts: Arc<Hosts>,
 }
 
 impl Sqlite {
-    /// The connection that writes is the last one: it brings what is in the log into the file.
+    /// Closes the writer last: the last connection to close copies the write-ahead log into the file, which a
+    /// reader cannot do.
     pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
@@ -32,15 +33,15 @@ impl Sqlite {
 }
 
 impl Database {
-    /// Opens the file at `path`, made when it is not there, with the folders above it, for the user alone;
-    /// brings its tables up to date. Several processes of one machine may share it.
+    /// Opens the SQLite file at `path` and migrates its tables. If the file or a folder above it does not
+    /// exist, creates it for the current user alone. Several processes on one machine may share the file.
     ///
-    /// The file is looked through first, which takes about a second for each gigabyte; one that is damaged,
-    /// or that is another program's, is left as it is.
+    /// The file is checked first, which takes about one second per gigabyte. A file that is damaged or
+    /// belongs to another program is not changed.
     ///
     /// # Errors
-    /// The file cannot be made or written, is no SQLite database, is damaged, or was made by a newer version
-    /// of this program.
+    /// The file cannot be created or written, is not a SQLite database, is damaged, belongs to another
+    /// program, or was created by a newer version of this program.
     pub async fn sqlite(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         sqlite_file::look(path)?;
@@ -53,7 +54,7 @@ impl Database {
             .synchronous(SqliteSynchronous::Full);
         let unusable =
             |error| OpenError::new(format!("the SQLite file {} cannot be used", path.display()), error);
-        // A file does not go away: to ask whether a connection still works would be one more way to its thread.
+        // A file does not disconnect; testing a connection would cost one more trip to its thread.
         let pool = SqlitePoolOptions::new().test_before_acquire(false);
         let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(unusable)?;
         migrations::sqlite().run(&writer).await.map_err(|error| {

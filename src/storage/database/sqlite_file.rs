@@ -1,4 +1,4 @@
-//! A SQLite file before it is used: whether it is one, is whole, and is ours.
+//! Checks a SQLite file before use: that it is a database, is undamaged, and belongs to this program.
 
 use std::{
     ffi::OsString,
@@ -19,17 +19,17 @@ use super::{OpenError, migrations::APPLIED};
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER: usize = 100;
 
-/// So long a server waits for another one that opens the same file.
+/// Maximum time to wait for another process that is opening the same file.
 const OPENING: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Looks at the file itself. What is not there yet is fine.
+/// Checks the file's header and size. The file may be missing.
 pub(super) fn look(path: &Path) -> Result<(), OpenError> {
     let place = path.display();
     if path.is_dir() {
         return Err(OpenError::sentence(format!("{place} is a folder, not a SQLite file")));
     }
-    // For writing, too, so that one that can only be read is found out now.
+    // Also opened for writing, to reject a read-only file now.
     let file = match File::options().read(true).write(true).open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         file => file.map_err(|error| cannot_be_opened(path, error))?,
@@ -44,15 +44,15 @@ pub(super) fn look(path: &Path) -> Result<(), OpenError> {
     if magic != MAGIC {
         return Err(OpenError::sentence(format!("{place} is not a SQLite database; it is left as it is")));
     }
-    // With a log beside it, the file need not be whole: SQLite makes it so.
+    // A file with a journal beside it may be incomplete: SQLite recovers it.
     if !["-wal", "-journal"].iter().any(|end| log_of(path, end)) && size < whole(&header) {
         return Err(damaged(path, "it ends too early"));
     }
     Ok(())
 }
 
-/// Makes the file if it is not there, with the folders above it, and keeps other processes from opening it
-/// as long as what this gives lives.
+/// Creates the file and the folders above it if they do not exist. Other processes cannot open the file
+/// until the returned lock is dropped.
 pub(super) async fn alone(path: &Path) -> Result<File, OpenError> {
     let make = || {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -78,7 +78,7 @@ pub(super) async fn alone(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Makes a folder that is the user's alone, if it is not there.
+/// Creates a folder for the current user alone, if it does not exist.
 pub(super) fn private_folder(path: &Path) -> io::Result<()> {
     let mut folder = DirBuilder::new();
     #[cfg(unix)]
@@ -86,7 +86,7 @@ pub(super) fn private_folder(path: &Path) -> io::Result<()> {
     folder.recursive(true).create(path)
 }
 
-/// Opens a file, which is made the user's alone if it is not there: transcripts are private.
+/// Opens a file. If it does not exist, creates it for the current user alone: transcripts are private.
 pub(super) fn private_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     #[cfg(unix)]
@@ -94,13 +94,14 @@ pub(super) fn private_file(path: &Path) -> io::Result<File> {
     options.create(true).truncate(false).write(true).open(path)
 }
 
-/// Looks through what is in it, before anything is written.
+/// Checks the file's integrity and its tables, before anything is written.
 pub(super) async fn check(path: &Path, options: &SqliteConnectOptions) -> Result<(), OpenError> {
     let unreadable = |error: sqlx::Error| match &error {
         sqlx::Error::Database(said) if is_damage(said.code().as_deref()) => damaged(path, said.message()),
         _ => OpenError::new(format!("the SQLite file {} cannot be opened", path.display()), error),
     };
-    // Whoever may write and leaves last brings what is in the log into the file, damaged or not.
+    // Read-only if there is a write-ahead log: the last writer to close copies the log into the file, even if
+    // the file is damaged.
     let options = options.clone().read_only(log_of(path, "-wal"));
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(unreadable)?;
     let found = look_through(&mut connection).await.map_err(unreadable);
@@ -133,7 +134,8 @@ async fn look_through(connection: &mut SqliteConnection) -> sqlx::Result<Found> 
     Ok(if ours { Found::Ours } else { Found::Foreign })
 }
 
-/// The size that the header tells, if it was written by what keeps it: the page size, and the pages.
+/// The minimum size of the file according to its header. The header's page count is valid only if its change
+/// counter equals its version-valid-for number; otherwise the minimum is one page.
 fn whole(header: &[u8]) -> u64 {
     let number = |at: usize| {
         header
@@ -151,7 +153,7 @@ fn whole(header: &[u8]) -> u64 {
     if changes == counted_at { page * number(28) } else { page }
 }
 
-/// There is something in the log of this name.
+/// Whether the journal with this suffix exists and is not empty.
 fn log_of(path: &Path, end: &str) -> bool {
     beside(path, end).metadata().is_ok_and(|log| log.len() > 0)
 }
@@ -170,7 +172,7 @@ pub(super) fn cannot_be_opened(path: &Path, error: io::Error) -> OpenError {
     OpenError::new(format!("the SQLite file {} cannot be opened", path.display()), error)
 }
 
-/// `SQLITE_CORRUPT` or `SQLITE_NOTADB`.
+/// Whether the code is `SQLITE_CORRUPT` or `SQLITE_NOTADB`.
 fn is_damage(code: Option<&str>) -> bool {
     code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| matches!(code & 0xff, 11 | 26))
 }

@@ -1,7 +1,7 @@
-//! The processes that share a SQLite file: which of them are alive.
+//! Tracks which of the processes that share a SQLite file are alive.
 //!
-//! Each has a file of its own beside the database and holds a lock on it for as long as it lives. However it
-//! ends, the operating system lets go of the lock, so whoever can take it knows that its owner is gone.
+//! Each process holds a lock on a file of its own beside the database. The operating system releases the lock
+//! however the process ends, so a process that can acquire the lock knows that the owner is dead.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -16,7 +16,7 @@ use super::{
     sqlite_file::{beside, cannot_be_opened, private_file, private_folder},
 };
 
-/// This process among those that share a file.
+/// This process among those that share a SQLite file.
 #[derive(Debug)]
 pub(crate) struct Hosts {
     folder: PathBuf,
@@ -25,7 +25,7 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
-    /// Joins those that use the database at `path`, and clears up after those that were killed.
+    /// Registers this process with the database at `path`, and removes the files of killed processes.
     pub(super) fn join(path: &Path) -> Result<Self, OpenError> {
         let folder = beside(path, "-hosts");
         let joined = || {
@@ -35,7 +35,7 @@ impl Hosts {
                 let id = Uuid::new_v4().to_string();
                 let own = folder.join(&id);
                 let lock = private_file(&own)?;
-                // One that sweeps may have been faster.
+                // Another process may have removed the file before it was locked.
                 if lock.try_lock().is_ok() && own.exists() {
                     return Ok((id, lock));
                 }
@@ -45,34 +45,34 @@ impl Hosts {
         Ok(Self { folder, id, _lock: lock })
     }
 
-    /// The name of this process. No other has it, nor ever had.
+    /// The name of this process, which no other process ever has.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// The process of this name has ended, or there never was one.
+    /// Whether the process of this name has ended or never existed.
     pub(crate) fn is_dead(&self, id: &str) -> bool {
-        // What is no id of ours is no name of a file either.
+        // The id becomes a file name, so anything but a uuid could be a path to another file.
         Uuid::try_parse(id).is_err() || clear(&self.folder.join(id)).unwrap_or(false)
     }
 }
 
 impl Drop for Hosts {
     fn drop(&mut self) {
-        // One that cannot be removed is swept by the next process.
+        // If this fails, the next process to start removes the file.
         let _ = fs::remove_file(self.folder.join(&self.id));
     }
 }
 
 fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
-        // One that cannot be looked at stays.
+        // A file that cannot be checked stays.
         let _ = clear(&entry?.path());
     }
     Ok(())
 }
 
-/// Removes the file of a process that is gone; `false` if it is alive.
+/// Removes the file of a dead process; returns `false` if the process is alive.
 fn clear(path: &Path) -> io::Result<bool> {
     let file = match File::options().write(true).open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),

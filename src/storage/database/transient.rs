@@ -1,9 +1,9 @@
-//! Which errors pass.
+//! Classifies database errors as transient or lasting.
 
 use sqlx::{Error, error::DatabaseError};
 
-/// The database cannot be used now, and the same call may succeed later: the connection was lost, the server
-/// starts or stops, or there is no room or no turn at the moment. What the call has done is not known.
+/// Returns whether the same call may succeed later: the connection was lost, the server is starting or
+/// stopping, or a lock or another resource is not free now. The failed call may have taken effect.
 #[must_use]
 pub fn is_transient(error: &Error) -> bool {
     match error {
@@ -29,13 +29,14 @@ fn passes(error: &dyn DatabaseError) -> bool {
     postgres_passes(&code)
 }
 
-/// Classes: connection, resources, operator; then serialisation, deadlock, a lock, a standby, an I/O error.
+/// Transient are the classes connection, resources and operator, and these states: serialisation failure,
+/// completion unknown, deadlock, lock not available, read-only transaction (on a standby), I/O error.
 fn postgres_passes(state: &str) -> bool {
     matches!(&state[..2.min(state.len())], "08" | "53" | "57")
         || matches!(state, "40001" | "40003" | "40P01" | "55P03" | "25006" | "58030")
 }
 
-/// Busy, locked, out of memory, interrupted, I/O error, full, cannot open, protocol.
+/// Transient are: busy, locked, out of memory, interrupted, I/O error, full, cannot open, protocol.
 #[cfg(feature = "sqlite")]
 fn sqlite_passes(code: i32) -> bool {
     matches!(code & 0xff, 5 | 6 | 7 | 9 | 10 | 13 | 14 | 15)

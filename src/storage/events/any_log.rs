@@ -1,4 +1,4 @@
-//! A log that is chosen at run time: in memory or in a database.
+//! An event log chosen at run time: in memory or in a database.
 
 use std::{
     ops::RangeInclusive,
@@ -11,7 +11,7 @@ use crate::layers::resume::{
     RingLog, RingStream, RingTail, Tail, TailError,
 };
 
-/// The events of sessions, in memory or in a database.
+/// An event log, in memory or in a database.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AnyLog {
@@ -41,7 +41,7 @@ pub enum AnyTail {
     Durable(DurableTail),
 }
 
-/// Does the same whatever the kind is.
+/// Evaluates an expression for either kind.
 macro_rules! each {
     ($kind:ident, $self:expr, $inner:ident => $does:expr) => {
         match $self {

@@ -3,24 +3,26 @@ use std::time::Duration;
 use super::part::{Classify, protocol_part};
 use crate::layers::resume::RingConfig;
 
-/// What a [`DurableLog`](super::DurableLog) keeps, and how long it waits for its database.
+/// Configures what a [`DurableLog`](super::DurableLog) keeps, and how long it waits for its database.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DurableConfig {
-    /// So many of a stream's newest events can be resumed and are kept. `None`, the default: all of them,
-    /// but for the pieces of finished messages.
+    /// Number of a stream's newest events that are kept and can be resumed. `None`, the default, keeps all
+    /// events except the pieces of whole messages.
     pub window_events: Option<u64>,
-    /// Where everything is kept: so many of the newest events are never compacted. Default 1000.
+    /// Number of a stream's newest events that are never compacted. Default 1000. Without effect if
+    /// `window_events` is set.
     pub uncompacted_events: u64,
     /// What an open stream keeps in memory. Default: 1000 events and 64 KiB, and for attached readers
     /// [`RingConfig::lag_budget`].
     pub recent: RingConfig,
-    /// So long a batch waits for a database that is away before its append fails. Default 120 s.
+    /// Maximum time for a batch to wait for an unavailable database before its append fails. Default 120 s.
     pub outage: Duration,
-    /// So much, in bytes, may wait to be stored; further appends wait for room. Default 32 MiB.
+    /// Maximum size of the batches that wait to be stored, in bytes. Further appends wait for room. Default
+    /// 32 MiB.
     pub queue_bytes: usize,
-    /// Tells the pieces of a message and the whole of it apart. Default: those of the protocol,
-    /// `message_delta` and `message_complete`.
+    /// Classifies events as pieces of a message or whole messages. Default: the protocol's `message_delta`
+    /// and `message_complete`.
     pub classify: Classify,
 }
 
@@ -67,7 +69,7 @@ impl DurableConfig {
         self
     }
 
-    /// Where a stream starts that ends at `last` and holds nothing before `floor`.
+    /// The oldest event of a stream that ends at `last` and holds nothing before `floor`.
     pub(super) fn oldest(&self, floor: u64, last: u64) -> u64 {
         let window = self.window_events.map_or(1, |events| (last + 1).saturating_sub(events));
         floor.max(window).min(last + 1)

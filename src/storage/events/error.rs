@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::storage::database::is_transient;
 
-/// The database of a log could not be used.
+/// The database of a durable event log cannot be used now.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the event log's database cannot be used now")]
 pub struct LogError {
@@ -16,18 +16,18 @@ impl From<sqlx::Error> for LogError {
 }
 
 impl LogError {
-    /// Trying again will not help.
+    /// Whether a retry cannot succeed.
     pub(super) fn is_lasting(&self) -> bool {
         !is_transient(&self.source)
     }
 }
 
-/// The log was shut down.
+/// The event log was shut down.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the event log was shut down")]
 pub(super) struct ShutDown;
 
-/// Postgres cannot store such a name, and a frame could not be told by its name any more.
+/// An event's name holds a NUL character, which Postgres cannot store.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("an event's name holds a NUL")]
 pub(super) struct NulInName;

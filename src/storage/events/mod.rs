@@ -1,17 +1,18 @@
-//! Event streams that outlive the process: an [`EventLog`] in SQLite or Postgres.
+//! Durable event logs: an [`EventLog`] in SQLite or Postgres.
 //!
-//! - What is appended is stored first and shown then: an id that a client has seen is never forgotten, and
-//!   sequence numbers go on after a restart with no gap and no reuse.
-//! - Whatever waits to be stored, of all streams, is stored in one transaction.
-//! - A stream has one writer. Whoever opens it is the one; appends of those before fail with
+//! - Events are stored before readers see them. An event id that a client has seen is never lost, and
+//!   sequence numbers continue after a restart without a gap or reuse.
+//! - One transaction stores everything that waits, of all streams.
+//! - A stream has one writer, the process that opened it last. Appends of earlier writers fail with
 //!   [`AppendError::Fenced`](crate::layers::resume::AppendError::Fenced).
-//! - A reader is given what memory does not hold from the database, page by page, and goes over to memory
+//! - A reader gets events that are not in memory from the database, page by page, and then follows in memory
 //!   without a gap.
-//! - The whole history is kept, but for the pieces of finished messages ([`Part`]) beyond the last 1000
-//!   events. A replay that passes over them says so in a comment line, `: compacted 12-340`: from the first
-//!   to the last sequence number that the reader would have been given. With
-//!   [`DurableConfig::window_events`] exactly so many events are kept instead, and nothing is compacted.
-//! - While the database is away appends wait, up to [`DurableConfig::outage`], in a queue of bounded size.
+//! - The whole history is kept, except the pieces of whole messages ([`Part`]) beyond the last 1000 events. A
+//!   replay reports such a gap in a comment line, `: compacted 12-340`, with the first and the last sequence
+//!   number that the reader misses. With [`DurableConfig::window_events`] only that number of newest events
+//!   is kept, and nothing is compacted.
+//! - While the database is unavailable, appends wait in a bounded queue, at most for
+//!   [`DurableConfig::outage`].
 //!
 //! ```
 //! use agent_webkit::{
@@ -80,7 +81,7 @@ use crate::{layers::resume::EventLog, metrics::CommitTimes};
 
 /// An [`EventLog`] in a database. Clones share their streams.
 ///
-/// A stream that is open here is found here until it is closed, released or forgotten.
+/// The log holds an open stream until it is closed, released or forgotten.
 #[derive(Clone)]
 pub struct DurableLog {
     core: Arc<Core>,
@@ -92,7 +93,8 @@ struct Core {
     open: Arc<Table>,
     jobs: mpsc::UnboundedSender<Job>,
     room: Arc<Semaphore>,
-    /// One opens or forgets a key at a time: whoever opens it a second time must not fence the first.
+    /// Locks, chosen by the key's hash, so that two callers cannot open or forget a key at the same time: the
+    /// second one to open it would fence the first.
     opening: [tokio::sync::Mutex<()>; 64],
     hasher: RandomState,
     tasks: TaskTracker,
@@ -100,8 +102,8 @@ struct Core {
 }
 
 impl DurableLog {
-    /// A log in this database. Must be called inside a tokio runtime: a task of its own stores what is
-    /// appended, until the log and all its streams are dropped.
+    /// Creates an event log in this database. Must be called inside a tokio runtime: it spawns a task that
+    /// stores what is appended, until the log and all its streams are dropped.
     #[must_use]
     pub fn new(database: Database, config: DurableConfig) -> Self {
         let rows = backend::of(database);
@@ -131,8 +133,7 @@ impl DurableLog {
         Self { core: Arc::new(core) }
     }
 
-    /// Stores what waits, as far as the database answers, and releases all streams. Nothing is
-    /// appended from here on.
+    /// Stores what waits, unless the database is unavailable, and releases all streams. Later appends fail.
     pub async fn shutdown(&self) {
         let core = &*self.core;
         core.room.close();
@@ -150,7 +151,8 @@ impl EventLog for DurableLog {
     type Stream = DurableStream;
     type Error = LogError;
 
-    /// Of a key that is open here already, gives the same stream, unless another process has taken it over.
+    /// If the key is open in this log already, returns the same stream, unless another process has taken it
+    /// over.
     async fn open(&self, key: &str) -> Result<DurableStream, LogError> {
         let core = &*self.core;
         let _opening = core.opening(key).lock().await;
@@ -171,7 +173,7 @@ impl EventLog for DurableLog {
         Ok(DurableStream::open(open))
     }
 
-    /// The stream that is open here; else the stored one, which can then only be read.
+    /// Returns the open stream, otherwise the stored one, which is read-only.
     async fn find(&self, key: &str) -> Result<Option<DurableStream>, LogError> {
         let core = &*self.core;
         let open = core.table().get(key).cloned();

@@ -1,4 +1,4 @@
-//! A stream that this process writes, and the jobs that it gives to the writer.
+//! An open stream, which this process writes, and the jobs that it sends to the writer task.
 
 use std::{
     collections::HashMap,
@@ -22,19 +22,19 @@ use crate::layers::resume::{
     AppendError, Attached, Batch, Bounds, Cursor, EventStream, RingStream, Tail, TailError,
 };
 
-/// What a stream asks of the task that writes.
+/// A job for the writer task.
 #[derive(Debug)]
 pub(super) enum Job {
     Append(Append),
     Close(Arc<OpenStream>),
-    /// Remove what is due; with `all` also where it is little.
+    /// Runs the retention step that is due; with `all`, even a small one.
     Retention {
         stream: Arc<OpenStream>,
         all: bool,
     },
 }
 
-/// A batch on its way. Whether or not somebody still waits for it, it is stored and shown.
+/// A batch that waits to be stored. It is stored and shown even if its caller no longer waits.
 #[derive(Debug)]
 pub(super) struct Append {
     pub(super) stream: Arc<OpenStream>,
@@ -43,18 +43,18 @@ pub(super) struct Append {
     pub(super) _room: OwnedSemaphorePermit,
 }
 
-/// What the streams of a log share.
+/// What all open streams of a log share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) rows: Arc<dyn SqlBackend>,
     pub(super) config: DurableConfig,
     pub(super) jobs: mpsc::UnboundedSender<Job>,
-    /// Room in the queue, in units of [`ROOM_UNIT`] bytes.
+    /// Free room in the queue, in units of [`ROOM_UNIT`] bytes.
     pub(super) room: Arc<Semaphore>,
     pub(super) table: Weak<Table>,
 }
 
-/// The streams that are open here.
+/// The open streams of a log, by key.
 pub(super) type Table = Mutex<HashMap<String, Arc<OpenStream>>>;
 
 pub(super) const ROOM_UNIT: usize = 1024;
@@ -65,12 +65,12 @@ pub(super) struct OpenStream {
     key: String,
     pub(super) id: i64,
     pub(super) epoch: i64,
-    /// Where the stream started when it was opened; past everything once it is forgotten.
+    /// Where the stream started when it was opened; `u64::MAX` once it is forgotten.
     floor: AtomicU64,
-    /// All that was stored since, as far as it is kept in memory; its tails are the readers.
+    /// The events stored since then, as far as memory keeps them. Readers follow its tails.
     pub(super) ring: RingStream,
     phase: Mutex<Phase>,
-    /// The size of all events that were appended since.
+    /// The total size of the events appended since the stream was opened.
     appended: AtomicU64,
     holds: Mutex<Vec<Weak<Hold>>>,
     retention: Mutex<Retention>,
@@ -120,8 +120,8 @@ impl OpenStream {
         stored.await.unwrap_or_else(|_| Err(shut_down()))
     }
 
-    /// Takes a place in memory first, so that nothing which is appended from here on is missed, then reads
-    /// up to there from the database.
+    /// Attaches to the events in memory first, so that the reader misses nothing appended from now on, and
+    /// then reads the events before them from the database.
     pub(super) async fn tail(self: &Arc<Self>, cursor: Cursor) -> Result<DurableTail, TailError> {
         let after = self.bounds().admit(cursor)?;
         let live = match self.ring.tail(Cursor::After(after)).await {
@@ -146,7 +146,7 @@ impl OpenStream {
         self.durable(self.ring.bounds())
     }
 
-    /// What can be resumed from the database, where memory holds what `bounds` says.
+    /// Widens the bounds of the events in memory to those of the events in the database.
     fn durable(&self, bounds: Bounds) -> Bounds {
         let floor = self.floor.load(Ordering::Relaxed);
         Bounds { oldest: self.shared.config.oldest(floor, bounds.last), ..bounds }
@@ -156,14 +156,14 @@ impl OpenStream {
         let mut phase = self.phase();
         if *phase == Phase::Open {
             *phase = Phase::Closed;
-            // Without a writer there is nobody left to store it, nor to read it here.
+            // The writer task has ended and cannot store the close; this at least ends the readers here.
             if self.shared.jobs.send(Job::Close(Arc::clone(self))).is_err() {
                 self.ring.close();
             }
         }
     }
 
-    /// Ends what happens here, and nothing in the database.
+    /// Ends the stream in this process and changes nothing in the database.
     pub(super) fn release(&self) {
         {
             let mut phase = self.phase();
@@ -175,7 +175,7 @@ impl OpenStream {
         self.ring.release();
     }
 
-    /// The database holds nothing of it any more.
+    /// Ends the stream after the database has deleted it.
     pub(super) fn forget(&self) {
         *self.phase() = Phase::Closed;
         self.leave();
@@ -183,7 +183,7 @@ impl OpenStream {
         self.ring.forget();
     }
 
-    /// Is not found any more as a stream that is open here.
+    /// Removes the stream from the log's open streams.
     pub(super) fn leave(&self) {
         let Some(table) = self.shared.table.upgrade() else { return };
         let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
@@ -208,12 +208,12 @@ impl OpenStream {
         self.retention.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes what was left when the stream was last open.
+    /// Requests the retention that was left over when the stream was last open.
     pub(super) fn look_after(self: &Arc<Self>) {
         let _ = self.shared.jobs.send(Job::Retention { stream: Arc::clone(self), all: true });
     }
 
-    /// What there is to remove; with `all` also where it is little.
+    /// The retention step that is due; with `all`, even a small one.
     pub(super) fn due(&self, config: &DurableConfig, all: bool) -> Option<Step> {
         let (Bounds { last, closed, .. }, held) = (self.ring.bounds(), self.held());
         self.retention().due(config, last, held, all || closed)
@@ -228,8 +228,8 @@ impl OpenStream {
         }
     }
 
-    /// What was sent to the writer before the stream was closed is still written, not so once it is
-    /// released or closed for its readers.
+    /// Checks whether a queued append may be written. One that was queued before the stream was closed may,
+    /// but none once the stream is released or its readers have seen the end.
     pub(super) fn check_written(&self) -> Result<(), AppendError> {
         match *self.phase() {
             Phase::Fenced => Err(AppendError::Fenced),
@@ -238,7 +238,7 @@ impl OpenStream {
         }
     }
 
-    /// Keeps the rows after `after`, until the lag budget is spent.
+    /// Protects the rows after `after` from retention, until the lag budget is spent.
     fn hold(&self, after: u64) -> Option<Arc<Hold>> {
         self.shared.config.window_events?;
         let until = self.appended.load(Ordering::Relaxed) + self.shared.config.recent.lag_budget as u64;
@@ -247,7 +247,7 @@ impl OpenStream {
         Some(hold)
     }
 
-    /// The smallest sequence number that a reader has still to be given from the database.
+    /// The lowest sequence number that a reader still has to get from the database.
     fn held(&self) -> Option<u64> {
         let appended = self.appended.load(Ordering::Relaxed);
         let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);

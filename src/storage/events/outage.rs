@@ -1,4 +1,4 @@
-//! A database that is away: how long it is waited for.
+//! Outages of the database: how long to wait, and when to try again.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use tokio::time::Instant;
 
 use crate::metrics::OutageMetrics;
 
-/// So long one call to the database may take.
+/// Maximum time for one call to the database.
 const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Counts from the first failure.
+/// An outage, measured from its first failure.
 #[derive(Debug, Default)]
 pub(super) struct Outage {
     since: Option<(Instant, Duration)>,
@@ -19,7 +19,7 @@ pub(super) struct Outage {
 }
 
 impl Outage {
-    /// Counts a failure. It is over when they have lasted for `bound`.
+    /// Records a failure. Returns whether failures have lasted for `bound`.
     pub(super) fn is_over(&mut self, bound: Duration) -> bool {
         self.metrics.get_or_insert_with(OutageMetrics::of_log);
         let (since, _) = self.since.get_or_insert_with(|| (Instant::now(), FIRST_PAUSE));
@@ -34,19 +34,19 @@ impl Outage {
         tokio::time::sleep(now).await;
     }
 
-    /// It has begun.
+    /// Whether an outage has begun.
     pub(super) fn is_on(&self) -> bool {
         self.since.is_some()
     }
 
-    /// The database answers. Gives how long it did not.
+    /// Ends the outage and returns its duration; `None` if there was none.
     pub(super) fn end(&mut self) -> Option<Duration> {
         self.metrics = None;
         self.since.take().map(|(since, _)| since.elapsed())
     }
 }
 
-/// The answer to one call, or an error if there is none in time.
+/// Awaits one call; fails with `PoolTimedOut` if it takes too long.
 pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     tokio::time::timeout(PATIENCE, call).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }

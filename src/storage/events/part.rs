@@ -1,4 +1,4 @@
-//! Which events are only the pieces of a later one.
+//! Classifies events: pieces of a message, and whole messages.
 
 use std::borrow::Cow;
 
@@ -6,24 +6,24 @@ use serde::Deserialize;
 
 use crate::layers::resume::Event;
 
-/// Ids of messages are short; an event with a longer one is just kept.
+/// Longest message id, in bytes. Ids are short; an event with a longer one is never compacted.
 const LONGEST_ID: usize = 256;
 
-/// What an event is to a message that is told in pieces.
+/// How an event relates to a message that is sent in pieces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Part of no message: it is kept.
+    /// The event belongs to no message and is never compacted.
     None,
-    /// A piece of the message of this id: it is of no more use once a later event tells the whole of it.
+    /// A piece of the message with this id. Compaction removes it once a later event holds the whole message.
     PieceOf(String),
-    /// The whole message of this id.
+    /// The whole message with this id.
     Whole(String),
 }
 
-/// Tells what an event is.
+/// Classifies an event.
 pub type Classify = fn(&Event) -> Part;
 
-/// The protocol's messages: `message_delta` is a piece, `message_complete` the whole.
+/// Classifies the protocol's events: `message_delta` is a piece, `message_complete` the whole message.
 #[must_use]
 pub fn protocol_part(event: &Event) -> Part {
     let part = match &*event.name {
@@ -34,7 +34,7 @@ pub fn protocol_part(event: &Event) -> Part {
     message_id(&event.data).map_or(Part::None, part)
 }
 
-/// The member `message_id`. The events of this server have it first, and a whole message can be long.
+/// The member `message_id`. This server writes it first, so a long message need not be parsed to find it.
 fn message_id(data: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Data<'a> {
@@ -47,7 +47,7 @@ fn message_id(data: &[u8]) -> Option<String> {
     });
     at_first
         .or_else(|| serde_json::from_slice(data).ok().map(|Data { message_id }| message_id.into_owned()))
-        // An index holds no longer ones, and a text in Postgres no NUL.
+        // An index limits the length of its keys, and Postgres text cannot hold NUL.
         .filter(|id| id.len() <= LONGEST_ID && !id.contains('\0'))
 }
 

@@ -1,4 +1,4 @@
-//! What a reader is given from the database before it follows in memory.
+//! Replays events from the database before a reader follows in memory.
 
 use std::{
     fmt,
@@ -18,13 +18,13 @@ use super::{
 };
 use crate::layers::resume::{Chunk, Evicted, TailError, encode_frame_into};
 
-/// A replay, page by page. Between pages it holds no connection.
+/// A replay, page by page. It holds no connection between pages.
 pub(super) struct Replay {
     rows: Arc<dyn SqlBackend>,
     id: i64,
-    /// The last sequence number that was given.
+    /// The last sequence number that was returned.
     after: u64,
-    /// The last one to give.
+    /// The last sequence number to return.
     until: u64,
     outage: Duration,
     hold: Option<Arc<Hold>>,
@@ -34,20 +34,20 @@ pub(super) struct Replay {
 
 type Fetching = Pin<Box<dyn Future<Output = Result<Option<Page>, LogError>> + Send>>;
 
-/// What a replay gives.
+/// An item of a replay.
 #[derive(Debug)]
 pub(super) enum Replayed {
     Chunk(Chunk),
     Evicted(Evicted),
-    /// Everything was given.
+    /// All events were returned.
     Over,
-    /// The database was away for too long.
+    /// The database was unavailable for too long.
     Broken,
 }
 
 impl Replay {
-    /// Gives the events after `range.start` up to `range.end`. The first page is read here, so that a
-    /// reader is refused that cannot be given any.
+    /// Starts a replay of the events after `range.start` up to `range.end`. Reads the first page at once, to
+    /// refuse a reader whose events are gone.
     pub(super) async fn start(
         rows: Arc<dyn SqlBackend>,
         id: i64,
@@ -79,7 +79,7 @@ impl Replay {
                 match fetched {
                     Ok(page) => page,
                     Err(error) => {
-                        tracing::warn!(%error, "a replay breaks off");
+                        tracing::warn!(%error, "a replay failed; its reader is disconnected");
                         return Poll::Ready(Replayed::Broken);
                     }
                 }
@@ -109,7 +109,7 @@ impl Replay {
         Chunk { bytes: bytes.into(), last_seq: self.after }
     }
 
-    /// Says which events are not there any more before the one after `to`.
+    /// Writes a comment that the events from the next one up to `to` were compacted.
     fn jump(&mut self, to: u64, bytes: &mut Vec<u8>) {
         if to > self.after {
             let _ = write!(bytes, ": compacted {}-{to}\n\n", self.after + 1);

@@ -1,4 +1,4 @@
-//! What is removed from a stream, and when: old events, or the pieces of finished messages.
+//! Retention: when old events, or the pieces of whole messages, are removed from a stream.
 
 use std::{
     collections::VecDeque,
@@ -7,33 +7,34 @@ use std::{
 
 use super::{DurableConfig, backend::StreamRow, part::Part};
 
-/// So many events are let come together before something is removed.
+/// Number of removable events that must accumulate before a step is due.
 const EVERY: u64 = 500;
-/// So many sequence numbers are looked at in one step, so that appends do not wait long for it.
+/// Maximum number of sequence numbers in one step, so that appends do not wait long for it.
 const STEP: u64 = 2000;
-/// So many unfinished messages are remembered; the pieces of others stay.
+/// Maximum number of unfinished messages to remember. The pieces of forgotten ones may stay.
 const UNFINISHED: usize = 64;
 
-/// What to remove next.
+/// What to remove in one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Everything before this.
+    /// All events before `oldest`.
     Trim { oldest: u64 },
-    /// Pieces of finished messages in here.
+    /// The pieces of whole messages after `after` up to `until`.
     Compact { after: u64, until: u64 },
 }
 
-/// How far a stream was looked after.
+/// The progress of a stream's retention.
 #[derive(Debug)]
 pub(super) struct Retention {
-    /// There is nothing to compact up to here.
+    /// Up to here there is nothing left to compact.
     compacted: u64,
-    /// Nor after this: where the newest message became whole. What is older than this process is not known.
+    /// Where the newest message became whole; after it there is nothing to compact. Starts at the end of the
+    /// stream, because what was stored before is not known.
     whole: u64,
     oldest: u64,
-    /// Messages that have pieces and are not whole yet, with the first of the pieces.
+    /// Messages that have pieces and are not whole yet, with the sequence number of the first piece.
     unfinished: VecDeque<(String, u64)>,
-    /// A step is on its way.
+    /// Whether a step is queued.
     pub(super) waiting: bool,
 }
 
@@ -43,7 +44,7 @@ impl Retention {
         Self { compacted, whole, oldest, unfinished: VecDeque::new(), waiting: false }
     }
 
-    /// An event was stored, or several of one message.
+    /// Records a stored event, or a run of pieces of one message that starts at `seq`.
     pub(super) fn note(&mut self, seq: u64, part: &Part) {
         match part {
             Part::None => {}
@@ -61,15 +62,15 @@ impl Retention {
                 if let Some(at) = self.unfinished.iter().position(|(unfinished, _)| unfinished == id)
                     && let Some((_, first)) = self.unfinished.remove(at)
                 {
-                    // What was passed over because the message was not whole is looked at again.
+                    // Earlier steps skipped the pieces because the message was not whole yet.
                     self.compacted = self.compacted.min(first - 1);
                 }
             }
         }
     }
 
-    /// What there is to remove from a stream that ends at `last`; with `all` also where it is little.
-    /// Nothing from `held` on is trimmed.
+    /// The step that is due in a stream that ends at `last`; with `all`, even a small one. Nothing from
+    /// `held` on is trimmed.
     pub(super) fn due(
         &mut self,
         config: &DurableConfig,
@@ -94,18 +95,18 @@ impl Retention {
     pub(super) fn done(&mut self, step: Step) {
         match step {
             Step::Trim { oldest } => self.oldest = oldest,
-            // A message may have become whole meanwhile whose pieces were passed.
+            // If a message became whole during the step, `note` may have moved `compacted` back.
             Step::Compact { after, until } if self.compacted == after => self.compacted = until,
             Step::Compact { .. } => {}
         }
     }
 }
 
-/// Keeps rows for a reader that replays them.
+/// Protects rows from retention while a reader replays them.
 #[derive(Debug)]
 pub(super) struct Hold {
     next: AtomicU64,
-    /// Kept until so much was appended.
+    /// The hold ends once more bytes than this were appended to the stream.
     budget: u64,
 }
 
@@ -114,7 +115,7 @@ impl Hold {
         Self { next: AtomicU64::new(after + 1), budget }
     }
 
-    /// The reader was given everything up to here.
+    /// Records that the reader has received everything up to `seq`.
     pub(super) fn given(&self, seq: u64) {
         self.next.store(seq + 1, Ordering::Relaxed);
     }
@@ -128,7 +129,7 @@ impl Hold {
 mod tests {
     use super::*;
 
-    /// As of a stream that ends at `last`.
+    /// The retention of a stream that ends at `last`.
     fn retention(last: u64) -> Retention {
         let row = StreamRow { id: 1, epoch: 1, oldest: 1, last, compacted: 0, closed: false, note: None };
         Retention::new(&row)

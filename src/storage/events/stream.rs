@@ -14,8 +14,8 @@ use crate::layers::resume::{
 
 /// A stream of a [`DurableLog`](super::DurableLog).
 ///
-/// Opened, it is written here. Found while another process writes it, or nobody, it can only be read, and
-/// its tails end after what was stored when they were attached.
+/// A stream that this process has opened is written here. A stream that was found while it was not open here
+/// is read-only, and its tails end after the events that were stored when they were attached.
 #[derive(Clone)]
 pub struct DurableStream {
     kind: Kind,
@@ -27,7 +27,7 @@ enum Kind {
     View(Arc<View>),
 }
 
-/// A stream that is not open here.
+/// A stream that is not open in this process.
 struct View {
     key: String,
     rows: Arc<dyn SqlBackend>,
@@ -62,9 +62,9 @@ impl DurableStream {
 impl EventStream for DurableStream {
     type Tail = DurableTail;
 
-    /// Stores the batch together with whatever else waits to be stored. Dropped half-way, the batch is
-    /// stored and shown, or neither. After [`AppendError::Unavailable`] the stream is released, because
-    /// nobody knows what the database has stored of the batch: open it again.
+    /// Stores the batch together with everything else that waits to be stored. If this future is dropped,
+    /// the batch is either stored and shown or neither. After [`AppendError::Unavailable`], open the stream
+    /// again: a failed write releases it, because the database may have stored the batch.
     async fn append(&self, batch: Batch) -> Result<RangeInclusive<u64>, AppendError> {
         match &self.kind {
             Kind::OpenStream(open) => open.append(batch).await,
@@ -92,7 +92,7 @@ impl EventStream for DurableStream {
         }
     }
 
-    /// Of a stream that is not open here: as it was found.
+    /// A stream that is not open here returns the bounds that it had when it was found.
     fn bounds(&self) -> Bounds {
         match &self.kind {
             Kind::OpenStream(open) => open.bounds(),

@@ -8,7 +8,7 @@ use crate::layers::resume::{Attached, Chunk, Evicted, RingTail, Tail};
 pub struct DurableTail {
     attached: Attached,
     replay: Option<Replay>,
-    /// A stream that is not open here is only replayed.
+    /// `None` for a stream that is not open here, which is only replayed.
     live: Option<RingTail>,
 }
 

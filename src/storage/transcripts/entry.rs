@@ -1,14 +1,14 @@
-//! One line of a transcript.
+//! A transcript entry: one line of a transcript.
 
 use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The longest `uuid`, in bytes, that entries are told apart by.
+/// Longest `uuid`, in bytes, that identifies an entry.
 const MAX_UUID: usize = 256;
 
-/// One entry: a JSON object that is passed on as it is.
+/// A transcript entry: a JSON object, kept verbatim.
 ///
 /// ```
 /// use agent_webkit::storage::transcripts::Entry;
@@ -22,26 +22,26 @@ const MAX_UUID: usize = 256;
 pub struct Entry(Box<RawValue>);
 
 impl Entry {
-    /// An entry of this JSON, which must be an object; `None` if it is something else.
+    /// Wraps this JSON; returns `None` if it is not an object.
     #[must_use]
     pub fn new(json: Box<RawValue>) -> Option<Self> {
         json.get().starts_with('{').then_some(Self(json))
     }
 
-    /// Without a copy of the text.
+    /// Parses an entry without a copy of the text.
     pub(super) fn owned(json: String) -> Result<Self, serde_json::Error> {
         let json = RawValue::from_string(json)?;
-        Self::new(json).ok_or_else(|| serde_json::Error::custom("a transcript's entry is a JSON object"))
+        Self::new(json).ok_or_else(|| serde_json::Error::custom("a transcript entry must be a JSON object"))
     }
 
-    /// The JSON.
+    /// The entry's JSON.
     #[must_use]
     pub fn json(&self) -> &RawValue {
         &self.0
     }
 
-    /// The member `uuid`: what makes appending idempotent. `None` if it is no string, longer than 256 bytes
-    /// or holds a NUL character, which databases cannot compare.
+    /// The member `uuid`, which makes appends idempotent. `None` if it is not a string, is longer than 256
+    /// bytes, or holds a NUL character, which databases cannot compare.
     #[must_use]
     pub fn uuid(&self) -> Option<Cow<'_, str>> {
         let uuid = serde_json::Deserializer::from_str(self.0.get()).deserialize_map(LastUuid).ok()??;
@@ -57,7 +57,7 @@ impl std::str::FromStr for Entry {
     }
 }
 
-/// Of members with the same name the last one counts, as in JavaScript and Python.
+/// Finds the member `uuid`. Of several with that name the last one counts, as in JavaScript and Python.
 struct LastUuid;
 
 impl<'de> Visitor<'de> for LastUuid {

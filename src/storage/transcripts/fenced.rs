@@ -1,16 +1,16 @@
-//! A store in which only the host that serves a session writes.
+//! A transcript store to which only the host that holds a session's lease can append.
 
 use std::fmt;
 
 use super::{Entry, SessionSummary, StoreError, StoreFuture, StoredSession, TranscriptKey, TranscriptStore};
 
-/// A store that knows which host may write: the row of the session in `agent_webkit_sessions` says it.
+/// A transcript store that can check the epoch of a session's lease, in `agent_webkit_sessions`, on append.
 pub trait FencedAppend: TranscriptStore {
-    /// Appends as [`TranscriptStore::append`] does, if the session's epoch is this one; in the same
-    /// transaction, so that a host that was overtaken meanwhile writes nothing.
+    /// Appends as [`TranscriptStore::append`] does, if the session's epoch equals `epoch`. Checks it in the
+    /// same transaction, so that a host that has just lost the lease writes nothing.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`] when the epoch is another one or the session has no row.
+    /// [`StoreError::Fenced`] if the epoch differs or the session has no row.
     fn append_fenced<'a>(
         &'a self,
         key: &'a TranscriptKey,
@@ -19,9 +19,9 @@ pub trait FencedAppend: TranscriptStore {
     ) -> StoreFuture<'a, ()>;
 }
 
-/// A store that appends only as long as this host serves the session. Everything else passes through.
+/// A transcript store that appends only while this host holds the session's lease. Other calls pass through.
 ///
-/// `held` gives the epoch of the lease that this host holds on a session, `None` if it holds none.
+/// `held` returns the epoch of this host's lease on a session, or `None` if it holds none.
 ///
 /// ```no_run
 /// # #[cfg(feature = "postgres")]
@@ -45,7 +45,7 @@ pub struct Fenced<S, F> {
 }
 
 impl<S, F> Fenced<S, F> {
-    /// Appends to `store` with the epochs that `held` gives.
+    /// Appends to `store` with the epochs that `held` returns.
     pub const fn new(store: S, held: F) -> Self {
         Self { store, held }
     }

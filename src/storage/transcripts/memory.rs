@@ -1,4 +1,4 @@
-//! Transcripts in this process.
+//! A transcript store in memory.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -9,7 +9,7 @@ use super::{
     Entry, SessionSummary, StoreFuture, StoredSession, TranscriptKey, TranscriptStore, clock::now_ms, summary,
 };
 
-/// Transcripts in this process: for tests, and for servers that need not remember.
+/// A transcript store in memory, for tests and for servers whose sessions need not outlive the process.
 #[derive(Debug, Default)]
 pub struct MemoryTranscripts {
     state: Mutex<State>,
@@ -30,7 +30,7 @@ struct Transcript {
 }
 
 impl MemoryTranscripts {
-    /// An empty store.
+    /// Creates an empty transcript store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -1,7 +1,8 @@
-//! The seam to transcripts: what an agent remembers, kept outside of its process.
+//! Transcript stores: they keep an agent's conversation outside of its process.
 //!
-//! [`TranscriptStore`] is the session-store contract of the Claude Agent SDK. [`MemoryTranscripts`] keeps it
-//! in this process, `SqliteTranscripts` in a file, and `PgTranscripts` in the tables of the Python reference.
+//! [`TranscriptStore`] is the session-store contract of the Claude Agent SDK. [`MemoryTranscripts`]
+//! implements it in memory, `SqliteTranscripts` in a SQLite file, and `PgTranscripts` in the tables of the
+//! Python reference.
 //!
 //! ```
 //! use agent_webkit::storage::transcripts::{Entry, MemoryTranscripts, TranscriptKey, TranscriptStore};
@@ -55,46 +56,46 @@ pub use self::postgres::PgTranscripts;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteTranscripts;
 
-/// The longest key, in bytes. Postgres finds no longer ones.
+/// Longest key, in bytes. A Postgres index cannot hold much longer ones.
 const MAX_KEY: usize = 2000;
 
-/// Names one transcript: a session's main one, or a sub-agent's by its subpath.
+/// The key of a transcript: a session's main one, or a sub-agent's with its subpath.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TranscriptKey {
-    /// The project: by convention the working directory with everything but letters and digits as `-`.
-    /// Nothing of one project can be seen from another.
+    /// The project: by convention the working directory, with `-` for everything but letters and digits.
+    /// Projects share no transcripts.
     pub project_key: String,
     /// The session's id.
     pub session_id: String,
-    /// A sub-agent's part, such as `subagents/agent-1`; empty for the main transcript.
+    /// The subpath of a sub-agent, such as `subagents/agent-1`; empty for the main transcript.
     pub subpath: String,
 }
 
 impl TranscriptKey {
-    /// The main transcript of a session.
+    /// The key of a session's main transcript.
     #[must_use]
     pub fn main(project_key: impl Into<String>, session_id: impl Into<String>) -> Self {
         Self { project_key: project_key.into(), session_id: session_id.into(), subpath: String::new() }
     }
 
-    /// Another transcript of the same session.
+    /// The key of another transcript of the same session.
     #[must_use]
     pub fn with_subpath(&self, subpath: impl Into<String>) -> Self {
         Self { subpath: subpath.into(), ..self.clone() }
     }
 
-    /// It is a session's main transcript.
+    /// Whether this is the key of a main transcript.
     #[must_use]
     pub fn is_main(&self) -> bool {
         self.subpath.is_empty()
     }
 
-    /// It is a transcript of the session whose main one is `main`.
+    /// Whether this transcript belongs to the session whose main transcript is `main`.
     fn is_of(&self, main: &Self) -> bool {
         self.project_key == main.project_key && self.session_id == main.session_id
     }
 
-    /// It can be a key in every store.
+    /// Checks that every transcript store can hold this key.
     fn check(&self) -> Result<(), StoreError> {
         let parts = [&self.project_key, &self.session_id, &self.subpath];
         if parts.iter().any(|part| part.contains('\0')) {
@@ -110,67 +111,68 @@ impl TranscriptKey {
 /// A session that has a main transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSession {
-    /// Its id.
+    /// The session's id.
     pub session_id: String,
-    /// When it was last appended to: milliseconds since the epoch, on the store's clock.
+    /// When the transcript was last appended to, in milliseconds since the Unix epoch, by the transcript
+    /// store's clock.
     pub mtime_ms: i64,
 }
 
-/// What the store has noted of a session while it was appended to.
+/// The summary of a session, which the transcript store updates on each append.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionSummary {
     /// The session's id.
     pub session_id: String,
-    /// When the summary was written: milliseconds since the epoch, on the store's clock.
+    /// When the summary was written, in milliseconds since the Unix epoch, by the transcript store's clock.
     pub mtime_ms: i64,
-    /// The summary itself, as the SDK's `fold_session_summary` makes it.
+    /// The data of the summary, in the format of the SDK's `fold_session_summary`.
     pub data: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Why a store did not do what it was asked.
+/// The error of an operation on a transcript store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The store cannot be used now; the same call may succeed later.
+    /// The transcript store cannot be used now; the same call may succeed later.
     #[error("the transcript store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The session belongs to another host by now; the same call will never succeed.
+    /// This host does not hold the session's lease; the same call never succeeds.
     #[error("the session is served by another host")]
     Fenced,
-    /// What was to be stored cannot be.
+    /// The entry cannot be stored.
     #[error("the entry cannot be stored: {0}")]
     Invalid(String),
 }
 
-/// What a store's methods give.
+/// The future of a transcript store's methods, boxed so that [`TranscriptStore`] is dyn-compatible.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// A place for transcripts: the session-store contract of the Claude Agent SDK.
+/// Stores transcripts: the session-store contract of the Claude Agent SDK.
 pub trait TranscriptStore: fmt::Debug + Send + Sync + 'static {
-    /// Appends entries in this order. One whose `uuid` the transcript already holds is left out; those
-    /// without one are always appended. All of them are stored or none.
+    /// Appends entries in order: all of them or none. Skips an entry whose `uuid` the transcript already
+    /// holds; an entry without a `uuid` is always appended.
     ///
-    /// A key may be 2000 bytes long and holds no NUL character; a longer one is [`StoreError::Invalid`].
+    /// Fails with [`StoreError::Invalid`] if the key is longer than 2000 bytes or holds a NUL character.
     fn append<'a>(&'a self, key: &'a TranscriptKey, entries: &'a [Entry]) -> StoreFuture<'a, ()>;
 
-    /// All entries in the order they were appended, deep-equal; `None` when nothing ever was.
+    /// Returns all entries in the order of their appends, deep-equal to them; `None` if there are none.
     fn load<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, Option<Vec<Entry>>>;
 
-    /// The sessions of a project that have a main transcript.
+    /// Returns the sessions of a project that have a main transcript.
     fn list_sessions<'a>(&'a self, project_key: &'a str) -> StoreFuture<'a, Vec<StoredSession>>;
 
-    /// The summaries of a project's sessions. Sub-agents never change them.
+    /// Returns the summaries of a project's sessions. Transcripts of sub-agents do not change them.
     fn list_session_summaries<'a>(&'a self, project_key: &'a str) -> StoreFuture<'a, Vec<SessionSummary>>;
 
-    /// Deletes a transcript; a main one with all its subpaths and its summary.
+    /// Deletes a transcript. A main transcript is deleted together with its subpaths and its summary.
     fn delete<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, ()>;
 
-    /// The subpaths of a session.
+    /// Returns the subpaths of a session.
     fn list_subkeys<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, Vec<String>>;
 
-    /// The projects in which a session of this id has a main transcript.
+    /// Returns the projects in which a session with this id has a main transcript.
     fn find<'a>(&'a self, session_id: &'a str) -> StoreFuture<'a, Vec<String>>;
 }
 
-/// A store that was chosen at run time.
+/// A transcript store chosen at run time.
 pub type AnyTranscriptStore = Arc<dyn TranscriptStore>;

@@ -1,15 +1,14 @@
-//! JSON texts that every database and every decoder takes.
+//! Rewrites JSON so that every database and every decoder accepts it.
 //!
-//! JavaScript writes strings that are no Unicode, as when it has cut an emoji in half: `"\ud83d"`. Such
-//! escapes, and `\u0000`, are JSON, but Postgres refuses them, and so do many decoders.
+//! JavaScript can write strings that are not Unicode, for example half of an emoji: `"\ud83d"`. Such escapes,
+//! and `\u0000`, are valid JSON, but Postgres and many decoders refuse them.
 
 use std::borrow::Cow;
 
-/// The escape of U+FFFD, which stands for what cannot be shown.
+/// The escape of U+FFFD, the replacement character.
 const REPLACEMENT: &str = "\\ufffd";
 
-/// The same JSON with `\u0000` and the halves of surrogate pairs replaced by U+FFFD. Borrowed if there are
-/// none.
+/// Replaces `\u0000` and unpaired surrogates with U+FFFD. Returns the JSON borrowed if there are none.
 pub(super) fn plain(json: &str) -> Cow<'_, str> {
     let bytes = json.as_bytes();
     let mut plain = String::new();
@@ -35,7 +34,7 @@ pub(super) fn plain(json: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// The code unit of the escape `\uXXXX` that starts here.
+/// The code unit of the escape `\uXXXX` that starts at `at`.
 fn unit(json: &[u8], at: usize) -> Option<u16> {
     let escape = json.get(at..at + 6)?;
     let digits = std::str::from_utf8(escape.strip_prefix(b"\\u")?).ok()?;

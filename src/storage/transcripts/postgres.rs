@@ -1,4 +1,4 @@
-//! Transcripts on a Postgres server, in the tables of the Python reference's `PgSessionStore`.
+//! A transcript store on a Postgres server, in the tables of the Python reference's `PgSessionStore`.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -12,36 +12,35 @@ use super::{
 };
 use crate::storage::database::{Database, OpenError};
 
-/// Transcripts on a Postgres server: the counterpart of the reference's `PgSessionStore`, on its tables.
+/// A transcript store on a Postgres server, in the tables of the Python reference's `PgSessionStore`.
 ///
-/// Both may use the same tables, also at the same time. The reference reads a summary before it waits for
-/// its lock, so when both append to one session in the same moment, what ours has noted in it may be lost;
-/// entries never are.
+/// Both may use the same tables at the same time. The reference reads a summary before it waits for its lock,
+/// so if both append to one session at the same moment, this store's update of the summary may be lost. No
+/// entry is ever lost.
 #[derive(Clone, Debug)]
 pub struct PgTranscripts {
     pool: PgPool,
 }
 
 impl PgTranscripts {
-    /// The transcripts in a database whose tables are up to date: that of [`Database::Postgres`].
+    /// Uses a database whose tables are up to date: the pool of a [`Database::Postgres`].
     #[must_use]
     pub const fn new(pool: PgPool) -> Self {
         Self { pool }
     }
 
-    /// Connects to the Postgres server at `url` with `min` to `max` connections, and brings its tables up
-    /// to date.
+    /// Connects to the Postgres server at `url` with `min` to `max` connections, and migrates its tables.
     ///
     /// # Errors
-    /// The URL is none, the server cannot be reached, or the tables cannot be made.
+    /// The URL is invalid, the server cannot be reached, or the tables cannot be migrated.
     pub async fn connect(url: &str, min: u32, max: u32) -> Result<Self, OpenError> {
         Database::postgres(url, min, max).await.map(Self::of)
     }
 
-    /// Uses the host's own pool, and brings the tables up to date.
+    /// Uses the application's own pool, and migrates the tables.
     ///
     /// # Errors
-    /// The tables cannot be made.
+    /// The tables cannot be migrated.
     pub async fn from_pool(pool: PgPool) -> Result<Self, OpenError> {
         Database::from_pool(pool).await.map(Self::of)
     }
@@ -66,7 +65,7 @@ impl PgTranscripts {
         }
         let mut transaction = self.pool.begin().await?;
         if let Some(epoch) = epoch {
-            // Whoever takes the session over meanwhile waits for this transaction.
+            // `for share`: a host that acquires the session meanwhile waits for this transaction.
             let held: Option<i64> =
                 sqlx::query_scalar("select epoch from agent_webkit_sessions where id = $1 for share")
                     .bind(&key.session_id)
@@ -179,16 +178,16 @@ impl TranscriptStore for PgTranscripts {
     }
 }
 
-/// One append to a session at a time, so that its entries are committed in the order of their numbers.
+/// Locks the session against other appends, so that its entries are committed in the order of their `seq`.
 async fn lock(transaction: &mut Transaction<'_, Postgres>, key: &TranscriptKey) -> sqlx::Result<()> {
     let name = format!("agent_webkit\0{}\0{}", key.project_key, key.session_id);
     let digest: [u8; 32] = Sha256::digest(name).into();
-    let number = i64::from_be_bytes(digest[..8].try_into().expect("eight bytes are eight bytes"));
+    let number = i64::from_be_bytes(digest[..8].try_into().expect("the slice has eight bytes"));
     sqlx::query("select pg_advisory_xact_lock($1)").bind(number).execute(&mut **transaction).await?;
     Ok(())
 }
 
-/// Gives the entries that were not there yet.
+/// Inserts the entries and returns those that are new.
 async fn insert<'a>(
     connection: &mut PgConnection,
     key: &TranscriptKey,
@@ -220,7 +219,7 @@ async fn insert<'a>(
 }
 
 async fn fold(connection: &mut PgConnection, key: &TranscriptKey, new: &[&Entry]) -> Result<(), StoreError> {
-    // The row is there before it is locked, so that the reference waits for us also at the first append.
+    // Insert the row before locking it, so that the reference waits even at the first append.
     sqlx::query(
         "insert into session_summaries (project_key, session_id, mtime_ms, data) values ($1, $2, 0, '{}')
          on conflict do nothing",

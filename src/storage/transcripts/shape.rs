@@ -1,4 +1,4 @@
-//! An entry as `jsonb` can hold it.
+//! Shapes an entry so that a `jsonb` column can hold it.
 
 use std::borrow::Cow;
 
@@ -6,15 +6,15 @@ use serde_json::{Map, value::RawValue};
 
 use super::{Entry, plain::plain};
 
-/// Deeper values are kept as their text only: Postgres reads them on its stack.
+/// Maximum nesting in `jsonb`. Postgres parses JSON recursively, so deeper entries are stored as text only.
 const MAX_DEPTH: usize = 500;
-/// Exponents of more digits, too, and so are longer numbers: `numeric` ends somewhere.
+/// Maximum digits of an exponent and of a number in `jsonb`, whose `numeric` is limited.
 const MAX_EXPONENT: usize = 3;
 const MAX_NUMBER: usize = 10_000;
-/// So long are the members that stand for an entry of which nothing else can be shown.
+/// Maximum size of a member that is shown in place of an entry that `jsonb` cannot hold.
 const MAX_MEMBER: usize = 200;
 
-/// How an entry is stored: what is shown to all who read the table, and its own text if that says more.
+/// How an entry is stored: as `jsonb`, and as its original text if that differs.
 #[derive(Debug)]
 pub(super) struct Shape<'a> {
     pub(super) jsonb: Cow<'a, str>,
@@ -33,7 +33,7 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// No value is too deep and no number too long.
+/// Whether no value is too deep and no number too long for `jsonb`.
 fn fits(json: &str) -> bool {
     let (mut depth, mut number, mut exponent) = (0_usize, 0, None);
     let mut bytes = json.bytes();
@@ -68,7 +68,7 @@ fn skip_string(bytes: &mut std::str::Bytes<'_>) {
     }
 }
 
-/// The short texts of the entry: its type, its uuid, its time.
+/// The short string members of the entry, such as its type, its uuid and its time.
 fn head(json: &str) -> String {
     let members: Map<String, serde_json::Value> = serde_json::from_str::<
         std::collections::BTreeMap<String, &RawValue>,

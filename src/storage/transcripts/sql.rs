@@ -1,4 +1,4 @@
-//! What the stores in databases share: their statements, and rows as values.
+//! The statements and row conversions that the transcript stores in databases share.
 
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ pub(super) const SUBKEYS: &str = "select distinct subpath from session_entries
 pub(super) const FIND: &str =
     "select distinct project_key from session_entries where session_id = $1 and subpath = ''";
 
-/// A main transcript goes with all below it.
+/// Deletes a transcript, or with a main transcript all subpaths and the summary.
 pub(super) const DELETES: [&str; 2] = [
     "delete from session_entries where project_key = $1 and session_id = $2 and ($3 = '' or subpath = $3)",
     "delete from session_summaries where project_key = $1 and session_id = $2 and $3 = ''",
@@ -37,10 +37,10 @@ pub(super) fn summaries(rows: Vec<(String, i64, String)>) -> Result<Vec<SessionS
         .collect()
 }
 
-/// A summary's data.
+/// Parses a summary's data.
 pub(super) fn data(json: &str) -> Result<Map<String, Value>, StoreError> {
     serde_json::from_str(json)
-        .map_err(|error| StoreError::Invalid(format!("a summary is no object: {error}")))
+        .map_err(|error| StoreError::Invalid(format!("a summary is not a JSON object: {error}")))
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -1,4 +1,4 @@
-//! Transcripts in a SQLite file. Entries are kept as the text they came as.
+//! A transcript store in a SQLite file, which stores entries as their original text.
 
 use serde_json::Map;
 use sqlx::{Sqlite as Driver, Transaction, sqlite::SqliteConnection};
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::storage::database::Sqlite;
 
-/// Transcripts in a SQLite file.
+/// A transcript store in a SQLite file.
 ///
 /// ```
 /// use agent_webkit::{
@@ -37,7 +37,7 @@ pub struct SqliteTranscripts {
 }
 
 impl SqliteTranscripts {
-    /// The transcripts in this file.
+    /// Uses this file, whose tables are up to date.
     #[must_use]
     pub const fn new(file: Sqlite) -> Self {
         Self { file }
@@ -72,7 +72,7 @@ impl SqliteTranscripts {
         Ok(transaction.commit().await?)
     }
 
-    /// There is one connection that writes, so whoever has it has the session, too.
+    /// Begins a transaction that excludes all other writers, so that the session needs no lock of its own.
     async fn begin(&self) -> sqlx::Result<Transaction<'static, Driver>> {
         self.file.writer.begin_with("begin immediate").await
     }
@@ -160,7 +160,7 @@ impl TranscriptStore for SqliteTranscripts {
     }
 }
 
-/// Gives the entries that were not there yet.
+/// Inserts the entries and returns those that are new.
 async fn insert<'a>(
     connection: &mut SqliteConnection,
     key: &TranscriptKey,

@@ -1,6 +1,6 @@
-//! What a store notes of a session while it is appended to: its title, its first prompt, its time.
+//! A session's summary, updated on each append: its title, first prompt and creation time, among others.
 //!
-//! The data is that of the SDK's `fold_session_summary`, so that both may continue the other's.
+//! The data has the format of the SDK's `fold_session_summary`, so that either can continue the other's.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{Entry, plain::plain, timestamp::epoch_ms};
 
-/// The longest first prompt, in characters.
+/// Maximum length of the first prompt, in characters.
 const MAX_PROMPT: usize = 200;
 
-/// Of these members of an entry the last one counts: its name there, and its name in the summary.
+/// Members whose last value counts: the name in an entry, and the name in the summary.
 const LAST_WINS: [(&str, &str); 5] = [
     ("customTitle", "custom_title"),
     ("aiTitle", "ai_title"),
@@ -20,7 +20,7 @@ const LAST_WINS: [(&str, &str); 5] = [
     ("gitBranch", "git_branch"),
 ];
 
-/// Folds entries that were appended to a main transcript into its summary's data.
+/// Folds entries that were appended to a main transcript into the summary's data.
 pub(super) fn fold<'a>(data: &mut Map<String, Value>, entries: impl IntoIterator<Item = &'a Entry>) {
     for entry in entries {
         let json = plain(entry.json().get());
@@ -30,7 +30,7 @@ pub(super) fn fold<'a>(data: &mut Map<String, Value>, entries: impl IntoIterator
     }
 }
 
-/// An entry's members, of which only those that are asked for are decoded.
+/// An entry's members, decoded on demand.
 struct Members<'a>(HashMap<String, &'a RawValue>);
 
 impl Members<'_> {
@@ -46,7 +46,7 @@ impl Members<'_> {
         self.text("type").is_some_and(|is| is == kind)
     }
 
-    /// The blocks of the message; a text alone is one block.
+    /// The content blocks of the message; a plain text counts as one block.
     fn content(&self) -> Vec<Value> {
         let mut message: Option<Value> =
             self.0.get("message").and_then(|raw| serde_json::from_str(raw.get()).ok());
@@ -86,7 +86,7 @@ fn fold_one(data: &mut Map<String, Value>, entry: &Members<'_>) {
     }
 }
 
-/// The first thing that a person wrote, and until then the first command.
+/// Records the first prompt that a person wrote, and the first command as a fallback.
 fn fold_first_prompt(data: &mut Map<String, Value>, entry: &Members<'_>) {
     let locked = data.get("first_prompt_locked").is_some_and(|locked| *locked == true);
     if locked || !entry.is_type("user") || entry.is_true("isMeta") || entry.is_true("isCompactSummary") {
@@ -123,7 +123,7 @@ fn command(text: &str) -> Option<&str> {
     Some(after.split_once("</command-name>")?.0)
 }
 
-/// What the CLI and editors write in the user's name.
+/// Whether the CLI or an editor wrote the text in the user's name.
 fn is_automatic(text: &str) -> bool {
     let within = |from, to| text.starts_with(from) && text.ends_with(to);
     ["<local-command-stdout>", "<session-start-hook>", "<tick>", "<goal>"]
@@ -141,7 +141,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Python counts the four separators of ASCII as spaces, too.
+/// Python also counts the four ASCII separators as whitespace.
 fn is_space(char: char) -> bool {
     char.is_whitespace() || ('\x1c'..='\x1f').contains(&char)
 }
@@ -157,7 +157,7 @@ mod tests {
             entries.into_iter().map(|entry| entry.to_string().parse().unwrap()).collect();
         let mut data = Map::new();
         fold(&mut data, &entries);
-        // A summary that is stored and continued is the one of all entries at once.
+        // Folding the entries one at a time gives the same summary as folding them at once.
         let mut stepwise = Map::new();
         for entry in &entries {
             fold(&mut stepwise, [entry]);

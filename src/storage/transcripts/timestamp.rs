@@ -1,7 +1,7 @@
-//! Timestamps as they stand in transcripts.
+//! Parses the timestamps of transcript entries.
 
-/// Milliseconds since the epoch of an ISO 8601 timestamp, such as `2024-01-01T00:00:00.000Z`. Without an
-/// offset it is taken as UTC.
+/// Milliseconds since the Unix epoch of an ISO 8601 timestamp, such as `2024-01-01T00:00:00.000Z`. A
+/// timestamp without an offset is UTC.
 pub(super) fn epoch_ms(text: &str) -> Option<i64> {
     let (year, rest) = digits(text, 4)?;
     let (month, rest) = digits(rest.strip_prefix('-')?, 2)?;
@@ -15,12 +15,12 @@ pub(super) fn epoch_ms(text: &str) -> Option<i64> {
         Some(_) => time(rest.as_str())?,
     };
     let micros = day_number(year, month, day) * 86_400_000_000 + micros;
-    // The SDK goes over a float of seconds and cuts; so do we, to the same millisecond.
+    // Truncates a float of seconds, as the SDK does, to get the same millisecond.
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "it is below 2^53")]
     Some((micros as f64 / 1e6 * 1000.0) as i64)
 }
 
-/// Microseconds of `HH:MM[:SS[.fraction]]` with an offset or none.
+/// Microseconds of `HH:MM[:SS[.fraction]]` with an optional offset.
 fn time(text: &str) -> Option<i64> {
     let (clock, offset) = match text.find(['Z', '+', '-']) {
         Some(at) => (&text[..at], offset(&text[at..])?),
@@ -34,7 +34,7 @@ fn time(text: &str) -> Option<i64> {
     holds.then_some((hour * 3600 + minute * 60 + second - offset) * 1_000_000 + fraction)
 }
 
-/// Seconds.
+/// The offset from UTC, in seconds.
 fn offset(text: &str) -> Option<i64> {
     if text == "Z" {
         return Some(0);

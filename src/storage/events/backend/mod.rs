@@ -1,4 +1,4 @@
-//! The tables of a durable log, apart from what is made of them: one trait, a database each.
+//! The SQL backend of a durable event log: one trait, with an implementation for each database.
 
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -24,18 +24,19 @@ pub(super) struct StreamRow {
     pub(super) epoch: i64,
     pub(super) oldest: u64,
     pub(super) last: u64,
-    /// Pieces up to here were looked at.
+    /// Compaction has examined the events up to this sequence number.
     pub(super) compacted: u64,
     pub(super) closed: bool,
     pub(super) note: Option<Bytes>,
 }
 
-/// What a group stores in one stream.
+/// What one group stores in one stream.
 #[derive(Debug)]
 pub(super) struct Write {
     pub(super) id: i64,
     pub(super) epoch: i64,
-    /// The stream's last sequence number before; it tells a write that was stored from one that was not.
+    /// The stream's last sequence number before the write, which takes effect only if it matches: a retry is
+    /// not stored twice.
     pub(super) expected: u64,
     pub(super) note: Option<Bytes>,
     pub(super) close: bool,
@@ -62,42 +63,44 @@ impl Write {
         })
     }
 
-    /// This write is what the row tells of, given that it was not stored just now.
+    /// Whether the stream's row is as this write leaves it. If the write did not take effect just now, an
+    /// earlier try has stored it.
     fn is_stored_as(&self, epoch: i64, last: i64) -> bool {
         epoch == self.epoch && last == signed(self.last())
     }
 }
 
-/// Some of a stream's events, in order.
+/// A page of a stream's events, in order.
 #[derive(Debug)]
 pub(super) struct Page {
-    /// Where the stream starts by now: what is missing from here on was compacted.
+    /// Where the stream starts now. Events that are missing from here on were compacted.
     pub(super) oldest: u64,
     pub(super) events: Vec<StoredEvent>,
 }
 
 pub(super) trait SqlBackend: fmt::Debug + Send + Sync + 'static {
-    /// Makes the caller the writer of the stream, which is made if there is none.
+    /// Makes the caller the stream's writer. Creates the stream if there is none.
     fn take<'a>(&'a self, key: &'a str) -> BackendFuture<'a, StreamRow>;
 
     fn look<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>>;
 
-    /// Stores each write, or nothing of it if the stream has another writer or is gone; tells which. A
-    /// write that was stored by an earlier try, whose answer was lost, is not stored again.
+    /// Stores the writes and returns for each of them whether it is stored. A write is not stored if its
+    /// stream has another writer or is gone. A write that an earlier try has stored, whose answer was lost,
+    /// is not stored again.
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BackendFuture<'a, Vec<bool>>;
 
-    /// Events after `after` up to `until`: at least one, if there are any. `None`: the stream is gone.
+    /// Reads events after `after` up to `until`: at least one, if any. `None` if the stream is gone.
     fn page(&self, id: i64, after: u64, until: u64) -> BackendFuture<'_, Option<Page>>;
 
-    /// The newest events of a name, newest first.
+    /// Reads the newest events with this name, newest first.
     fn newest<'a>(&'a self, id: i64, name: &'a str, limit: usize) -> BackendFuture<'a, Vec<StoredEvent>>;
 
     fn forget<'a>(&'a self, key: &'a str) -> BackendFuture<'a, ()>;
 
-    /// Lets the stream start at `oldest`.
+    /// Removes the events before `oldest`.
     fn trim(&self, id: i64, epoch: i64, oldest: u64) -> BackendFuture<'_, ()>;
 
-    /// Removes the pieces after `after` up to `until` whose whole comes later.
+    /// Removes the message pieces after `after` up to `until` whose whole message comes later.
     fn compact(&self, id: i64, epoch: i64, after: u64, until: u64) -> BackendFuture<'_, ()>;
 }
 
@@ -110,7 +113,7 @@ pub(super) fn of(database: Database) -> Arc<dyn SqlBackend> {
     }
 }
 
-/// Databases have no unsigned numbers; a sequence number never comes near the edge.
+/// SQL integers are signed. A sequence number never comes near the limit.
 fn signed(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
@@ -128,7 +131,7 @@ fn stream_row((id, epoch, oldest, last, compacted, closed, note): StreamTuple) -
 
 type PageTuple = (i64, Option<i64>, Option<String>, Option<Vec<u8>>, Option<String>);
 
-/// The events of a page that are asked for. A stream without any in range gives one row that holds only its own part.
+/// Collects the events in range. If there are none, a single row holds only the stream's own column.
 fn page(rows: Vec<PageTuple>, after: u64, until: u64) -> Result<Option<Page>, sqlx::Error> {
     let Some(oldest) = rows.first().map(|row| unsigned(row.0)) else { return Ok(None) };
     let mut events = Vec::new();
@@ -141,7 +144,7 @@ fn page(rows: Vec<PageTuple>, after: u64, until: u64) -> Result<Option<Page>, sq
     Ok(Some(Page { oldest, events }))
 }
 
-/// The statements that are the same everywhere; `readers` and `writer` are pools.
+/// The methods whose SQL is the same in both databases; `readers` and `writer` are pools.
 macro_rules! shared_backend {
     () => {
         fn take<'a>(&'a self, key: &'a str) -> BackendFuture<'a, StreamRow> {
@@ -183,7 +186,7 @@ macro_rules! shared_backend {
         fn forget<'a>(&'a self, key: &'a str) -> BackendFuture<'a, ()> {
             Box::pin(async move {
                 let mut transaction = self.begin().await?;
-                // First the stream: whoever is about to write to it is waited for, or finds it gone.
+                // The stream's row first: this waits for a concurrent writer, and later ones find no row.
                 let id: Option<(i64,)> = sqlx::query_as(statements::FORGET_STREAM)
                     .bind(key)
                     .fetch_optional(&mut *transaction)
@@ -229,7 +232,7 @@ macro_rules! shared_backend {
 }
 use shared_backend;
 
-/// Takes what is before `first` out of a run that reaches across it.
+/// Removes the events before `first` from the run that contains both.
 macro_rules! cut_run {
     ($connection:expr, $id:expr, $across:expr, $first:expr) => {
         if let Some(across) = $across {

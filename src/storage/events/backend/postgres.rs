@@ -23,7 +23,8 @@ impl PostgresBackend {
     }
 }
 
-/// One statement is one transaction and one round trip, and a connection that breaks leaves none open.
+/// A single statement is one transaction and one round trip. A connection that breaks leaves no transaction
+/// open.
 const COMMIT: &str = "
     with told as (
         update agent_webkit_streams s
@@ -69,7 +70,7 @@ impl SqlBackend for PostgresBackend {
     shared_backend!();
 }
 
-/// The streams in which something was stored.
+/// Stores the writes and returns the ids of the streams in which they took effect.
 async fn store(pool: &PgPool, writes: &[Write]) -> Result<Vec<(i64,)>, sqlx::Error> {
     let runs =
         || writes.iter().flat_map(|write| write.numbered().map(|(seqs, run)| (write.id, *seqs.end(), run)));

@@ -1,4 +1,4 @@
-//! Events that lie in one row.
+//! Runs: events that are stored in one row.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -6,17 +6,18 @@ use bytes::Bytes;
 
 use crate::{layers::resume::Event, storage::events::part::Part};
 
-/// A row holds so many events at most, and so many bytes or one event: a page can be little more than it should.
+/// Maximum number of events and bytes in a row, though one event alone may be larger. A page can exceed its
+/// limits by one row only.
 const EVENTS: usize = 256;
 const BYTES: usize = 64 << 10;
 
-/// Events that follow one another and are alike in all but their data.
+/// Consecutive events that differ only in their data.
 #[derive(Debug)]
 pub(in crate::storage::events) struct Run {
     pub(in crate::storage::events) name: Cow<'static, str>,
     pub(in crate::storage::events) part: Part,
     first: Bytes,
-    /// The data of those after the first, one behind the other.
+    /// The data of the events after the first, concatenated.
     rest: Vec<u8>,
     sizes: Vec<usize>,
 }
@@ -27,8 +28,8 @@ impl Run {
         Self { name, part, sizes: vec![data.len()], first: data, rest: Vec::new() }
     }
 
-    /// Takes the event that comes next, if there is a place for it here. What is whole has a row of its own, which
-    /// says exactly where it is.
+    /// Adds the next event to this run, if it fits; returns whether it did. A whole message has a row of its
+    /// own, whose sequence number is exactly the message's.
     pub(super) fn takes(&mut self, event: &Event, part: &Part) -> bool {
         let fits =
             self.sizes.len() < EVENTS && self.first.len() + self.rest.len() + event.data.len() <= BYTES;
@@ -71,7 +72,7 @@ impl Run {
     }
 }
 
-/// An event as it was stored.
+/// An event as stored.
 #[derive(Debug)]
 pub(in crate::storage::events) struct StoredEvent {
     pub(in crate::storage::events) seq: u64,
@@ -91,7 +92,7 @@ pub(super) fn unpack((last, name, data, sizes): RunTuple) -> Result<Vec<StoredEv
     Ok((first..).zip(sizes).map(event).collect())
 }
 
-/// How many events of a row are not before `first`, their data and their sizes.
+/// Cuts off the events before `first` and returns the rest of the row: its number of events, data and sizes.
 pub(super) fn cut(
     (last, _, data, sizes): RunTuple,
     first: u64,
@@ -103,7 +104,7 @@ pub(super) fn cut(
     Ok((kept.len() as i64, data, sizes_text(kept)))
 }
 
-/// One event needs none.
+/// The sizes as a JSON array; `None` for a single event.
 fn sizes_text(sizes: &[usize]) -> Option<String> {
     let text: Vec<String> = sizes.iter().map(usize::to_string).collect();
     (sizes.len() > 1).then(|| format!("[{}]", text.join(",")))
@@ -114,7 +115,7 @@ fn parse_sizes(sizes: Option<&str>, bytes: usize) -> Result<Vec<usize>, sqlx::Er
     let sizes: Vec<usize> = serde_json::from_str(sizes).map_err(|error| sqlx::Error::Decode(error.into()))?;
     match sizes.iter().try_fold(0usize, |sum, size| sum.checked_add(*size)) {
         Some(sum) if sum == bytes => Ok(sizes),
-        _ => Err(sqlx::Error::Decode("a run of events does not have the size it should".into())),
+        _ => Err(sqlx::Error::Decode("the sizes of a run of events do not match its data".into())),
     }
 }
 

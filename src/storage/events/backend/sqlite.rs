@@ -12,7 +12,7 @@ use crate::storage::database::Sqlite;
 pub(super) struct SqliteBackend {
     writer: SqlitePool,
     readers: SqlitePool,
-    /// As long as something is written, this process is alive for the others.
+    /// Held so that other processes see this one as alive while it writes.
     _file: Sqlite,
 }
 
@@ -26,13 +26,14 @@ impl SqliteBackend {
     }
 }
 
-/// One call, for each is a way to the connection's thread and back: the stream, and the first run if it is ours.
+/// Updates the stream and, if that took effect, inserts the first run. Both are one call, because each call
+/// is a round trip to the connection's thread.
 const STORE: &str = "
     update agent_webkit_streams set last_seq = $4, note = coalesce($5, note), closed = $6
     where id = $1 and epoch = $2 and last_seq = $3 and not closed;
     insert into agent_webkit_runs (stream, seq, events, name, data, sizes, piece_of, whole_of)
     select $1, $7, $8, $9, $10, $11, $12, $13 where changes() = 1 and $8 > 0";
-/// The next runs.
+/// Inserts each further run.
 const STORE_MORE: &str = "
     insert into agent_webkit_runs (stream, seq, events, name, data, sizes, piece_of, whole_of)
     values ($1, $7, $8, $9, $10, $11, $12, $13)";
@@ -70,7 +71,7 @@ async fn store(transaction: &mut Transaction<'_, sqlx::Sqlite>, write: &Write) -
 
 type Query = sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments>;
 
-/// What is not bound is null.
+/// Binds a write and a run. Parameters that are not bound are null.
 fn query(statement: &'static str, write: &Write, run: Option<(RangeInclusive<u64>, &Run)>) -> Query {
     let query = sqlx::query(statement)
         .bind(write.id)

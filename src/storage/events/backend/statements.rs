@@ -1,6 +1,6 @@
-//! What SQLite and Postgres understand alike.
+//! The SQL statements that SQLite and Postgres share.
 
-/// A page is runs up to one that brings it to so many events or so many bytes.
+/// A page ends with the run that reaches this number of events, or of bytes.
 pub(super) const PAGE_EVENTS: i64 = 512;
 pub(super) const PAGE_BYTES: i64 = 256 << 10;
 
@@ -13,7 +13,7 @@ pub(super) const LOOK: &str = "
     select id, epoch, oldest_seq, last_seq, compacted_seq, closed, note
     from agent_webkit_streams where key = $1";
 
-/// One statement, so that the start of the stream and its events are of the same moment.
+/// A single statement, so that the start of the stream and its events come from the same snapshot.
 pub(super) const PAGE: &str = "
     select s.oldest_seq, r.seq, r.name, r.data, r.sizes
     from agent_webkit_streams s
@@ -55,12 +55,12 @@ pub(super) const COMPACT: &str = "
         and w.seq > agent_webkit_runs.seq
     )";
 
-/// The run that has events before this one, and it.
+/// The run that contains event `$2` and earlier ones.
 pub(super) const TRIMMED_RUN: &str = "
     select seq, name, data, sizes from agent_webkit_runs
     where stream = $1 and seq - events + 1 < $2
     and seq = (select min(seq) from agent_webkit_runs where stream = $1 and seq >= $2)";
-/// The same, if its message is whole.
+/// Like [`TRIMMED_RUN`], but only a run of pieces whose whole message comes later.
 pub(super) const COMPACTED_RUN: &str = "
     select r.seq, r.name, r.data, r.sizes from agent_webkit_runs r
     where r.stream = $1 and r.seq - r.events + 1 < $2

@@ -9,16 +9,16 @@ use crate::{
     },
 };
 
-/// What is stored together: one write for each stream.
+/// What one transaction stores: one write for each stream.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    /// By id and epoch: a stream may have been opened again while its close waits.
+    /// Positions by stream id and epoch, because a stream may be opened again while its close waits.
     places: HashMap<(i64, i64), usize>,
     entries: Vec<Entry>,
     writes: Vec<Write>,
 }
 
-/// A stream in a group, and the appends that its write is made of.
+/// A stream in a group, and the appends that make up its write.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) stream: Arc<OpenStream>,
@@ -46,7 +46,7 @@ impl Group {
         self.entries[place].appends.push(append);
     }
 
-    /// Also where the stream was released since: it is over all the same.
+    /// Adds the stream's close, which is stored even if the stream was released since.
     pub(super) fn close(&mut self, stream: &Arc<OpenStream>) {
         let place = self.place(stream);
         self.writes[place].close = true;
@@ -73,14 +73,14 @@ impl Group {
 }
 
 impl Entry {
-    /// It was stored: whoever reads and whoever waits is told.
+    /// After the write was stored: shows it to the readers and answers the appends.
     pub(super) async fn show(self, write: &Write) {
         self.stream.stored(write);
         let mut last = write.expected;
         for Append { batch, done, .. } in self.appends {
             let first = last + 1;
             last += batch.events.len() as u64;
-            // A stream that was released meanwhile has no readers any more; what is stored is stored.
+            // Fails if the stream was released meanwhile: it has no readers, but the batch is stored.
             let _ = self.stream.ring.append(batch).await;
             let _ = done.send(Ok(first..=last));
         }
@@ -90,7 +90,7 @@ impl Entry {
         }
     }
 
-    /// It was not stored, or nobody knows: the stream is not written here any more.
+    /// After the write was not stored, or may not be: releases the stream and fails the appends.
     pub(super) fn fail(self, error: impl Fn() -> AppendError) {
         self.stream.release();
         for append in self.appends {

@@ -1,7 +1,7 @@
-//! The one task that stores what all streams of a log append.
+//! The task that stores the appends of all streams of an event log.
 //!
-//! It takes everything that waits and stores it as one group, in one transaction; what comes meanwhile is
-//! the next group.
+//! It takes all jobs that wait and stores them as one group, in one transaction. Jobs that arrive meanwhile
+//! form the next group.
 
 mod group;
 
@@ -23,11 +23,11 @@ use super::{
 };
 use crate::{layers::resume::AppendError, metrics::CommitTimes};
 
-/// So many jobs are taken at once.
+/// Maximum number of jobs in a group.
 const JOBS: usize = 1024;
 /// Time between two tries of a retention step that fails.
 const RETRY_RETENTION: Duration = Duration::from_secs(1);
-/// So long one try to store a group may take.
+/// Maximum time for one try to store a group.
 const TRY: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Writer {
     pub(super) rows: Arc<dyn SqlBackend>,
     pub(super) config: DurableConfig,
     pub(super) jobs: mpsc::UnboundedReceiver<Job>,
-    /// Nothing new is taken, and a database that is away is not waited for.
+    /// Once cancelled, no new jobs are accepted and an unavailable database is not waited for.
     pub(super) stop: CancellationToken,
     pub(super) outage: Outage,
     pub(super) times: CommitTimes,
@@ -101,7 +101,7 @@ impl Writer {
                 }
             }
             Err(error) => {
-                // One that can never be stored must not fail the others.
+                // A write that the database refuses must not fail the writes of other streams.
                 let alone = error.is_lasting() && writes.len() > 1;
                 for (entry, write) in entries.into_iter().zip(&writes) {
                     let outcome = match alone {
@@ -114,7 +114,7 @@ impl Writer {
         }
     }
 
-    /// Tries until it is known what was stored, or the outage is over its bound.
+    /// Retries until it is known what was stored, or the outage has lasted too long.
     async fn commit(&mut self, writes: &[Write]) -> Result<Vec<bool>, LogError> {
         loop {
             let since = Instant::now();
@@ -123,7 +123,7 @@ impl Writer {
                 Ok(stored) => {
                     self.times.took(since.elapsed());
                     if let Some(lasted) = self.outage.end() {
-                        tracing::info!(?lasted, "the event log's database is back");
+                        tracing::info!(?lasted, "the event log's database is available again");
                     }
                     return Ok(stored);
                 }
@@ -134,7 +134,7 @@ impl Writer {
             }
             if !self.outage.is_on() {
                 let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "the event log's database cannot be written to; events wait");
+                tracing::warn!(error, "cannot write to the event log's database; events wait");
             }
             if self.outage.is_over(self.config.outage) || self.stop.is_cancelled() {
                 return Err(error);
@@ -168,7 +168,7 @@ impl Writer {
         }
     }
 
-    /// One step; the next one comes after the appends that wait by then.
+    /// Runs one step and queues the next one, behind the appends that wait by then.
     async fn retention(&mut self, stream: Arc<OpenStream>, all: bool) {
         let Some(step) = stream.due(&self.config, all) else {
             stream.retention().waiting = false;
@@ -180,7 +180,7 @@ impl Writer {
         });
         let done = done.await;
         if let Err(error) = done {
-            tracing::debug!(%error, "old events are kept for now");
+            tracing::debug!(%error, "a retention step failed; old events stay for now");
             self.postponed.until = Instant::now() + RETRY_RETENTION;
             self.postponed.steps.push((stream, all));
             return;
