@@ -12,8 +12,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// The default time of silence before a keepalive comment: 15 s.
 pub const DEFAULT_KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// Fires after each period `every` of silence. Activity does not reset the timer, which would cost too much per
-/// event: if there was activity when it fires, it is set again for the rest of the period.
+/// Fires after each period `every` of silence. Activity does not reset the timer: if there was activity when it
+/// fires, it is set again for the rest of the period.
 #[derive(Debug)]
 pub(super) struct Keepalive {
     every: Duration,
