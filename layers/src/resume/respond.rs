@@ -29,8 +29,8 @@ pub fn stream_response<T: Tail>(
     stream_head(Follow::new(tail, keepalive).with_state(state))
 }
 
-/// The answer when [`EventStream::tail`](super::EventStream::tail) fails: 412, or 503 with `retry-after: 1` when the event log cannot be
-/// read now. The body is `{"detail": "…"}`.
+/// The answer when [`EventStream::tail`](super::EventStream::tail) fails: 412, or 503 with `retry-after: 1` when the
+/// event log cannot be read now. The body is `{"detail": "…"}`.
 pub fn refusal_response<B: From<Bytes>>(error: &TailError) -> Response<B> {
     match error {
         TailError::Evicted(_) | TailError::Ahead { .. } => {

@@ -17,7 +17,8 @@ pub(super) struct Encoded {
 }
 
 impl Encoded {
-    /// Encodes `events`, numbered from `first` on, into blocks of at most `block_bytes`; a larger frame is a block alone.
+    /// Encodes `events`, numbered from `first` on, into blocks of at most `block_bytes`; a larger frame is a block of
+    /// its own.
     pub(super) fn new(first: u64, events: &[Event], block_bytes: usize) -> Self {
         let mut encoded = Self { sizes: Vec::with_capacity(events.len()), blocks: Vec::new() };
         let mut numbered = (first..).zip(events).peekable();
