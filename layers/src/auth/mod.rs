@@ -34,8 +34,8 @@
 //!
 //! # Answers
 //!
-//! The verifier returns a [`Denied`], and the layer makes the response from it. Every body is `{"detail":"<one sentence>"}`, as
-//! `application/json`; the answer to a `HEAD` request has the headers alone.
+//! The verifier returns a [`Denied`], and the layer makes the response from it. Every body is
+//! `{"detail":"<one sentence>"}`, as `application/json`; the answer to a `HEAD` request has only the headers.
 //!
 //! | [`Denied`] | status | header |
 //! |---|---|---|

@@ -106,7 +106,7 @@ impl KeySet {
         (!keys.is_empty()).then(|| Self::new(keys))
     }
 
-    /// The keys for this algorithm, and for this key id if the token has one.
+    /// The keys for this algorithm. A key with another id than the token's is left out.
     pub(super) fn candidates(
         &self,
         algorithm: Algorithm,
