@@ -1,4 +1,4 @@
-//! The little JSON that the layers write themselves.
+//! Writes the JSON of the layers' own answers, without a dependency on `serde_json`.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ pub(crate) fn detail(sentence: &str) -> String {
     format!("{{\"detail\":{}}}", string(sentence))
 }
 
-/// A JSON string, escaped as serde_json does it, so that an answer has the same bytes whichever of the two wrote it.
+/// A JSON string, escaped as `serde_json` does it, so that an answer has the same bytes whether this function or `serde_json` writes it.
 pub(crate) fn string(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
