@@ -7,7 +7,7 @@ pub(crate) fn detail(sentence: &str) -> String {
     format!("{{\"detail\":{}}}", string(sentence))
 }
 
-/// A JSON string, escaped as `serde_json` does it, so that answers have the same bytes whichever of the two writes them.
+/// A JSON string, escaped as `serde_json` does it, so that answers have the same bytes whichever writes them.
 pub(crate) fn string(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
