@@ -40,7 +40,7 @@ impl Store {
 }
 
 impl Settings {
-    /// Opens the database from the settings, or a store in memory.
+    /// Opens the database of the settings, or an event log in memory.
     pub(super) async fn open_store(
         &self,
         env: impl Fn(&str) -> Option<OsString>,

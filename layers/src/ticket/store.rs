@@ -77,7 +77,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// A store of at most `capacity` grants. If none of them has expired, a further one is refused.
+    /// A ticket store of at most `capacity` grants. If none of them has expired, a further one is refused.
     #[must_use]
     pub fn capacity(capacity: usize) -> Self {
         Self { grants: Arc::default(), capacity }
@@ -105,7 +105,7 @@ impl MemoryStore {
 }
 
 impl Default for MemoryStore {
-    /// A store of at most 4096 grants.
+    /// A ticket store of at most 4096 grants.
     fn default() -> Self {
         Self::capacity(4096)
     }
