@@ -279,8 +279,8 @@ pub trait Tail: Send + Unpin + 'static {
     fn attached(&self) -> &Attached;
     /// Returns the next frames: at least one, and more up to the size of a chunk if they are adjacent in memory.
     /// Returns `None` after the last frame of a closed or released stream, and after an `Err`. No chunk reaches
-    /// beyond the newest event of [`Tail::attached`] if it starts before it, so replayed and live events are always in
-    /// different chunks.
+    /// beyond the newest event of [`Tail::attached`] if it starts at or before that event, so replayed and live events
+    /// are always in different chunks.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>>;
 }
 
