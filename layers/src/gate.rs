@@ -1,4 +1,4 @@
-//! What auth and lookup have in common: wait for a decision, then call the inner service or answer.
+//! The future that auth and lookup share: it waits for a decision, then calls the inner service or answers.
 
 use std::{
     mem,
@@ -30,12 +30,12 @@ pin_project! {
 }
 
 impl<D, S, B, F> Gate<D, S, B, F> {
-    /// Holds the request back until `decision` is there.
+    /// Holds the request until `decision` is ready.
     pub(crate) fn closed(decision: D, service: S, request: Request<B>) -> Self {
         Self::Deciding { decision, held: Some((service, request)) }
     }
 
-    /// There is nothing to decide.
+    /// A gate without a decision: the inner service's response.
     #[cfg(feature = "lookup")]
     pub(crate) fn open(response: F) -> Self {
         Self::Calling { response }
@@ -79,7 +79,7 @@ where
     }
 }
 
-/// Takes the service that was polled ready and leaves a clone, which was not, in its place.
+/// Takes the service that was polled ready, and leaves a clone in its place, which has to be polled again.
 pub(crate) fn take_ready<S: Clone>(service: &mut S) -> S {
     let clone = service.clone();
     mem::replace(service, clone)

@@ -1,4 +1,4 @@
-//! The little JSON that the layers write themselves.
+//! Writes the JSON of the layers' own answers.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ pub(crate) fn detail(sentence: &str) -> String {
     format!("{{\"detail\":{}}}", string(sentence))
 }
 
-/// A JSON string, escaped as serde_json does it, so that an answer has the same bytes whichever of the two wrote it.
+/// A JSON string, escaped as `serde_json` does it, so that answers have the same bytes whichever writes them.
 pub(crate) fn string(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');

@@ -1,5 +1,5 @@
-//! Answers that a layer gives itself: the JSON refusal `{"detail": "…"}`, and the body that is either such an answer or the
-//! inner service's.
+//! The answers of a layer itself: the JSON refusal `{"detail": "…"}`, and a body that is either such an answer or the
+//! inner service's body.
 
 use std::{
     borrow::Cow,
@@ -14,9 +14,9 @@ use pin_project_lite::pin_project;
 
 use crate::json;
 
-/// A refusal: a status, one sentence, and the headers that belong to them.
+/// A refusal: a status, one sentence, and headers.
 ///
-/// It becomes a response with the JSON body `{"detail": "<the sentence>"}`, and `"code"` where one is set.
+/// It becomes a response with the JSON body `{"detail": "<the sentence>"}`, with a member `code` if one is set.
 ///
 /// ```
 /// use agent_webkit_layers::reply::{Refusal, ResponseBody};
@@ -54,7 +54,7 @@ impl Refusal {
         Self { retry_after: Some(seconds), ..self }
     }
 
-    /// Adds `Allow`, the methods of the path.
+    /// Adds `Allow`, with the methods of the path.
     #[must_use]
     pub fn with_allow(self, methods: &'static str) -> Self {
         Self { allow: Some(methods), ..self }
@@ -84,7 +84,7 @@ impl Refusal {
         self.retry_after
     }
 
-    /// The response; without its body when it answers a `HEAD` request (`head`).
+    /// The response, without its body if it answers a `HEAD` request (`head`).
     pub fn into_response<B: From<Bytes>>(self, head: bool) -> Response<B> {
         let body = match self.code {
             Some(code) => {
@@ -104,7 +104,7 @@ impl Refusal {
     }
 }
 
-/// A response with this JSON text as its body; without the body when it answers a `HEAD` request (`head`).
+/// A response with this JSON text as its body, or without the body if it answers a `HEAD` request (`head`).
 ///
 /// `Content-Length` is set here and not left to the server, because the answer to `HEAD` names the length of a body that
 /// it does not have.
@@ -120,9 +120,9 @@ pub fn json_response<B: From<Bytes>>(status: StatusCode, json: impl Into<Bytes>,
 }
 
 pin_project! {
-    /// The inner service's body, or the layer's own small answer.
+    /// The inner service's body, or the body of the layer's own answer.
     ///
-    /// Its errors are the inner body's; an own answer has none. The default is an empty answer.
+    /// Its errors are those of the inner body; the body of an own answer never fails. The default is an empty body.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -145,13 +145,13 @@ impl<B> ResponseBody<B> {
         Self { kind: Kind::Inner { body } }
     }
 
-    /// No bytes.
+    /// An empty body.
     #[must_use]
     pub const fn empty() -> Self {
         Self { kind: Kind::Own { bytes: None } }
     }
 
-    /// These bytes, in one frame.
+    /// A body of these bytes, in one frame.
     #[must_use]
     pub fn full(bytes: Bytes) -> Self {
         Self { kind: Kind::Own { bytes: Some(bytes).filter(|bytes| !bytes.is_empty()) } }

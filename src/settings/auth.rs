@@ -18,18 +18,18 @@ pub struct AuthSettings {
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_TICKET_LIFETIME", default_value = "60s", value_parser = units::duration)]
     pub ticket_lifetime: Duration,
 
-    /// JSON Web Tokens. Last, because their heading would stand above all that follows.
+    /// JSON Web Tokens. This field must be the last one: clap puts the options after it below its heading.
     #[command(flatten)]
     pub jwt: JwtSettings,
 }
 
-/// The credentials that [`Settings`] name.
+/// The credentials of [`Settings`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// Verifies all of them.
+    /// A verifier for all kinds of credentials.
     pub verifier: BoxVerify,
-    /// The tokens file, to read again when it has changed.
+    /// The tokens file, to reload when it has changed.
     pub tokens_file: Option<TokensFile>,
 }
 
@@ -45,7 +45,7 @@ impl Settings {
     /// The credentials. Reads the files that the settings name.
     ///
     /// # Errors
-    /// There is neither a credential nor `no_auth`, or there are both; or a credential cannot be read or is unsafe.
+    /// There is neither a credential nor `no_auth`, or there are both, or a credential cannot be read or is unsafe.
     pub fn credentials(&self) -> Result<Credentials, SettingsError> {
         let tokens =
             StaticTokens::new(&self.tokens).map_err(|error| SettingsError::new(error.to_string()))?;
@@ -62,10 +62,10 @@ impl Settings {
         let verifier = match (self.no_auth, all) {
             (true, None) => BoxVerify::new(Disabled),
             (false, Some(verifier)) => verifier,
-            (true, Some(_)) => return Err(SettingsError::new("a token and --no-auth exclude each other")),
+            (true, Some(_)) => return Err(SettingsError::new("--no-auth cannot be used with a token")),
             (false, None) => {
                 return Err(SettingsError::new(
-                    "there is no token: give one by AGENT_WEBKIT_AUTH_TOKEN, --token, --tokens-file or the --jwt options, or let everybody in with --no-auth",
+                    "there is no token: set AGENT_WEBKIT_AUTH_TOKEN, --token, --tokens-file or the --jwt options, or accept every request with --no-auth",
                 ));
             }
         };

@@ -1,4 +1,4 @@
-//! Where the `claude` CLI is.
+//! Finds the `claude` CLI.
 
 use std::{
     env,
@@ -12,10 +12,10 @@ use super::SettingsError;
 /// Path of the CLI that this project's scripts install, relative to the project's folder.
 const LOCAL: &str = ".local/claude/node_modules/.bin/claude";
 
-/// The CLI at `given`, or else the first one that is found: on `path`, then where the project puts it.
+/// The CLI at `given`. Without it, the first one found: on `path`, then at [`LOCAL`].
 pub(super) fn find(given: Option<&Path>, path: Option<&OsStr>) -> Result<PathBuf, SettingsError> {
     if let Some(given) = given {
-        // A bare name is looked up as a shell does it, for what a shell user types.
+        // A bare name is looked up on the path, as a shell does.
         let bare = given.components().count() == 1 && !given.is_absolute();
         let on_path = bare.then(|| on_path(given.as_os_str(), path)).flatten();
         return on_path
@@ -42,7 +42,7 @@ fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Agents work in other directories than the server.
+/// Makes the path absolute, because agents work in other directories than the server.
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }

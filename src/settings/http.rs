@@ -1,4 +1,4 @@
-//! How the server behaves towards browsers, slow clients and scrapers.
+//! Settings for browsers, slow clients and metrics.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use http::{HeaderValue, Uri};
 use super::units;
 use crate::stack::cors_for;
 
-/// Settings of the server beside the protocol.
+/// Settings of the HTTP server that are not part of the protocol.
 #[derive(Clone, Debug, clap::Args)]
 #[non_exhaustive]
 pub struct HttpSettings {
@@ -44,7 +44,7 @@ impl HttpSettings {
     }
 }
 
-/// An origin as a browser sends it: scheme, host, and a port that is not the scheme's own.
+/// Parses an origin as a browser sends it: scheme, host, and the port unless it is the scheme's default.
 fn origin(text: &str) -> Result<HeaderValue, String> {
     let uri: Uri = text.parse().map_err(|_| "an origin looks like https://app.example.com")?;
     let same = match (uri.scheme_str(), uri.authority()) {

@@ -1,4 +1,4 @@
-//! A key set that is asked for by HTTP.
+//! A key set that is fetched over HTTP.
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header};
@@ -15,10 +15,10 @@ use hyper_util::{
 use super::SettingsError;
 use crate::layers::auth::jwt::{Keys, SourceError};
 
-/// A key set is a few kilobytes.
+/// Maximum size of a key set, in bytes; usual ones have a few kilobytes.
 const LONGEST: usize = 1 << 20;
 
-/// The keys at this URL: `https`, or `http` on this machine.
+/// The keys at this URL, which must be `https`, or `http` on loopback.
 pub(super) fn keys(url: &str) -> Result<Keys, SettingsError> {
     let uri: Uri = url.parse().map_err(|_| SettingsError::new(format!("{url} is no URL")))?;
     match uri.scheme_str() {
@@ -36,7 +36,7 @@ pub(super) fn keys(url: &str) -> Result<Keys, SettingsError> {
         Some("http") if is_loopback(&uri) => {
             Ok(asked(Client::builder(TokioExecutor::new()).build(HttpConnector::new()), uri))
         }
-        _ => Err(SettingsError::new(format!("the keys at {url} could be anyone's: an https URL is wanted"))),
+        _ => Err(SettingsError::new(format!("the key set at {url} could be forged: use an https URL"))),
     }
 }
 
@@ -53,7 +53,7 @@ where
         let client = client.clone();
         async move {
             let answer = client.request(request?).await?;
-            // A redirect is not followed: the operator gave the address.
+            // Redirects are not followed: only the operator chooses the address.
             if answer.status() != StatusCode::OK {
                 return Err(SourceError::from(format!("the answer is {}", answer.status())));
             }

@@ -1,4 +1,4 @@
-//! JSON Web Tokens, from options to a verifier.
+//! The options for JSON Web Tokens, and the verifier that they configure.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -57,8 +57,8 @@ pub struct JwtSettings {
     )]
     pub name_claim: String,
 
-    /// Claim with the scopes read, drive and approve. Default: scope, or else scp. Where it is missing
-    /// everything is allowed.
+    /// Claim with the scopes read, drive and approve. Default: scope, or else scp. A token
+    /// without this claim has all scopes.
     #[arg(long = "jwt-scope-claim", value_name = "CLAIM", env = "AGENT_WEBKIT_JWT_SCOPE_CLAIM")]
     pub scope_claim: Option<String>,
 
@@ -68,7 +68,7 @@ pub struct JwtSettings {
 }
 
 impl JwtSettings {
-    /// The verifier, if there are keys.
+    /// The verifier, if keys are configured.
     pub(super) fn verifier(&self) -> Result<Option<Jwt>, SettingsError> {
         let Some(keys) = self.keys()? else {
             let useless =
@@ -109,11 +109,11 @@ impl JwtSettings {
             (Some(url), None, None) if url.contains("://") => return jwks_url::keys(url).map(Some),
             (Some(path), None, None) => return Ok(Some(Keys::jwks(JwksFile::new(path)))),
             (None, Some(path), None) => Keys::public_pem(read(path)?),
-            // The line break at the end is the editor's.
+            // Editors add a line break at the end of a file.
             (None, None, Some(path)) => Keys::secret(read(path)?.trim_ascii_end()),
             _ => {
                 return Err(SettingsError::new(
-                    "--jwt-jwks, --jwt-public-key and --jwt-secret-file exclude each other",
+                    "only one of --jwt-jwks, --jwt-public-key and --jwt-secret-file may be set",
                 ));
             }
         };

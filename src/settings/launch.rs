@@ -1,4 +1,4 @@
-//! From settings to a stack that is ready to be mounted.
+//! Builds a stack from settings, ready to be mounted.
 
 use std::{env, fmt};
 
@@ -7,20 +7,20 @@ use crate::{Stack, claude::Claude, layers::auth::BoxVerify, storage::events::Any
 
 /// A server built from [`Settings`].
 pub struct Launched {
-    /// The protocol as a service, to mount.
+    /// The stack, to mount.
     pub stack: Stack<Claude, BoxVerify, AnyLog>,
-    /// Where the sessions are kept. Shut it down after the sessions.
+    /// The place where sessions are kept. Shut it down after the sessions.
     pub store: Store,
-    /// The stack's verifier, for other services beside it.
+    /// The stack's verifier, for other services of the host.
     pub verifier: BoxVerify,
-    /// The tokens file, to read again when it has changed.
+    /// The tokens file, to reload when it has changed.
     pub tokens_file: Option<TokensFile>,
     /// The model that the agents use. Dropping it stops the practice model.
     pub model: Model,
 }
 
 impl Settings {
-    /// Finds the CLI and the model, and builds the stack. Nothing listens yet.
+    /// Finds the CLI and the model, and builds the stack. It does not listen on an address.
     ///
     /// # Errors
     /// A setting is invalid (see [`Settings::credentials`], [`Settings::policy`] and [`Settings::agent`]), or the database
@@ -46,7 +46,7 @@ impl Settings {
     /// The CLI as an agent, configured for its model, for a stack that you build yourself.
     ///
     /// # Errors
-    /// The CLI is not there, or the practice model cannot be served.
+    /// The CLI was not found, or the practice model cannot listen.
     pub async fn agent(&self) -> Result<(Claude, Model), SettingsError> {
         let program = cli_path::find(self.claude.as_deref(), env::var_os("PATH").as_deref())?;
         let model = Model::choose(self.practice, |name| env::var_os(name))

@@ -1,8 +1,7 @@
-//! The settings of a server, by arguments and by environment: what `agent-webkit serve` reads, for hosts
-//! that want to be configured the same way.
+//! The settings of `agent-webkit serve`, from arguments and the environment, for other hosts as well.
 //!
-//! Every setting has an option and a variable `AGENT_WEBKIT_…`; the option wins. A host takes them all from
-//! the environment:
+//! Every setting has an option and an environment variable `AGENT_WEBKIT_…`; the option wins. A host can read all
+//! settings from the environment:
 //!
 //! ```no_run
 //! use agent_webkit::settings::Settings;
@@ -44,7 +43,7 @@ use crate::{
 
 /// The settings of a server. See the [module](self).
 ///
-/// It is a [`clap::Args`], to flatten into the command line of another binary.
+/// It implements [`clap::Args`], so it can be flattened into the command line of another binary.
 #[derive(Clone, Parser)]
 #[command(name = "agent-webkit", no_binary_name = true)]
 #[non_exhaustive]
@@ -145,7 +144,7 @@ pub struct Settings {
     pub auth: AuthSettings,
 }
 
-/// A fault in the settings, as one sentence.
+/// An error in the settings, as one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingsError(String);
@@ -178,7 +177,7 @@ impl Settings {
     fn completed_from(mut self, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, SettingsError> {
         if self.tokens.is_empty() {
             let token = env("AGENT_WEBKIT_AUTH_TOKEN").or_else(|| env("AGENT_WEBKIT_TOKEN"));
-            // An empty variable is how some launchers say that there is none.
+            // Some launchers set an empty variable to say that there is no token.
             if let Some(token) = token.filter(|token| !(self.no_auth && token.is_empty())) {
                 let token = token.into_string().map_err(|_| SettingsError::new("a token must be text"))?;
                 self.tokens.push(token);

@@ -1,4 +1,4 @@
-//! Which model answers: the account's, or the practice model.
+//! Chooses between the account's model and the practice model.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -8,7 +8,7 @@ use std::{
 
 use crate::practice;
 
-/// Variables that tell the CLI how to reach a model.
+/// Environment variables with which the CLI reaches a real model.
 const CREDENTIALS: [&str; 5] = [
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_AUTH_TOKEN",
@@ -27,7 +27,7 @@ pub enum Model {
 }
 
 impl Model {
-    /// The practice model where it is asked for or the environment has no credentials; else the real model.
+    /// The practice model if `practice` is set or there are no credentials, else the real model.
     ///
     /// # Errors
     /// The practice model cannot listen on loopback.
@@ -48,7 +48,7 @@ impl Model {
         Ok(Self::Practice(model))
     }
 
-    /// The variables that agents need to reach it.
+    /// The environment variables that agents need to reach the model.
     #[must_use]
     pub fn env(&self) -> Vec<(&'static str, String)> {
         match self {
@@ -57,7 +57,7 @@ impl Model {
                 ("ANTHROPIC_BASE_URL", model.url()),
                 ("ANTHROPIC_API_KEY", "practice".to_owned()),
                 ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".to_owned()),
-                // Either would win over the base URL.
+                // Each of these takes precedence over the base URL, so switch it off.
                 ("CLAUDE_CODE_USE_BEDROCK", "0".to_owned()),
                 ("CLAUDE_CODE_USE_VERTEX", "0".to_owned()),
             ],

@@ -1,4 +1,4 @@
-//! Where sessions are kept.
+//! The place where sessions are kept: memory or a database.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -20,18 +20,18 @@ use crate::{
 /// Minimum and maximum number of connections to Postgres.
 const CONNECTIONS: (u32, u32) = (1, 10);
 
-/// Where a server keeps its sessions.
+/// The place where a server keeps its sessions.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Store {
-    /// In memory: they end with the server.
+    /// In memory; the sessions end with the server.
     Memory(RingLog),
     /// In a database.
     Database(Storage),
 }
 
 impl Store {
-    /// Stores what is still queued. Call it after the sessions have been shut down.
+    /// Stores the writes that are still queued. Call it after the sessions have been shut down.
     pub async fn shutdown(&self) {
         if let Self::Database(storage) = self {
             storage.shutdown().await;
@@ -40,7 +40,7 @@ impl Store {
 }
 
 impl Settings {
-    /// Opens the database that the settings name.
+    /// Opens the database of the settings, or an event log in memory.
     pub(super) async fn open_store(
         &self,
         env: impl Fn(&str) -> Option<OsString>,
@@ -67,7 +67,7 @@ impl Settings {
     }
 }
 
-/// Reads a [`Location`]. One that cannot be read is not repeated, it may hold a password.
+/// Parses a [`Location`]. The error does not repeat the value, which may contain a password.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LocationParser;
 
@@ -82,7 +82,7 @@ impl TypedValueParser for LocationParser {
     }
 }
 
-/// A file in the user's data directory, or nothing durable for a user without one.
+/// A file in the user's data directory, or memory if the user has no such directory.
 fn default_location(env: impl Fn(&str) -> Option<OsString>) -> Location {
     let directory = |name: &str| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let data = directory("XDG_DATA_HOME").or_else(|| Some(directory("HOME")?.join(".local/share")));

@@ -1,4 +1,4 @@
-//! Tokens with names, in a file that changes while the server runs.
+//! A file of named tokens that can be reloaded while the server runs.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use crate::{
 
 /// A file with a token on each line: `name:token` or `name:token:scopes`.
 ///
-/// The scopes are some of `read`, `drive` and `approve`, with commas between; without them a token allows
+/// The scopes are some of `read`, `drive` and `approve`, separated by commas. A token without scopes allows
 /// everything. Empty lines and lines that begin with `#` are skipped. A name may have several tokens.
 #[derive(Clone, Debug)]
 pub struct TokensFile {
@@ -33,16 +33,16 @@ impl TokensFile {
         Ok(Self { path, tokens })
     }
 
-    /// The tokens; after [`reload`](Self::reload) the new ones.
+    /// The tokens. They change with each [`reload`](Self::reload).
     #[must_use]
     pub fn tokens(&self) -> StaticTokens {
         self.tokens.clone()
     }
 
-    /// Reads the file again. Its tokens replace the former ones from the next request on.
+    /// Reads the file again. From the next request on its tokens replace the previous ones.
     ///
     /// # Errors
-    /// As [`open`](Self::open); the tokens then stay unchanged.
+    /// As for [`open`](Self::open). The tokens then stay unchanged.
     pub fn reload(&self) -> Result<(), SettingsError> {
         self.tokens.replace(&read(&self.path)?);
         Ok(())
@@ -76,7 +76,7 @@ fn entry(line: &str) -> Result<(Principal, &str), String> {
     let mut fields = line.split(':').map(str::trim);
     let (name, token) = match (fields.next(), fields.next()) {
         (Some(name), Some(token)) if !name.is_empty() => (name, token),
-        _ => return Err("name:token is wanted".to_owned()),
+        _ => return Err("expected name:token or name:token:scopes".to_owned()),
     };
     let principal = match (fields.next(), fields.next()) {
         (None, _) => Principal::new(name),
@@ -86,14 +86,14 @@ fn entry(line: &str) -> Result<(Principal, &str), String> {
     Ok((principal, token))
 }
 
-/// A misspelt scope must not become a token that silently allows less than was meant.
+/// Parses scopes. A misspelt scope is an error, because the token would silently allow less than intended.
 fn scopes(listed: &str) -> Result<Scopes, String> {
     let known = [READ, DRIVE, APPROVE];
     let names: Vec<&str> = listed.split(',').map(str::trim).collect();
     if names.iter().all(|name| known.contains(name)) {
         Ok(Scopes::of(names))
     } else {
-        Err(format!("scopes are some of {}, with commas between", known.join(", ")))
+        Err(format!("scopes must be some of {}, separated by commas", known.join(", ")))
     }
 }
 

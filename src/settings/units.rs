@@ -1,11 +1,11 @@
-//! Durations and sizes, as people write them.
+//! Parses durations and sizes with units, such as `15s` and `32MiB`.
 
 use std::time::Duration;
 
 /// Maximum duration: a longer one could overflow the clock.
 const MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// A duration above zero: seconds, with a fraction or not, or a number with `ms`, `s`, `m` or `h`.
+/// Parses a positive duration: a number of seconds, or a number with `ms`, `s`, `m` or `h`. Fractions are allowed.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
     let seconds = match unit {
@@ -16,7 +16,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(format!("{unit:?} is not one of ms, s, m and h")),
     };
     let number: f64 =
-        number.parse().map_err(|_| "a number of seconds is wanted, or one with ms, s, m or h")?;
+        number.parse().map_err(|_| "expected a number of seconds, or a number with ms, s, m or h")?;
     let duration = Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())?;
     if duration.is_zero() || duration > MAX {
         return Err("it must be more than zero and less than a year".to_owned());
@@ -24,7 +24,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// A size above zero: bytes, or a whole number with `KiB`, `MiB` or `GiB`.
+/// Parses a positive size: a number of bytes, or a whole number with `KiB`, `MiB` or `GiB`.
 pub(super) fn size(text: &str) -> Result<usize, String> {
     let (number, unit) = split(text);
     let bytes = match unit {
@@ -35,7 +35,7 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
         _ => return Err(format!("{unit:?} is not one of B, KiB, MiB and GiB")),
     };
     let number: usize =
-        number.parse().map_err(|_| "a whole number of bytes is wanted, or one with KiB, MiB or GiB")?;
+        number.parse().map_err(|_| "expected a whole number of bytes, or one with KiB, MiB or GiB")?;
     number.checked_mul(bytes).filter(|size| *size > 0).ok_or_else(|| "this size is out of range".to_owned())
 }
 

@@ -9,16 +9,15 @@ use pin_project_lite::pin_project;
 
 use super::{Denied, Principal, Verify};
 
-/// Two verifiers: whom either of them knows is let in.
+/// Two verifiers, of which one has to accept the request.
 ///
-/// The first one is asked first, and the second one's answer is only waited for when the first does not admit
-/// the request. When neither does, the answer is the same for every credential that does not hold: one
-/// verifier that cannot check it now makes it [`Unavailable`](Denied::Unavailable), else one that knows it
-/// and does not allow this [`Forbidden`](Denied::Forbidden), else it is [`Invalid`](Denied::Invalid) if there
-/// was one at all.
+/// Both verifiers get the request, and the second one's decision is awaited only if the first one denies the
+/// request. If both deny it, the result is [`Unavailable`](Denied::Unavailable) if one of them could not check the
+/// credential now, else [`Forbidden`](Denied::Forbidden) if one of them returned that, else
+/// [`Invalid`](Denied::Invalid) if the request had a credential, else [`Missing`](Denied::Missing).
 ///
-/// The names of all verifiers are one namespace: two that may give the same name to different people need
-/// different prefixes.
+/// The names of all verifiers share one namespace: if two verifiers could give the same name to different people,
+/// give them different prefixes.
 ///
 /// ```
 /// use agent_webkit_layers::auth::{AnyOf, AuthLayer, Denied, Principal, StaticTokens, TokenError, verify_fn};
@@ -44,12 +43,12 @@ pub struct AnyOf<A, B> {
 }
 
 impl<A, B> AnyOf<A, B> {
-    /// Asks `first`, then `second`.
+    /// Tries `first`, then `second`.
     pub const fn new(first: A, second: B) -> Self {
         Self { first, second }
     }
 
-    /// Asks one more, last.
+    /// Adds one more verifier, which is tried last.
     pub const fn or<C>(self, third: C) -> AnyOf<Self, C> {
         AnyOf::new(self, third)
     }

@@ -2,9 +2,9 @@ use http::{HeaderMap, header::AUTHORIZATION};
 
 use super::Denied;
 
-/// The token of a request's `Authorization: Bearer <token>` header, for verifiers of one's own.
+/// The token of a request's `Authorization: Bearer <token>` header, for your own verifiers.
 ///
-/// The scheme is read without regard to case, and any number of spaces may stand around the token.
+/// The scheme is case-insensitive, and any number of spaces may surround the token.
 ///
 /// ```
 /// use agent_webkit_layers::auth::{Denied, bearer};
@@ -18,8 +18,8 @@ use super::Denied;
 /// ```
 ///
 /// # Errors
-/// [`Denied::Missing`] when there is no such header. [`Denied::Invalid`] when there are several, or it is
-/// of another scheme, or holds anything but one word of ASCII after the scheme.
+/// [`Denied::Missing`] if there is no such header. [`Denied::Invalid`] if there are several, or if it has another
+/// scheme or anything but one word of ASCII after the scheme.
 pub fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or(Denied::Missing)?;

@@ -4,7 +4,7 @@ use http::request::Parts;
 
 use super::{Denied, Principal, Verify};
 
-/// A verifier of any type, for hosts that choose theirs at run time. Cloning is cheap.
+/// A boxed verifier, for hosts that choose a verifier at run time. Cloning is cheap.
 ///
 /// ```
 /// use agent_webkit_layers::auth::{AuthLayer, BoxVerify, Disabled, StaticTokens, TokenError};
@@ -25,7 +25,7 @@ pub struct BoxVerify(Arc<dyn Verify<Future = BoxFuture> + Send + Sync>);
 type BoxFuture = Pin<Box<dyn Future<Output = Result<Principal, Denied>> + Send>>;
 
 impl BoxVerify {
-    /// Forgets the type of this verifier.
+    /// Boxes this verifier.
     pub fn new<V>(verifier: V) -> Self
     where
         V: Verify<Future: Send + 'static> + Send + Sync + 'static,

@@ -2,22 +2,21 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::reply::{Refusal, ResponseBody};
 
-/// Why a request is not let in. Its `Display` is the sentence that the client reads.
+/// The reason why a request is denied. Its `Display` is the sentence that the client receives.
 ///
-/// Every credential that does not hold is the one [`Invalid`](Denied::Invalid): which part of it was
-/// wrong is nobody's business.
+/// Every invalid credential is [`Invalid`](Denied::Invalid), so that the answer does not reveal what is wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Denied {
     /// The request carries no credential: 401.
     Missing,
-    /// The credential does not hold: 401.
+    /// The credential is not valid: 401.
     Invalid,
-    /// The credential holds and does not allow this: 403.
+    /// The credential is valid but does not allow this request: 403.
     Forbidden,
     /// The credential cannot be checked now: 503.
     ///
-    /// Log the cause before saying so: it does not leave the verifier.
+    /// A verifier should log the cause, because this variant does not carry it.
     Unavailable,
 }
 
@@ -31,7 +30,7 @@ impl Denied {
         }
     }
 
-    /// The response, without its body where it answers a `HEAD` request (`head`).
+    /// The response, without its body if it answers a `HEAD` request (`head`).
     pub(super) fn render<B>(self, head: bool) -> Response<ResponseBody<B>> {
         let (status, challenge) = match self {
             Self::Missing => (StatusCode::UNAUTHORIZED, Some("Bearer")),

@@ -1,9 +1,9 @@
-//! Streams that end with the credential that they were asked for with.
+//! Ends streams when the credential of their request expires.
 //!
-//! An event stream lives for hours, a token for minutes. [`ExpiryLayer`], put inside of
-//! [`AuthLayer`](super::AuthLayer), ends the body of a response when the request's
-//! [`Principal`] expires: cleanly and between two frames, so that the client of an event
-//! stream comes back by itself, with a fresh credential.
+//! An event stream may last for hours, a token for minutes. [`ExpiryLayer`], put inside of
+//! [`AuthLayer`](super::AuthLayer), ends the body of a response when the request's [`Principal`] expires. The body
+//! ends without an error and between two frames, so that the client of an event stream reconnects by itself, with a
+//! fresh credential.
 //!
 //! ```
 //! use agent_webkit_layers::auth::{AuthLayer, StaticTokens, expiry::ExpiryLayer};
@@ -21,8 +21,8 @@
 //! # Ok::<(), agent_webkit_layers::auth::TokenError>(())
 //! ```
 //!
-//! A body whose length is known is never cut, it is a whole answer already. Time is tokio's: the layer needs
-//! its runtime where a principal expires.
+//! A body of known length is never cut, because it is already complete. The layer uses tokio's timer, so it needs a
+//! tokio runtime if principals expire.
 
 use std::{
     fmt,
@@ -123,7 +123,7 @@ impl<F> fmt::Debug for ResponseFuture<F> {
 pin_project! {
     /// A body that ends at a given time at the latest.
     pub struct ResponseBody<B> {
-        // Gone once the time is over, so that what it holds is let go then.
+        // Dropped when the time is over, so that its resources are freed at that moment.
         #[pin]
         inner: Option<B>,
         end: Option<Pin<Box<Sleep>>>,
@@ -137,7 +137,7 @@ impl<B: Body> ResponseBody<B> {
     }
 }
 
-/// `None` when it is further away than a clock can tell.
+/// The time as tokio's `Instant`; `None` if it is too far in the future for an `Instant`.
 fn instant(time: SystemTime) -> Option<Instant> {
     let left = time.duration_since(SystemTime::now()).unwrap_or_default();
     Instant::now().checked_add(left)

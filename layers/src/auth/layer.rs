@@ -6,15 +6,15 @@ use super::Auth;
 
 /// Applies [`Auth`] with a verifier: bearer authentication over any service.
 ///
-/// Every service that the layer makes has a clone of the verifier, and so has every clone of the service:
-/// put one that is expensive to clone into an [`Arc`](std::sync::Arc).
+/// Every service that the layer makes, and every clone of it, has a clone of the verifier: put a verifier that is
+/// expensive to clone into an [`Arc`](std::sync::Arc).
 #[derive(Clone, Copy)]
 pub struct AuthLayer<V> {
     verifier: V,
 }
 
 impl<V> AuthLayer<V> {
-    /// The layer that asks this [`Verify`](super::Verify).
+    /// A layer that checks requests with this [`Verify`](super::Verify).
     pub const fn new(verifier: V) -> Self {
         Self { verifier }
     }

@@ -1,8 +1,8 @@
 //! Bearer authentication over any service.
 //!
-//! [`AuthLayer`] asks a [`Verify`] who sends a request. An admitted request reaches the inner service
-//! with its [`Principal`] in the extensions; any other is answered here and the inner service never
-//! sees it.
+//! [`AuthLayer`] calls a [`Verify`], which checks the credential of a request. If it is valid, the inner service
+//! receives the request with the caller's [`Principal`] in the extensions. Otherwise the layer answers the request,
+//! and the inner service never sees it.
 //!
 //! ```
 //! use agent_webkit_layers::auth::{AuthLayer, Principal, StaticTokens};
@@ -34,8 +34,8 @@
 //!
 //! # Answers
 //!
-//! The verifier decides, the layer renders. Every body is `{"detail":"<one sentence>"}`, as
-//! `application/json`; the answer to a `HEAD` request has the headers alone.
+//! The verifier returns a [`Denied`], and the layer makes the response from it. Every body is
+//! `{"detail":"<one sentence>"}`, as `application/json`; the answer to a `HEAD` request has only the headers.
 //!
 //! | [`Denied`] | status | header |
 //! |---|---|---|
@@ -46,20 +46,19 @@
 //!
 //! # Which verifier
 //!
-//! [`StaticTokens`] for tokens that the operator knows, `Jwt` (feature `jwt`) for those of an identity
-//! provider, [`verify_fn`] for a closure, an own [`Verify`] for anything with state, [`AnyOf`] for several of
-//! them, [`Disabled`] to let everyone in. A host that chooses at run time takes a [`BoxVerify`].
+//! [`StaticTokens`] for a fixed set of tokens, `Jwt` (feature `jwt`) for tokens of an identity provider,
+//! [`verify_fn`] for a closure, your own [`Verify`] for anything with state, [`AnyOf`] for several verifiers,
+//! [`Disabled`] to accept every request. [`BoxVerify`] holds a verifier that the host chooses at run time.
 //!
 //! # What a principal may do
 //!
-//! A [`Principal`] has a name, [`Scopes`] and perhaps an end. The layer lets it in; what the scopes mean is
-//! the inner service's to say. A response that outlives the credential is cut by the layer in `expiry`
-//! (feature `expiry`).
+//! A [`Principal`] has a name, [`Scopes`] and possibly an expiry time. The layer does not check scopes; the inner
+//! service does. The layer in `expiry` (feature `expiry`) ends a response when the credential expires.
 //!
-//! The layer exempts no path: put it only around what needs it, and a CORS layer, whose preflight
-//! requests carry no credentials, outside of it.
+//! The layer exempts no path: put it only around services that need it. Put a CORS layer outside of it, because
+//! preflight requests carry no credentials.
 //!
-//! The `Authorization` header is passed on to the inner service, marked
+//! The inner service also receives the `Authorization` header, marked
 //! [sensitive](http::HeaderValue::set_sensitive) so that it is not logged.
 
 mod any_of;

@@ -5,7 +5,7 @@ use super::Scopes;
 /// The caller of a request, as the verifier identified it; [`AuthLayer`](super::AuthLayer) puts it into the
 /// request's extensions.
 ///
-/// Two requests are of the same owner when their principals' names are equal. Cloning is cheap.
+/// Principals with equal names are the same owner. Cloning is cheap.
 ///
 /// ```
 /// use agent_webkit_layers::auth::{Principal, Scopes};
@@ -22,24 +22,24 @@ pub struct Principal {
     pub name: Arc<str>,
     /// What the credential allows. By default everything.
     pub scopes: Scopes,
-    /// When the credential stops to hold. By default never.
+    /// The time when the credential expires. By default never.
     pub expires_at: Option<SystemTime>,
 }
 
 impl Principal {
-    /// The principal of that name, who may do everything and does not expire.
+    /// A principal with this name that has all scopes and does not expire.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self { name: name.into(), scopes: Scopes::all(), expires_at: None }
     }
 
-    /// Allows these scopes and no others.
+    /// Sets the scopes.
     #[must_use]
     pub fn with_scopes(self, scopes: Scopes) -> Self {
         Self { scopes, ..self }
     }
 
-    /// Ends at this time.
+    /// Sets the expiry time.
     #[must_use]
     pub fn expiring_at(self, time: SystemTime) -> Self {
         Self { expires_at: Some(time), ..self }

@@ -1,9 +1,9 @@
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-/// What a [`Principal`](super::Principal) may do, by names that the service behind the layer gives.
+/// The scopes of a [`Principal`](super::Principal): names that say what it may do. The inner service defines them.
 ///
-/// A credential that says nothing about scopes allows everything: [`Scopes::all`], the default. One that
-/// names scopes, or names none in an empty list, allows exactly those. Cloning is cheap.
+/// A credential without a list of scopes allows everything: [`Scopes::all`], the default. A credential with a list
+/// allows exactly the scopes on it, and nothing if the list is empty. Cloning is cheap.
 ///
 /// ```
 /// use agent_webkit_layers::auth::Scopes;
@@ -17,37 +17,37 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 pub struct Scopes(Option<Arc<BTreeSet<Box<str>>>>);
 
 impl Scopes {
-    /// Everything.
+    /// All scopes.
     #[must_use]
     pub const fn all() -> Self {
         Self(None)
     }
 
-    /// Nothing.
+    /// No scope.
     #[must_use]
     pub fn none() -> Self {
         Self::of::<&str>([])
     }
 
-    /// These and no others.
+    /// Exactly these scopes.
     #[must_use]
     pub fn of<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Self {
         Self(Some(Arc::new(names.into_iter().map(|name| name.as_ref().into()).collect())))
     }
 
-    /// The names in a text, with spaces or commas between them.
+    /// The scopes in a text, separated by spaces or commas.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         Self::of(text.split([' ', ',', '\t']).filter(|name| !name.is_empty()))
     }
 
-    /// Whether this scope is among them.
+    /// Whether this scope is allowed.
     #[must_use]
     pub fn allow(&self, scope: &str) -> bool {
         self.0.as_ref().is_none_or(|names| names.contains(scope))
     }
 
-    /// Those of `scopes` that these allow as well.
+    /// Those of `scopes` that are also allowed here.
     #[must_use]
     pub fn narrowed_to<'a>(&self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
         Self::of(scopes.into_iter().filter(|scope| self.allow(scope)))

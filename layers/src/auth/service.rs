@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::{ResponseBody, ResponseFuture, Verify};
 use crate::gate::{Gate, take_ready};
 
-/// Lets a request through to the inner service when its [`Verify`] admits it, and answers it otherwise.
+/// Passes a request to the inner service if its [`Verify`] accepts it, and answers the request otherwise.
 ///
 /// See the [module](super) for the answers. The inner service's errors pass through.
 #[derive(Clone, Copy)]
@@ -21,7 +21,7 @@ pub struct Auth<S, V> {
 }
 
 impl<S, V> Auth<S, V> {
-    /// Puts the verifier before the service.
+    /// A service that checks requests with `verifier` before it calls `inner`.
     pub const fn new(inner: S, verifier: V) -> Self {
         Self { inner, verifier }
     }

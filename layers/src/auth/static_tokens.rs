@@ -10,15 +10,15 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::{Denied, Principal, Verify, bearer};
 
-/// Tokens that the operator knows, several of a name so that they can be rotated.
+/// A fixed set of tokens with the names of their principals.
 ///
-/// A request's token is compared with all of them, each over the same number of bytes: the time depends on the longest
-/// token of the set and on the request's own, not on which token matches or where two of them differ.
-/// Tokens that share a name are the same principal; the ones given without a name are the principal
-/// [`StaticTokens::UNNAMED`]. The default holds no token and admits nobody.
+/// A request's token is compared with all tokens, each over the same number of bytes: the time depends on the longest
+/// token of the set and on the length of the request's token, not on which token matches or where two tokens differ.
+/// A name may have several tokens, so that they can be rotated. A token without a name belongs to the principal
+/// [`StaticTokens::UNNAMED`]. The default has no token and accepts no request.
 ///
 /// Cloning is cheap, and clones share the set: [`replace`](StaticTokens::replace) changes it for all of them
-/// while they serve.
+/// at run time.
 ///
 /// ```
 /// use agent_webkit_layers::auth::{StaticTokens, TokenError};
@@ -43,13 +43,13 @@ struct Known {
 }
 
 impl StaticTokens {
-    /// The name of the principal whose tokens were given without a name.
+    /// The name of the principal of tokens without a name.
     pub const UNNAMED: &str = "default";
 
-    /// These tokens, all of them the principal [`UNNAMED`](Self::UNNAMED).
+    /// A set of these tokens, which all belong to the principal [`UNNAMED`](Self::UNNAMED).
     ///
     /// # Errors
-    /// When no request could carry one of them.
+    /// No request could carry one of the tokens.
     pub fn new<T>(tokens: impl IntoIterator<Item = T>) -> Result<Self, TokenError>
     where
         T: AsRef<str>,
@@ -57,18 +57,18 @@ impl StaticTokens {
         tokens.into_iter().try_fold(Self::default(), |known, token| known.with(Self::UNNAMED, token))
     }
 
-    /// These tokens and one of the principal `name`, as a set of its own.
+    /// A new set of these tokens and one more, which belongs to the principal `name`.
     ///
     /// # Errors
-    /// When no request could carry it.
+    /// No request could carry the token.
     pub fn with(self, name: &str, token: impl AsRef<str>) -> Result<Self, TokenError> {
         self.with_principal(Principal::new(name), token)
     }
 
-    /// These tokens and one of this principal, with its scopes, as a set of its own.
+    /// A new set of these tokens and one more, which belongs to this principal.
     ///
     /// # Errors
-    /// When no request could carry it.
+    /// No request could carry the token.
     pub fn with_principal(self, principal: Principal, token: impl AsRef<str>) -> Result<Self, TokenError> {
         let token = token.as_ref();
         if token.is_empty() {
@@ -82,15 +82,15 @@ impl StaticTokens {
         Ok(Self { current: Arc::new(RwLock::new(known)) })
     }
 
-    /// From the next request on, the tokens of `other` hold and no others.
+    /// Replaces the set by that of `other`, from the next request on, for all clones.
     ///
-    /// A stream that is open stays open.
+    /// Open streams stay open.
     pub fn replace(&self, other: &Self) {
         let known = other.known();
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
-    /// Whether there is no token, so that nobody is admitted.
+    /// Whether the set is empty, so that no request is accepted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.known().is_empty()
@@ -100,7 +100,7 @@ impl StaticTokens {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whose token this is, if it still holds. Every token is looked at, whichever it is.
+    /// The principal of this token, unless it has expired. Compares with every token, whichever one matches.
     fn principal_of(&self, token: &str) -> Option<Principal> {
         let known = self.known();
         let width = known.iter().map(|known| known.token.len()).max().unwrap_or(0).max(token.len());
@@ -114,8 +114,8 @@ impl StaticTokens {
     }
 }
 
-/// Compares two tokens over `width` bytes, whatever their lengths: `ct_eq` of slices returns early where the lengths
-/// differ, which would tell how long a token is. What is past the end of a token equals no byte.
+/// Compares two tokens over `width` bytes, whatever their lengths: `ct_eq` of slices returns early if the lengths
+/// differ, which would reveal the length of a token. A position past the end of a token equals no byte.
 fn same(known: &[u8], given: &[u8], width: usize) -> Choice {
     let byte = |token: &[u8], at: usize| token.get(at).map_or(0x100, |byte| u16::from(*byte));
     (0..width).fold(Choice::from(1), |same, at| same & byte(known, at).ct_eq(&byte(given, at)))
@@ -135,14 +135,14 @@ impl fmt::Debug for StaticTokens {
     }
 }
 
-/// Why [`StaticTokens`] does not take a token.
+/// Why [`StaticTokens`] rejects a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// It is empty.
+    /// The token is empty.
     Empty,
-    /// It has a character that cannot stand in an `Authorization` header, such as the line break at the
-    /// end of a file.
+    /// The token has a character that is not allowed in an `Authorization` header, such as the line break at the end
+    /// of a file.
     NotSendable,
 }
 

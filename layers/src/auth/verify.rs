@@ -8,9 +8,9 @@ use http::request::Parts;
 
 use super::{Denied, Principal};
 
-/// Decides who sends a request, and whether it is let in.
+/// Checks the credential of a request and returns the caller's principal.
 ///
-/// The future does not borrow the request: what it needs is taken out before it is made.
+/// The future does not borrow the request: `verify` copies what the future needs.
 ///
 /// ```
 /// use std::{collections::HashMap, future::{Ready, ready}};
@@ -39,10 +39,10 @@ use super::{Denied, Principal};
     note = "choose one with `.auth(…)`: `StaticTokens`, your own `Verify`, or `Disabled` to accept every request"
 )]
 pub trait Verify {
-    /// Ends in the principal, or in the reason to send the request away.
+    /// Resolves to the principal, or to the reason why the request is denied.
     type Future: Future<Output = Result<Principal, Denied>>;
 
-    /// Begins to verify the request with this head.
+    /// Starts to verify the request with this head.
     fn verify(&self, parts: &Parts) -> Self::Future;
 }
 
@@ -86,7 +86,7 @@ where
     VerifyFn(f)
 }
 
-/// What [`verify_fn`] makes.
+/// The verifier that [`verify_fn`] returns.
 #[derive(Clone, Copy)]
 pub struct VerifyFn<F>(F);
 
@@ -108,7 +108,7 @@ impl<F> fmt::Debug for VerifyFn<F> {
     }
 }
 
-/// Lets everyone in, whatever the request carries, as the principal `anonymous`.
+/// Accepts every request, with the principal `anonymous`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disabled;
 

@@ -2,7 +2,7 @@ use tower_layer::Layer;
 
 use super::{AllowHost, names::Names};
 
-/// Applies [`AllowHost`]: requests that name another host get 403.
+/// Applies [`AllowHost`]: requests for other host names get a 403.
 #[derive(Clone, Debug)]
 pub struct AllowHostLayer {
     names: Names,
@@ -15,7 +15,7 @@ impl AllowHostLayer {
         Self { names: Names::loopback() }
     }
 
-    /// Allows every name: for a server that is meant to be reached from anywhere.
+    /// Allows every name, for a server that is reachable from everywhere.
     #[must_use]
     pub const fn any() -> Self {
         Self { names: Names::any() }

@@ -2,7 +2,7 @@
 //!
 //! A server on loopback trusts that only this machine reaches it. A page in a browser on this machine can
 //! break that trust by pointing its own name at 127.0.0.1; the name is still in the request's `Host`. This layer
-//! answers 403, `{"detail": "…"}`, unless every name in the request's target and in its `Host` header is allowed.
+//! answers 403, `{"detail": "…"}`, unless the request's target and its `Host` headers have only allowed names.
 //! Ports are ignored.
 //!
 //! ```

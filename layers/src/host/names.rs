@@ -1,10 +1,10 @@
-//! The allowed names, and whether a request gives others.
+//! The allowed names, and the check of a request against them.
 
 use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderValue, Request, header, uri::Authority};
 
-/// The names that a request may give besides loopback addresses; `None` allows every name.
+/// The names that a request may have besides loopback addresses; `None` allows every name.
 #[derive(Clone, Debug)]
 pub(super) struct Names(Option<Arc<[String]>>);
 
@@ -21,7 +21,7 @@ impl Names {
         Self(self.0.map(|names| names.iter().cloned().chain([name]).collect()))
     }
 
-    /// Whether every name that the request gives is allowed, and there is one.
+    /// Whether the request has at least one name, and only allowed names.
     pub(super) fn allows<B>(&self, request: &Request<B>) -> bool {
         let Some(names) = &self.0 else { return true };
         let allows_name = |authority: &Authority| {

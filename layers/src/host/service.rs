@@ -5,7 +5,7 @@ use tower_service::Service;
 
 use super::{ResponseBody, ResponseFuture, names::Names};
 
-/// Answers 403 to requests that name a host which is not allowed. See the [module](super).
+/// Answers 403 to requests for a host name that is not allowed. See the [module](super).
 #[derive(Clone, Debug)]
 pub struct AllowHost<S> {
     inner: S,

@@ -7,7 +7,7 @@ use super::Lookup;
 
 /// Applies [`Lookup`]: an id in the request becomes a value in its extensions, or a 404.
 ///
-/// Every service that the layer makes has a clone of the two, and so has every clone of the service: put a
+/// Every service that the layer makes, and every clone of it, has a clone of the extractor and the resolver: put a
 /// resolver that is expensive to clone into an [`Arc`](std::sync::Arc).
 #[derive(Clone, Copy)]
 pub struct LookupLayer<X, R> {
@@ -17,8 +17,8 @@ pub struct LookupLayer<X, R> {
 }
 
 impl<X, R> LookupLayer<X, R> {
-    /// The layer that takes an id out of a request with `extract` and asks this
-    /// [`Resolve`](super::Resolve) for it. A request in which `extract` finds no id passes through.
+    /// A layer that extracts an id from a request with `extract` and looks it up with this
+    /// [`Resolve`](super::Resolve). A request without an id passes through.
     pub const fn new<I>(extract: X, resolver: R) -> Self
     where
         X: Fn(&Parts) -> Option<I>,
@@ -27,7 +27,7 @@ impl<X, R> LookupLayer<X, R> {
         Self { extract, resolver, not_found: "there is nothing with this id" }
     }
 
-    /// The sentence of the 404 instead of "there is nothing with this id".
+    /// Sets the sentence of the 404. Default: "there is nothing with this id".
     #[must_use]
     pub const fn not_found(mut self, sentence: &'static str) -> Self {
         self.not_found = sentence;

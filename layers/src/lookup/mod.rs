@@ -1,8 +1,8 @@
 //! An id in the request becomes a value in its extensions, or a 404.
 //!
-//! [`LookupLayer`] takes an id out of a request and asks a [`Resolve`] what it names. The inner service
-//! finds the value as [`Resolved<T>`](Resolved) in the extensions; it never sees a request for something
-//! that is not there. A request without an id passes through as it is.
+//! [`LookupLayer`] extracts an id from a request and calls a [`Resolve`] with it. The inner service finds the value
+//! as [`Resolved<T>`](Resolved) in the extensions. If the id does not exist, the layer answers the request itself. A
+//! request without an id passes through unchanged.
 //!
 //! ```
 //! use agent_webkit_layers::lookup::{LookupLayer, Resolved, resolve_fn};
@@ -43,11 +43,11 @@
 //! # Answers
 //!
 //! Every body is `{"detail":"<one sentence>"}`, as `application/json`; the answer to a `HEAD` request has
-//! the headers alone. An id that names nothing is a 404, a resolver that is [`Unavailable`] a 503 with
-//! `Retry-After: 1`.
+//! only the headers. An unknown id gets a 404. If the resolver returns [`Unavailable`], the answer is a 503 with
+//! `Retry-After`, by default `1`.
 //!
-//! Put the layer inside of the one that authenticates: the resolver is given the head of the request with
-//! its extensions, so what belongs to someone else can be as absent as what never was.
+//! Put the layer inside of the layer that authenticates: the resolver receives the head of the request with its
+//! extensions, so it can answer for a resource of another owner as for an unknown id.
 
 mod future;
 mod layer;

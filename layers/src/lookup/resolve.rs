@@ -2,9 +2,9 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::request::Parts;
 
-/// Finds what an id names.
+/// Looks up the value of an id.
 ///
-/// The future borrows neither the id nor the request: what it needs is taken out before it is made.
+/// The future borrows neither the id nor the request: `resolve` copies what the future needs.
 ///
 /// ```
 /// use std::{collections::HashMap, future::{Ready, ready}, sync::{Arc, RwLock}};
@@ -30,12 +30,12 @@ use http::request::Parts;
 /// # is_resolve::<Rooms>();
 /// ```
 pub trait Resolve {
-    /// What an id names; best something that is cheap to clone.
+    /// The value of an id. It should be cheap to clone.
     type Value: Clone + Send + Sync + 'static;
-    /// Ends in the value, or in `None` when the id names nothing that this request may know of.
+    /// Resolves to the value, or to `None` if the id is unknown or this caller may not know that it exists.
     type Future: Future<Output = Result<Option<Self::Value>, Unavailable>>;
 
-    /// Begins to look for `id` on behalf of the request with this head.
+    /// Starts to look up `id` for the request with this head.
     fn resolve(&self, id: &str, parts: &Parts) -> Self::Future;
 }
 
@@ -57,14 +57,14 @@ impl<R: Resolve + ?Sized> Resolve for Arc<R> {
     }
 }
 
-/// What the id of a request names, in the request's extensions.
+/// The value of a request's id, in the request's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Resolved<T>(pub T);
 
-/// The resolver cannot tell now whether there is such a thing, or cannot give it.
+/// The resolver cannot look up the id now.
 ///
-/// Log the cause before saying so: it does not leave the resolver. The client is told one sentence, and when
-/// to come back.
+/// A resolver should log the cause, because this error does not carry it. The client receives the sentence and a
+/// `Retry-After`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unavailable {
     sentence: Cow<'static, str>,
@@ -72,12 +72,12 @@ pub struct Unavailable {
 }
 
 impl Unavailable {
-    /// With this sentence for the client, which may come back in a second.
+    /// An error with this sentence for the client, which may retry after one second.
     pub fn new(sentence: impl Into<Cow<'static, str>>) -> Self {
         Self { sentence: sentence.into(), retry_after: 1 }
     }
 
-    /// Asks the client to come back after so many seconds.
+    /// Sets the seconds of `Retry-After`.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = seconds;
@@ -124,7 +124,7 @@ where
     ResolveFn(f)
 }
 
-/// What [`resolve_fn`] makes.
+/// The resolver that [`resolve_fn`] returns.
 #[derive(Clone, Copy)]
 pub struct ResolveFn<F>(F);
 

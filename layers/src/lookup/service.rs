@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::{Resolve, ResponseBody, ResponseFuture};
 use crate::gate::{Gate, take_ready};
 
-/// Gives the inner service what the id of a request names, and answers the request when it names nothing.
+/// Passes the value of a request's id to the inner service, and answers the request itself if the id is unknown.
 ///
 /// Made by [`LookupLayer`](super::LookupLayer). See the [module](super) for the answers. The inner service's errors pass through.
 #[derive(Clone, Copy)]

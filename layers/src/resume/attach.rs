@@ -1,4 +1,4 @@
-//! Streams that lie in a log already.
+//! Serves streams of an event log that the host writes itself.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -40,7 +40,7 @@ impl<F> fmt::Debug for Attach<F> {
     }
 }
 
-/// The stream that a request asks for, and what its reader is told between replay and live.
+/// The stream that a request asks for, and the state frame that its reader receives after the replay.
 pub struct Attachment<St> {
     stream: St,
     state: Option<StateFn>,
@@ -49,13 +49,14 @@ pub struct Attachment<St> {
 type StateFn = Arc<dyn Fn(&Attached) -> Option<Bytes> + Send + Sync>;
 
 impl<St> Attachment<St> {
-    /// This stream, with nothing between replay and live.
+    /// An attachment to this stream, without a state frame.
     pub fn new(stream: St) -> Self {
         Self { stream, state: None }
     }
 
-    /// Puts a frame between replay and live. `state` makes it from how the stream stood when the reader
-    /// was attached: a finished SSE frame without an id (see [`encode_frame`](super::encode_frame)).
+    /// Sends a state frame between the replay and the live events. `state` makes it from the stream's bounds and
+    /// note when the reader was attached. It must be an encoded SSE frame without an id (see
+    /// [`encode_frame`](super::encode_frame)).
     #[must_use]
     pub fn state(mut self, state: impl Fn(&Attached) -> Option<Bytes> + Send + Sync + 'static) -> Self {
         self.state = Some(Arc::new(state));

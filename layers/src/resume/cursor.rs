@@ -1,4 +1,4 @@
-//! Where a request wants its stream to start.
+//! Reads the last event id of a request.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use http::{HeaderName, request::Parts};
 
 use super::Cursor;
 
-/// The request header in which a client names the last event it has seen.
+/// The request header with the id of the last event that a client has seen.
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const QUERY_PARAMETER: &str = "last_event_id";
 
-/// A last event id that is not a number: a client of another stream.
+/// The last event id is not a number, so it is not from one of our streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidLastEventId;
 
@@ -22,11 +22,10 @@ impl fmt::Display for InvalidLastEventId {
 
 impl std::error::Error for InvalidLastEventId {}
 
-/// The cursor that a request names: its `Last-Event-ID` header or, without one, its query parameter
-/// `last_event_id`. Absent or empty means from the oldest event held.
+/// The cursor from a request's `Last-Event-ID` header or, without one, from its query parameter `last_event_id`. If
+/// both are absent or empty, the cursor is [`Cursor::Oldest`].
 ///
-/// A number too large for a sequence number is a number still: it gives the largest there is, which is
-/// ahead of every stream.
+/// A number that is too large for a sequence number is read as `u64::MAX`, which is ahead of every stream.
 ///
 /// # Errors
 /// The value is anything but ASCII digits.

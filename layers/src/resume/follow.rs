@@ -1,4 +1,4 @@
-//! A tail as a response body.
+//! A response body that reads from a tail.
 
 use std::{
     convert::Infallible,
@@ -14,21 +14,20 @@ use super::{Evicted, Tail, encode_frame, frame::error_data, keepalive::Keepalive
 
 const COMMENT: Bytes = Bytes::from_static(b": keepalive\n\n");
 
-/// A body that replays what a [`Tail`] holds, tells the state, then follows the stream live.
+/// A body that replays the events of a [`Tail`], sends the state frame, then follows the stream live.
 ///
-/// - The state frame, if there is one, comes when everything up to the newest event of
-///   [`Tail::attached`] is given and before anything later: at once when there is nothing to replay.
-/// - After every `keepalive` of silence comes the comment `: keepalive`.
-/// - A tail that is evicted ends the body with an `error` event
-///   `{"code":"evicted","message":"…"}` that has no id, so that a client that comes back does so with the
-///   id of the last event it has really seen.
-/// - After the last event of a closed stream the body ends.
+/// - The state frame, if there is one, is sent after the newest event of [`Tail::attached`] and before any later
+///   event; if there is nothing to replay, it is the first frame.
+/// - After each period `keepalive` of silence the body sends the comment `: keepalive`.
+/// - If the tail is evicted, the body ends with an `error` event `{"code":"evicted","message":"…"}`. It has no id,
+///   so that a client reconnects with the id of the last event that it has seen.
+/// - The body ends after the last event of a closed stream.
 ///
 /// Must be polled inside a tokio runtime with time enabled, unless it has no keepalive.
 #[derive(Debug)]
 pub struct Follow<T> {
     tail: Option<T>,
-    /// Waits for the replay to be over.
+    /// The state frame, until the replay is over.
     state: Option<Bytes>,
     given: u64,
     replay_end: u64,
@@ -36,7 +35,7 @@ pub struct Follow<T> {
 }
 
 impl<T: Tail> Follow<T> {
-    /// Follows `tail`, with a comment after each `keepalive` of silence (`None` or zero: never).
+    /// Follows `tail`, with a comment after each period `keepalive` of silence (`None` or zero: never).
     #[must_use]
     pub fn new(tail: T, keepalive: Option<Duration>) -> Self {
         let attached = tail.attached();
@@ -45,8 +44,8 @@ impl<T: Tail> Follow<T> {
         Self { tail: Some(tail), state: None, given, replay_end, keepalive }
     }
 
-    /// Puts `frame` between replay and live: a finished SSE frame, without an id
-    /// (see [`encode_frame`]).
+    /// Sends `frame` between the replay and the live events: an encoded SSE frame without an id (see
+    /// [`encode_frame`]).
     #[must_use]
     pub fn with_state(mut self, frame: Option<Bytes>) -> Self {
         self.state = frame;

@@ -1,4 +1,4 @@
-//! Events as SSE frames.
+//! Encodes events as SSE frames.
 
 use bytes::Bytes;
 
@@ -8,12 +8,12 @@ const ID: &[u8] = b"id: ";
 const EVENT: &[u8] = b"event: ";
 const DATA: &[u8] = b"data: ";
 
-/// An event as one finished SSE frame, in an allocation of exactly its size.
+/// Encodes an event as one SSE frame, in an allocation of exactly its size.
 ///
-/// Without `id` the frame has no `id:` line and leaves a client's last event id as it is; an empty `name`
-/// gives no `event:` line. SSE knows three line breaks (`\n`, `\r\n`, `\r`): each in `data` starts a
-/// further `data:` line and reaches the client as `\n`; those in `name` are dropped. Nothing in either can
-/// therefore end the frame or forge a field.
+/// Without `id` the frame has no `id:` line and does not change a client's last event id. With an empty `name` it
+/// has no `event:` line. SSE has three line breaks (`\n`, `\r\n`, `\r`): each of them in `data` starts a further
+/// `data:` line and reaches the client as `\n`; in `name` they are dropped. So neither `data` nor `name` can end
+/// the frame or forge a field.
 ///
 /// ```
 /// use agent_webkit_layers::resume::encode_frame;
@@ -33,7 +33,7 @@ pub fn encode_frame(id: Option<u64>, name: &str, data: &[u8]) -> Bytes {
     frame.into()
 }
 
-/// Appends what [`encode_frame`] gives.
+/// Appends the frame that [`encode_frame`] returns.
 pub fn encode_frame_into(frames: &mut Vec<u8>, id: Option<u64>, name: &str, data: &[u8]) {
     if has_line_break(name.as_bytes()) {
         return encode_frame_into(frames, id, &name.replace(['\n', '\r'], ""), data);
@@ -70,7 +70,7 @@ fn has_line_break(bytes: &[u8]) -> bool {
     memchr::memchr2(b'\n', b'\r', bytes).is_some()
 }
 
-/// The lines of `data`; one more than it has line breaks.
+/// The lines of `data`. Their number is that of the line breaks plus one.
 fn lines(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(data);
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! The future of a response through the layer.
+//! The response future of the layer.
 
 use std::{
     fmt,
@@ -31,7 +31,7 @@ pin_project! {
 }
 
 impl<F, B, T, E> ResponseFuture<F, B, T, E> {
-    /// The inner service answers.
+    /// A future that resolves to the inner service's response.
     pub(super) fn inner(future: F) -> Self {
         Self { kind: Kind::Inner { future } }
     }

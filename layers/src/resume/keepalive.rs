@@ -1,4 +1,4 @@
-//! When to say that a silent stream is still there.
+//! The timer for keepalive comments on a silent stream.
 
 use std::{
     future::Future,
@@ -9,11 +9,11 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The silence after which a stream gets a comment, unless another is asked for: 15 s.
+/// The default time of silence before a keepalive comment: 15 s.
 pub const DEFAULT_KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// Fires after each `every` of silence. The timer is armed at the first wait and left alone by activity:
-/// when it fires too early for what has happened since, it is armed for the rest.
+/// Fires after each period `every` of silence. Activity does not reset the timer: if there was activity when it
+/// fires, it is set again for the rest of the period.
 #[derive(Debug)]
 pub(super) struct Keepalive {
     every: Duration,

@@ -10,8 +10,8 @@ use super::{
     record::RecordConfig,
 };
 
-/// Makes event streams resumable: [`ResumeLayer::attach`] for streams that lie in a log of yours,
-/// [`ResumeLayer::record`] for an upstream that knows nothing of resuming.
+/// Makes event streams resumable: [`ResumeLayer::attach`] for the streams of your own event log,
+/// [`ResumeLayer::record`] for an upstream that does not support resuming.
 ///
 /// See the [module](super) for what a client gets.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub struct ResumeLayer<M> {
 }
 
 impl<F> ResumeLayer<Attach<F>> {
-    /// Answers a GET or HEAD request for which `find` gives a stream from that stream, without a call to
-    /// the inner service. Every other request passes untouched.
+    /// Answers GET and HEAD requests from the stream that `find` returns, without calling the inner service. A
+    /// request for which `find` returns `None`, or with another method, passes to the inner service unchanged.
     ///
     /// ```
     /// use agent_webkit_layers::resume::{Attachment, ResumeLayer, RingConfig, RingStream};
@@ -42,31 +42,31 @@ impl<F> ResumeLayer<Attach<F>> {
 }
 
 impl<L: EventLog, K> ResumeLayer<Record<L, K>> {
-    /// Records what the inner service streams into `log` and serves every reader from there.
+    /// Records the inner service's event streams in `log` and serves every reader from there.
     ///
-    /// `key` names the stream that a request asks for; a request without a key passes untouched. **Who
-    /// has the key reads the stream**: put into it everything that decides what the upstream answers, the
-    /// caller included where callers see different things.
+    /// `key` returns the key of the stream that a request asks for; a request without a key passes to the inner
+    /// service unchanged. **All requests with the same key read the same stream**: the key must contain everything
+    /// on which the upstream's answer depends, including the caller if callers get different answers.
     ///
-    /// The first GET for a key calls the inner service, others for the same key wait for that one's
-    /// response head. If it is a 200 `text/event-stream`, a task records its body and everybody reads
-    /// from the log, the first one too; the recording goes on when all readers leave. If it is anything
-    /// else, it goes to its own caller only, and of those that waited the next one makes its own call: so
-    /// there is never more than one call per key under way, and nobody is given an answer meant for
-    /// another. A caller that leaves before its response head came cancels its call.
+    /// The first GET for a key calls the inner service; further requests for this key wait for its response head.
+    /// If the response is a 200 `text/event-stream`, a task records its body, and all readers, the first one
+    /// included, read from the log. The recording continues when all readers have left. Any other response goes to
+    /// its own caller only, and the next waiting request makes its own call. So each key has at most one call at a
+    /// time, and no caller receives a response that was made for another one. If the caller leaves before its
+    /// response head has arrived, the call is cancelled.
     ///
-    /// - The events get sequence numbers of their own; the upstream's `id:` and `retry:` fields and
-    ///   comments are dropped, and so are its response headers. `last-event-id` and `accept-encoding` are
-    ///   kept from the upstream, the latter because an encoded stream cannot be read (one that comes
-    ///   encoded all the same is not recorded).
-    /// - The upstream ends: the stream ends. It can be read again for the time of
-    ///   [`ResumeLayer::retain`], by everybody and from any place. After that it is forgotten: a request
-    ///   without a last event id starts a new call, one that names an event is told 412.
-    /// - The upstream breaks off: the last event is `error` with
-    ///   `{"code":"upstream_failed","message":"…"}`. An event over [`ResumeLayer::max_event_bytes`] ends
+    /// - The events get their own sequence numbers. The upstream's `id:` and `retry:` fields, its comments and its
+    ///   response headers are dropped. The request headers `last-event-id` and `accept-encoding` are not sent to the
+    ///   upstream, the latter because an encoded stream cannot be parsed; a response that is encoded nevertheless
+    ///   is not recorded.
+    /// - When the upstream's body ends, the stream ends. For the time of [`ResumeLayer::retain`] every request can
+    ///   still read it from any event. After that it is forgotten: a request without a last event id starts a new
+    ///   call, and a request that names an event gets a 412.
+    /// - If the upstream's body fails, the last event is `error` with
+    ///   `{"code":"upstream_failed","message":"…"}`. An event larger than [`ResumeLayer::max_event_bytes`] ends
     ///   the recording in the same way with the code `event_too_large`.
-    /// - A `log` that already holds a closed stream under the key serves it without a call; one that was
-    ///   left open, by a process that died, is continued by a new call.
+    /// - If `log` already holds a closed stream under the key, it is served without a call. A stream that a dead
+    ///   process left open is continued by a new call.
     ///
     /// Recordings are tasks on the current tokio runtime; [`ResumeLayer::recordings`] ends them.
     pub fn record(log: L, key: K) -> Self
@@ -76,13 +76,13 @@ impl<L: EventLog, K> ResumeLayer<Record<L, K>> {
         Self::new(Record::new(log, key))
     }
 
-    /// How long a recording that has ended can still be read. Default 5 minutes.
+    /// Sets the time for which a recording can still be read after its end. Default 5 minutes.
     #[must_use]
     pub fn retain(self, retain: Duration) -> Self {
         self.configure(|config| config.retain = retain)
     }
 
-    /// The largest event that is recorded. Default 16 MiB.
+    /// Sets the maximum size of an event that is recorded. Default 16 MiB.
     #[must_use]
     pub fn max_event_bytes(self, bytes: usize) -> Self {
         self.configure(|config| config.max_event_bytes = bytes)
@@ -105,7 +105,7 @@ impl<M> ResumeLayer<M> {
         Self { mode, keepalive: Some(DEFAULT_KEEPALIVE) }
     }
 
-    /// After so much silence a stream gets the comment `: keepalive`. Default 15 s; zero: never.
+    /// Sets the time of silence after which a stream sends the comment `: keepalive`. Default 15 s; zero means never.
     #[must_use]
     pub fn keepalive(mut self, every: Duration) -> Self {
         self.keepalive = Some(every);

@@ -1,4 +1,4 @@
-//! The seam: what an event log promises.
+//! The traits of an event log, and the types in their signatures.
 
 use std::{
     borrow::Cow,
@@ -11,10 +11,10 @@ use std::{
 
 use bytes::Bytes;
 
-/// One event to append: a name and a payload. The log gives it its sequence number.
+/// One event to append: a name and a payload. The event log assigns its sequence number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The `event:` field, one line. Empty: the field is left out.
+    /// The `event:` field, one line. If it is empty, the frame has no such field.
     pub name: Cow<'static, str>,
     /// The `data:` field. Every line break in it (`\n`, `\r\n` or `\r`) starts a further `data:` line.
     pub data: Bytes,
@@ -27,18 +27,18 @@ impl Event {
     }
 }
 
-/// What one [`EventStream::append`] stores, all of it or nothing.
+/// The events and the note that one [`EventStream::append`] stores atomically.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// The events, in order.
     pub events: Vec<Event>,
-    /// When given, replaces the stream's note: a summary of everything up to this batch that every new
-    /// tail is given between replay and live.
+    /// If given, replaces the stream's note: a summary of all events up to this batch, which a new tail receives
+    /// in [`Attached`].
     pub note: Option<Bytes>,
 }
 
 impl Batch {
-    /// These events, and the note as it was.
+    /// A batch of these events that leaves the note unchanged.
     #[must_use]
     pub fn new(events: Vec<Event>) -> Self {
         Self { events, note: None }
@@ -51,23 +51,23 @@ impl From<Event> for Batch {
     }
 }
 
-/// Where a reader wants to start.
+/// Where a reader starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cursor {
     /// At the oldest event held.
     Oldest,
-    /// After this sequence number; `After(0)` wants everything from the first event on.
+    /// After this sequence number; `After(0)` starts at the first event.
     After(u64),
 }
 
-/// What a stream holds at one moment.
+/// The range of events that a stream holds at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// The oldest sequence number a new reader can be given; `last + 1` when the stream is empty.
+    /// The oldest sequence number that a new reader can read; `last + 1` when the stream is empty.
     pub oldest: u64,
-    /// The newest sequence number; 0 when nothing was ever appended.
+    /// The newest sequence number; 0 if nothing was ever appended.
     pub last: u64,
-    /// No further event comes.
+    /// Whether the stream is closed, so that no further event follows.
     pub closed: bool,
 }
 
@@ -75,7 +75,7 @@ impl Bounds {
     /// The bounds of a stream to which nothing was appended yet.
     pub const EMPTY: Self = Self { oldest: 1, last: 0, closed: false };
 
-    /// The sequence number after which a reader that wants `cursor` starts.
+    /// The sequence number after which a reader with this cursor starts.
     ///
     /// # Errors
     /// [`TailError::Evicted`] when an event after the cursor is no longer held (a cursor right before the
@@ -95,7 +95,7 @@ impl Bounds {
 /// A stream's [`Bounds`] and note, as they were when a tail was attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attached {
-    /// The tail gives everything after this sequence number. Equal to `bounds.last`: there is nothing to
+    /// The tail returns the events after this sequence number. If it equals `bounds.last`, there is nothing to
     /// replay.
     pub after: u64,
     /// The bounds at that moment.
@@ -107,13 +107,13 @@ pub struct Attached {
 /// The readers of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readers {
-    /// How many tails are attached now.
+    /// Number of tails that are attached now.
     pub attached: usize,
-    /// When the newest of those that left did so.
+    /// When a tail was last detached, if ever.
     pub last_detached: Option<Instant>,
 }
 
-/// Finished frames, ready for the wire.
+/// Encoded frames, ready to be sent.
 #[derive(Clone, Debug)]
 pub struct Chunk {
     /// One or more whole SSE frames.
@@ -122,12 +122,12 @@ pub struct Chunk {
     pub last_seq: u64,
 }
 
-/// The reader fell behind by more than its lag budget: events it has not read are gone.
+/// The reader fell behind by more than its lag budget, and events that it has not read are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evicted {
-    /// The last sequence number the reader was given.
+    /// The last sequence number that the reader has read.
     pub after: u64,
-    /// The oldest one still held.
+    /// The oldest sequence number still held.
     pub oldest: u64,
 }
 
@@ -140,7 +140,7 @@ impl fmt::Display for Evicted {
 
 impl std::error::Error for Evicted {}
 
-/// Why [`EventStream::tail`] gives no tail.
+/// Why [`EventStream::tail`] failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TailError {
@@ -148,12 +148,12 @@ pub enum TailError {
     Evicted(Evicted),
     /// The cursor is ahead of the newest event.
     Ahead {
-        /// What was asked for.
+        /// The cursor's sequence number.
         after: u64,
-        /// The newest event there is.
+        /// The newest sequence number.
         last: u64,
     },
-    /// The log could not be read now.
+    /// The event log cannot be read now.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -184,9 +184,9 @@ impl std::error::Error for TailError {
 pub enum AppendError {
     /// The stream was closed.
     Closed,
-    /// The stream was released, or another writer has taken it over. What was on the way may be stored.
+    /// The stream was released, or another writer has taken it over. The batch may have been stored nevertheless.
     Fenced,
-    /// The log could not store it.
+    /// The event log cannot store the batch now.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -236,18 +236,18 @@ impl std::error::Error for AppendError {
     note = "`RingLog` keeps events in memory; agent-webkit's `DurableLog` keeps them in a database"
 )]
 pub trait EventLog: Clone + Send + Sync + 'static {
-    /// One key's stream.
+    /// The stream of one key.
     type Stream: EventStream;
-    /// What goes wrong with the log itself.
+    /// The error of the event log itself.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// The stream of `key`, created when there is none. This process writes it from here on: where a log
-    /// is shared, appends of whoever opened it before fail with [`AppendError::Fenced`].
+    /// Opens the stream of `key` for writing, and creates it if it does not exist. In an event log that several
+    /// processes share, appends of an earlier opener fail from then on with [`AppendError::Fenced`].
     fn open(&self, key: &str) -> impl Future<Output = Result<Self::Stream, Self::Error>> + Send;
-    /// The stream of `key`, if there is one.
+    /// Finds the stream of `key`, if it exists.
     fn find(&self, key: &str) -> impl Future<Output = Result<Option<Self::Stream>, Self::Error>> + Send;
-    /// Drops the stream of `key` and all it holds. Its tails end: with [`Evicted`] where there were events
-    /// still to read, so that nobody takes the end of the log for the end of the stream.
+    /// Drops the stream of `key` with all its events. Its tails end. A tail with unread events ends with
+    /// [`Evicted`], so that its reader does not mistake this for the end of the stream.
     fn forget(&self, key: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
@@ -256,18 +256,18 @@ pub trait EventStream: Clone + Send + Sync + 'static {
     /// A reader of this stream.
     type Tail: Tail;
 
-    /// Stores the batch, then shows it to the tails. Gives the sequence numbers it got; an empty batch
-    /// gives an empty range.
+    /// Stores the batch and then makes it visible to the tails. Returns the sequence numbers of its events; for an
+    /// empty batch, an empty range.
     fn append(&self, batch: Batch) -> impl Future<Output = Result<RangeInclusive<u64>, AppendError>> + Send;
     /// Attaches a reader.
     fn tail(&self, cursor: Cursor) -> impl Future<Output = Result<Self::Tail, TailError>> + Send;
-    /// Ends the stream: no further append, and tails end once they have given everything.
+    /// Closes the stream: further appends fail, and each tail ends after it has returned all events.
     fn close(&self);
-    /// Lets go of the stream without an end to it in the log, where it can be opened again, here or
-    /// elsewhere: no further append, tails end once they have given everything that was shown, and what
-    /// nobody has still to read is freed. A log in memory has then nothing left of it.
+    /// Releases the stream without closing it in the event log, so that this or another process can open it again.
+    /// Further appends fail, each tail ends after it has returned all visible events, and events that no tail has
+    /// yet to read are freed. An event log in memory keeps nothing else of a released stream.
     fn release(&self);
-    /// What the stream holds now.
+    /// The range of events that the stream holds now.
     fn bounds(&self) -> Bounds;
     /// The readers at this moment.
     fn readers(&self) -> Readers;
@@ -278,13 +278,14 @@ pub trait EventStream: Clone + Send + Sync + 'static {
     }
 }
 
-/// One reader's place in a stream. Dropping it detaches the reader.
+/// One reader's position in a stream. Dropping it detaches the reader.
 pub trait Tail: Send + Unpin + 'static {
-    /// How the stream stood when this tail was attached.
+    /// The stream's bounds and note at the moment when this tail was attached.
     fn attached(&self) -> &Attached;
-    /// The next frames, at least one and, as far as they lie together, up to a chunk's size; `None` after the last one of a
-    /// closed or released stream, and for ever after an `Err`. A chunk never reaches over the newest event
-    /// of [`Tail::attached`]: what is replay and what is live come apart there.
+    /// Returns the next frames: at least one, and more up to the size of a chunk if they are adjacent in memory.
+    /// Returns `None` after the last frame of a closed or released stream, and after an `Err`. No chunk reaches
+    /// beyond the newest event of [`Tail::attached`] if it starts at or before that event, so replayed and live events
+    /// are always in different chunks.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>>;
 }
 

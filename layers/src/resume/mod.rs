@@ -1,5 +1,5 @@
-//! Makes server-sent event streams resumable: a client that comes back with `Last-Event-ID` goes on right
-//! after the last event it has seen.
+//! Makes server-sent event streams resumable: a client that reconnects with `Last-Event-ID` receives the events
+//! after the last one that it has seen.
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -10,7 +10,7 @@
 //! use http_body_util::{BodyExt, Full};
 //! use tower::{Service, ServiceBuilder, ServiceExt};
 //!
-//! // An upstream that streams two events and knows nothing of resuming.
+//! // An upstream that streams two events and does not support resuming.
 //! async fn upstream(_: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
 //!     let stream = "data: first\n\ndata: second\n\n";
 //!     Ok(Response::builder().header("content-type", "text/event-stream").body(stream.into()).unwrap())
@@ -39,27 +39,27 @@
 //! # What a client gets
 //!
 //! Every event is one frame, `id: <seq>\nevent: <name>\ndata: <line>\n\n`, whose `seq` starts at 1 and rises
-//! by 1. A GET request names the last one it has seen in the header `Last-Event-ID` or the query parameter
-//! `last_event_id` (the header wins); without either it starts at the oldest event held. It is answered:
+//! by 1. A GET request names the last event that the client has seen in the header `Last-Event-ID` or the query
+//! parameter `last_event_id` (the header wins). Without either, the stream starts at the oldest event held.
 //!
-//! | | |
+//! | answer | |
 //! |---|---|
-//! | 200 `text/event-stream` | the events after the last one seen, with no gap and no duplicate, then live; `: keepalive` after 15 s of silence |
+//! | 200 `text/event-stream` | the events after the last one seen, without a gap or a duplicate, then live events; `: keepalive` after 15 s of silence |
 //! | 400 | the id is not a number |
-//! | 412 | events after it are no longer held, or it was never sent |
-//! | 503 with `retry-after` | the log cannot be read now |
+//! | 412 | events after the id are no longer held, or the id was never sent |
+//! | 503 with `retry-after` | the event log cannot be read now |
 //!
 //! Errors have the body `{"detail": "<one sentence>"}`. A reader that falls behind the window by more than
-//! its lag budget is told so by a last frame without an id, `event: error` with `{"code":"evicted",…}`: no
-//! event is ever left out silently. HEAD gets the same head, other methods pass to the inner service.
+//! its lag budget receives a last frame without an id, `event: error` with `{"code":"evicted",…}`: no
+//! event is ever skipped silently. HEAD gets the same head. Other methods pass to the inner service.
 //!
 //! # Two ways to use it
 //!
-//! - Events of your own: append them to an [`EventStream`] of an [`EventLog`] and let
-//!   [`ResumeLayer::attach`] answer from it, or answer from your own service with [`Attachment::answer`].
+//! - Your own events: append them to an [`EventStream`] of an [`EventLog`]. Let [`ResumeLayer::attach`] answer
+//!   requests from it, or answer them in your own service with [`Attachment::answer`].
 //! - Events of an upstream: [`ResumeLayer::record`], as above.
 //!
-//! [`RingLog`] is the log in memory; a durable one implements [`EventLog`].
+//! [`RingLog`] is an event log in memory; a durable event log implements [`EventLog`].
 
 mod attach;
 mod body;

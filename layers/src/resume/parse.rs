@@ -8,16 +8,16 @@ use bytes::Bytes;
 const KEPT_CAPACITY: usize = 64 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// An event of a foreign stream.
+/// An event that [`EventParser`] has read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsedEvent {
-    /// Its `event:` field; empty when it has none.
+    /// Its `event:` field; empty if it has none.
     pub name: String,
     /// Its `data:` fields, joined by `\n`.
     pub data: Bytes,
 }
 
-/// An event of a foreign stream is larger than the parser was told to hold.
+/// An event is larger than the parser's limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventTooLarge {
     /// The limit, in bytes.
@@ -32,11 +32,11 @@ impl fmt::Display for EventTooLarge {
 
 impl std::error::Error for EventTooLarge {}
 
-/// Reads events out of the bytes of an event stream, however they are cut.
+/// Parses the events of an event stream from chunks of bytes that may end anywhere.
 ///
-/// Reads as the WHATWG standard says: lines end in LF, CRLF or CR, a byte order mark at the start is
-/// skipped, an event without data is none, and one that the stream's end cuts off is dropped. Comments,
-/// `id:`, `retry:` and fields it does not know are skipped.
+/// It follows the WHATWG standard: lines end in LF, CRLF or CR; a byte order mark at the start is skipped; an event
+/// without data and an incomplete event at the stream's end are dropped. Comments, `id:`, `retry:` and unknown
+/// fields are skipped.
 ///
 /// ```
 /// use agent_webkit_layers::resume::EventParser;
@@ -51,9 +51,9 @@ impl std::error::Error for EventTooLarge {}
 #[derive(Debug)]
 pub struct EventParser {
     limit: usize,
-    /// The start of a line whose end has not come yet.
+    /// The beginning of an incomplete line.
     line: Vec<u8>,
-    /// The last line ended in CR: an LF right after it belongs to that end.
+    /// Whether the last line ended in CR, so that an LF right after it belongs to the same line end.
     after_cr: bool,
     at_start: bool,
     name: String,
@@ -67,10 +67,10 @@ impl EventParser {
         Self { limit, line: Vec::new(), after_cr: false, at_start: true, name: String::new(), data: None }
     }
 
-    /// Takes the next bytes and puts the events that they finish at the end of `events`.
+    /// Parses the next bytes and appends the events that they complete to `events`.
     ///
     /// # Errors
-    /// The event under way is too large. `events` has those before it; the parser is of no further use.
+    /// The current event is too large. `events` has the events before it; the parser cannot be used any more.
     pub fn push(&mut self, mut bytes: &[u8], events: &mut Vec<ParsedEvent>) -> Result<(), EventTooLarge> {
         while !bytes.is_empty() {
             if std::mem::take(&mut self.after_cr) && bytes[0] == b'\n' {
@@ -87,7 +87,7 @@ impl EventParser {
         Ok(())
     }
 
-    /// Holds a line's start, or its next part. Of a comment, only that it is one.
+    /// Keeps the beginning or a further part of a line. Of a comment it keeps only the colon.
     fn keep(&mut self, part: &[u8]) -> Result<(), EventTooLarge> {
         match (self.line.first(), part.first()) {
             (Some(b':'), _) => return Ok(()),
@@ -142,7 +142,7 @@ impl EventParser {
         }
     }
 
-    /// What is held of the unfinished event and `more` of its line under way must fit into the limit.
+    /// Checks that the kept part of the current event, together with `more` of its current line, is within the limit.
     fn check_size(&self, more: &[u8]) -> Result<(), EventTooLarge> {
         let data = self.data.as_ref().map_or(0, Vec::len);
         let size = self.name.len() + data + self.line.len() + more.len();

@@ -1,4 +1,4 @@
-//! The answers to a request for a stream.
+//! The layer's answers to a request for a stream.
 
 use std::{fmt, time::Duration};
 
@@ -18,7 +18,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 
 /// The 200 answer that follows `tail`: see [`Follow`] for `keepalive` and `state`.
 ///
-/// Its headers are
+/// The response has the headers
 /// `content-type: text/event-stream`, `cache-control: no-cache` and `x-accel-buffering: no`.
 pub(super) fn stream_response<T: Tail>(
     tail: T,
@@ -28,8 +28,8 @@ pub(super) fn stream_response<T: Tail>(
     stream_head(Follow::new(tail, keepalive).with_state(state))
 }
 
-/// The answer to a reader that gets no tail: 412, or 503 with `retry-after: 1` when the log cannot be read
-/// now. The body is `{"detail": "…"}`.
+/// The answer when [`EventStream::tail`](super::EventStream::tail) fails: 412, or 503 with `retry-after: 1` when the
+/// event log cannot be read now. The body is `{"detail": "…"}`.
 pub(super) fn refusal_response<B: From<Bytes>>(error: &TailError) -> Response<B> {
     match error {
         TailError::Evicted(_) | TailError::Ahead { .. } => {
@@ -51,7 +51,7 @@ pub(super) fn unavailable_response<B: From<Bytes>>(source: &dyn fmt::Display) ->
     retry_response("the event log is not available now; try again")
 }
 
-/// A 503 answer that asks to try again in a second.
+/// A 503 answer with `retry-after: 1`.
 pub(super) fn retry_response<B: From<Bytes>>(detail: &'static str) -> Response<B> {
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_retry_after(1).into_response(false)
 }
@@ -64,7 +64,7 @@ pub(super) fn head_response<B: From<Bytes>>(bounds: &Bounds, cursor: Cursor) -> 
     }
 }
 
-/// Only these methods ask for a stream.
+/// Whether a request with this method can ask for a stream.
 pub(super) fn asks_for_stream(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }

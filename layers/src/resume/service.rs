@@ -1,4 +1,4 @@
-//! The service: which requests it answers from a log.
+//! The service, which answers requests for event streams from an event log.
 
 use std::{
     task::{Context, Poll},
@@ -17,7 +17,7 @@ use super::{
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Answers requests for event streams from a log: see [`ResumeLayer`](super::ResumeLayer).
+/// Answers requests for event streams from an event log: see [`ResumeLayer`](super::ResumeLayer).
 #[derive(Clone, Debug)]
 pub struct Resume<S, M> {
     inner: S,
@@ -35,12 +35,12 @@ impl<S, M> Resume<S, M> {
         &self.inner
     }
 
-    /// The inner service, to change.
+    /// The inner service, mutably.
     pub const fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service, alone.
+    /// Unwraps the inner service.
     pub fn into_inner(self) -> S {
         self.inner
     }

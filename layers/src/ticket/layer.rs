@@ -9,9 +9,10 @@ use tower_service::Service;
 
 use super::presented;
 
-/// Applies [`TakeTicket`]: a ticket in the URL becomes a [`Presented`](super::Presented) in the extensions.
+/// Applies [`TakeTicket`], which moves a ticket from the URL into the extensions, as a
+/// [`Presented`](super::Presented).
 ///
-/// Put it outside of every layer that logs or traces the URL. One inside of another one does no harm.
+/// Put it outside of every layer that logs or traces the URL. A second one further inside does no harm.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TicketLayer(());
 
@@ -31,7 +32,7 @@ impl<S> Layer<S> for TicketLayer {
     }
 }
 
-/// Moves `?ticket=` out of a request's URL before the inner service sees it.
+/// Removes `?ticket=` from a request's URL before the inner service sees it.
 #[derive(Clone, Copy)]
 pub struct TakeTicket<S> {
     inner: S,

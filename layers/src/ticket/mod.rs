@@ -1,9 +1,9 @@
 //! Short-lived credentials in the URL, for clients that cannot send headers.
 //!
-//! A browser's `EventSource` sends no `Authorization`. Instead of a token in the URL, where logs and proxies
-//! see it, it is given a *ticket*: random, good for one resource and for a minute, and only for what the host
-//! lets it open. [`Tickets`] issues them to whoever has been let in by other means, [`TicketLayer`] takes them
-//! out of the URL, and [`Tickets::verifier`] is a [`Verify`](crate::auth::Verify) to put beside the others.
+//! A browser's `EventSource` cannot send `Authorization`, and a token in the URL would end up in logs and proxies. It
+//! uses a *ticket* instead: a random value that is valid for one resource and for a minute. [`Tickets`] issues
+//! tickets to callers with another credential, [`TicketLayer`] removes them from the URL, and [`Tickets::verifier`]
+//! returns a [`Verify`](crate::auth::Verify) to combine with the verifiers of other credentials.
 //!
 //! ```
 //! use agent_webkit_layers::{
@@ -17,7 +17,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // What a ticket may open: the feed of the room that it was issued for.
+//! // A ticket is valid for the feed of the room that it was issued for.
 //! fn feed(request: &Parts) -> Option<String> {
 //!     let room = request.uri.path().strip_prefix("/rooms/")?.strip_suffix("/feed")?;
 //!     (request.method == "GET").then(|| room.to_owned())
@@ -26,7 +26,7 @@
 //! let tickets = Tickets::default();
 //! let verifier = AnyOf::new(StaticTokens::new(["s3cret"])?, tickets.verifier(feed));
 //! let service = ServiceBuilder::new()
-//!     .layer(TicketLayer::new()) // Outside of whatever logs the URL.
+//!     .layer(TicketLayer::new()) // Outside of every layer that logs the URL.
 //!     .layer(AuthLayer::new(verifier))
 //!     .service(service_fn(async |request: Request<()>| {
 //!         assert_eq!(request.uri(), "/rooms/7/feed?from=3");
@@ -45,12 +45,13 @@
 //!
 //! # What a ticket is
 //!
-//! - 256 random bits. Only its SHA-256 digest is kept, in a [`TicketStore`].
-//! - Bound to the resource and to the principal that it was issued for.
-//! - Good until it expires, as often as one likes: an `EventSource` that lost its connection comes back with
-//!   the same URL. It never outlives the credential it was asked for with.
-//! - What was opened with it in time may outlive it, up to the end of that credential.
-//! - Limited in number, [per principal](Tickets::per_principal) and [in total](MemoryStore::capacity).
+//! - A ticket is 256 random bits. A [`TicketStore`] keeps only its SHA-256 digest.
+//! - It is bound to the resource and the principal that it was issued for.
+//! - It can be used any number of times until it expires, because an `EventSource` that lost its connection reconnects
+//!   with the same URL. It never outlives the credential that requested it.
+//! - A stream that was opened in time continues after the ticket has expired, until that credential expires.
+//! - The number of valid tickets is limited, [per principal](Tickets::per_principal) and
+//!   [in total](MemoryStore::capacity).
 
 mod layer;
 mod presented;

@@ -4,13 +4,12 @@ use http::{Extensions, Uri, uri::PathAndQuery};
 
 const PREFIX: &str = "ticket=";
 
-/// The ticket that came in a request's URL; [`TicketLayer`](super::TicketLayer) moves it from there into the
-/// request's extensions.
+/// The ticket from a request's URL, which [`TicketLayer`](super::TicketLayer) puts into the request's extensions.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Presented(Option<Arc<str>>);
 
 impl Presented {
-    /// The ticket. `None` when there were several, of which none counts.
+    /// The ticket. `None` if the URL had several, of which none is valid.
     pub(super) fn ticket(&self) -> Option<&str> {
         self.0.as_deref()
     }
@@ -22,7 +21,7 @@ impl fmt::Debug for Presented {
     }
 }
 
-/// Moves what stands in `?ticket=` out of the URL. Everything else stays as it is, to the byte.
+/// Moves the ticket of `?ticket=` from the URL into the extensions. The rest of the URL keeps its exact bytes.
 pub(super) fn take(uri: &mut Uri, extensions: &mut Extensions) {
     let Some(query) = uri.query().filter(|query| query.contains(PREFIX)) else { return };
     let (tickets, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with(PREFIX));

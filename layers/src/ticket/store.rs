@@ -13,39 +13,39 @@ use crate::auth::Principal;
 /// The SHA-256 digest of a ticket.
 pub type Digest = [u8; 32];
 
-/// The digest that a ticket is looked up by. A lookup by digest reveals nothing of the digests that are stored, because a
-/// caller cannot choose the digest of what it presents.
+/// The digest by which a ticket is looked up. The time of a lookup by digest reveals nothing about the stored digests,
+/// because a caller cannot choose the digest of its ticket.
 pub(super) fn digest(ticket: &str) -> Digest {
     Sha256::digest(ticket).into()
 }
 
-/// What a ticket allows.
+/// The resource that a ticket opens, for which principal, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Grant {
-    /// The resource that it opens.
+    /// The resource that the ticket opens.
     pub resource: Arc<str>,
-    /// The principal that presents it.
+    /// The principal of a request with the ticket.
     pub principal: Principal,
-    /// When it stops being valid.
+    /// The time when the ticket expires.
     pub expires_at: SystemTime,
 }
 
 impl Grant {
-    /// A grant, for a store that reads it back from somewhere.
+    /// A grant, for a ticket store that loads it from elsewhere.
     #[must_use]
     pub fn new(resource: impl Into<Arc<str>>, principal: Principal, expires_at: SystemTime) -> Self {
         Self { resource: resource.into(), principal, expires_at }
     }
 }
 
-/// Where grants are kept, by the digests of their tickets. Tickets themselves are never seen by a store.
+/// Stores grants by the digests of their tickets. It never receives the tickets themselves.
 pub trait TicketStore {
-    /// Ends in the grant that was asked for.
+    /// Resolves to the requested grant.
     type Get: Future<Output = Result<Option<Grant>, StoreError>>;
 
-    /// Keeps a grant until it expires, and no longer than is convenient. Of the principal's grants no more
-    /// than `keep` stay, this one among them; the ones that expire first go.
+    /// Stores a grant until it expires; it may be removed later than that. At most `keep` grants of the principal stay,
+    /// including this one; those that expire first are removed.
     fn put(
         &self,
         digest: Digest,
@@ -53,11 +53,11 @@ pub trait TicketStore {
         keep: usize,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The grant, expired or not.
+    /// Returns the grant, even if it has expired.
     fn get(&self, digest: Digest) -> Self::Get;
 }
 
-/// A store cannot do its work now. Log the cause before saying so.
+/// The ticket store cannot be used now. An implementation should log the cause, because this error does not carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreError;
 
@@ -69,7 +69,7 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
-/// Keeps grants in memory, for a single process. Clones share them.
+/// A [`TicketStore`] in memory, for a single process. Clones share the grants.
 #[derive(Clone)]
 pub struct MemoryStore {
     grants: Arc<Mutex<HashMap<Digest, Grant>>>,
@@ -77,7 +77,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// A store of so many grants at most. When all of them are good, there is no room for another one.
+    /// A ticket store of at most `capacity` grants. If none of them has expired, a further one is refused.
     #[must_use]
     pub fn capacity(capacity: usize) -> Self {
         Self { grants: Arc::default(), capacity }
@@ -105,7 +105,7 @@ impl MemoryStore {
 }
 
 impl Default for MemoryStore {
-    /// Room for 4096 grants.
+    /// A ticket store of at most 4096 grants.
     fn default() -> Self {
         Self::capacity(4096)
     }

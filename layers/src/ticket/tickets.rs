@@ -9,9 +9,9 @@ use http::request::Parts;
 use super::{Grant, MemoryStore, StoreError, TicketStore, TicketVerifier};
 use crate::auth::Principal;
 
-/// Issues tickets and knows them again. Clones share their store.
+/// Issues tickets and verifies them. Clones share their ticket store.
 ///
-/// By default a ticket holds for a minute, a principal has 64 of them at most, and they are kept in memory.
+/// By default a ticket is valid for a minute, a principal has at most 64 tickets, and grants are kept in memory.
 #[derive(Clone)]
 pub struct Tickets<S = MemoryStore> {
     store: S,
@@ -30,7 +30,7 @@ pub struct Issued {
 }
 
 impl<S> Tickets<S> {
-    /// Tickets whose grants are kept in this store.
+    /// Tickets with their grants in this ticket store.
     pub const fn new(store: S) -> Self {
         Self { store, lifetime: Duration::from_secs(60), per_principal: 64 }
     }
@@ -47,11 +47,10 @@ impl<S> Tickets<S> {
         Self { per_principal: tickets, ..self }
     }
 
-    /// A verifier of these tickets, to put beside those of other credentials by
-    /// [`AnyOf`](crate::auth::AnyOf).
+    /// A verifier of these tickets, to combine with those of other credentials by [`AnyOf`](crate::auth::AnyOf).
     ///
-    /// `resource` says which resource a request opens, if it is one that tickets are for. To all other
-    /// requests a ticket is not valid. The layer must stand inside of a [`TicketLayer`](super::TicketLayer).
+    /// `resource` returns the resource that a request opens, or `None` if tickets are not valid for the request. The
+    /// auth layer with this verifier must be inside of a [`TicketLayer`](super::TicketLayer).
     pub fn verifier<F>(&self, resource: F) -> TicketVerifier<S, F>
     where
         S: Clone,
@@ -62,13 +61,13 @@ impl<S> Tickets<S> {
 }
 
 impl<S: TicketStore> Tickets<S> {
-    /// A new ticket that lets `principal` open `resource`.
+    /// Issues a ticket that lets `principal` open `resource`.
     ///
-    /// The principal is who the request comes from when the ticket is used: limit its scopes first. The
-    /// ticket expires with it, if that is sooner.
+    /// A request with the ticket has exactly this principal, so limit its scopes before. If the principal expires
+    /// before the lifetime of the ticket is over, the ticket expires with it.
     ///
     /// # Errors
-    /// There is no room for it, or no randomness.
+    /// The ticket store failed or is full, or the system has no randomness.
     pub async fn issue(
         &self,
         resource: impl Into<Arc<str>>,
@@ -88,7 +87,7 @@ impl<S: TicketStore> Tickets<S> {
     }
 }
 
-/// No ticket can be issued now; it may be possible later.
+/// No ticket can be issued now. It may be possible later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IssueError;
 

@@ -11,10 +11,10 @@ use pin_project_lite::pin_project;
 use super::{Grant, Presented, StoreError, TicketStore, store::digest};
 use crate::auth::{Denied, Principal, Verify};
 
-/// A ticket of ours has 64 characters; one that is much longer is not even looked up.
+/// Maximum length of a ticket that is looked up; tickets have 64 characters.
 const LONGEST: usize = 128;
 
-/// Knows the tickets of [`Tickets`](super::Tickets), for the requests that they are for.
+/// Verifies the tickets of [`Tickets`](super::Tickets).
 #[derive(Clone)]
 pub struct TicketVerifier<S, F> {
     store: S,
@@ -55,7 +55,7 @@ impl<S, F> fmt::Debug for TicketVerifier<S, F> {
 }
 
 pin_project! {
-    /// The decision of [`TicketVerifier`], from the grant that the future `G` ends in.
+    /// The decision of [`TicketVerifier`]; the future `G` resolves to the grant.
     pub struct VerifyFuture<G> {
         #[pin]
         state: State<G>,

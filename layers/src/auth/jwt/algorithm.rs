@@ -4,7 +4,7 @@ use jsonwebtoken::AlgorithmFamily;
 
 use super::JwtError;
 
-/// How a token may be signed (RFC 7518, section 3.1).
+/// A signature algorithm of a token (RFC 7518, section 3.1).
 ///
 /// ```
 /// use agent_webkit_layers::auth::jwt::{Algorithm, JwtError};
@@ -73,7 +73,7 @@ impl Algorithm {
 impl FromStr for Algorithm {
     type Err = JwtError;
 
-    /// The name as it stands in a token's `alg`, to the letter.
+    /// Parses the exact name from a token's `alg`.
     fn from_str(name: &str) -> Result<Self, JwtError> {
         NAMES
             .iter()

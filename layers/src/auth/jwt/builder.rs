@@ -60,35 +60,35 @@ impl JwtBuilder {
         }
     }
 
-    /// Allows these algorithms and no others.
+    /// Sets the allowed algorithms.
     #[must_use]
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = algorithms.into_iter().collect();
         self
     }
 
-    /// Trusts tokens with this `iss`; again for a second one.
+    /// Accepts tokens with this `iss`; call it again for further issuers.
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuers.add(issuer.into());
         self
     }
 
-    /// Does not look at `iss`: whoever has the key is trusted.
+    /// Accepts any `iss`: every token that is signed with the key is trusted.
     #[must_use]
     pub fn any_issuer(mut self) -> Self {
         self.issuers = Trusted::Any;
         self
     }
 
-    /// Admits tokens with this among their `aud`; again for a second one.
+    /// Accepts tokens with this value among their `aud`; call it again for further audiences.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.add(audience.into());
         self
     }
 
-    /// Does not look at `aud`: tokens that were made for other services are admitted as well.
+    /// Accepts any `aud`: tokens for other services are accepted as well.
     #[must_use]
     pub fn any_audience(mut self) -> Self {
         self.audiences = Trusted::Any;
@@ -102,53 +102,52 @@ impl JwtBuilder {
         self
     }
 
-    /// The claim that becomes the principal's name. By default `sub`. It must be one that users cannot choose
-    /// themselves.
+    /// Sets the claim that becomes the principal's name. Default `sub`. It must be a claim that users cannot choose.
     #[must_use]
     pub fn name_claim(mut self, claim: impl Into<String>) -> Self {
         self.reading.name_claim = claim.into();
         self
     }
 
-    /// Puts this before every name, so that it is not the same as a name that another verifier gives.
+    /// Sets a prefix for every name, so that no name equals one from another verifier.
     #[must_use]
     pub fn name_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.reading.name_prefix = prefix.into();
         self
     }
 
-    /// The claim that holds the scopes. By default `scope`, or else `scp`.
+    /// Sets the claim with the scopes. Default `scope`, or else `scp`.
     #[must_use]
     pub fn scope_claim(mut self, claim: impl Into<String>) -> Self {
         self.reading.scope_claims = vec![claim.into()];
         self
     }
 
-    /// The longest token, in bytes. By default 16 KiB.
+    /// Sets the maximum length of a token, in bytes. Default 16 KiB.
     #[must_use]
     pub fn max_size(mut self, bytes: usize) -> Self {
         self.max_size = bytes;
         self
     }
 
-    /// A key set that is older is read again. By default ten minutes.
+    /// Sets the age at which a key set is read again. Default ten minutes.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
         self
     }
 
-    /// A key set is not read more often than this, whatever tokens name. By default every 30 s.
+    /// Sets the minimum time between two reads of the key set, whatever keys tokens name. Default 30 s.
     #[must_use]
     pub fn refresh_interval(mut self, interval: Duration) -> Self {
         self.refresh_interval = interval;
         self
     }
 
-    /// The verifier.
+    /// Builds the verifier.
     ///
     /// # Errors
-    /// Something has not been said, or cannot be safe.
+    /// A required setting is missing, or the settings are not safe.
     pub fn build(self) -> Result<Jwt, JwtError> {
         let Some(first) = self.algorithms.first() else { return Err(JwtError::NoAlgorithm) };
         if self.algorithms.iter().any(|algorithm| algorithm.is_secret() != first.is_secret()) {
@@ -164,7 +163,8 @@ impl JwtBuilder {
             }
             Origin::Fixed(_) => return Err(JwtError::NoKey),
         };
-        // Where another crate has chosen one, or has switched on a second one, checking must not panic.
+        // `jsonwebtoken` panics if no crypto provider is chosen and several are compiled in, so choose one here. The
+        // error means that another crate has chosen one already.
         let _ = rust_crypto::DEFAULT_PROVIDER.install_default();
         let Self { algorithms, reading, max_size, .. } = self;
         Ok(Jwt(Arc::new(Rules { keys, algorithms, validation, reading, max_size })))

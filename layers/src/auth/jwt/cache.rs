@@ -14,7 +14,7 @@ use super::{
 /// Time limit for reading the source once.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Time before a source that never returned a key set is asked again.
+/// Minimum time between two reads of a source that has never returned a key set.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// The newest key set of a source.
@@ -23,7 +23,7 @@ pub(super) struct Cache {
     max_age: Duration,
     refresh_interval: Duration,
     state: Mutex<State>,
-    /// Held by whoever asks the source, so that it is asked once at a time.
+    /// Held by the task that reads the source, so that only one task reads it at a time.
     asking: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -38,7 +38,7 @@ impl Cache {
         Self { source, max_age, refresh_interval, state: Mutex::default(), asking: Arc::default() }
     }
 
-    /// The newest set, asked for again when it is too old or not `enough`. `None` when there never was one.
+    /// The newest set. Reads the source if the set is too old or not `enough`. `None` if there never was a set.
     pub(super) async fn get(self: Arc<Self>, enough: impl Fn(&KeySet) -> bool) -> Option<KeySet> {
         let newest = self.state().newest.clone();
         match newest {
@@ -50,14 +50,14 @@ impl Cache {
         }
     }
 
-    /// Asks the source, if it was not asked just now.
+    /// Reads the source, unless it was read a moment ago.
     async fn refresh(self: &Arc<Self>) {
         let asking = Arc::clone(&self.asking).lock_owned().await;
         if !self.is_due() {
             return;
         }
         let cache = Arc::clone(self);
-        // In a task of its own: a client that gives up must not make the next one start anew.
+        // In a task of its own: a client that hangs up must not cancel the read, or the next client starts it again.
         let asked = tokio::spawn(async move {
             let outcome = cache.fetch().await;
             let now = Instant::now();

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::auth::{Principal, Scopes};
 
-/// Where a token says who its bearer is.
+/// The claims from which a principal is made.
 #[derive(Clone)]
 pub(super) struct Reading {
     pub(super) name_claim: String,
@@ -16,14 +16,15 @@ pub(super) struct Reading {
 pub(super) type Claims = Map<String, Value>;
 
 impl Reading {
-    /// The bearer of a token whose signature, times, issuer and audience hold.
+    /// The principal of a token whose signature, times, issuer and audience are valid.
     pub(super) fn principal(&self, claims: &Claims) -> Option<Principal> {
         let name = claims.get(&self.name_claim)?.as_str().filter(|name| !name.is_empty())?;
         let principal = Principal::new(format!("{}{name}", self.name_prefix));
         Some(principal.with_scopes(self.scopes(claims)?).expiring_at(self.end(claims)?))
     }
 
-    /// What the first claim that is there says. One of a kind that we do not know is no permission.
+    /// The scopes from the first scope claim that the token has. `None` if its type is not supported, so that such a
+    /// token is refused.
     fn scopes(&self, claims: &Claims) -> Option<Scopes> {
         match self.scope_claims.iter().find_map(|claim| claims.get(claim)) {
             None => Some(Scopes::all()),

@@ -1,24 +1,24 @@
 use std::fmt;
 
-/// What is wrong with the settings of a [`Jwt`](super::Jwt). Its `Display` is one sentence.
+/// An error in the settings of a [`Jwt`](super::Jwt). Its `Display` is one sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JwtError {
-    /// There is no such algorithm, or none that is safe.
+    /// The algorithm does not exist or is not safe.
     UnknownAlgorithm,
     /// No algorithm is allowed.
     NoAlgorithm,
     /// Shared secrets and public keys are both allowed: a token could be signed with a public key.
     MixedAlgorithms,
-    /// It was not said which issuers are trusted.
+    /// Neither an issuer nor `any_issuer` was set.
     NoIssuer,
-    /// It was not said for whom tokens must be.
+    /// Neither an audience nor `any_audience` was set.
     NoAudience,
     /// A shared secret is shorter than 32 bytes.
     WeakSecret,
     /// An RSA key has fewer than 2048 bits.
     WeakKey,
-    /// Where a public key is wanted there is a private one.
+    /// A private key was given instead of a public one.
     PrivateKey,
     /// A key cannot be read.
     UnreadableKey,

@@ -5,16 +5,16 @@ use serde_json::Value;
 
 use super::{Algorithm, JwksSource, JwtError, source::ErasedSource};
 
-/// The shortest secret, in bytes: as long as the shortest hash (RFC 7518, section 3.2).
+/// Minimum length of a secret, in bytes: as long as the shortest hash (RFC 7518, section 3.2).
 const SHORTEST_SECRET: usize = 32;
 
-/// The shortest RSA modulus, in bytes: 2048 bits (RFC 7518, section 3.3).
+/// Minimum length of an RSA modulus, in bytes: 2048 bits (RFC 7518, section 3.3).
 const SHORTEST_MODULUS: usize = 256;
 
 /// Maximum number of keys tried on a token.
 const MOST_TRIED: usize = 16;
 
-/// What tokens are checked with.
+/// The keys that check the signatures of tokens.
 ///
 /// ```
 /// use agent_webkit_layers::auth::jwt::{JwtError, Keys};
@@ -32,7 +32,7 @@ pub(super) enum Origin {
 }
 
 impl Keys {
-    /// A secret that is shared with whoever signs, for the `HS` algorithms.
+    /// A secret that is shared with the issuer, for the `HS` algorithms.
     ///
     /// # Errors
     /// It is shorter than 32 bytes.
@@ -48,7 +48,7 @@ impl Keys {
     /// Public keys in PEM, one or several: RSA, EC (P-256, P-384) or Ed25519.
     ///
     /// # Errors
-    /// There is none, or one of them cannot be read or is a private key.
+    /// There is no key, or one of them cannot be read or is a private key.
     pub fn public_pem(pem: impl AsRef<[u8]>) -> Result<Self, JwtError> {
         const BEGIN: &str = "-----BEGIN ";
         let text = std::str::from_utf8(pem.as_ref()).map_err(|_| JwtError::UnreadableKey)?;
@@ -66,12 +66,12 @@ impl Keys {
     /// A JSON Web Key Set that does not change.
     ///
     /// # Errors
-    /// It is none, or has no key that can be used.
+    /// The document is not a key set, or has no usable key.
     pub fn jwk_set(document: impl AsRef<[u8]>) -> Result<Self, JwtError> {
         KeySet::parse(document.as_ref()).map(|set| Self(Origin::Fixed(set))).ok_or(JwtError::UnreadableKey)
     }
 
-    /// The JSON Web Key Set that this source gives, read again from time to time.
+    /// The JSON Web Key Set from this source, which is read again from time to time.
     pub fn jwks(source: impl JwksSource) -> Self {
         Self(Origin::Source(Arc::new(source)))
     }
@@ -83,13 +83,13 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// Keys that were read.
+/// The parsed keys.
 #[derive(Clone)]
 pub(super) struct KeySet(Arc<[Key]>);
 
 pub(super) struct Key {
     id: Option<Box<str>>,
-    /// The one algorithm that it is for, when it says so.
+    /// The only algorithm of the key, if the key names one.
     algorithm: Option<Algorithm>,
     inner: DecodingKey,
 }
@@ -99,14 +99,14 @@ impl KeySet {
         Self(keys.into_iter().collect())
     }
 
-    /// Reads a JSON Web Key Set. Keys of kinds that we do not know are left out; `None` when none is left.
+    /// Parses a JSON Web Key Set. Keys of unknown kinds are skipped; `None` if no key is left.
     pub(super) fn parse(document: &[u8]) -> Option<Self> {
         let document: Value = serde_json::from_slice(document).ok()?;
         let keys: Vec<Key> = document.get("keys")?.as_array()?.iter().filter_map(Key::from_jwk).collect();
         (!keys.is_empty()).then(|| Self::new(keys))
     }
 
-    /// The keys that may have made a signature of this algorithm, under this id if it has one.
+    /// The keys for this algorithm. A key with another id than the token's is left out.
     pub(super) fn candidates(
         &self,
         algorithm: Algorithm,
@@ -126,7 +126,7 @@ impl KeySet {
 }
 
 impl Key {
-    /// Whether it is of the algorithm's kind: a public key is never taken for a shared secret.
+    /// Whether the key can be used with this algorithm: a public key is never used as a shared secret.
     fn is_for(&self, algorithm: Algorithm) -> bool {
         self.inner.family() == algorithm.inner().family() && self.algorithm.is_none_or(|own| own == algorithm)
     }
@@ -160,7 +160,7 @@ fn public_key(pem: &str) -> Result<Key, JwtError> {
     Ok(Key { id: None, algorithm: None, inner })
 }
 
-/// Whether it can be guessed. What stands in PEM beside a modulus is a few bytes, which do not hide a short one.
+/// Whether the key is too short. An RSA key in PEM has a few bytes besides the modulus, too few to hide a short one.
 fn is_weak(key: &DecodingKey) -> bool {
     let size = match key.kind() {
         DecodingKeyKind::RsaModulusExponent { n, .. } => n.len(),

@@ -20,29 +20,30 @@
 //! # Ok::<(), JwtError>(())
 //! ```
 //!
-//! # What holds
+//! # Which tokens are valid
 //!
-//! A token is admitted when all of this is so, and refused with the same 401 when any of it is not:
+//! A token is valid if all of these conditions hold. If one does not hold, the answer is the same 401:
 //!
 //! - It is no longer than [`max_size`](JwtBuilder::max_size), and its header names one of the
-//!   [`algorithms`](JwtBuilder::algorithms). There is no `none`, and shared secrets and public keys are never
-//!   mixed: a builder with algorithms of both kinds is refused.
-//! - One of our keys that is made for this algorithm, and has the token's `kid` if both have one, made its
-//!   signature. Keys that the token itself brings or names (`jwk`, `jku`, `x5c`, `x5u`) are not looked at.
+//!   [`algorithms`](JwtBuilder::algorithms). `none` is never allowed, and shared secrets and public keys are never
+//!   mixed: a builder with algorithms of both kinds fails.
+//! - Its signature is by one of the configured keys for this algorithm, and by the one with the token's `kid` if both
+//!   have one. Keys that the token itself contains or names (`jwk`, `jku`, `x5c`, `x5u`) are ignored.
 //! - It has no `crit` header.
-//! - `exp` is there and not over, `nbf` is over if it is there, both with some [`leeway`](JwtBuilder::leeway).
+//! - It has an `exp` in the future; if it has an `nbf`, that is in the past, both with some
+//!   [`leeway`](JwtBuilder::leeway).
 //! - `iss` is one of the [issuers](JwtBuilder::issuer), `aud` has one of the [audiences](JwtBuilder::audience).
 //! - The [claim with the name](JwtBuilder::name_claim) is a string. It becomes the principal's name, and `exp`
-//!   (with the leeway) its end.
-//! - The [scopes](JwtBuilder::scope_claim) are a string or a list of strings, or not there at all, which
-//!   means all scopes.
+//!   (with the leeway) its expiry time.
+//! - The [scopes](JwtBuilder::scope_claim) are a string or a list of strings. A token without this claim has all
+//!   scopes.
 //!
 //! # Keys that change
 //!
-//! [`Keys::jwks`] takes a [`JwksSource`], such as a file, or a closure that asks a URL. The set is read when
-//! it is first needed and again when it is [ten minutes old](JwtBuilder::max_age), or when a token names a key
-//! that is not in it, but then [not more often than every 30 s](JwtBuilder::refresh_interval). While the
-//! source is down the last set stays good. When there never was one, tokens cannot be checked: 503.
+//! [`Keys::jwks`] takes a [`JwksSource`], such as a file, or a closure that requests a URL. The set is read when it is
+//! first needed, again when it is [ten minutes old](JwtBuilder::max_age), and when a token names a key that is not in
+//! it, but [at most every 30 s](JwtBuilder::refresh_interval). While the source is down the last set is used. If there
+//! never was one, tokens cannot be checked, and the answer is 503.
 
 mod algorithm;
 mod builder;

@@ -5,13 +5,13 @@ use bytes::Bytes;
 /// Maximum length of a key set document, in bytes. A longer one is refused.
 pub(super) const LONGEST_DOCUMENT: usize = 1 << 20;
 
-/// Why a source has no document now. It is logged and not sent to clients.
+/// Why a source could not return its document. The error is logged and not sent to clients.
 pub type SourceError = Box<dyn Error + Send + Sync>;
 
-/// Where a JSON Web Key Set comes from.
+/// The source of a JSON Web Key Set.
 ///
-/// A closure is one: this is how a URL is asked, by whatever HTTP client the host has. The time it takes is
-/// bounded by its caller, the size of what it reads it has to bound itself.
+/// A closure is a source; use one to request a URL with the host's HTTP client. The caller limits the time of a
+/// request, the source itself has to limit the size of the document.
 ///
 /// ```
 /// use agent_webkit_layers::auth::jwt::Keys;
@@ -22,7 +22,7 @@ pub type SourceError = Box<dyn Error + Send + Sync>;
 /// # let _ = keys;
 /// ```
 pub trait JwksSource: Send + Sync + 'static {
-    /// Reads the document as it is now.
+    /// Reads the current document.
     fn fetch(&self) -> impl Future<Output = Result<Bytes, SourceError>> + Send;
 }
 

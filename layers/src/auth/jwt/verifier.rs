@@ -17,9 +17,9 @@ use super::{
 };
 use crate::auth::{Denied, Principal, Verify, bearer};
 
-/// Knows the JSON Web Tokens of an issuer. Cloning is cheap, and clones share their keys.
+/// A verifier of JSON Web Tokens. Cloning is cheap, and clones share their keys.
 ///
-/// See the [module](super) for what holds.
+/// See the [module](super) for the conditions.
 #[derive(Clone)]
 pub struct Jwt(pub(super) Arc<Rules>);
 
@@ -63,7 +63,7 @@ impl fmt::Debug for Jwt {
     }
 }
 
-/// A token that may be one of ours: its header says what would have to be checked.
+/// A token with an acceptable header, whose signature and claims are not checked yet.
 struct Token {
     text: String,
     algorithm: Algorithm,
@@ -97,7 +97,7 @@ impl Rules {
             .keys_in(keys)
             .find_map(|key| decode::<Claims>(&token.text, key, &validation).ok())
             .and_then(|checked| self.reading.principal(&checked.claims))
-            // To the second, `exp` itself would still pass: a stream must not be opened that ends at once.
+            // `decode` still accepts a token in the second of its `exp`, but a stream opened then would end at once.
             .filter(|bearer| bearer.expires_at.is_some_and(|end| end > SystemTime::now()))
             .ok_or(Denied::Invalid)
     }

@@ -1,4 +1,4 @@
-//! Recording of upstreams that know nothing of resuming.
+//! Records the event streams of an upstream that does not support resuming.
 
 mod reader;
 mod recorder;
@@ -12,7 +12,8 @@ use super::{Cursor, EventLog};
 use reader::Reader;
 use registry::Registry;
 
-/// How [`ResumeLayer::record`](super::ResumeLayer::record) names and keeps streams.
+/// The mode of a layer from [`ResumeLayer::record`](super::ResumeLayer::record): its key function, settings and
+/// recordings.
 pub struct Record<L: EventLog, K> {
     key: Arc<K>,
     config: RecordConfig,
@@ -67,39 +68,38 @@ impl<L: EventLog, K> fmt::Debug for Record<L, K> {
     }
 }
 
-/// The recordings of a [`ResumeLayer`](super::ResumeLayer): those that run, and those that have ended and
+/// The recordings of a [`ResumeLayer`](super::ResumeLayer): those that are running, and those that have ended but
 /// can still be read.
 pub struct Recordings<L: EventLog> {
     registry: Arc<Registry<L>>,
 }
 
 impl<L: EventLog> Recordings<L> {
-    /// How many there are.
+    /// Number of recordings.
     #[must_use]
     pub fn len(&self) -> usize {
         self.registry.len()
     }
 
-    /// There are none.
+    /// Whether there is no recording.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Forgets the recording of `key` and what the log holds of it: its readers end, and the next request
-    /// starts a new call to the upstream.
+    /// Forgets the recording of `key` and its stream in the event log. Its readers end, and the next request starts a
+    /// new call to the upstream.
     ///
     /// # Errors
-    /// The log's: it may still hold the stream.
+    /// The event log's error. The event log may then still hold the stream.
     pub async fn forget(&self, key: &str) -> Result<(), L::Error> {
         registry::forget(&self.registry, key).await
     }
 
-    /// Ends all recordings, and gives out nothing any more: new requests get a 503.
+    /// Ends all recordings. New requests get a 503.
     ///
-    /// A recording that still runs ends with the event `error`,
-    /// `{"code":"recording_stopped","message":"…"}`; readers are given what they still have to read.
-    /// Returns when no task is left.
+    /// A running recording ends with the event `error`, `{"code":"recording_stopped","message":"…"}`. Attached readers
+    /// still receive the events that they have not read. Returns when no recording task is left.
     pub async fn shutdown(&self) {
         self.registry.shutdown().await;
     }

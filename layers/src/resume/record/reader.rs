@@ -1,4 +1,4 @@
-//! One request for a recorded stream: read, wait for another's call, or make the call.
+//! One request for a recorded stream: it reads the stream, waits for another request's call, or makes the call.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ pub(in crate::resume) struct Reader<L: EventLog> {
 }
 
 impl<L: EventLog> Reader<L> {
-    /// Answers from the recording. Where there is none, `inner`, which must be ready, is called to start it.
+    /// Answers from the recording. If there is none, calls `inner`, which must be ready, to start one.
     pub(in crate::resume) async fn respond<S, ReqBody, B>(
         self,
         inner: S,
@@ -86,7 +86,7 @@ impl<L: EventLog> Reader<L> {
             Ok(stream) => stream,
             Err(error) => return Ok(unavailable_response(&error)),
         };
-        // Attached before anything is recorded: the window cannot pass over the first reader.
+        // Attached before the recording starts, so that the window cannot move past the first reader.
         let answer = self.read(&stream).await;
         let Some(recording) = lead.record(stream) else {
             return Ok(shutting_down());
@@ -107,7 +107,7 @@ fn shutting_down<B, T: Tail>() -> Response<ResponseBody<B, T>> {
     retry_response("the server is shutting down; try again")
 }
 
-/// An event stream in plain text.
+/// Whether the response is an event stream without a content encoding.
 fn is_event_stream(headers: &HeaderMap) -> bool {
     let essence = |value: &[u8]| {
         let end = value.iter().position(|&b| b == b';').unwrap_or(value.len());

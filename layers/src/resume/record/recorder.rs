@@ -1,4 +1,4 @@
-//! The task that copies an upstream's events into a log.
+//! The task that copies an upstream's events into an event log.
 
 use std::{
     future::poll_fn,
@@ -17,7 +17,7 @@ use super::{RecordConfig, registry::Recording};
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why nothing more is recorded.
+/// Why a recording ends.
 enum End {
     Upstream,
     UpstreamFailed(BoxError),
@@ -38,7 +38,7 @@ impl From<AppendError> for End {
     }
 }
 
-/// Records `body` to its end, then keeps the recording for its time.
+/// Records `body` to its end, keeps the recording for the configured time, then forgets it.
 pub(super) async fn run<L, B>(mut recording: Recording<L>, body: B, config: RecordConfig)
 where
     L: EventLog,
@@ -76,7 +76,7 @@ where
         if let Err(end) = append(&recording.stream, &mut parser, &bytes).await {
             return end;
         }
-        // An upstream that always has more must not keep the thread.
+        // An upstream that is always ready must not block the thread.
         tokio::task::consume_budget().await;
     }
 }
@@ -108,7 +108,7 @@ async fn append(stream: &impl EventStream, parser: &mut EventParser, bytes: &[u8
     Ok(pushed?)
 }
 
-/// What the readers are told when the stream ends but the upstream did not end it.
+/// The last event for readers if the recording ended for another reason than the upstream's end.
 fn last_event(end: &End) -> Option<Event> {
     let (code, message) = match end {
         End::Upstream | End::Log(AppendError::Closed) => return None,

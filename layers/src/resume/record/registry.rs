@@ -1,4 +1,4 @@
-//! Which keys are recorded, and by whom: the place where single flight is decided.
+//! The recorded keys. The registry makes sure that each key has at most one call to the upstream at a time.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use crate::resume::{EventLog, EventStream};
 pub(super) struct Registry<L: EventLog> {
     pub(super) log: L,
     slots: Mutex<Slots<L::Stream>>,
-    /// Every recording task holds a receiver.
+    /// Every recording task holds a receiver, so that a shutdown can wait for all of them.
     tasks: watch::Sender<()>,
 }
 
@@ -23,17 +23,17 @@ struct Slots<St> {
 }
 
 enum Slot<St> {
-    /// A [`Lead`] decides what becomes of the key; its going closes this channel.
+    /// A request holds the [`Lead`] of the key. Dropping the lead closes this channel.
     Led(watch::Receiver<()>),
     Recorded {
         recording: u64,
         stream: St,
-        /// Its going tells the recording task to stop.
+        /// Dropping it stops the recording task.
         _running: watch::Sender<()>,
     },
 }
 
-/// What a request for a key has to do.
+/// The next step of a request for a key.
 pub(super) enum Claim<L: EventLog> {
     Read(L::Stream),
     Wait(watch::Receiver<()>),
@@ -74,8 +74,8 @@ impl<L: EventLog> Registry<L> {
         }
     }
 
-    /// Takes the lead over a key from its recording (from any, or from this one), which stops if it still
-    /// runs.
+    /// Replaces the recording of a key, or only this one if `of` is given, by a lead. The recording stops if it is
+    /// still running.
     fn retire(self: &Arc<Self>, key: &str, of: Option<u64>) -> Option<Lead<L>> {
         let mut slots = self.slots();
         let slot = slots.by_key.get_mut(key)?;
@@ -116,8 +116,8 @@ pub(super) async fn forget<L: EventLog>(registry: &Arc<Registry<L>>, key: &str) 
     registry.log.forget(key).await
 }
 
-/// The right to decide what becomes of a key. Dropped without a recording, it leaves the key free, and
-/// those who wait claim it anew.
+/// The exclusive right to start the recording of a key, or to forget it. If it is dropped without a recording, the
+/// key is free, and waiting requests claim it again.
 pub(super) struct Lead<L: EventLog> {
     registry: Arc<Registry<L>>,
     key: String,
@@ -125,7 +125,7 @@ pub(super) struct Lead<L: EventLog> {
 }
 
 impl<L: EventLog> Lead<L> {
-    /// Gives `stream` to everybody who asks for the key. `None` after a shutdown.
+    /// Starts a recording into `stream`, from which all requests for the key read. `None` after a shutdown.
     pub(super) fn record(self, stream: L::Stream) -> Option<Recording<L>> {
         let mut slots = self.registry.slots();
         if slots.shut {
@@ -157,8 +157,7 @@ impl<L: EventLog> Drop for Lead<L> {
     }
 }
 
-/// The right to append to a key's stream. Dropping it, however that comes about, ends the stream and
-/// leaves the key free.
+/// The exclusive right to append to a key's stream. Dropping it, for any reason, closes the stream and frees the key.
 pub(super) struct Recording<L: EventLog> {
     registry: Arc<Registry<L>>,
     key: String,
@@ -169,13 +168,12 @@ pub(super) struct Recording<L: EventLog> {
 }
 
 impl<L: EventLog> Recording<L> {
-    /// Waits until this recording shall stop.
+    /// Waits until this recording is asked to stop.
     pub(super) async fn stopped(&mut self) {
         while self.stop.changed().await.is_ok() {}
     }
 
-    /// Forgets the stream; meanwhile requests for the key wait. Nothing happens when another recording has
-    /// the key.
+    /// Forgets the stream; requests for the key wait meanwhile. Does nothing if another recording has the key.
     pub(super) async fn forget(self) -> Result<(), L::Error> {
         match self.registry.retire(&self.key, Some(self.id)) {
             Some(_lead) => self.registry.log.forget(&self.key).await,

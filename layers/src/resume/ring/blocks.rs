@@ -1,4 +1,4 @@
-//! Frames one behind the other in a few buffers, so that what a reader is given is mostly a slice.
+//! Keeps frames contiguously in a few buffers, so that a chunk for a reader is mostly a slice of one buffer.
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -9,7 +9,7 @@ use crate::resume::{
     frame::{encode_frame_into, frame_len},
 };
 
-/// A batch as frames: their sizes, and the frames themselves in blocks of whole ones.
+/// The frames of a batch: their sizes, and blocks that contain whole frames.
 #[derive(Debug, Default)]
 pub(super) struct Encoded {
     pub(super) sizes: Vec<usize>,
@@ -17,7 +17,8 @@ pub(super) struct Encoded {
 }
 
 impl Encoded {
-    /// The frames of `events`, numbered from `first` on, in blocks of at most `block_bytes` or one frame.
+    /// Encodes `events`, numbered from `first` on, into blocks of at most `block_bytes`; a larger frame is a block of
+    /// its own.
     pub(super) fn new(first: u64, events: &[Event], block_bytes: usize) -> Self {
         let mut encoded = Self { sizes: Vec::with_capacity(events.len()), blocks: Vec::new() };
         let mut numbered = (first..).zip(events).peekable();
@@ -44,7 +45,7 @@ impl Encoded {
 
 #[derive(Debug)]
 struct Block {
-    /// Where it starts, counted from the first byte of the stream.
+    /// Its offset from the first byte of the stream.
     start: u64,
     bytes: Bytes,
 }
@@ -59,7 +60,7 @@ impl Block {
     }
 }
 
-/// The bytes of a stream, from some place to its end.
+/// The bytes of a stream from some offset to its end.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     blocks: VecDeque<Block>,
@@ -70,7 +71,7 @@ impl Blocks {
         self.blocks.push_back(Block { start, bytes });
     }
 
-    /// Nobody wants what is before `begin` any more.
+    /// Frees the blocks that end at or before `begin`, which no reader needs any more.
     pub(super) fn free(&mut self, begin: u64) {
         while self.blocks.front().is_some_and(|block| block.end() <= begin) {
             self.blocks.pop_front();
@@ -84,8 +85,8 @@ impl Blocks {
         self.blocks = VecDeque::new();
     }
 
-    /// The bytes in `wanted`, or those of them that lie in one block; never none. Small blocks become one of
-    /// at most `block_bytes` here, once for all readers that come by.
+    /// Returns the bytes in `wanted`, or as many of them as are in its first block; at least one byte. Joins small
+    /// blocks into one of at most `block_bytes`, once for all readers.
     pub(super) fn read(&mut self, wanted: Range<u64>, block_bytes: usize) -> Bytes {
         let at = self.blocks.partition_point(|block| block.start <= wanted.start) - 1;
         let left = self.blocks[at].end() - wanted.start;
@@ -96,7 +97,7 @@ impl Blocks {
         block.slice(wanted.start..wanted.end.min(block.end()))
     }
 
-    /// Joins the block at `from` with those after it, up to the one that holds what is before `end`.
+    /// Joins the block at `from` with the blocks after it, as far as they are needed up to `end` and fit.
     fn join(&mut self, from: usize, end: u64, block_bytes: usize) {
         let start = self.blocks[from].start;
         let fits = |block: &&Block| block.start < end && block.end() - start <= block_bytes as u64;

@@ -1,4 +1,5 @@
-/// How much a [`RingStream`](super::RingStream) keeps. All sizes are in bytes of finished frames.
+/// The number and size of the events that a [`RingStream`](super::RingStream) keeps. All sizes are in bytes of encoded
+/// frames.
 ///
 /// ```
 /// use agent_webkit_layers::resume::RingConfig;
@@ -9,16 +10,16 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RingConfig {
-    /// The window, in events: so many of the newest a new reader can be given. Default 1000, at least 1.
+    /// The window, in events: the number of newest events that a new reader can read. Default 1000, at least 1.
     pub window_events: usize,
-    /// The window, in bytes: older events leave it until the rest fits. The newest event always stays.
+    /// The window, in bytes: the oldest events leave the window until the rest fits. The newest event always stays.
     /// Default 64 MiB.
     pub window_bytes: usize,
-    /// What is kept beyond the window for attached readers that are behind it; a reader that has more
-    /// than this still to read, and not all of it in the window, is evicted. Every frame counts for 32 bytes
-    /// more than it has, for its place. Default 8 MiB.
+    /// Maximum size of the events that are kept for an attached reader which is behind the window. A reader that has
+    /// more than this still to read, and not all of it in the window, is evicted. Each frame counts as its size plus
+    /// 32 bytes of bookkeeping. Default 8 MiB.
     pub lag_budget: usize,
-    /// Frames are handed out joined up to this size; a larger frame is handed out alone. Default 64 KiB.
+    /// Maximum size of a chunk of several frames; a larger frame is a chunk of its own. Default 64 KiB.
     pub chunk_bytes: usize,
 }
 

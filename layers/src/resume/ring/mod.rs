@@ -23,8 +23,8 @@ use super::EventLog;
 
 /// An [`EventLog`] in memory: each stream keeps its newest events, bounded in number and in bytes.
 ///
-/// See [`RingConfig`] for what is kept. Clones share the streams. Nothing is forgotten by itself:
-/// a stream stays until [`EventLog::forget`].
+/// [`RingConfig`] sets the bounds. Clones share the streams. A stream stays in memory until
+/// [`EventLog::forget`].
 ///
 /// ```
 /// use agent_webkit_layers::resume::{Event, EventLog, EventStream, RingConfig, RingLog};
@@ -47,7 +47,7 @@ pub struct RingLog {
 }
 
 impl RingLog {
-    /// An empty log whose streams keep what `config` says.
+    /// An empty event log whose streams have this configuration.
     #[must_use]
     pub fn new(config: RingConfig) -> Self {
         Self { config, streams: Arc::default() }

@@ -1,4 +1,4 @@
-//! What a stream shares with its readers, behind two locks.
+//! The state that a stream shares with its readers, behind two locks.
 
 use std::{
     ops::RangeInclusive,
@@ -17,8 +17,8 @@ use super::{
 use crate::resume::{AppendError, Attached, Batch, Chunk, Cursor, Evicted, TailError};
 
 pub(super) struct Shared {
-    /// Held over a whole append, so that frames are encoded without keeping readers waiting. Keeps the
-    /// list of those to wake from one append to the next. Taken before `inner`.
+    /// Held during a whole append, so that frames are encoded while `inner` is free for readers. It holds the list of
+    /// wakers, whose allocation is reused by the next append. Lock it before `inner`.
     pub(super) appending: Mutex<Vec<Waker>>,
     pub(super) inner: Mutex<Inner>,
 }
@@ -76,7 +76,7 @@ impl Shared {
         Ok((place, Attached { after, bounds, note: inner.note.clone() }))
     }
 
-    /// The next chunk for the reader at `place`, up to `limit`.
+    /// The next chunk for the reader at `place`, with no event after `limit`.
     pub(super) fn poll(
         &self,
         place: &mut Place,
@@ -120,7 +120,7 @@ impl Shared {
     }
 }
 
-/// Where a reader stands.
+/// The position of a reader, and its slot in the list of waiters.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) next: u64,

@@ -1,7 +1,7 @@
-//! What a stream holds, without its locks: frames, the window over them, and where the readers stand.
+//! The state of a stream, without its locks: the frames, the window over them, and the positions of the readers.
 //!
-//! Every frame counts the readers that have it as their next one. The frames before the window can so
-//! be freed from the front, without a look at the readers: up to the first that somebody still wants.
+//! Every frame counts the readers whose next frame it is. So the frames before the window can be freed from the
+//! front, up to the first one with a reader, without a search through the readers.
 
 use std::collections::VecDeque;
 
@@ -20,11 +20,11 @@ struct Frame {
     readers: usize,
 }
 
-/// What a frame counts for beside its bytes, against the lag budget: that is about memory, and frames can be
-/// small. Twice its place, because a queue that grows has up to twice the room that it needs.
+/// The size that is added to each frame's bytes for the lag budget, which bounds memory: frames can be small. It is
+/// twice the size of an entry in the queue, because a growing queue has up to twice the capacity that it needs.
 const PLACE: u64 = 2 * size_of::<Frame>() as u64;
 
-/// What a reader finds at its place.
+/// The result of a read at a reader's position.
 #[derive(Debug)]
 pub(super) enum Found {
     Frames(Chunk),
@@ -37,7 +37,7 @@ pub(super) enum Found {
 pub(super) struct State {
     config: RingConfig,
     frames: VecDeque<Frame>,
-    /// What the frames are made of.
+    /// The bytes of the frames.
     blocks: Blocks,
     /// The sequence number of the first frame.
     first: u64,
@@ -47,7 +47,7 @@ pub(super) struct State {
     oldest: u64,
     /// The size of all frames ever appended.
     end: u64,
-    /// Number of readers, without those that were evicted.
+    /// Number of readers that are not evicted.
     readers: usize,
     /// Number of readers that have read everything.
     caught_up: usize,
@@ -55,7 +55,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// The state of a stream that holds nothing up to `last`.
+    /// The state of an empty stream whose next event is `last + 1`.
     pub(super) fn resume_at(config: RingConfig, last: u64) -> Self {
         Self {
             config,
@@ -83,7 +83,7 @@ impl State {
         self.end - self.begin
     }
 
-    /// The size of the blocks that [`State::append`] wants.
+    /// The maximum size of the blocks that [`State::append`] expects.
     pub(super) fn block_bytes(&self) -> usize {
         self.config.chunk_bytes
     }
@@ -108,14 +108,14 @@ impl State {
         self.closed = true;
     }
 
-    /// Closes, and holds only what the readers that are there have still to read.
+    /// Closes the stream and keeps only the frames that attached readers have yet to read.
     pub(super) fn release(&mut self) {
         self.closed = true;
         self.oldest = self.last() + 1;
         self.free();
     }
 
-    /// Closes, and holds nothing any more.
+    /// Closes the stream and frees all frames.
     pub(super) fn forget(&mut self) {
         self.closed = true;
         self.first = self.last() + 1;
@@ -126,13 +126,13 @@ impl State {
         self.readers = self.caught_up;
     }
 
-    /// A reader stands before `next`.
+    /// Adds a reader whose next frame is `next`.
     pub(super) fn enter(&mut self, next: u64) {
         self.readers += 1;
         *self.readers_at(next) += 1;
     }
 
-    /// The reader before `next` is gone.
+    /// Removes a reader whose next frame is `next`.
     pub(super) fn leave(&mut self, next: u64) {
         if next < self.first {
             return;
@@ -142,7 +142,7 @@ impl State {
         self.free();
     }
 
-    /// What a reader before `next` is given; nothing after `limit`. Moves it on.
+    /// Reads for a reader whose next frame is `next`, up to `limit`, and advances the reader.
     pub(super) fn read(&mut self, next: u64, limit: u64) -> Found {
         if next < self.first {
             return Found::Evicted(Evicted { after: next - 1, oldest: self.oldest });
@@ -170,7 +170,7 @@ impl State {
         Chunk { bytes, last_seq: self.first + to as u64 }
     }
 
-    /// The index of the last frame of a chunk that starts at `from` and does not reach over `limit`.
+    /// The index of the last frame of a chunk that starts at `from` and ends at `limit` at the latest.
     fn chunk_end(&self, from: usize, limit: usize) -> usize {
         let reach = self.start(from) + self.config.chunk_bytes as u64;
         if self.frames[limit].end <= reach {
@@ -206,7 +206,7 @@ impl State {
         }
     }
 
-    /// Frees the frames before the window that nobody may still read.
+    /// Frees the frames before the window that no reader may still read.
     fn free(&mut self) {
         while self.first < self.oldest {
             let Some(frame) = self.frames.front() else { break };

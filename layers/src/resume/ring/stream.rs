@@ -15,23 +15,23 @@ use super::{
     waiters::Waiters,
 };
 
-/// A stream of a [`RingLog`](super::RingLog), or one by itself.
+/// An event stream in memory, in a [`RingLog`](super::RingLog) or alone.
 ///
-/// Tails are woken, not fed: a reader costs a place and a waker, never a queue, and readers that stand at
-/// the same place are given the same bytes. Nothing here waits; the futures are ready at once.
+/// A tail reads from the shared frames when it is woken: a reader costs a position and a waker but no queue, and
+/// readers at the same position receive the same bytes. All futures of this type are ready at once.
 #[derive(Clone)]
 pub struct RingStream {
     shared: Arc<Shared>,
 }
 
 impl RingStream {
-    /// An empty stream that keeps what `config` says.
+    /// An empty stream with this configuration.
     #[must_use]
     pub fn new(config: RingConfig) -> Self {
         Self::resume_at(config, 0, None)
     }
 
-    /// A stream that goes on after `last_seq`, with the note it had there, and holds nothing before that.
+    /// A stream without events that continues after `last_seq`, with the note that the stream had there.
     #[must_use]
     pub fn resume_at(config: RingConfig, last_seq: u64, note: Option<Bytes>) -> Self {
         let state = State::resume_at(config, last_seq);
@@ -39,13 +39,13 @@ impl RingStream {
         Self { shared: Arc::new(Shared { appending: Mutex::default(), inner: Mutex::new(inner) }) }
     }
 
-    /// The size in bytes of the frames in memory: the window, and what is kept for readers behind it.
+    /// The size in bytes of the frames in memory: those in the window, and those kept for readers behind it.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
         self.shared.lock().state.held_bytes()
     }
 
-    /// Closes the stream and drops all it holds: its tails end as those of
+    /// Closes the stream and drops all its events. Its tails end as after
     /// [`EventLog::forget`](crate::resume::EventLog::forget).
     pub fn forget(&self) {
         self.shared.end(State::forget);

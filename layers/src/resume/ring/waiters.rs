@@ -1,11 +1,11 @@
-//! The wakers of the readers that wait.
+//! The wakers of waiting readers.
 
 use std::task::Waker;
 
-/// A place per reader, filled while it waits.
+/// A slot per reader, which holds its waker while it waits.
 ///
-/// What is displaced is handed back: a waker's drop may run code that comes back here, so the caller drops
-/// it when it holds no lock.
+/// A method that removes a waker returns it: dropping a waker may run code that calls this stream again, so the
+/// caller must drop it after it has released its locks.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     places: Vec<Option<Waker>>,
