@@ -14,14 +14,16 @@ ARROWS = {
     "settings": {"stack", "service", "storage", "claude", "practice", "layers"},
     "stack": {"service", "storage", "agent", "layers", "metrics"},
     # Of storage only the seams: what a session needs to be stored, whichever database does it.
-    "service": {"storage", "agent", "proto", "layers", "metrics", "error_text"},
-    "claude": {"storage", "agent", "proto", "metrics"},
-    "storage": {"layers", "metrics", "proto", "error_text"},
+    "service": {"storage", "agent", "proto", "layers", "metrics", "backoff", "error_text", "sync"},
+    "claude": {"storage", "agent", "proto", "metrics", "backoff", "sync"},
+    "storage": {"layers", "metrics", "proto", "backoff", "error_text", "sync"},
     "agent": {"proto", "storage"},
     "practice": set(),
     "metrics": {"proto"},
     "proto": set(),
+    "backoff": set(),
     "error_text": set(),
+    "sync": {"layers"},
     "guide": set(),
 }
 # The only modules of a room that another room may import, where not all of it is open.

@@ -58,6 +58,8 @@ pub mod agent;
 #[cfg(feature = "service")]
 pub use agent_webkit_layers as layers;
 
+#[cfg(feature = "service")]
+mod backoff;
 #[cfg(feature = "claude")]
 pub mod claude;
 #[cfg(feature = "service")]
@@ -74,6 +76,8 @@ pub mod settings;
 pub mod stack;
 #[cfg(feature = "service")]
 pub mod storage;
+#[cfg(feature = "service")]
+mod sync;
 #[cfg(feature = "service")]
 pub use crate::stack::Stack;
 

@@ -15,5 +15,8 @@ pub mod lookup;
 pub mod reply;
 #[cfg(feature = "resume")]
 pub mod resume;
+#[cfg(any(feature = "auth", feature = "resume", feature = "ticket"))]
+#[doc(hidden)]
+pub mod sync;
 #[cfg(feature = "ticket")]
 pub mod ticket;

@@ -1,7 +1,6 @@
 //! [`Claude`]: the builder of the backend, and the service that starts agents.
 
 use std::{
-    env,
     ffi::OsString,
     fmt, fs,
     future::Future,
@@ -79,13 +78,7 @@ impl Claude {
     /// Returns the path of the first executable `claude` on the `PATH`.
     #[must_use]
     pub fn discover() -> Option<PathBuf> {
-        use std::os::unix::fs::PermissionsExt;
-
-        let path = env::var_os("PATH")?;
-        env::split_paths(&path).map(|folder| folder.join("claude")).find(|candidate| {
-            fs::metadata(candidate)
-                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-        })
+        which::which("claude").ok()
     }
 
     /// Sets a variable in the agents' environment. The server's own variables (`AGENT_WEBKIT_*`,
@@ -247,7 +240,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_start_says_why() {
-        let here = env::temp_dir();
+        let here = std::env::temp_dir();
         let missing = Claude::new("/nonexistent/claude");
         assert_eq!(
             refusal(&missing, SessionSpec::new(ID, &here)).await,
@@ -271,7 +264,7 @@ mod tests {
     #[tokio::test]
     async fn a_failed_start_leaves_no_folder() {
         let claude = Claude::new("/nonexistent/claude").transcripts(Arc::new(MemoryTranscripts::new()));
-        let refused = refusal(&claude, SessionSpec::new(ID, env::temp_dir())).await;
+        let refused = refusal(&claude, SessionSpec::new(ID, std::env::temp_dir())).await;
         assert_eq!(refused, "the claude CLI is not at /nonexistent/claude");
         let config_dirs = claude.config_dirs.path().to_owned();
         assert_eq!(fs::read_dir(&config_dirs).unwrap().count(), 0);

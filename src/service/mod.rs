@@ -24,7 +24,7 @@ mod policy;
 mod registry;
 mod session;
 
-pub(crate) use self::http::{route::session_of, span::tell_in_span, stream::find as find_stream};
+pub(crate) use self::http::{route::session_of, span::record_in_span, stream::find as find_stream};
 pub use crate::layers::reply::ResponseBody;
 
 pub use self::{

@@ -3,43 +3,36 @@
 use std::{
     env,
     ffi::OsStr,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
+
+use which::which_in;
 
 use super::SettingsError;
 
 /// Path of the CLI that this project's scripts install, relative to the project's folder.
 const LOCAL: &str = ".local/claude/node_modules/.bin/claude";
 
-/// The CLI at `given`. Without it, the first one found: on `path`, then at [`LOCAL`].
+/// The CLI at `given`, which is looked up on `path` if it is a bare name. Without it, the first one found: on `path`,
+/// then at [`LOCAL`].
 pub(super) fn find(given: Option<&Path>, path: Option<&OsStr>) -> Result<PathBuf, SettingsError> {
-    if let Some(given) = given {
-        // A bare name is looked up on the path, as a shell does.
-        let bare = given.components().count() == 1 && !given.is_absolute();
-        let on_path = bare.then(|| on_path(given.as_os_str(), path)).flatten();
-        return on_path
-            .or_else(|| is_executable(given).then(|| given.to_owned()))
+    let executable = |name: &Path| which_in(name, path, env::current_dir().unwrap_or_default()).ok();
+    match given {
+        Some(given) => executable(given)
+            // A bare name that is not on the path may be a file here.
+            .or_else(|| executable(&Path::new(".").join(given)))
             .map(absolute)
-            .ok_or_else(|| SettingsError::new(format!("there is no claude CLI at {}", given.display())));
-    }
-    on_path(OsStr::new("claude"), path)
-        .or_else(|| Some(PathBuf::from(LOCAL)).filter(|local| is_executable(local)))
-        .map(absolute)
-        .ok_or_else(|| {
-            SettingsError::new(
-                "the claude CLI was not found: install it with npm install -g @anthropic-ai/claude-code, \
+            .ok_or_else(|| SettingsError::new(format!("there is no claude CLI at {}", given.display()))),
+        None => executable(Path::new("claude"))
+            .or_else(|| executable(Path::new(LOCAL)))
+            .map(absolute)
+            .ok_or_else(|| {
+                SettingsError::new(
+                    "the claude CLI was not found: install it with npm install -g @anthropic-ai/claude-code, \
                  or say where it is with --claude",
-            )
-        })
-}
-
-fn on_path(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
-    env::split_paths(path?).map(|dir| dir.join(name)).find(|candidate| is_executable(candidate))
-}
-
-fn is_executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+                )
+            }),
+    }
 }
 
 /// Makes the path absolute, because agents work in other directories than the server.
@@ -49,7 +42,7 @@ fn absolute(path: PathBuf) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 

@@ -15,7 +15,7 @@ use tower_http::{
 };
 use tracing::{Level, Span, field::Empty};
 
-use crate::service::{session_of, tell_in_span};
+use crate::service::{record_in_span, session_of};
 
 /// Makes the span of a request, for a [`TraceLayer`].
 ///
@@ -65,10 +65,10 @@ impl<B> MakeSpan<B> for RequestSpan {
             from_seq = Empty,
         );
         if let Some(id) = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()) {
-            tell_in_span(&span, "request_id", id);
+            record_in_span(&span, "request_id", id);
         }
         if let Some(id) = session_of(request.uri().path()) {
-            tell_in_span(&span, "session_id", id);
+            record_in_span(&span, "session_id", id);
         }
         span
     }
@@ -91,7 +91,7 @@ pub(super) type Layer =
 /// The layer; if it is not wanted, one that does nothing.
 pub(super) fn layer(on: bool) -> Layer {
     let (answered, ended, failed): (Answered, Ended, Failed) =
-        if on { (tell_answer, tell_end, tell_failure) } else { (|_, _, _| {}, |_, _, _| {}, |_, _, _| {}) };
+        if on { (log_answer, log_end, log_failure) } else { (|_, _, _| {}, |_, _, _| {}, |_, _, _| {}) };
     TraceLayer::new_for_http()
         .make_span_with(RequestSpan { on })
         .on_request(())
@@ -101,15 +101,15 @@ pub(super) fn layer(on: bool) -> Layer {
         .on_failure(failed)
 }
 
-fn tell_answer(response: &Response<Erased>, latency: Duration, span: &Span) {
+fn log_answer(response: &Response<Erased>, latency: Duration, span: &Span) {
     DefaultOnResponse::new().on_response(response, latency, span);
 }
 
-fn tell_end(trailers: Option<&HeaderMap>, duration: Duration, span: &Span) {
+fn log_end(trailers: Option<&HeaderMap>, duration: Duration, span: &Span) {
     DefaultOnEos::new().on_eos(trailers, duration, span);
 }
 
 /// A 503 to a client that is too fast is nothing that an operator must act on.
-fn tell_failure(class: ServerErrorsFailureClass, latency: Duration, span: &Span) {
+fn log_failure(class: ServerErrorsFailureClass, latency: Duration, span: &Span) {
     DefaultOnFailure::new().level(Level::WARN).on_failure(class, latency, span);
 }

@@ -2,14 +2,17 @@
 
 use std::{
     borrow::Cow,
+    collections::VecDeque,
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     ops::RangeInclusive,
     task::{Context, Poll},
     time::Instant,
 };
 
 use bytes::Bytes;
+
+use super::EventParser;
 
 /// One event to append: a name and a payload. The event log assigns its sequence number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -274,7 +277,7 @@ pub trait EventStream: Clone + Send + Sync + 'static {
     /// The newest `limit` events of this name, oldest first, for a writer that reads its own events back. The default
     /// reads the whole stream; a log that can look events up by name does better.
     fn newest(&self, name: &str, limit: usize) -> impl Future<Output = Result<Vec<Event>, TailError>> + Send {
-        super::read_back::newest(self, name, limit)
+        newest(self, name, limit)
     }
 }
 
@@ -289,9 +292,34 @@ pub trait Tail: Send + Unpin + 'static {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>>;
 }
 
+/// The newest `limit` events of this name, oldest first, read from the stream's frames.
+async fn newest(stream: &impl EventStream, name: &str, limit: usize) -> Result<Vec<Event>, TailError> {
+    let mut tail = stream.tail(Cursor::Oldest).await?;
+    let last = tail.attached().bounds.last;
+    let mut read = tail.attached().after;
+    let mut parser = EventParser::new(usize::MAX);
+    let (mut events, mut newest) = (Vec::new(), VecDeque::new());
+    while read < last {
+        let chunk = match poll_fn(|cx| tail.poll_chunk(cx)).await {
+            Some(chunk) => chunk.map_err(TailError::Evicted)?,
+            None => break,
+        };
+        read = chunk.last_seq;
+        parser.push(&chunk.bytes, &mut events).expect("no event is longer than usize::MAX");
+        for event in events.drain(..).filter(|event| event.name == name) {
+            newest.push_back(Event::new(event.name, event.data));
+            if newest.len() > limit {
+                newest.pop_front();
+            }
+        }
+    }
+    Ok(newest.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resume::{RingConfig, RingStream};
 
     #[test]
     fn a_cursor_right_before_the_oldest_event_misses_nothing() {
@@ -310,5 +338,18 @@ mod tests {
         assert_eq!(Bounds::EMPTY.admit(Cursor::Oldest).unwrap(), 0);
         assert_eq!(Bounds::EMPTY.admit(Cursor::After(0)).unwrap(), 0);
         assert!(Bounds::EMPTY.admit(Cursor::After(1)).is_err());
+    }
+
+    #[tokio::test]
+    async fn the_newest_events_of_a_name_come_oldest_first() {
+        let stream = RingStream::new(RingConfig::default());
+        for n in 0..10 {
+            stream.append(Event::new("odd", format!("{n}\n{n}")).into()).await.unwrap();
+            stream.append(Event::new("even", "x").into()).await.unwrap();
+        }
+        let expected = [8, 9].map(|n| Event::new("odd", format!("{n}\n{n}")));
+        assert_eq!(stream.newest("odd", 2).await.unwrap(), expected);
+        assert_eq!(stream.newest("even", 99).await.unwrap().len(), 10);
+        assert_eq!(stream.newest("none", 1).await.unwrap(), []);
     }
 }

@@ -71,7 +71,6 @@ mod keepalive;
 mod layer;
 mod log;
 mod parse;
-mod read_back;
 mod record;
 mod respond;
 mod ring;

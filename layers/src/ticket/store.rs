@@ -2,13 +2,13 @@ use std::{
     collections::HashMap,
     fmt,
     future::{Ready, ready},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::SystemTime,
 };
 
 use sha2::{Digest as _, Sha256};
 
-use crate::auth::Principal;
+use crate::{auth::Principal, sync::lock};
 
 /// The SHA-256 digest of a ticket.
 pub type Digest = [u8; 32];
@@ -84,7 +84,7 @@ impl MemoryStore {
     }
 
     fn put_at(&self, now: SystemTime, digest: Digest, grant: Grant, keep: usize) -> Result<(), StoreError> {
-        let mut grants = self.grants.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut grants = lock(&self.grants);
         grants.retain(|_, held| held.expires_at > now);
         let mut own: Vec<_> = grants
             .iter()
@@ -124,7 +124,7 @@ impl TicketStore for MemoryStore {
     }
 
     fn get(&self, digest: Digest) -> Self::Get {
-        let grants = self.grants.lock().unwrap_or_else(PoisonError::into_inner);
+        let grants = lock(&self.grants);
         ready(Ok(grants.get(&digest).cloned()))
     }
 }

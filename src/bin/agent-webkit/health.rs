@@ -9,8 +9,9 @@ use std::{
     task::{Context, Poll},
 };
 
+use agent_webkit::layers::reply::{Refusal, json_response};
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use pin_project_lite::pin_project;
 use tower::Service;
@@ -38,14 +39,15 @@ impl<S> Probed<S> {
             _ => return None,
         };
         let answer = match request.uri().path() {
-            "/healthz" => json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned()),
+            "/healthz" => json_response(StatusCode::OK, r#"{"status":"ok"}"#, head),
             "/readyz" if self.draining.load(Ordering::Relaxed) => {
-                detail(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down")
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down")
+                    .into_response(head)
             }
-            "/readyz" => json(StatusCode::OK, r#"{"status":"ready"}"#.to_owned()),
+            "/readyz" => json_response(StatusCode::OK, r#"{"status":"ready"}"#, head),
             _ => return None,
         };
-        Some(if head { answer.map(|_| Small::default()) } else { answer })
+        Some(answer)
     }
 }
 
@@ -93,19 +95,4 @@ where
             Projection::Inner { future } => future.poll(cx),
         }
     }
-}
-
-/// An error response. `sentence` is not escaped, so it must hold nothing that JSON escapes.
-pub(crate) fn detail(status: StatusCode, sentence: &str) -> Response<Small> {
-    json(status, format!(r#"{{"detail":"{sentence}"}}"#))
-}
-
-fn json(status: StatusCode, body: String) -> Response<Small> {
-    let length = HeaderValue::from(body.len());
-    let mut response = Response::new(Small::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CONTENT_LENGTH, length);
-    response
 }

@@ -3,7 +3,7 @@
 use std::{io::Write, net::SocketAddr};
 
 use agent_webkit::{
-    layers::host::AllowHostLayer,
+    layers::{host::AllowHostLayer, reply::Refusal},
     settings::{Launched, Settings},
 };
 use http::StatusCode;
@@ -87,7 +87,7 @@ fn csrf<B>(
     });
     layer.with_insecure_bypass(move |_, _| !no_auth).with_rejection_response(|_| {
         let refusal = "this request comes from a page of another origin";
-        health::detail(StatusCode::FORBIDDEN, refusal).map(Either::Left)
+        Refusal::new(StatusCode::FORBIDDEN, refusal).into_response(false).map(Either::Left)
     })
 }
 

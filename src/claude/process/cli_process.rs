@@ -6,7 +6,7 @@ use std::{
     os::unix::{ffi::OsStrExt, process::ExitStatusExt},
     path::Path,
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use tokio::{
@@ -18,6 +18,7 @@ use super::environment::Environment;
 use crate::{
     agent::SessionSpec,
     claude::{error::StartError, settings::Settings},
+    sync::lock,
 };
 
 /// The maximum size of the kept end of stderr, in bytes.
@@ -102,7 +103,7 @@ impl Tail {
     }
 
     fn push(&self, bytes: &[u8]) {
-        let mut tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tail = lock(&self.0);
         tail.extend_from_slice(bytes);
         let surplus = tail.len().saturating_sub(TAIL);
         tail.drain(..surplus);
@@ -110,7 +111,7 @@ impl Tail {
 
     /// Returns the kept bytes as text without surrounding white space.
     pub(crate) fn text(&self) -> String {
-        let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tail = lock(&self.0);
         String::from_utf8_lossy(&tail).trim().to_owned()
     }
 }

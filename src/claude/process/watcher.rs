@@ -5,15 +5,12 @@
 //! removes their config directories. It runs in its own process group and does not carry the process tag that
 //! it looks for.
 
-use std::{
-    path::PathBuf,
-    process::Stdio,
-    sync::{Mutex, PoisonError},
-};
+use std::{path::PathBuf, process::Stdio, sync::Mutex};
 
 use tokio::process::{Child, Command};
 
 use super::tag::{ProcessTag, can_look};
+use crate::sync::lock;
 
 /// The watcher of one backend. It is started with the first agent, restarted if it was killed, and ends once
 /// the last clone of the backend and the last agent are gone.
@@ -41,7 +38,7 @@ impl Watcher {
         if !can_look() {
             return;
         }
-        let mut shell = self.shell.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shell = lock(&self.shell);
         if shell.as_mut().is_some_and(|shell| matches!(shell.try_wait(), Ok(None))) {
             return;
         }

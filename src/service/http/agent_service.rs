@@ -37,7 +37,7 @@ use crate::{
         limits::Limits,
         policy::Policy,
         registry::{sessions::Sessions, warm::Warm},
-        session::handle::SessionHandle,
+        session::{driver::Driver, handle::SessionHandle},
     },
     storage::persistence::Persistence,
 };
@@ -105,7 +105,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     }
 
     fn build(agent: A, log: L, policy: Policy, limits: Limits, persistence: Option<Persistence>) -> Self {
-        let restore_owned = create::restorer(agent.clone(), limits.clone());
+        let restore_owned = Driver::restorer(agent.clone(), limits.clone());
         let sessions = Sessions::new(log, policy, &limits, persistence, restore_owned);
         let warm = Warm::new(agent.clone(), &sessions, &limits);
         if tokio::runtime::Handle::try_current().is_ok() {

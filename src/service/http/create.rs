@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{reply, scope::Caller, span::tell_in_current_span};
+use super::{reply, scope::Caller, span::record_in_current_span};
 use crate::{
     agent::{Agent, SessionSpec},
     layers::{reply::ResponseBody, resume::EventLog},
@@ -14,10 +14,7 @@ use crate::{
     service::{
         failure::Failure,
         limits::Limits,
-        registry::{
-            sessions::{Owned, RestoreFn, Sessions, Slot},
-            warm::Warm,
-        },
+        registry::{sessions::Sessions, warm::Warm},
         session::{
             connection::AgentConnection,
             driver::{self, Driver},
@@ -78,22 +75,9 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
         driver.run().await;
     });
     started.await.unwrap_or_else(|_| Err(Failure::unavailable("the session could not be made")))?;
-    tell_in_current_span("session_id", &session_id);
+    record_in_current_span("session_id", &session_id);
     let created = Created { session_id: &session_id, protocol_version: PROTOCOL_VERSION };
     Ok(reply::json(StatusCode::OK, &created))
-}
-
-/// How sessions of this agent are restored.
-pub(crate) fn restorer<A: Agent, L: EventLog>(agent: A, limits: Limits) -> RestoreFn<L> {
-    Box::new(move |sessions: Sessions<L>, owned: Owned, slot: Slot| {
-        let (agent, limits) = (agent.clone(), limits.clone());
-        Box::pin(async move {
-            let driver = Driver::restore(owned, agent, &sessions, &limits, slot).await?;
-            let handle = driver.handle().clone();
-            tokio::spawn(driver.run());
-            Ok(handle)
-        })
-    })
 }
 
 /// What is to be started, if the policy allows it.

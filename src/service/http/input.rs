@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
-use super::{scope::Caller, span::tell_in_current_span};
+use super::{scope::Caller, span::record_in_current_span};
 use crate::{
     layers::resume::EventLog,
     metrics,
@@ -69,7 +69,7 @@ impl Input {
         if let Inbound::PermissionResponse { correlation_id, .. }
         | Inbound::QuestionResponse { correlation_id, .. } = &message
         {
-            tell_in_current_span("correlation_id", correlation_id);
+            record_in_current_span("correlation_id", correlation_id);
         }
         caller.must_send(&message)?;
         for mode in message.modes() {

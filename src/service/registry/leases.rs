@@ -3,14 +3,17 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use tokio_util::sync::CancellationToken;
 
-use crate::storage::catalog::{AnyCatalog, CatalogError, Lease};
+use crate::{
+    storage::catalog::{AnyCatalog, CatalogError, Lease},
+    sync::lock,
+};
 
 /// The leases that this host keeps alive.
 #[derive(Debug, Default)]
@@ -62,6 +65,6 @@ impl Leases {
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<String, GuardedLease>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

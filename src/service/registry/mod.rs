@@ -4,5 +4,6 @@ pub(crate) mod keyed_lock;
 pub(crate) mod leases;
 pub(crate) mod restore;
 pub(crate) mod sessions;
+pub(crate) mod slots;
 pub(crate) mod sweeper;
 pub(crate) mod warm;

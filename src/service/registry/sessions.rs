@@ -6,20 +6,19 @@ use std::{
     path::PathBuf,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use serde_json::value::RawValue;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::{
-    sync::CancellationToken,
-    task::{TaskTracker, task_tracker::TaskTrackerToken},
-};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::keyed_lock::KeyedLock;
+use super::{
+    keyed_lock::KeyedLock,
+    slots::{Slot, Slots},
+};
 use crate::{
     agent::SessionSpec,
     layers::resume::{EventLog, RingLog},
@@ -35,10 +34,8 @@ use crate::{
         catalog::{Lease, SessionRecord},
         persistence::Persistence,
     },
+    sync::lock,
 };
-
-/// Maximum time that a new session waits for the agent of an ended one to be gone.
-const LEAVING: Duration = Duration::from_secs(12);
 
 /// The running sessions of a service.
 ///
@@ -82,12 +79,10 @@ struct Inner<L: EventLog> {
     table: Mutex<HashMap<Arc<str>, SessionHandle<L>>>,
     leases: Arc<Leases>,
     restoring: KeyedLock,
-    capacity: Arc<Semaphore>,
-    /// Number of ended sessions whose agents are not gone yet.
-    leaving: Arc<AtomicUsize>,
+    slots: Slots,
     tasks: TaskTracker,
     shutdown: CancellationToken,
-    lease_guard: AtomicBool,
+    background_tasks_started: AtomicBool,
     /// The shutdown is over.
     over: CancellationToken,
 }
@@ -114,11 +109,10 @@ impl<L: EventLog> Sessions<L> {
             table: Mutex::default(),
             leases: Arc::default(),
             restoring: KeyedLock::default(),
-            capacity: Arc::new(Semaphore::new(limits.max_sessions.min(Semaphore::MAX_PERMITS))),
-            leaving: Arc::default(),
+            slots: Slots::new(limits.max_sessions),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
-            lease_guard: AtomicBool::new(false),
+            background_tasks_started: AtomicBool::new(false),
             over: CancellationToken::new(),
         };
         Self { inner: Arc::new(inner) }
@@ -265,7 +259,7 @@ impl<L: EventLog> Sessions<L> {
 
     /// True once.
     pub(crate) fn claim_background_tasks(&self) -> bool {
-        !self.inner.lease_guard.swap(true, Ordering::AcqRel)
+        !self.inner.background_tasks_started.swap(true, Ordering::AcqRel)
     }
 
     /// Cancelled when the shutdown is over.
@@ -289,23 +283,9 @@ impl<L: EventLog> Sessions<L> {
         if self.is_shutting_down() {
             return Err(Failure::unavailable("the server is shutting down"));
         }
-        let permit = match Arc::clone(&inner.capacity).try_acquire_owned() {
-            Ok(permit) => Some(permit),
-            Err(_) if inner.leaving.load(Ordering::Relaxed) == 0 => None,
-            Err(_) => {
-                let permit = Arc::clone(&inner.capacity).acquire_owned();
-                tokio::time::timeout(LEAVING, permit).await.ok().and_then(Result::ok)
-            }
-        };
-        let permit = permit.ok_or_else(|| {
+        inner.slots.take(inner.shutdown.child_token(), task).await.ok_or_else(|| {
             metrics::session_refused();
             Failure::unavailable("there are too many sessions")
-        })?;
-        Ok(Slot {
-            cancel: inner.shutdown.child_token(),
-            leaving: Leaving { count: Arc::clone(&inner.leaving), counted: false },
-            _permit: permit,
-            _task: task,
         })
     }
 
@@ -317,7 +297,7 @@ impl<L: EventLog> Sessions<L> {
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<Arc<str>, SessionHandle<L>>> {
-        self.inner.table.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner.table)
     }
 }
 
@@ -337,37 +317,6 @@ impl<L: EventLog> fmt::Debug for Sessions<L> {
 pub(crate) struct Owned {
     pub(crate) record: SessionRecord,
     pub(crate) lease: Lease,
-}
-
-/// A session's place among the others, free again once it is dropped.
-pub(crate) struct Slot {
-    /// Ends the session.
-    pub(crate) cancel: CancellationToken,
-    leaving: Leaving,
-    _permit: OwnedSemaphorePermit,
-    _task: TaskTrackerToken,
-}
-
-impl Slot {
-    /// The session has ended; only its agent is left.
-    pub(crate) fn leave(&mut self) {
-        if !std::mem::replace(&mut self.leaving.counted, true) {
-            self.leaving.count.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-struct Leaving {
-    count: Arc<AtomicUsize>,
-    counted: bool,
-}
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        if self.counted {
-            self.count.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
 }
 
 /// Dropped: the session is not known any more.

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -22,11 +22,13 @@ use uuid::Uuid;
 use super::sessions::Sessions;
 use crate::{
     agent::{Agent, SessionSpec},
+    backoff::Backoff,
     error_text::with_sources,
     layers::resume::EventLog,
     metrics::{self, Waiting},
     proto::AgentEvent,
     service::{limits::Limits, session::connection::AgentConnection},
+    sync::lock,
 };
 
 /// Time between two starts, and between a claim and the next start: a start takes half a second of a core, which the
@@ -136,16 +138,19 @@ impl<A: Agent> Pool<A> {
 
     /// Keeps one agent waiting.
     async fn keep_one(&self) {
-        let mut losses = 0;
+        let after_losses = || Backoff::new(2 * PACE, LONGEST_PAUSE);
+        let mut backoff = after_losses();
         loop {
             let fate = self.offer_one().await;
-            losses = if let Fate::Lost(_) = fate { losses + 1 } else { 0 };
+            if !matches!(fate, Fate::Lost(_)) {
+                backoff = after_losses();
+            }
             let pause = match fate {
                 Fate::Claimed => PACE,
                 Fate::Stale => Duration::ZERO,
                 Fate::Lost(why) => {
                     tracing::warn!(why, "no agent could be kept waiting");
-                    (PACE * 2_u32.saturating_pow(losses)).min(LONGEST_PAUSE)
+                    backoff.next_pause()
                 }
                 Fate::Stopped => return,
             };
@@ -203,7 +208,7 @@ impl<A: Agent> Pool<A> {
     }
 
     fn offers(&self) -> MutexGuard<'_, VecDeque<Offer<A>>> {
-        self.offers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.offers)
     }
 }
 

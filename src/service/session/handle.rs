@@ -4,7 +4,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
@@ -18,6 +18,7 @@ use super::{describe::Description, mailbox};
 use crate::{
     layers::resume::{EventLog, EventStream, RingLog},
     proto::{IdempotencyKey, Inbound, NoAnswer, Note, Refused},
+    sync::lock,
 };
 
 /// An input on its way to its session.
@@ -191,7 +192,7 @@ impl<S> Shared<S> {
 
     /// What the session last told. Locked for moments only, never over I/O.
     pub(crate) fn latest(&self) -> std::sync::MutexGuard<'_, Latest> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.latest)
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::{
     future::poll_fn,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll, Waker},
 };
 
 use tokio::sync::Notify;
+
+use crate::sync::lock;
 
 /// A queue of at most `capacity` that several fill and one empties.
 ///
@@ -120,7 +122,7 @@ impl<T> Drop for Receiver<T> {
 
 impl<T> Shared<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -14,13 +14,13 @@ use super::{
     Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionMetadata, SessionRecord, StreamRecord,
     statements::Sql,
 };
-use crate::storage::database::Database;
+use crate::{storage::database::Database, sync::lock};
 
 /// Default lifetime of a lease. A host that does not renew its leases for this time may lose its sessions.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(15);
 
 /// Time that a host has to delete the data of a session it tombstoned, before a sweep does it.
-const BURIED: Duration = Duration::from_secs(60);
+const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(60);
 
 /// The session catalog of all hosts that share a [`Database`].
 ///
@@ -64,7 +64,7 @@ impl DbCatalog {
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<String, i64>> {
-        self.inner.held.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner.held)
     }
 
     fn lost(&self, lease: &Lease) {
@@ -261,7 +261,7 @@ impl Catalog for DbCatalog {
     fn tombstoned(&self) -> CatalogFuture<'_, Vec<String>> {
         Box::pin(async move {
             on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().tombstoned())
-                .bind(millis(BURIED))
+                .bind(millis(TOMBSTONE_LIFETIME))
                 .fetch_all(pool))
         })
     }

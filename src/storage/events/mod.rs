@@ -57,7 +57,7 @@ mod writer;
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
 };
 
 use tokio::sync::{Semaphore, mpsc};
@@ -77,7 +77,7 @@ use self::{
     writer::{Postponed, Writer},
 };
 use super::database::Database;
-use crate::{layers::resume::EventLog, metrics::CommitTimes};
+use crate::{layers::resume::EventLog, metrics::CommitTimes, sync::lock};
 
 /// An [`EventLog`] in a database. Clones share their streams.
 ///
@@ -208,7 +208,7 @@ impl Core {
     }
 
     fn table(&self) -> MutexGuard<'_, std::collections::HashMap<String, Arc<OpenStream>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.open)
     }
 
     fn opening(&self, key: &str) -> &tokio::sync::Mutex<()> {

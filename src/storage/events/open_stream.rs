@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     ops::RangeInclusive,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -18,8 +18,9 @@ use super::{
     retention::{Hold, Retention, Step},
     tail::DurableTail,
 };
-use crate::layers::resume::{
-    AppendError, Attached, Batch, Bounds, Cursor, EventStream, RingStream, Tail, TailError,
+use crate::layers::{
+    resume::{AppendError, Attached, Batch, Bounds, Cursor, EventStream, RingStream, Tail, TailError},
+    sync::lock,
 };
 
 /// A job for the writer task.
@@ -186,7 +187,7 @@ impl OpenStream {
     /// Removes the stream from the log's open streams.
     pub(super) fn leave(&self) {
         let Some(table) = self.shared.table.upgrade() else { return };
-        let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = lock(&table);
         if table.get(&self.key).is_some_and(|open| std::ptr::eq(&**open, self)) {
             table.remove(&self.key);
         }
@@ -201,11 +202,11 @@ impl OpenStream {
     }
 
     fn phase(&self) -> MutexGuard<'_, Phase> {
-        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.phase)
     }
 
     pub(super) fn retention(&self) -> MutexGuard<'_, Retention> {
-        self.retention.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.retention)
     }
 
     /// Requests the retention that was left over when the stream was last open.
@@ -243,14 +244,14 @@ impl OpenStream {
         self.shared.config.window_events?;
         let until = self.appended.load(Ordering::Relaxed) + self.shared.config.recent.lag_budget as u64;
         let hold = Arc::new(Hold::new(after, until));
-        self.holds.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&hold));
+        lock(&self.holds).push(Arc::downgrade(&hold));
         Some(hold)
     }
 
     /// The lowest sequence number that a reader still has to get from the database.
     fn held(&self) -> Option<u64> {
         let appended = self.appended.load(Ordering::Relaxed);
-        let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut holds = lock(&self.holds);
         holds.retain(|hold| hold.strong_count() > 0);
         holds.iter().filter_map(Weak::upgrade).filter_map(|hold| hold.next(appended)).min()
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::metrics::OutageMetrics;
+use crate::{backoff::Backoff, metrics::OutageMetrics};
 
 /// Maximum time for one call to the database.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -13,36 +13,45 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// An outage, measured from its first failure.
 #[derive(Debug, Default)]
-pub(super) struct Outage {
-    since: Option<(Instant, Duration)>,
-    metrics: Option<OutageMetrics>,
+pub(super) struct Outage(Option<Lasting>);
+
+#[derive(Debug)]
+struct Lasting {
+    since: Instant,
+    backoff: Backoff,
+    _metrics: OutageMetrics,
+}
+
+impl Lasting {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            _metrics: OutageMetrics::of_log(),
+        }
+    }
 }
 
 impl Outage {
     /// Records a failure. Returns whether failures have lasted for `bound`.
     pub(super) fn is_over(&mut self, bound: Duration) -> bool {
-        self.metrics.get_or_insert_with(OutageMetrics::of_log);
-        let (since, _) = self.since.get_or_insert_with(|| (Instant::now(), FIRST_PAUSE));
-        since.elapsed() >= bound
+        self.0.get_or_insert_with(Lasting::new).since.elapsed() >= bound
     }
 
     /// Waits before the next try, longer each time.
     pub(super) async fn pause(&mut self) {
-        let (_, pause) = self.since.get_or_insert_with(|| (Instant::now(), FIRST_PAUSE));
-        let now = *pause;
-        *pause = (now * 2).min(LONGEST_PAUSE);
-        tokio::time::sleep(now).await;
+        let pause = self.0.get_or_insert_with(Lasting::new).backoff.next_pause();
+        tokio::time::sleep(pause).await;
     }
 
     /// Whether an outage has begun.
     pub(super) fn is_on(&self) -> bool {
-        self.since.is_some()
+        self.0.is_some()
     }
 
     /// Ends the outage and returns its duration; `None` if there was none.
     pub(super) fn end(&mut self) -> Option<Duration> {
-        self.metrics = None;
-        self.since.take().map(|(since, _)| since.elapsed())
+        self.0.take().map(|outage| outage.since.elapsed())
     }
 }
 

@@ -1,5 +1,5 @@
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -10,6 +10,7 @@ use super::{
     keys::KeySet,
     source::{ErasedSource, LONGEST_DOCUMENT},
 };
+use crate::sync::lock;
 
 /// Time limit for reading the source once.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -91,6 +92,6 @@ impl Cache {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }

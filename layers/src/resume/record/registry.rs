@@ -2,12 +2,15 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use tokio::sync::watch;
 
-use crate::resume::{EventLog, EventStream};
+use crate::{
+    resume::{EventLog, EventStream},
+    sync::lock,
+};
 
 pub(super) struct Registry<L: EventLog> {
     pub(super) log: L,
@@ -107,7 +110,7 @@ impl<L: EventLog> Registry<L> {
     }
 
     fn slots(&self) -> MutexGuard<'_, Slots<L::Stream>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.slots)
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
     collections::HashMap,
     convert::Infallible,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 pub use config::RingConfig;
@@ -20,6 +20,7 @@ pub use stream::RingStream;
 pub use tail::RingTail;
 
 use super::EventLog;
+use crate::sync::lock;
 
 /// An [`EventLog`] in memory: each stream keeps its newest events, bounded in number and in bytes.
 ///
@@ -54,7 +55,7 @@ impl RingLog {
     }
 
     fn streams(&self) -> MutexGuard<'_, HashMap<String, RingStream>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.streams)
     }
 }
 

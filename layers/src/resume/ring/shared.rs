@@ -2,7 +2,7 @@
 
 use std::{
     ops::RangeInclusive,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     task::{Poll, Waker},
     time::Instant,
 };
@@ -14,7 +14,10 @@ use super::{
     state::{Found, State},
     waiters::Waiters,
 };
-use crate::resume::{AppendError, Attached, Batch, Chunk, Cursor, Evicted, TailError};
+use crate::{
+    resume::{AppendError, Attached, Batch, Chunk, Cursor, Evicted, TailError},
+    sync::lock,
+};
 
 pub(super) struct Shared {
     /// Held during a whole append, so that frames are encoded while `inner` is free for readers. It holds the list of
@@ -32,11 +35,11 @@ pub(super) struct Inner {
 
 impl Shared {
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 
     pub(super) fn append(&self, batch: Batch) -> Result<RangeInclusive<u64>, AppendError> {
-        let mut appending = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut appending = lock(&self.appending);
         let (first, block_bytes) = {
             let inner = self.lock();
             (inner.state.last() + 1, inner.state.block_bytes())

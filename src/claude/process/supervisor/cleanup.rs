@@ -19,7 +19,7 @@ impl Supervisor {
         self.read_last_words().await;
         self.deliver();
         self.store_the_rest().await;
-        self.remove_home().await;
+        self.remove_config_dir().await;
         self.bridge.handle_end();
         self.deliver_all().await;
         if timeout(LAST_WORDS, &mut self.stderr).await.is_err() {
@@ -61,15 +61,15 @@ impl Supervisor {
 
     async fn store_the_rest(&mut self) {
         let Some(mut mirror) = self.mirror.take() else { return };
-        for news in mirror.finish().await {
-            if matches!(news, AgentEvent::Fenced) {
+        for report in mirror.finish().await {
+            if matches!(report, AgentEvent::Fenced) {
                 self.bridge.events().clear();
             }
-            self.bridge.events().push_front(news);
+            self.bridge.events().push_front(report);
         }
     }
 
-    async fn remove_home(&mut self) {
+    async fn remove_config_dir(&mut self) {
         let config_dir = self.config_dir.take();
         if let Err(error) = tokio::task::spawn_blocking(move || drop(config_dir)).await {
             tracing::error!(%error, "the removal of the agent's config directory failed");

@@ -28,20 +28,20 @@ impl Supervisor {
     /// Passes new transcript entries to the mirror.
     pub(crate) fn keep(&mut self) {
         for mirrored in self.bridge.take_mirrored() {
-            let news = self.mirror.as_mut().and_then(|mirror| mirror.take(mirrored));
-            self.tell_first(news);
+            let report = self.mirror.as_mut().and_then(|mirror| mirror.take(mirrored));
+            self.report_first(report);
         }
     }
 
     /// Queues an event of the mirror before all others: the end of a turn may be waiting for the mirror.
     /// Aborts if the session is fenced.
-    pub(crate) fn tell_first(&mut self, news: Option<AgentEvent>) {
-        if let Some(AgentEvent::Fenced) = news {
+    pub(crate) fn report_first(&mut self, report: Option<AgentEvent>) {
+        if let Some(AgentEvent::Fenced) = report {
             self.bridge.events().clear();
             self.abort();
         }
-        if let Some(news) = news {
-            self.bridge.events().push_front(news);
+        if let Some(report) = report {
+            self.bridge.events().push_front(report);
         }
     }
 }

@@ -168,7 +168,7 @@ impl Supervisor {
                     self.poll_mcp_at = None;
                     self.bridge.ask_mcp_status();
                 }
-                Wake::Mirror(news) => self.tell_first(news),
+                Wake::Mirror(report) => self.report_first(report),
             }
         }
     }
@@ -191,7 +191,7 @@ impl Supervisor {
             () = self.events.closed(), if !closing => Wake::NobodyListens,
             () = until(self.termination.deadline()), if self.termination.deadline().is_some() => Wake::Deadline,
             () = until(self.poll_mcp_at), if self.poll_mcp_at.is_some() && !closing => Wake::PollMcp,
-            news = progress(self.mirror.as_mut()), if self.mirror.is_some() => Wake::Mirror(news),
+            report = progress(self.mirror.as_mut()), if self.mirror.is_some() => Wake::Mirror(report),
         }
     }
 

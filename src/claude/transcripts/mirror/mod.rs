@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use self::batches::{Batch, Batches, Full};
 pub(crate) use self::key::Keys;
 use crate::{
+    backoff::Backoff,
     claude::protocol::decode::Mirrored,
     metrics::OutageMetrics,
     proto::AgentEvent,
@@ -26,7 +27,7 @@ const BACKLOG: usize = 64 << 20;
 /// How long an outage lasts before it is reported to the session.
 const TOLERATED: Duration = Duration::from_secs(2);
 
-/// The first pause before a retry. Each pause is twice as long as the one before.
+/// The first pause before a retry.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest pause before a retry.
@@ -36,7 +37,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const NO_ANSWER: Duration = Duration::from_secs(30);
 
 /// The maximum number of refused entries that are reported to the session: a transcript store may refuse all.
-const MOST_TOLD: usize = 10;
+const MAX_REPORTED: usize = 10;
 
 /// Copies an agent's transcripts to a transcript store.
 pub(crate) struct Mirror {
@@ -60,9 +61,9 @@ type Writing = Pin<Box<dyn Future<Output = (Batch, Result<(), StoreError>)> + Se
 #[derive(Debug)]
 struct Outage {
     since: Instant,
-    pause: Duration,
+    backoff: Backoff,
     again: Instant,
-    told: bool,
+    reported: bool,
     _metrics: OutageMetrics,
 }
 
@@ -76,7 +77,13 @@ struct Hold {
 impl Outage {
     fn new(now: Instant) -> Self {
         let metrics = OutageMetrics::of_transcripts();
-        Self { since: now, pause: SHORTEST_PAUSE, again: now, told: false, _metrics: metrics }
+        Self {
+            since: now,
+            backoff: Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE),
+            again: now,
+            reported: false,
+            _metrics: metrics,
+        }
     }
 }
 
@@ -123,7 +130,7 @@ impl Mirror {
             Some(hold) => hold,
             None => Hold { mark: self.batches.flush(), until: now + self.patience },
         };
-        let given_up = self.hold.is_none() && self.outage.as_ref().is_some_and(|outage| outage.told);
+        let given_up = self.hold.is_none() && self.outage.as_ref().is_some_and(|outage| outage.reported);
         let waits = !given_up && now < hold.until && !self.batches.is_stored(hold.mark);
         self.hold = waits.then_some(hold);
         waits
@@ -134,8 +141,8 @@ impl Mirror {
     pub(crate) async fn progress(&mut self) -> Option<AgentEvent> {
         loop {
             let now = Instant::now();
-            if let Some(told) = self.outage_to_tell(now) {
-                return Some(told);
+            if let Some(report) = self.outage_to_report(now) {
+                return Some(report);
             }
             let may_write = self.outage.as_ref().is_none_or(|outage| outage.again <= now);
             if self.writing.is_none() && may_write {
@@ -161,20 +168,20 @@ impl Mirror {
         let mark = self.batches.flush();
         let deadline = Instant::now() + self.patience;
         self.hold = None;
-        let mut news = Vec::new();
+        let mut reports = Vec::new();
         while !self.batches.is_stored(mark) {
             match timeout_at(deadline, self.progress()).await {
-                Ok(told) => news.extend(told),
+                Ok(incomplete) => reports.extend(incomplete),
                 Err(_) => break,
             }
         }
         if !self.batches.is_stored(mark) {
             tracing::warn!(entries = self.batches.len(), "the end of the transcript could not be stored");
-            news.push(incomplete(
+            reports.push(incomplete(
                 "The transcript store is not available: the last part of the agent's memory is lost.",
             ));
         }
-        news
+        reports
     }
 
     fn written(&mut self, batch: Batch, outcome: Result<(), StoreError>) -> Option<AgentEvent> {
@@ -204,22 +211,22 @@ impl Mirror {
                 self.refused += 1;
                 let message =
                     format!("An entry of the agent's memory could not be stored and is left out: {reason}.");
-                (self.refused <= MOST_TOLD).then(|| incomplete(&message))
+                (self.refused <= MAX_REPORTED).then(|| incomplete(&message))
             }
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "a transcript append failed");
                 self.batches.put_back(batch);
                 let outage = self.outage.get_or_insert_with(|| Outage::new(now));
-                outage.again = now + outage.pause;
-                outage.pause = (outage.pause * 2).min(LONGEST_PAUSE);
+                outage.again = now + outage.backoff.next_pause();
                 None
             }
         }
     }
 
-    fn outage_to_tell(&mut self, now: Instant) -> Option<AgentEvent> {
-        let outage = self.outage.as_mut().filter(|outage| !outage.told && outage.since + TOLERATED <= now)?;
-        outage.told = true;
+    fn outage_to_report(&mut self, now: Instant) -> Option<AgentEvent> {
+        let outage =
+            self.outage.as_mut().filter(|outage| !outage.reported && outage.since + TOLERATED <= now)?;
+        outage.reported = true;
         tracing::warn!("the transcript store is not available; new entries are queued");
         Some(unavailable())
     }
@@ -228,7 +235,7 @@ impl Mirror {
     /// unavailable.
     fn give_up_hold(&mut self) -> Option<AgentEvent> {
         let outage = self.outage.get_or_insert_with(|| Outage::new(Instant::now()));
-        if std::mem::replace(&mut outage.told, true) {
+        if std::mem::replace(&mut outage.reported, true) {
             return None;
         }
         tracing::warn!("the transcript store does not answer; new entries are queued");
@@ -239,7 +246,7 @@ impl Mirror {
         let outage = self.outage.as_ref();
         let batch = self.batches.due().filter(|_| self.writing.is_none());
         let batch = batch.map(|due| outage.map_or(due, |outage| outage.again.max(due)));
-        let tell = outage.filter(|outage| !outage.told).map(|outage| outage.since + TOLERATED);
+        let tell = outage.filter(|outage| !outage.reported).map(|outage| outage.since + TOLERATED);
         [batch, tell, self.hold.map(|hold| hold.until)].into_iter().flatten().min()
     }
 }

@@ -19,7 +19,10 @@ use crate::{
     service::{
         failure::Failure,
         limits::Limits,
-        registry::sessions::{Owned, Sessions, Slot},
+        registry::{
+            sessions::{Owned, RestoreFn, Sessions},
+            slots::Slot,
+        },
         session::{
             connection::{AgentConnection, AgentUpdate},
             handle::{Latest, SessionHandle, Shared},
@@ -53,6 +56,19 @@ struct Parts<A, L: EventLog> {
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
+    /// How the registry restores sessions of this agent.
+    pub(crate) fn restorer(agent: A, limits: Limits) -> RestoreFn<L> {
+        Box::new(move |sessions: Sessions<L>, owned: Owned, slot: Slot| {
+            let (agent, limits) = (agent.clone(), limits.clone());
+            Box::pin(async move {
+                let driver = Self::restore(owned, agent, &sessions, &limits, slot).await?;
+                let handle = driver.handle().clone();
+                tokio::spawn(driver.run());
+                Ok(handle)
+            })
+        })
+    }
+
     /// Starts a session around an agent that runs or is starting. On return the event log holds `session_ready` and the
     /// session is registered.
     pub(crate) async fn start(

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Maximum time for the agent of a released session to end by itself.
-const HANDOVER: Duration = Duration::from_secs(12);
+const WAIT_FOR_AGENT: Duration = Duration::from_secs(12);
 
 /// Why a session ends on this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     pub(crate) async fn finish(mut self: Box<Self>, end: End) {
         tracing::info!(session = self.handle.id(), ?end, "a session ended here");
         self.metrics.ended(self.reason(end));
-        self.slot.leave();
+        self.slot.session_ended();
         match (end, self.lease_guard.is_some()) {
             (End::Closed, _) | (End::LogLost, false) => self.close().await,
             (End::Fenced, _) => {
@@ -89,7 +89,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
         drop(handle);
         // Transcript entries are written under the lease, so the lease is released after the agent is gone.
-        if timeout(HANDOVER, connection.gone()).await.is_err() {
+        if timeout(WAIT_FOR_AGENT, connection.gone()).await.is_err() {
             tracing::warn!("an agent outlives its session's stay");
         }
         if let Some(lease_guard) = lease_guard {

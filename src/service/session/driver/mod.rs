@@ -29,7 +29,10 @@ use crate::{
     layers::resume::{AppendError, Batch, Event, EventLog, EventStream},
     metrics::SessionMetrics,
     proto::{Accepted, AgentCommand, AgentEvent, Decision, Note, Output, Presence, Session},
-    service::registry::sessions::{Registration, Sessions, Slot},
+    service::registry::{
+        sessions::{Registration, Sessions},
+        slots::Slot,
+    },
     storage::catalog::SessionMetadata,
 };
 

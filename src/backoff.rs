@@ -1,0 +1,41 @@
+//! The pauses between tries.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+/// Pauses without an end, each twice as long as the one before, from `shortest` to `longest`.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    pauses: ExponentialBackoff,
+    longest: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new(shortest: Duration, longest: Duration) -> Self {
+        let pauses = ExponentialBuilder::new()
+            .with_factor(2.0)
+            .with_min_delay(shortest)
+            .with_max_delay(longest)
+            .without_max_times()
+            .build();
+        Self { pauses, longest }
+    }
+
+    pub(crate) fn next_pause(&mut self) -> Duration {
+        self.pauses.next().unwrap_or(self.longest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(300));
+        let pauses: Vec<_> = (0..5).map(|_| backoff.next_pause().as_millis()).collect();
+        assert_eq!(pauses, [50, 100, 200, 300, 300]);
+        assert_eq!((0..999).map(|_| backoff.next_pause().as_millis()).max(), Some(300));
+    }
+}
