@@ -62,7 +62,7 @@ impl Settings {
         let verifier = match (self.no_auth, all) {
             (true, None) => BoxVerify::new(Disabled),
             (false, Some(verifier)) => verifier,
-            (true, Some(_)) => return Err(SettingsError::new("--no-auth cannot be used with a token")),
+            (true, Some(_)) => return Err(SettingsError::new("a token and --no-auth exclude each other")),
             (false, None) => {
                 return Err(SettingsError::new(
                     "there is no token: set AGENT_WEBKIT_AUTH_TOKEN, --token, --tokens-file or the --jwt options, or accept every request with --no-auth",

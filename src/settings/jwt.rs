@@ -113,7 +113,7 @@ impl JwtSettings {
             (None, None, Some(path)) => Keys::secret(read(path)?.trim_ascii_end()),
             _ => {
                 return Err(SettingsError::new(
-                    "only one of --jwt-jwks, --jwt-public-key and --jwt-secret-file may be set",
+                    "--jwt-jwks, --jwt-public-key and --jwt-secret-file exclude each other",
                 ));
             }
         };

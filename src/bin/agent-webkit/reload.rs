@@ -21,8 +21,8 @@ impl Reloading {
         while hangup.recv().await.is_some() {
             // Blocking here is acceptable: the file is short and reloads are rare.
             match file.reload() {
-                Ok(()) => tracing::info!(path = %file.path().display(), "reloaded the token file"),
-                Err(error) => tracing::error!(%error, "cannot reload the token file; old tokens stay valid"),
+                Ok(()) => tracing::info!(path = %file.path().display(), "read the tokens file again"),
+                Err(error) => tracing::error!(%error, "cannot read the tokens file again; the tokens stay as they were"),
             }
         }
         pending::<()>().await;
