@@ -1,4 +1,4 @@
-//! One lock for each key, made when it is first asked for and dropped when nobody holds it.
+//! One lock per key, created on first use and removed once nobody uses it.
 
 use std::{
     collections::HashMap,
@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// Mutual exclusion by key: while one task holds the lock of an id, others wait for that id alone.
+/// Locks single ids: while a task holds the lock of an id, only tasks that need the same id wait.
 #[derive(Debug, Default)]
 pub(crate) struct KeyedLock(Mutex<HashMap<String, Arc<AsyncMutex<()>>>>);
 
@@ -15,6 +15,7 @@ impl KeyedLock {
     pub(crate) async fn lock(&self, id: &str) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // A count of 1 is the table's own reference: nobody holds the lock or waits for it.
             locks.retain(|_, lock| Arc::strong_count(lock) > 1);
             Arc::clone(locks.entry(id.to_owned()).or_default())
         };

@@ -37,13 +37,12 @@ use crate::{
     },
 };
 
-/// Maximum time that a new session waits for the agent of an ended one to be gone.
+/// Maximum time that a new session waits for the agent of an ended session to end.
 const LEAVING: Duration = Duration::from_secs(12);
 
 /// The running sessions of a service.
 ///
-/// Callers without a name share the sessions that nobody in particular owns; a named caller has their own.
-/// To each caller the sessions of all others do not exist.
+/// Callers without a name share the sessions without an owner. A named caller sees only their own sessions.
 ///
 /// ```
 /// use agent_webkit::{Stack, layers::auth::StaticTokens, service::Policy};
@@ -63,7 +62,7 @@ const LEAVING: Duration = Duration::from_secs(12);
 /// }
 /// assert!(sessions.get("not-there", Some("ada")).is_none());
 ///
-/// // Before the host ends: every session's streams end, and its agent.
+/// // Before the host stops: ends all streams and agents.
 /// sessions.shutdown().await;
 /// assert!(sessions.is_shutting_down());
 /// # Ok(())
@@ -83,16 +82,17 @@ struct Inner<L: EventLog> {
     leases: Arc<Leases>,
     restoring: KeyedLock,
     capacity: Arc<Semaphore>,
-    /// Number of ended sessions whose agents are not gone yet.
+    /// Number of ended sessions whose agents have not ended yet.
     leaving: Arc<AtomicUsize>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    /// Whether the background tasks were started.
     lease_guard: AtomicBool,
-    /// The shutdown is over.
+    /// Cancelled when the shutdown is complete.
     over: CancellationToken,
 }
 
-/// Restores a stored session and lets it run.
+/// Restores a stored session and starts its task.
 pub(crate) type RestoreFn<L> = Box<dyn Fn(Sessions<L>, Owned, Slot) -> Restored<L> + Send + Sync>;
 
 type Restored<L> = Pin<Box<dyn Future<Output = Result<SessionHandle<L>, Failure>> + Send>>;
@@ -124,7 +124,7 @@ impl<L: EventLog> Sessions<L> {
         Self { inner: Arc::new(inner) }
     }
 
-    /// What to start for a session, with what its host decides: where transcripts are kept, and what the policy allows.
+    /// Builds the spec of a session's agent, with this host's transcript store and policy.
     pub(crate) fn spec(&self, id: impl Into<String>, cwd: impl Into<PathBuf>) -> SessionSpec {
         SessionSpec {
             transcripts: self.persistence().map(|persistence| Arc::clone(&persistence.transcripts)),
@@ -133,13 +133,13 @@ impl<L: EventLog> Sessions<L> {
         }
     }
 
-    /// The session of this id, if it is in memory and the caller of this name may see it.
+    /// Returns the session with this id, if it is in memory and belongs to the caller with this name.
     #[must_use]
     pub fn get(&self, id: &str, caller: Option<&str>) -> Option<SessionHandle<L>> {
         self.in_memory(id)?.visible_to(caller)
     }
 
-    /// The caller's sessions that are in memory, oldest first.
+    /// Returns the caller's sessions that are in memory, oldest first.
     #[must_use]
     pub fn list(&self, caller: Option<&str>) -> Vec<SessionHandle<L>> {
         let mut sessions: Vec<_> =
@@ -148,7 +148,7 @@ impl<L: EventLog> Sessions<L> {
         sessions
     }
 
-    /// All sessions of the caller's, oldest first, each as a JSON object.
+    /// Returns the caller's sessions, in memory or stored, oldest first, each as a JSON object.
     pub(crate) async fn describe_all(&self, caller: Option<&str>) -> Result<Vec<Box<RawValue>>, Failure> {
         let here = self.list(caller);
         let Some(persistence) = self.persistence() else {
@@ -164,20 +164,20 @@ impl<L: EventLog> Sessions<L> {
         Ok(stored.iter().map(describe).collect())
     }
 
-    /// How many sessions there are.
+    /// Number of sessions in memory.
     #[must_use]
     pub fn len(&self) -> usize {
         self.table().len()
     }
 
-    /// There is no session.
+    /// Whether no session is in memory.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Ends a session of the caller's and forgets it: its prompts settle and its streams end with `done`.
-    /// Its agent may take a while longer. Whatever the id is, the session is not there afterwards.
+    /// Ends and deletes a session of the caller: its prompts settle and its streams end with `done`. Its
+    /// agent may take a while longer to end. Does nothing if the caller has no session with this id.
     pub(crate) async fn close(&self, id: &str, caller: Option<&str>) -> Result<(), Failure> {
         let Some(persistence) = self.persistence() else {
             if let Some(session) = self.get(id, caller) {
@@ -185,6 +185,7 @@ impl<L: EventLog> Sessions<L> {
             }
             return Ok(());
         };
+        // Held to the end, so that no request restores the session while it is deleted.
         let _alone = self.restoring().lock(id).await;
         let found = persistence.catalog.find(id).await?;
         if found.is_none_or(|record| record.owner.as_deref() != caller) {
@@ -196,6 +197,8 @@ impl<L: EventLog> Sessions<L> {
                 session.shared().set_deleted(deleted);
             }
         };
+        // Before the tombstone: it makes the session's saves and renewals fail as fenced, and the flag tells
+        // the session that no other host has taken it over.
         mark(true);
         if let Err(error) = persistence.catalog.tombstone(id).await {
             mark(false);
@@ -209,13 +212,14 @@ impl<L: EventLog> Sessions<L> {
     }
 
     async fn end(&self, session: &SessionHandle<L>) {
+        // Removed first, so that no new request finds a session that is ending.
         self.table().remove(session.id());
         session.shared().cancel.cancel();
         session.shared().mailbox.closed().await;
     }
 
-    /// Ends every session's stay in this process and waits until all of them and their agents are gone. No
-    /// new one is made from here on. Sessions that are stored go on where they are restored, the others end.
+    /// Stops all sessions in this process and waits until they and their agents are gone. No new session is
+    /// created from now on. Stored sessions can be restored later or on another host; the others end.
     pub async fn shutdown(&self) {
         self.inner.shutdown.cancel();
         self.inner.tasks.close();
@@ -223,7 +227,7 @@ impl<L: EventLog> Sessions<L> {
         self.inner.over.cancel();
     }
 
-    /// No new sessions are made.
+    /// Whether the shutdown has begun, so that no new session is created.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.inner.shutdown.is_cancelled()
@@ -253,7 +257,7 @@ impl<L: EventLog> Sessions<L> {
         &self.inner.restoring
     }
 
-    /// What the shutdown waits for.
+    /// The tasks that the shutdown waits for.
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.inner.tasks
     }
@@ -263,12 +267,12 @@ impl<L: EventLog> Sessions<L> {
         &self.inner.shutdown
     }
 
-    /// True once.
+    /// Returns true on the first call only.
     pub(crate) fn claim_background_tasks(&self) -> bool {
         !self.inner.lease_guard.swap(true, Ordering::AcqRel)
     }
 
-    /// Cancelled when the shutdown is over.
+    /// Cancelled when the shutdown is complete.
     pub(crate) fn over(&self) -> &CancellationToken {
         &self.inner.over
     }
@@ -281,10 +285,10 @@ impl<L: EventLog> Sessions<L> {
         (self.inner.restore_owned)(self.clone(), owned, slot).await
     }
 
-    /// Room for one more session. Waits only for the agents of sessions that have ended.
+    /// Reserves a slot for one more session. Waits only while agents of ended sessions are ending.
     pub(crate) async fn reserve(&self) -> Result<Slot, Failure> {
         let inner = &*self.inner;
-        // The token comes first: whoever shuts down after the check waits for it.
+        // The token comes before the check, so that a shutdown that begins after the check waits for it.
         let task = inner.tasks.token();
         if self.is_shutting_down() {
             return Err(Failure::unavailable("the server is shutting down"));
@@ -309,7 +313,7 @@ impl<L: EventLog> Sessions<L> {
         })
     }
 
-    /// Makes a session known until the registration is dropped.
+    /// Adds a session to the registry until the registration is dropped.
     pub(crate) fn register(&self, session: SessionHandle<L>) -> Registration<L> {
         let id = Arc::clone(&session.shared().id);
         self.table().insert(Arc::clone(&id), session);
@@ -333,15 +337,15 @@ impl<L: EventLog> fmt::Debug for Sessions<L> {
     }
 }
 
-/// A stored session that is this host's now.
+/// A stored session whose lease this host holds.
 pub(crate) struct Owned {
     pub(crate) record: SessionRecord,
     pub(crate) lease: Lease,
 }
 
-/// A session's place among the others, free again once it is dropped.
+/// A session's share of the capacity, freed when dropped.
 pub(crate) struct Slot {
-    /// Ends the session.
+    /// Cancelled to end the session.
     pub(crate) cancel: CancellationToken,
     leaving: Leaving,
     _permit: OwnedSemaphorePermit,
@@ -349,7 +353,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// The session has ended; only its agent is left.
+    /// Marks the session as ended: only its agent still occupies the slot.
     pub(crate) fn leave(&mut self) {
         if !std::mem::replace(&mut self.leaving.counted, true) {
             self.leaving.count.fetch_add(1, Ordering::Relaxed);
@@ -370,7 +374,7 @@ impl Drop for Leaving {
     }
 }
 
-/// Dropped: the session is not known any more.
+/// A session's entry in the registry, removed when dropped.
 pub(crate) struct Registration<L: EventLog> {
     sessions: Sessions<L>,
     id: Arc<str>,
