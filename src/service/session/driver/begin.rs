@@ -114,7 +114,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             0 => Session::dormant(config, now()),
             last => {
                 let tail = stream.tail(Cursor::After(last)).await.map_err(|error| {
-                    tracing::error!(session = record.id, error = with_sources(&error), "cannot read the note");
+                    tracing::error!(session = record.id, error = with_sources(&error), "note cannot be read");
                     Failure::unavailable("the event log cannot be read now")
                 })?;
                 let note = tail.attached().note.clone().unwrap_or_default();
