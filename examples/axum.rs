@@ -1,7 +1,7 @@
-//! The stack as a part of an axum application, below `/agents`.
+//! The stack inside an axum application, below `/agents`.
 //!
-//! Configured by the environment like `agent-webkit serve` (`AGENT_WEBKIT_AUTH_TOKEN`,
-//! `AGENT_WEBKIT_WORKSPACE`, …); `ADDR` says where to listen.
+//! The environment configures it, as for `agent-webkit serve` (`AGENT_WEBKIT_AUTH_TOKEN`,
+//! `AGENT_WEBKIT_WORKSPACE`, …); `ADDR` is the address to listen on.
 //!
 //! ```text
 //! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --example axum
@@ -29,9 +29,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .nest_service("/agents", server.stack);
 
     support::announce(&listener, "/agents")?;
-    // An agent writes in small pieces; each is to be seen at once.
+    // An agent writes in small pieces, each of which should be sent at once.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-    // Streams end when the sessions and their store do; without that, axum would wait for their readers.
+    // Streams end when the sessions and their storage shut down. Without that, axum would wait for their
+    // readers.
     let shutdown = async move {
         ended.await;
         sessions.shutdown().await;

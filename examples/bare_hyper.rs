@@ -1,7 +1,7 @@
-//! The stack on hyper alone, over HTTP/1.1 and HTTP/2.
+//! The stack on hyper without a framework, over HTTP/1.1 and HTTP/2.
 //!
-//! Configured by the environment like `agent-webkit serve` (`AGENT_WEBKIT_AUTH_TOKEN`,
-//! `AGENT_WEBKIT_WORKSPACE`, …); `ADDR` says where to listen.
+//! The environment configures it, as for `agent-webkit serve` (`AGENT_WEBKIT_AUTH_TOKEN`,
+//! `AGENT_WEBKIT_WORKSPACE`, …); `ADDR` is the address to listen on.
 //!
 //! ```text
 //! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --example bare_hyper
@@ -36,11 +36,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             () = &mut ended => break,
         };
         let Ok((stream, _)) = accepted else {
-            // Mostly too many open files: without a pause this would spin until one is closed.
+            // Usually there are too many open files. Without a pause this would spin until one is closed.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        // An agent writes in small pieces; each is to be seen at once.
+        // An agent writes in small pieces, each of which should be sent at once.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(server.stack.clone());
         let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
@@ -50,7 +50,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         });
     }
 
-    // Streams end when the sessions and their store do; without that, hyper would wait for their readers.
+    // Streams end when the sessions and their storage shut down. Without that, hyper would wait for their
+    // readers.
     server.stack.sessions().shutdown().await;
     server.store.shutdown().await;
     connections.shutdown().await;

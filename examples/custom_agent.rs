@@ -1,6 +1,6 @@
 //! An agent of your own behind the protocol: a `service_fn` that starts an echo.
 //!
-//! It asks for permission to repeat the message, and then sends it word by word.
+//! The echo asks for permission to repeat the message, and then sends it word by word.
 //!
 //! ```text
 //! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --example custom_agent
@@ -23,12 +23,12 @@ use serde_json::{json, value::to_raw_value};
 use tokio::sync::mpsc;
 use tower::service_fn;
 
-/// Starts an echo. It ends when the session drops its end of the command channel.
+/// Starts an echo, which ends when the session drops its end of the command channel.
 async fn start(_: SessionSpec) -> Result<AgentIo, Infallible> {
     let (commands, heard) = mpsc::channel(8);
     let (say, events) = mpsc::channel(64);
     tokio::spawn(async move {
-        // A session that has ended listens no more; then there is nothing left to do.
+        // Sending fails once the session has ended; then there is nothing left to do.
         let _ = echo(heard, say).await;
     });
     Ok(AgentIo { commands, events })

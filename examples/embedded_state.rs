@@ -1,9 +1,9 @@
-//! The stack inside an application with a login, layers and metrics of its own.
+//! The stack inside an application with its own authentication, layers and metrics.
 //!
-//! The application knows who calls before the stack is asked, and the stack takes its word: its verifier
-//! is the [`Principal`] that the application's own layer has put into the request. The application counts
-//! requests and open streams by principal, tells them at `/metrics`, and lists the caller's sessions at
-//! `/me` from the stack's own registry.
+//! The application authenticates callers before they reach the stack, and the stack trusts it: its verifier
+//! returns the [`Principal`] that the application's layer has put into the request. The application counts
+//! requests by principal and open streams, reports them at `/metrics`, and lists the caller's sessions at
+//! `/me` from the stack's registry.
 //!
 //! ```text
 //! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --example embedded_state
@@ -44,7 +44,7 @@ use axum::{
 use http::{header, request::Parts};
 use http_body_util::BodyExt;
 
-/// What the application's handlers share.
+/// The state that the application's handlers share.
 #[derive(Clone)]
 struct App {
     sessions: Sessions,
@@ -112,7 +112,7 @@ async fn metrics(State(app): State<App>) -> String {
     text
 }
 
-/// Counts requests by who makes them, and streams while they are open.
+/// Counts requests by principal, and streams while they are open.
 async fn count(
     State(app): State<App>,
     Extension(caller): Extension<Principal>,
@@ -133,7 +133,7 @@ async fn count(
     })
 }
 
-/// Is counted until it is dropped, together with the body that owns it.
+/// An open stream, counted until the body that owns it is dropped.
 struct OpenStream(Arc<Counters>);
 
 impl OpenStream {

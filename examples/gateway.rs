@@ -1,9 +1,10 @@
-//! An LLM proxy whose answers can be read again after a dropped connection: auth, lookup and resume over an
-//! upstream that cannot resume by itself. There is no agent in it.
+//! An LLM proxy whose answers can be read again after a dropped connection. It puts auth, lookup and resume
+//! in front of an upstream that cannot resume by itself. It has no agent.
 //!
-//! A client posts a request of the Messages API to `/answers`; `Location` names its answer. The client reads
-//! the answer as an event stream, any number of times and from any event on; the upstream is called once.
-//! Each client has its own token and sees its own answers; only the gateway knows the upstream's
+//! A client posts a request of the Messages API to `/answers`; the response's `Location` is the path of its
+//! answer. The client reads the answer as an event stream, any number of times and from any event on; the
+//! upstream is called once. Each client has its own token and sees only its own answers. Only the gateway
+//! knows the upstream's
 //! `UPSTREAM_KEY`.
 //!
 //! ```text
@@ -13,7 +14,7 @@
 //! curl -N http://127.0.0.1:8000/answers/… -H 'authorization: Bearer secret' -H 'last-event-id: 3'
 //! ```
 //!
-//! Without an `UPSTREAM` the practice model answers.
+//! Without `UPSTREAM` the practice model answers.
 
 mod support;
 
@@ -48,16 +49,16 @@ use hyper_util::{
 use tower::{BoxError, ServiceBuilder, service_fn};
 use uuid::Uuid;
 
-/// Longest question, in bytes.
+/// Maximum length of a question, in bytes.
 const MAX_QUESTION: usize = 8 << 20;
 
-/// Maximum number of questions at a time.
+/// Maximum number of stored questions.
 const MAX_QUESTIONS: usize = 1000;
 
 /// How long an answer stays readable.
 const RETAIN: Duration = Duration::from_secs(3600);
 
-/// What someone wants to know.
+/// A question of a client.
 #[derive(Clone)]
 struct Question {
     owner: Principal,
@@ -85,7 +86,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         questions: Arc::default(),
     };
 
-    // Behind the lookup, whose 404 keeps others away: so the path is all that the key needs.
+    // The lookup outside of this layer has refused other callers, so the path is enough as a key.
     let key = |request: &Parts| {
         request.extensions.get::<Resolved<Question>>().map(|_| request.uri.path().to_owned())
     };
@@ -105,7 +106,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .service(service_fn(move |request| gateway.clone().serve(request)));
 
     support::announce(&listener, "/answers")?;
-    // Readers are given what there is, and their streams end; without that, axum would wait for them.
+    // Streams end once their readers have read what is recorded. Without that, axum would wait for the
+    // readers.
     let shutdown = async move {
         ended.await;
         recordings.shutdown().await;
@@ -114,7 +116,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The tokens in `name=token,name=token`.
+/// Parses tokens from `name=token,name=token`.
 fn tokens(listed: &str) -> Result<StaticTokens, Box<dyn Error>> {
     let mut tokens = StaticTokens::default();
     for one in listed.split(',') {
@@ -144,7 +146,7 @@ impl Gateway {
         })
     }
 
-    /// Keeps a question for its readers; the first one of them makes it be asked.
+    /// Stores a question. The first read of its answer sends it to the upstream.
     async fn keep(self, owner: Principal, body: Body) -> Response<Body> {
         let Ok(body) = Limited::new(body, MAX_QUESTION).collect().await else {
             return refusal(StatusCode::PAYLOAD_TOO_LARGE, "this question is too long");
@@ -166,7 +168,7 @@ impl Gateway {
         created.body(Body::empty()).expect("a path is a header's value")
     }
 
-    /// Asks the upstream.
+    /// Sends a question to the upstream.
     async fn ask(self, question: Question) -> Result<Response<Body>, BoxError> {
         let request = Request::post(format!("{}/v1/messages", self.upstream))
             .header(header::CONTENT_TYPE, "application/json")

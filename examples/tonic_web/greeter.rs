@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status, server::NamedService};
 use tonic_prost::ProstCodec;
 use tower::{BoxError, Service, service_fn};
 
-/// Where the method is called.
+/// The path of the method.
 pub(crate) const GREET: &str = "/greet.Greeter/Greet";
 
 /// The name to greet.
@@ -32,7 +32,7 @@ pub(crate) struct Person {
 /// The greeting.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Greeting {
-    /// Its words.
+    /// The text.
     #[prost(string, tag = "1")]
     pub(crate) text: String,
 }

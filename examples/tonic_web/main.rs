@@ -1,10 +1,10 @@
-//! A tonic server with a greeter, for gRPC and grpc-web, and the stack on the same port, below `/agents`.
+//! A tonic server with a greeter for gRPC and grpc-web, and the stack on the same port, below `/agents`.
 //!
-//! The stack stands beside the greeter, not behind its [`GrpcWebLayer`]: that one answers 400 to every
+//! The stack is mounted beside the greeter, not behind its [`GrpcWebLayer`], which answers 400 to every
 //! HTTP/1.1 request that is not grpc-web.
 //!
-//! Configured by the environment like `agent-webkit serve` (`AGENT_WEBKIT_AUTH_TOKEN`,
-//! `AGENT_WEBKIT_WORKSPACE`, …); `ADDR` says where to listen.
+//! The environment configures it, as for `agent-webkit serve` (`AGENT_WEBKIT_AUTH_TOKEN`,
+//! `AGENT_WEBKIT_WORKSPACE`, …); `ADDR` is the address to listen on.
 //!
 //! ```text
 //! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --example tonic_web
@@ -39,7 +39,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let routes = Routes::from(greeter.into_axum_router().nest_service("/agents", server.stack));
 
     support::announce(&listener, "/agents")?;
-    // Streams end when the sessions and their store do; without that, tonic would wait for their readers.
+    // Streams end when the sessions and their storage shut down. Without that, tonic would wait for their
+    // readers.
     let shutdown = async move {
         ended.await;
         sessions.shutdown().await;
@@ -48,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Server::builder()
         .accept_http1(true)
         .add_routes(routes)
-        // An agent writes in small pieces; each is to be seen at once.
+        // An agent writes in small pieces, each of which should be sent at once.
         .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), shutdown)
         .await?;
     Ok(())

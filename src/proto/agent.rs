@@ -1,53 +1,53 @@
-//! What passes between a session and its agent, in terms no backend owns.
+//! The events and commands between a session and its agent, independent of the backend.
 //!
 //! Payloads that are only relayed stay raw JSON ([`RawValue`]); nothing here is parsed into a tree.
 
 use serde_json::value::RawValue;
 
-/// Raw JSON object members, in order: what a backend passes on without knowing it.
+/// Raw members of a JSON object, in order, which a backend relays without interpreting them.
 pub type Extra = Vec<(String, Box<RawValue>)>;
 
-/// What the agent says.
+/// An event from the agent.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AgentEvent {
-    /// The agent finished its start-up.
+    /// The agent has finished its start-up.
     Ready,
-    /// A turn began; also one the agent began by itself.
+    /// A turn began, either for a user's message or by the agent itself.
     TurnStarted {
-        /// The mode it runs in, if the agent says so: an approval may have changed it.
+        /// The permission mode of the turn, if the agent reports it. An approval may have changed it.
         permission_mode: Option<String>,
     },
     /// A piece of a message that is being written.
     Delta {
-        /// The message it belongs to.
+        /// The message's id.
         message_id: String,
-        /// The tool call whose sub-agent writes it.
+        /// The tool call that started the sub-agent, if a sub-agent writes it.
         parent_tool_use_id: Option<String>,
         /// The piece.
         delta: Delta,
     },
     /// One or more finished content blocks of a message.
     Message(AgentMessage),
-    /// The stop reason of a message, known once all its blocks are.
+    /// The stop reason of a message, sent after all its blocks.
     MessageStopped {
-        /// The message.
+        /// The message's id.
         message_id: String,
         /// Why it ended.
         stop_reason: Option<String>,
     },
-    /// A tool call's outcome.
+    /// The outcome of a tool call.
     ToolResult {
-        /// The call.
+        /// The tool call's id.
         tool_use_id: String,
-        /// The sub-agent it belongs to.
+        /// The tool call that started the sub-agent, if a sub-agent called the tool.
         parent_tool_use_id: Option<String>,
-        /// What the tool gave: any JSON.
+        /// The tool's output, any JSON.
         output: Box<RawValue>,
-        /// It failed.
+        /// Whether the tool failed.
         is_error: bool,
     },
-    /// The agent asks and waits until [`AgentCommand::Decide`] answers or it withdraws.
+    /// A prompt. The agent waits until [`AgentCommand::Decide`] answers it, or withdraws it.
     Ask(Ask),
     /// The agent no longer waits for this prompt.
     Withdrawn {
@@ -56,49 +56,49 @@ pub enum AgentEvent {
     },
     /// A turn ended.
     TurnEnded(TurnEnd),
-    /// An MCP server's status, at first sight and later.
+    /// The status of an MCP server, new or changed.
     McpStatus {
-        /// The server.
+        /// The server's name.
         server_name: String,
         /// The status, as the agent names it.
         status: String,
     },
-    /// News of a background task.
+    /// An update of a background task.
     Task {
-        /// The task.
+        /// The task's id.
         task_id: String,
         /// The status, as the agent names it. `None` when only other members changed.
         status: Option<String>,
         /// Further members.
         extra: Extra,
     },
-    /// Something to tell the readers that changes nothing, such as `retrying`.
+    /// A status for readers that does not change the session, such as `retrying`.
     Status {
-        /// What it does.
+        /// The status.
         status: String,
         /// Further members.
         extra: Extra,
     },
-    /// The answer to a command that carried this id.
+    /// The answer to a command.
     Answer {
-        /// The command's id.
+        /// The `request` of the command.
         request: u64,
-        /// `Err` holds the agent's own words.
+        /// The outcome; `Err` holds the agent's error text.
         outcome: Result<(), String>,
     },
-    /// Something went wrong and the agent goes on.
+    /// An error after which the agent continues.
     Error {
         /// A short, stable name.
         code: String,
         /// One sentence.
         message: String,
     },
-    /// Another host serves the session by now. The agent is being ended by force, and what it still said is
-    /// not told; [`Exited`](Self::Exited) follows.
+    /// Another host has taken over the session. The agent is being ended by force and its remaining events
+    /// are dropped; [`Exited`](Self::Exited) follows.
     Fenced,
-    /// The agent is gone. Nothing comes after this.
+    /// The agent has ended. No event follows.
     Exited {
-        /// One sentence: how it ended, with the end of what it wrote to its error output.
+        /// One sentence on how it ended, with the end of its error output.
         message: String,
     },
 }
@@ -113,9 +113,9 @@ pub enum Delta {
     Thinking(Box<RawValue>),
     /// A piece of a tool call's input.
     InputJson {
-        /// The tool call.
+        /// The tool call's id.
         tool_use_id: String,
-        /// The tool.
+        /// The tool's name.
         name: String,
         /// A JSON string that holds a piece of JSON.
         partial_json: Box<RawValue>,
@@ -135,28 +135,28 @@ impl Delta {
 pub struct AgentMessage {
     /// The message's id, the same for all its blocks.
     pub id: String,
-    /// The sub-agent that wrote it.
+    /// The tool call that started the sub-agent, if a sub-agent wrote it.
     pub parent_tool_use_id: Option<String>,
-    /// The blocks that are new, each a JSON object with a `type`.
+    /// The new blocks, each a JSON object with a `type`.
     pub blocks: Vec<Box<RawValue>>,
     /// The message's further members (`model`, `stop_reason`, `usage`, …), without `id`, `role` and `content`.
     pub extra: Extra,
 }
 
-/// What a prompt is about.
+/// The kind of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AskKind {
-    /// May this tool run?
+    /// Permission to run a tool.
     Permission,
     /// A question with options.
     Question,
-    /// A hook's decision.
+    /// The decision of a hook.
     Hook,
 }
 
 impl AskKind {
-    /// The event in which clients get such a prompt.
+    /// The name of the event that brings such a prompt to clients.
     pub(super) const fn event_name(self) -> &'static str {
         match self {
             Self::Permission => "permission_request",
@@ -173,15 +173,15 @@ impl AskKind {
 /// A prompt: the agent waits for someone's answer.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    /// What it is about.
+    /// The kind of the prompt.
     pub kind: AskKind,
-    /// Its id on the wire: the tool call's id where there is one.
+    /// Its id on the wire; the tool call's id, if there is a tool call.
     pub correlation_id: String,
-    /// The tool, or the hook's event name.
+    /// The name of the tool, or of the hook's event.
     pub name: String,
     /// The tool's or the hook's input.
     pub input: Box<RawValue>,
-    /// Everything else the agent told about it.
+    /// Further members from the agent.
     pub context: Extra,
 }
 
@@ -190,18 +190,17 @@ pub struct Ask {
 pub struct TurnEnd {
     /// `success`, `error_during_execution`, …
     pub subtype: String,
-    /// What this turn cost, in US dollars, where the agent says so.
+    /// The cost of this turn in US dollars, if the agent reports it.
     pub turn_cost_usd: Option<f64>,
-    /// What the agent's process has cost so far, in US dollars; cumulative. Used where the turn's own cost
-    /// is not known.
+    /// The cost of the agent's process so far, in US dollars. Used if the turn's own cost is not known.
     pub process_cost_usd: Option<f64>,
-    /// The agent began this turn by itself: it answers none of our messages.
+    /// Whether the agent began this turn by itself, so that it answers no user's message.
     pub unprompted: bool,
     /// Further members, without `subtype`, `session_id` and `total_cost_usd`.
     pub extra: Extra,
 }
 
-/// What the session tells the agent.
+/// A command from the session to the agent.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AgentCommand {
@@ -209,10 +208,10 @@ pub enum AgentCommand {
     User {
         /// The content.
         content: Box<RawValue>,
-        /// The message's uuid, the one clients are told.
+        /// The message's uuid, as in its `user_message` event.
         message_uuid: String,
     },
-    /// Stop the running turn.
+    /// Stops the running turn.
     Interrupt,
     /// The answer to an [`Ask`].
     Decide {
@@ -221,48 +220,48 @@ pub enum AgentCommand {
         /// The answer.
         decision: Decision,
     },
-    /// Changes the permission mode; answered.
+    /// Changes the permission mode. The agent sends an [`AgentEvent::Answer`].
     SetPermissionMode {
-        /// Names the answer.
+        /// The id of the answer.
         request: u64,
         /// The mode.
         mode: String,
     },
-    /// Changes the model; answered.
+    /// Changes the model. The agent sends an [`AgentEvent::Answer`].
     SetModel {
-        /// Names the answer.
+        /// The id of the answer.
         request: u64,
-        /// The model, or the default one.
+        /// The model; `None` for the default.
         model: Option<String>,
     },
-    /// Stops a background task; answered.
+    /// Stops a background task. The agent sends an [`AgentEvent::Answer`].
     StopTask {
-        /// Names the answer.
+        /// The id of the answer.
         request: u64,
-        /// The task.
+        /// The task's id.
         task_id: String,
     },
-    /// End at once, by force: nothing is finished and nothing more is stored. A backend that cannot may end as
-    /// if its commands were dropped.
+    /// Ends the agent at once, by force: nothing is finished and nothing more is stored. A backend that
+    /// cannot do this may end as if its command channel were closed.
     Abort,
 }
 
-/// Someone's answer to an [`Ask`].
+/// The answer to an [`Ask`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Decision {
-    /// Go on.
+    /// Allows the request.
     Allow {
-        /// The input to run with. The backend puts the original one where it is needed and this is `None`.
+        /// The input to run the tool with; `None` for the original input.
         updated_input: Option<Box<RawValue>>,
-        /// Rules to keep: a JSON array.
+        /// Permission rules to add: a JSON array.
         updated_permissions: Option<Box<RawValue>>,
     },
-    /// Do not.
+    /// Denies the request.
     Deny {
-        /// What the model is told.
+        /// The reason, for the model.
         message: Option<String>,
-        /// Stop the turn as well.
+        /// Whether to stop the turn as well.
         interrupt: bool,
     },
     /// A hook's output: a JSON object.

@@ -1,4 +1,4 @@
-//! What a client chose when the agent asked a question.
+//! A client's answers to the questions of an agent.
 
 use serde_json::value::RawValue;
 
@@ -12,7 +12,7 @@ use super::{
 pub struct Answers(Vec<(String, String)>);
 
 impl Answers {
-    /// Reads `[{"question", "selectedOptions": […]}]` or `{"<question>": "label" | ["label", …]}`.
+    /// Parses `[{"question", "selectedOptions": […]}]` or `{"<question>": "label" | ["label", …]}`.
     pub(super) fn parse(raw: &RawValue) -> Result<Self, Invalid> {
         if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
             return items
@@ -37,7 +37,7 @@ impl Answers {
             .map(Self)
     }
 
-    /// The tool's original input with `answers` put in, which is what the agent must receive.
+    /// Returns the tool's original input with these `answers` in it, which is what the agent expects.
     pub(super) fn with_input(&self, input: &RawValue) -> Box<RawValue> {
         let original: Members<'_> = serde_json::from_str(input.get()).unwrap_or_default();
         let answers = self

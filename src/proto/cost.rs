@@ -1,8 +1,8 @@
-//! What a turn costs: agents count up, clients sum.
+//! The cost of turns. Agents report a running total; clients add up the turns.
 
 use super::TurnEnd;
 
-/// Turns the agent's cumulative figure into one per turn.
+/// Converts the running total of the agent's process into a cost per turn.
 #[derive(Debug, Default)]
 pub(super) struct Cost {
     process: f64,
@@ -10,8 +10,9 @@ pub(super) struct Cost {
 }
 
 impl Cost {
-    /// The cost of the turn that ended, if the agent told enough to know it.
+    /// Returns the cost of the turn that ended, if the agent reported enough to know it.
     pub(super) fn turn(&mut self, end: &TurnEnd) -> Option<f64> {
+        // A total that has fallen was reset meanwhile.
         let since_last =
             end.process_cost_usd.map(|total| if total < self.process { total } else { total - self.process });
         self.process = end.process_cost_usd.unwrap_or(self.process);
@@ -20,23 +21,23 @@ impl Cost {
         Some(round(turn))
     }
 
-    /// The sum of all turns.
+    /// The total of all turns.
     pub(super) fn session(&self) -> f64 {
         self.session
     }
 
-    /// Goes on from what the session had cost before.
+    /// Continues from the cost of a restored session.
     pub(super) fn restore(&mut self, session: f64) {
         self.session = session;
     }
 
-    /// Another process counts from zero.
+    /// Resets the total of the process, because another process counts from zero.
     pub(super) fn new_process(&mut self) {
         self.process = 0.0;
     }
 }
 
-/// Without the noise that subtraction leaves behind, far below a millionth of a cent.
+/// Rounds off the error of floating-point subtraction, which is far below a millionth of a cent.
 fn round(usd: f64) -> f64 {
     (usd * 1e12).round() / 1e12
 }

@@ -1,4 +1,4 @@
-//! Events for clients, each finished to one line of JSON where it arises (`docs/protocol.md`, Events).
+//! Events for clients, each encoded as one line of JSON when it is created (`docs/protocol.md`, Events).
 
 use serde_json::value::RawValue;
 
@@ -7,7 +7,7 @@ use super::{
     json::{self, Object},
 };
 
-/// An event for the session's log.
+/// An event for the session's event log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutEvent {
     /// The event's name.
@@ -53,7 +53,7 @@ impl OutEvent {
         };
         let piece = json::one_line(piece.get());
         let value: [&[u8]; 3] = [head, piece.as_bytes(), tail.as_bytes()];
-        // Deltas are most of what there is: with the exact room the data becomes shared bytes as it is.
+        // Most events are deltas. With an exact capacity, the vector becomes `Bytes` as it is.
         let ids = br#"{"message_id":"","delta":}"#.len() + message_id.len();
         let parent_len = parent.map_or(0, |parent| br#","parent_tool_use_id":"""#.len() + parent.len());
         let room = ids + parent_len + value.iter().map(|piece| piece.len()).sum::<usize>();
@@ -61,7 +61,7 @@ impl OutEvent {
         Self::new("message_delta", data.pieces("delta", &value).optional("parent_tool_use_id", parent))
     }
 
-    /// The whole message so far; `message` holds all its blocks.
+    /// The message with all its blocks so far.
     pub(super) fn message_complete(message: &AgentMessage) -> Self {
         let blocks = json::array(message.blocks.iter().map(|block| block.get()));
         let whole = Object::with_capacity(blocks.len() + 512)
@@ -139,7 +139,7 @@ impl OutEvent {
         Self::new("result", data.number("session_cost_usd", session_cost).members(extra))
     }
 
-    /// The end of a turn whose agent is gone.
+    /// The `result` of a turn that ended because its agent was lost.
     pub(super) fn aborted_result(session_id: &str, reason: &str, session_cost: f64) -> Self {
         let data = Object::new()
             .string("session_id", session_id)

@@ -1,4 +1,4 @@
-//! Bodies of requests, checked field by field.
+//! Request bodies, checked field by field.
 
 use serde_json::value::RawValue;
 
@@ -7,7 +7,7 @@ use super::{
     json::{self, Members},
 };
 
-/// Deeper nesting than any real message has; agents parse by recursion.
+/// Maximum nesting of a body, because agents parse recursively. No real message is nested this deep.
 const MAX_DEPTH: usize = 128;
 
 /// The members of a body. Each error names the field.
@@ -26,7 +26,7 @@ impl<'a> Fields<'a> {
         serde_json::from_str(raw.get()).map(Self).map_err(|error| Invalid::NotJson(error.to_string()))
     }
 
-    /// A member that is there and is not null.
+    /// Returns a member that is present and not null.
     fn given(&self, name: &str) -> Option<&'a RawValue> {
         self.0.get(name).copied().filter(|raw| raw.get() != "null")
     }
@@ -45,12 +45,13 @@ impl<'a> Fields<'a> {
             .transpose()
     }
 
-    /// A string that may become a process argument, which no NUL can be part of.
+    /// Returns a string that may become a process argument, which must not contain NUL. An empty string is
+    /// `None`.
     pub(super) fn argument(&self, name: &str) -> Result<Option<String>, Invalid> {
         let value = self.optional_string(name)?.filter(|value| !value.is_empty());
         match &value {
             Some(value) if value.contains('\0') => {
-                Err(Invalid::Field(format!("{name} must not hold a NUL character")))
+                Err(Invalid::Field(format!("{name} must not contain a NUL character")))
             }
             _ => Ok(value),
         }
@@ -93,7 +94,7 @@ pub(super) fn text(raw: &RawValue) -> Option<String> {
     serde_json::from_str(raw.get()).ok()
 }
 
-/// What a user says: a text, or blocks of text and images.
+/// Checks the content of a user's message: a string, or an array of text and image blocks.
 pub(super) fn content(raw: &RawValue) -> Result<Box<RawValue>, Invalid> {
     if raw.get().starts_with('"') {
         return match text(raw) {

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a repeated request runs nothing twice.
+//! `Idempotency-Key`: a repeated request takes effect once.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! Messages from clients: what a body may say.
+//! Messages from clients, parsed and checked.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -22,19 +22,19 @@ use super::{
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CreateSession {
-    /// The model, or the default one.
+    /// The model; `None` for the default.
     pub model: Option<String>,
-    /// The permission mode, or the default one.
+    /// The permission mode; `None` for the default.
     pub permission_mode: Option<String>,
-    /// Where to work, or the first workspace.
+    /// The agent's working directory; `None` for the first workspace.
     pub cwd: Option<String>,
 }
 
 impl CreateSession {
-    /// Reads a body; an empty one is `{}`, unknown fields are ignored.
+    /// Parses a body. An empty body counts as `{}`; unknown fields are ignored.
     ///
     /// # Errors
-    /// What is wrong with the body: [`Invalid::Field`] is a 422 here, the others are 400.
+    /// The body is invalid. [`Invalid::Field`] becomes a 422, the others a 400.
     pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
         if body.trim_ascii().is_empty() {
             return Ok(Self::default());
@@ -67,44 +67,44 @@ pub enum Inbound {
         /// A JSON string or an array of content blocks, on one line.
         content: Box<RawValue>,
     },
-    /// Stop the running turn.
+    /// Stops the running turn.
     Interrupt,
     /// The answer to a permission request.
     PermissionResponse {
-        /// The prompt.
+        /// The prompt's id.
         correlation_id: String,
         /// [`Decision::Allow`] or [`Decision::Deny`].
         decision: Decision,
     },
     /// The answer to a question.
     QuestionResponse {
-        /// The prompt.
+        /// The prompt's id.
         correlation_id: String,
-        /// What was chosen.
+        /// The chosen options.
         answers: Answers,
     },
-    /// Change the permission mode.
+    /// Changes the permission mode.
     SetPermissionMode {
         /// The mode.
         mode: String,
     },
-    /// Change the model.
+    /// Changes the model.
     SetModel {
-        /// The model, or the default one.
+        /// The model; `None` for the default.
         model: Option<String>,
     },
-    /// Stop a background task.
+    /// Stops a background task.
     StopTask {
-        /// The task.
+        /// The task's id.
         task_id: String,
     },
 }
 
 impl Inbound {
-    /// Reads a body.
+    /// Parses a body.
     ///
     /// # Errors
-    /// What is wrong with the body; a 400 whatever it is.
+    /// The body is invalid, which becomes a 400.
     pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
         let fields = Fields::parse(body)?;
         match fields.string("type")?.as_str() {
@@ -128,7 +128,8 @@ impl Inbound {
         }
     }
 
-    /// The permission modes that this message would set, by itself or along with an approval.
+    /// Returns the permission modes that this message sets, directly or through the permission updates of an
+    /// approval.
     #[must_use]
     pub fn modes(&self) -> Vec<String> {
         match self {

@@ -1,16 +1,16 @@
 //! Why a request body was refused.
 
-/// Why a body was refused. The text is one sentence and names the field.
+/// Why a request body was refused. The text is one sentence that names the field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invalid {
-    /// Not JSON at all.
+    /// The body is not JSON, or nested too deep.
     #[error("the body is not JSON: {0}")]
     NotJson(String),
-    /// JSON, but no object.
+    /// The body is JSON, but not an object.
     #[error("the body must be a JSON object")]
     NotAnObject,
-    /// A field is missing, of the wrong type, or has a value that is not known.
+    /// A field is missing, has the wrong type, or has an unknown value.
     #[error("{0}")]
     Field(String),
 }

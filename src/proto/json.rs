@@ -1,10 +1,10 @@
-//! Writing one-line JSON without building a tree, and looking into JSON without parsing all of it.
+//! Writes one-line JSON without building a tree, and reads members of JSON without parsing all of it.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::value::RawValue;
 
-/// The members of a JSON object, each still raw. The last one of a name wins.
+/// The members of a JSON object, each as raw JSON. Of several members with one name, the last wins.
 pub(super) type Members<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Writes one JSON object, member by member.
@@ -60,12 +60,12 @@ impl Object {
         self
     }
 
-    /// A member whose value is already finished JSON on one line.
+    /// Adds a member whose value is already JSON on one line.
     pub(super) fn json(self, key: &str, value: &[u8]) -> Self {
         self.pieces(key, &[value])
     }
 
-    /// A member whose value is finished JSON once its pieces are joined.
+    /// Adds a member whose value, once its pieces are joined, is JSON on one line.
     pub(super) fn pieces(mut self, key: &str, pieces: &[&[u8]]) -> Self {
         self.key(key);
         for piece in pieces {
@@ -84,7 +84,7 @@ impl Object {
     }
 }
 
-/// Joins finished JSON values to an array.
+/// Joins JSON values to an array on one line.
 pub(super) fn array<'a>(items: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let mut buffer = vec![b'['];
     for item in items {
@@ -101,9 +101,9 @@ fn push_string(buffer: &mut Vec<u8>, value: &str) {
     serde_json::to_writer(buffer, value).expect("a vector takes every byte");
 }
 
-/// Valid JSON without the line breaks that may stand between its tokens.
+/// Removes the line breaks between the tokens of valid JSON.
 ///
-/// A string holds none: JSON wants them escaped there.
+/// Strings contain none, because JSON requires them to be escaped.
 pub(super) fn one_line(json: &str) -> Cow<'_, str> {
     if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_some() {
         Cow::Owned(json.chars().filter(|c| !matches!(c, '\n' | '\r')).collect())
@@ -112,7 +112,7 @@ pub(super) fn one_line(json: &str) -> Cow<'_, str> {
     }
 }
 
-/// The same value, owned and on one line.
+/// Copies the value onto one line.
 pub(super) fn owned(value: &RawValue) -> Box<RawValue> {
     match one_line(value.get()) {
         Cow::Borrowed(_) => value.to_owned(),
@@ -120,13 +120,13 @@ pub(super) fn owned(value: &RawValue) -> Box<RawValue> {
     }
 }
 
-/// Finished bytes as a raw value.
+/// Wraps encoded JSON in a raw value.
 pub(super) fn into_raw(json: Vec<u8>) -> Box<RawValue> {
     let text = String::from_utf8(json).expect("made of strings");
     RawValue::from_string(text).expect("made of whole JSON values")
 }
 
-/// How deep arrays and objects are nested in valid JSON.
+/// Returns the nesting depth of arrays and objects in valid JSON.
 pub(super) fn depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in json {

@@ -1,4 +1,4 @@
-//! Messages that are being written: an agent sends them block by block, clients want them whole.
+//! Messages that are being written. An agent sends single blocks; clients receive whole messages.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -9,16 +9,16 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{AgentMessage, OutEvent, json::Members};
 
-/// A block's completion waits so long for the next word of the agent, which mostly is the stop reason.
+/// Maximum time that a finished block is held for the agent's next event, which usually is the stop reason.
 const HOLD: Duration = Duration::from_millis(50);
 
-/// Maximum number of messages that grow at the same time: the agent's own and its sub-agents'.
+/// Maximum number of messages that grow at the same time, of the agent and its sub-agents.
 const GROWING: usize = 64;
 
 /// The messages that may still grow, oldest first.
 ///
-/// A finished block is held until something else happens or [`HOLD`] is over: the stop reason follows a
-/// message's last block at once, and one `message_complete` then says both.
+/// A finished block is held until the agent's next event, at most [`HOLD`]. The stop reason follows a
+/// message's last block at once, and then one `message_complete` carries both.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     growing: VecDeque<Growing>,
@@ -28,8 +28,9 @@ pub(super) struct Messages {
 #[derive(Debug)]
 struct Growing {
     message: AgentMessage,
-    /// Blocks before this one were searched for tool calls.
+    /// Number of blocks that were searched for tool calls.
     told: usize,
+    /// The ids of the tool calls for which a `tool_use` was returned.
     tools: HashSet<String>,
 }
 
@@ -40,7 +41,7 @@ struct Held {
 }
 
 impl Messages {
-    /// New blocks. Gives what was held of another message.
+    /// Adds new blocks. Returns the events of another message that was held.
     pub(super) fn add(&mut self, now: Instant, mut new: AgentMessage) -> Vec<OutEvent> {
         let same = self.held.as_ref().is_some_and(|held| held.message_id == new.id);
         let events = if same { Vec::new() } else { self.release() };
@@ -60,7 +61,7 @@ impl Messages {
         events
     }
 
-    /// A message's stop reason came. Gives the whole message if its last block was held for this.
+    /// Sets the stop reason of the message, if it is held, and returns the held events.
     pub(super) fn stopped(&mut self, message_id: &str, stop_reason: Option<&str>) -> Vec<OutEvent> {
         if let (Some(growing), Some(reason)) = (self.held_message(), stop_reason)
             && growing.message.id == message_id
@@ -74,7 +75,7 @@ impl Messages {
         self.release()
     }
 
-    /// Gives what is held: the message so far, then each tool call that is new in it.
+    /// Returns the held events: the message so far, then each new tool call in it.
     pub(super) fn release(&mut self) -> Vec<OutEvent> {
         let Some(growing) = self.held_message() else { return Vec::new() };
         let message = &growing.message;
@@ -95,7 +96,7 @@ impl Messages {
         self.held.as_ref().map(|held| held.until)
     }
 
-    /// Forgets messages that nothing can be added to any more.
+    /// Forgets all messages. Call it when no block can follow.
     pub(super) fn clear(&mut self) {
         debug_assert!(self.held.is_none(), "release first");
         self.growing.clear();

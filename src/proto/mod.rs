@@ -1,12 +1,12 @@
 //! The protocol without I/O: wire messages and events, and one session's state machine.
 //!
-//! Nothing here reads a clock, a socket or a random number: time is an argument, the rest comes out as
+//! Nothing here reads a clock, a socket or a random number: time is an argument, and actions are returned as
 //! data. It builds with `--no-default-features`, on serde, without a runtime.
 //!
-//! - [`CreateSession`], [`Inbound`]: what clients send, checked field by field.
+//! - [`CreateSession`], [`Inbound`]: the messages of clients, checked field by field.
 //! - [`Session`]: one session. [`Inbound`] and [`AgentEvent`] go in, [`Output`] comes out.
-//! - [`client`]: the other side, messages to send and events to read.
-//! - [`AgentEvent`], [`AgentCommand`]: what passes between a session and any agent.
+//! - [`client`]: the client's side, messages to send and events to read.
+//! - [`AgentEvent`], [`AgentCommand`]: the events and commands between a session and any agent.
 
 mod agent;
 mod answers;
@@ -37,5 +37,5 @@ pub use self::note::{Memo, Note, OpenPrompt, Status};
 pub use self::output::{Accepted, NoAnswer, Output, Refused};
 pub use self::session::{Presence, Session, SessionConfig, WhenIdle};
 
-/// The version of the wire that this crate speaks.
+/// The version of the protocol that this crate implements.
 pub const PROTOCOL_VERSION: &str = "1.0";

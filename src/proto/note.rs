@@ -1,4 +1,4 @@
-//! What a session is between two events, as its event log keeps it.
+//! The note: a session's state between two events, stored in its event log.
 
 use std::{
     borrow::Cow,
@@ -13,7 +13,7 @@ use super::{
     json::{self, Object},
 };
 
-/// What a session does, in the agent's own terms.
+/// The status of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -24,14 +24,14 @@ pub enum Status {
     RequiresAction,
     /// It has ended.
     Closed,
-    /// It waits for a message.
+    /// No turn runs and no prompt is open.
     #[default]
     #[serde(other)]
     Idle,
 }
 
 impl Status {
-    /// Its name on the wire.
+    /// The status on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,8 +43,8 @@ impl Status {
     }
 }
 
-/// What a session is between two events: its part of `session_state` and of `GET /sessions/{id}`, and what a restored
-/// session needs ([`Session::restore`](super::Session::restore)).
+/// A session's state between two events: its part of `session_state` and of `GET /sessions/{id}`, and what a
+/// restored session needs ([`Session::restore`](super::Session::restore)).
 ///
 /// ```
 /// use agent_webkit::proto::{Note, Status};
@@ -56,13 +56,13 @@ impl Status {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Note {
-    /// What the session does.
+    /// The session's status.
     pub status: Status,
     /// The open prompts, in the order in which they were asked.
     pub pending: Vec<OpenPrompt>,
     /// The cost of the session so far, in US dollars.
     pub session_cost_usd: f64,
-    /// What no client sees. `None` for a session that ends with its process.
+    /// The part that no client sees. `None` for a session that ends with its process.
     pub memo: Option<Memo>,
 }
 
@@ -70,7 +70,7 @@ pub struct Note {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OpenPrompt {
-    /// What it is about.
+    /// The kind of the prompt.
     pub kind: AskKind,
     /// Its id on the wire.
     pub correlation_id: String,
@@ -93,8 +93,8 @@ pub struct Memo {
 }
 
 impl Note {
-    /// The form in which an event log stores it. The first line has the members that clients see, without the braces of an
-    /// object; the second one, if there is one, is the memo.
+    /// Encodes the note for the event log. The first line holds the members that clients see, without the
+    /// braces of the object; the second line, if there is one, is the memo.
     #[must_use]
     pub fn encode(&self) -> String {
         let state = self.members(Object::new()).finish();
@@ -106,7 +106,7 @@ impl Note {
         }
     }
 
-    /// Reads what [`Note::encode`] wrote. What is missing or malformed has its default.
+    /// Decodes what [`Note::encode`] wrote. A missing or malformed part gets its default.
     #[must_use]
     pub fn decode(stored: &str) -> Self {
         let (members, memo) = match stored.split_once('\n') {
@@ -119,7 +119,8 @@ impl Note {
         Self {
             status,
             pending: pending.into_iter().filter_map(OpenPrompt::decode).collect(),
-            // serde_json reads a number to within one unit of its last digit; the standard library reads it exactly.
+            // serde_json parses a float to within one unit of its last digit; the standard library parses it
+            // exactly.
             session_cost_usd: session_cost_usd.and_then(|cost| cost.get().parse().ok()).unwrap_or_default(),
             memo: memo.map(Memo::decode),
         }

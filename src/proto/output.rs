@@ -1,24 +1,24 @@
-//! What a session answers and what it wants done.
+//! The outputs of a session: results of inputs, and actions for its driver.
 
 use super::{AgentCommand, OutEvent};
 
-/// What became of an input that was taken.
+/// The result of an accepted input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// Done, or queued.
+    /// The input is handled or queued.
     Done,
-    /// The agent is asked; [`Output::Answer`] with this number tells what it said.
+    /// The input was sent to the agent. [`Output::Answer`] with this number carries the agent's answer.
     Asked(u64),
 }
 
-/// Why an input was not taken. Nothing changed.
+/// Why an input was refused. The session has not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// No such prompt is open.
+    /// No prompt with this id is open.
     #[error("this prompt was already answered, or was never asked")]
     Settled,
-    /// A `question_response` for a prompt that is no question.
+    /// A `question_response` to a prompt that is not a question.
     #[error("this prompt is not a question; answer it with a permission_response")]
     NotAQuestion,
     /// The queue is full.
@@ -32,11 +32,11 @@ pub enum Refused {
     Closed,
 }
 
-/// Why a request got no yes.
+/// Why a request to the agent failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoAnswer {
-    /// The agent said no, in these words.
+    /// The agent refused, with this text.
     #[error("{0}")]
     Refused(String),
     /// The agent ended before it answered.
@@ -47,11 +47,11 @@ pub enum NoAnswer {
     SessionClosed,
 }
 
-/// What the session wants done, in this order.
+/// An action for the session's driver. Actions must be performed in order.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Output {
-    /// Append to the log.
+    /// Append the event to the event log.
     Event(OutEvent),
     /// Start an agent, then call `Session::handle_started` or `Session::handle_start_failed`.
     Start {
@@ -60,19 +60,20 @@ pub enum Output {
         /// The permission mode to start with.
         permission_mode: Option<String>,
     },
-    /// Tell the agent. Comes only between `handle_started` and the agent's end or [`Output::Stop`].
+    /// Send the command to the agent. Comes only between `handle_started` and the agent's end or
+    /// [`Output::Stop`].
     Command(AgentCommand),
-    /// Let the agent end, or do not start it. It is not heard any more.
+    /// Stop the agent, or do not start it, and discard its further events.
     Stop,
-    /// Answer the input that [`Accepted::Asked`] kept waiting.
+    /// Answer the input for which [`Accepted::Asked`] was returned.
     Answer {
-        /// Names the input.
+        /// The number in [`Accepted::Asked`].
         request: u64,
-        /// What the agent said.
+        /// The agent's answer.
         outcome: Result<(), NoAnswer>,
     },
-    /// Nobody needs the session in memory: let go of it once its agent is gone, or ignore this.
+    /// Nobody needs the session in memory: drop it once its agent is gone, or ignore this.
     Release,
-    /// The session is over: close the log. Nothing comes after this.
+    /// The session has ended in this process. No output follows.
     Closed,
 }

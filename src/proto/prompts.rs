@@ -1,4 +1,4 @@
-//! The prompts that wait for an answer. Each one that enters leaves exactly once.
+//! The open prompts. Each one is settled exactly once, because settling removes it.
 
 use super::{
     Ask, AskKind, OpenPrompt, OutEvent,
@@ -13,7 +13,7 @@ pub(super) enum Outcome<'a> {
     SessionClosed,
 }
 
-/// The open prompts of a session, in the order they were asked.
+/// The open prompts of a session, in the order in which they were asked.
 #[derive(Debug, Default)]
 pub(super) struct Prompts {
     open: Vec<Ask>,
@@ -32,7 +32,7 @@ impl Prompts {
         self.open.iter().find(|ask| ask.correlation_id == correlation_id)
     }
 
-    /// Takes one prompt out and tells how it ended; `None` when it is not open.
+    /// Removes a prompt and returns the event of its end; `None` if it is not open.
     pub(super) fn settle(&mut self, correlation_id: &str, outcome: Outcome<'_>) -> Option<OutEvent> {
         let at = self.open.iter().position(|ask| ask.correlation_id == correlation_id)?;
         self.changed = true;
@@ -48,12 +48,12 @@ impl Prompts {
         self.open.is_empty()
     }
 
-    /// Whether prompts came or went since the last call.
+    /// Whether prompts were added or settled since the last call.
     pub(super) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
 
-    /// The open prompts, in the order they were asked.
+    /// The open prompts, in the order in which they were asked.
     pub(super) fn open(&self) -> Vec<OpenPrompt> {
         self.open.iter().map(open_prompt).collect()
     }

@@ -1,4 +1,4 @@
-//! The turn gate: one turn at a time, the next message only after the turn's end.
+//! The turn gate: one turn runs at a time, and the next message is sent after its end.
 
 use std::{
     collections::VecDeque,
@@ -7,7 +7,8 @@ use std::{
 
 use serde_json::value::RawValue;
 
-/// The agent ended a turn of its own while our message waits inside it: mostly our turn begins at once.
+/// Time to wait for the turn of a sent message after the agent has ended a turn of its own. Usually the
+/// message's turn begins at once; if not, the message was part of the agent's turn.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// A user's message that waits for its turn.
@@ -21,13 +22,14 @@ pub(super) struct Queued {
 enum Turn {
     #[default]
     Idle,
-    /// `ours`: it answers one of our messages.
+    /// `ours`: it answers a user's message.
     Running { ours: bool },
-    /// A turn of the agent's own ended; ours either was part of it or begins now.
+    /// A turn of the agent's own ended with a sent message pending: it included the message, or the message's
+    /// turn begins now.
     Settling { until: Instant },
 }
 
-/// What runs and what waits.
+/// The running turn and the queued messages.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     turn: Turn,
@@ -39,7 +41,7 @@ impl Turns {
         self.queue.push_back(message);
     }
 
-    /// The next message, if none runs: its turn runs from here on.
+    /// Takes the next message if no turn runs; its turn runs from then on.
     pub(super) fn next(&mut self) -> Option<Queued> {
         if self.is_running() {
             return None;
@@ -49,7 +51,7 @@ impl Turns {
         Some(message)
     }
 
-    /// The agent began a turn: ours, or one of its own.
+    /// Records that the agent began a turn, for a sent message or by itself.
     pub(super) fn began(&mut self) {
         self.turn = match self.turn {
             Turn::Idle => Turn::Running { ours: false },
@@ -65,14 +67,14 @@ impl Turns {
         };
     }
 
-    /// No turn of ours began after the agent's own: ours was part of that one.
+    /// Ends [`Turn::Settling`] when its time is over: the message was part of the agent's own turn.
     pub(super) fn settle(&mut self, now: Instant) {
         if matches!(self.turn, Turn::Settling { until } if until <= now) {
             self.turn = Turn::Idle;
         }
     }
 
-    /// Ends the turn whatever it was; tells whether one ran.
+    /// Ends any turn. Returns whether one ran.
     pub(super) fn abort(&mut self) -> bool {
         let ran = self.is_running();
         self.turn = Turn::Idle;
@@ -83,7 +85,7 @@ impl Turns {
         !matches!(self.turn, Turn::Idle)
     }
 
-    /// The messages that wait, in order.
+    /// The queued messages, in order.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Queued> {
         self.queue.iter()
     }

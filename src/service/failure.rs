@@ -1,4 +1,4 @@
-//! Refusals of the service, before they become responses.
+//! The errors that the service answers with.
 
 use std::{borrow::Cow, error::Error, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
 
 const BACKPRESSURE: &str = "backpressure";
 
-/// A refusal of the service: the layers' [`Refusal`], with the sentences and codes of the protocol.
+/// An error of the service: a [`Refusal`] with the texts and codes of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure(Refusal);
 
@@ -30,7 +30,7 @@ impl Failure {
         self.0.code() == Some(BACKPRESSURE)
     }
 
-    /// The response; without its body when it answers a `HEAD` request (`head`).
+    /// Builds the response, without a body for a `HEAD` request (`head`).
     pub(crate) fn into_response<B: From<Bytes>>(self, head: bool) -> Response<B> {
         self.0.into_response(head)
     }
@@ -47,12 +47,12 @@ impl Failure {
         Self::new(StatusCode::FORBIDDEN, detail)
     }
 
-    /// 503, and the client may come back in a second.
+    /// 503 with a `Retry-After` of one second.
     pub(crate) fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_retry_after(1))
     }
 
-    /// 503, and the client may come back after that time.
+    /// 503 with a `Retry-After` of this time, rounded up to whole seconds.
     pub(crate) fn unavailable_for(time: Duration, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Self::unavailable(detail).0.with_retry_after(time.as_secs() + 1))
     }
@@ -62,7 +62,7 @@ impl Failure {
     }
 
     pub(crate) fn unknown_path() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "there is nothing at this path")
+        Self::new(StatusCode::NOT_FOUND, "there is no such path")
     }
 
     pub(crate) fn unknown_session() -> Self {
@@ -70,7 +70,7 @@ impl Failure {
     }
 
     pub(crate) fn method(allow: &'static str) -> Self {
-        let detail = format!("this path takes {allow}");
+        let detail = format!("this path accepts {allow}");
         Self(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, detail).with_allow(allow))
     }
 
@@ -83,7 +83,7 @@ impl Failure {
     }
 }
 
-/// The cause is logged and not sent to the client.
+/// Logs the cause, which is not sent to the client.
 impl From<CatalogError> for Failure {
     fn from(error: CatalogError) -> Self {
         no_store(&error)
@@ -97,8 +97,8 @@ impl From<StoreError> for Failure {
 }
 
 fn no_store(error: &dyn Error) -> Failure {
-    tracing::error!(error = with_sources(error), "the session store is not available");
-    Failure::unavailable("the session store is not available now; try again")
+    tracing::error!(error = with_sources(error), "the session storage is unavailable");
+    Failure::unavailable("the session storage is not available now; try again")
 }
 
 impl From<Failure> for Unavailable {

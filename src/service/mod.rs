@@ -1,18 +1,18 @@
 //! The core service: routes, bodies, errors, and the sessions behind them (`docs/protocol.md`, Routes).
 //!
-//! [`AgentService`] is the protocol as a [`tower::Service`] over any [`Agent`](crate::agent::Agent). It is
-//! complete by itself but for what the layers add around it: who is let in.
-//! [`Stack`](crate::Stack) puts it all together.
+//! [`AgentService`] is the protocol as a [`tower::Service`] over any [`Agent`](crate::agent::Agent). It does
+//! not authenticate callers; the layers around it do. [`Stack`](crate::Stack) is the service with all layers.
 //!
 //! | path | methods |
 //! |---|---|
-//! | `/sessions` | `POST` makes a session, `GET` lists the caller's |
-//! | `/sessions/{id}` | `GET` tells how it stands, `DELETE` ends it |
-//! | `/sessions/{id}/stream` | `GET` gives its events |
-//! | `/sessions/{id}/input` | `POST` takes one message |
-//! | `/sessions/{id}/tickets` | `POST` gives a ticket, for a client that cannot send headers, to read the stream |
+//! | `/sessions` | `POST` creates a session, `GET` lists the caller's |
+//! | `/sessions/{id}` | `GET` describes the session, `DELETE` ends it |
+//! | `/sessions/{id}/stream` | `GET` streams its events |
+//! | `/sessions/{id}/input` | `POST` sends it one message |
+//! | `/sessions/{id}/tickets` | `POST` issues a ticket for clients that cannot set headers |
 //!
-//! Each also takes `OPTIONS`, and `HEAD` where there is a `GET`. Every error is `{"detail": "<a sentence>"}`.
+//! Each also accepts `OPTIONS`, and `HEAD` where there is a `GET`. Every error is `{"detail": "<a
+//! sentence>"}`.
 //!
 //! A caller whose `Principal` has scopes needs [`READ`] for `GET` and for tickets, [`APPROVE`] to answer
 //! prompts and to choose a mode in which the agent asks less, and [`DRIVE`] for everything else.

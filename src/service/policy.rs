@@ -1,4 +1,4 @@
-//! What clients may ask of the agent: where it works, and how freely.
+//! The policy on where agents may work and in which permission modes.
 
 use std::{
     io,
@@ -6,15 +6,16 @@ use std::{
     sync::Arc,
 };
 
-/// The modes that [`Policy`] lets a session start in.
+/// The permission modes in which a session may always start.
 const MODES: [&str; 5] = ["acceptEdits", "auto", "default", "dontAsk", "plan"];
 
-/// The mode in which the agent asks nobody.
+/// The permission mode in which the agent never asks for permission.
 const BYPASS: &str = "bypassPermissions";
 
-/// What clients may ask of the agent.
+/// Limits the working directories and permission modes that clients may choose.
 ///
-/// A session works inside one of the workspaces, symlinks resolved, or it is refused with 403.
+/// A session's directory must lie inside one of the workspaces once symlinks are resolved; otherwise the
+/// request is refused with 403.
 ///
 /// ```
 /// use agent_webkit::service::Policy;
@@ -31,16 +32,18 @@ pub struct Policy {
     allow_bypass: bool,
 }
 
-/// Why [`Policy`] says no: one sentence for the client, which tells nothing of what is outside.
+/// The reason for a refusal, as one sentence for the client. It reveals nothing about paths outside the
+/// workspaces.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Denied(String);
 
 impl Policy {
-    /// Sessions work in these directories and below. The first one is where they start by default.
+    /// Creates a policy that allows these directories and everything below them. The first one is the
+    /// default.
     ///
     /// # Errors
-    /// A workspace does not exist or is no directory, or there is none.
+    /// A workspace does not exist or is not a directory, or no workspace is given.
     pub fn new(workspaces: impl IntoIterator<Item = impl AsRef<Path>>) -> io::Result<Self> {
         let workspaces = workspaces
             .into_iter()
@@ -57,20 +60,21 @@ impl Policy {
         self.allow_bypass
     }
 
-    /// Lets clients choose the mode `bypassPermissions`, in which the agent asks nobody. Off by default.
+    /// Lets clients choose the mode `bypassPermissions`, in which the agent never asks for permission. Off by
+    /// default.
     #[must_use]
     pub fn allow_bypass(mut self, allow: bool) -> Self {
         self.allow_bypass = allow;
         self
     }
 
-    /// The workspaces, canonical; there is at least one.
+    /// The workspaces as canonical paths; there is at least one.
     #[must_use]
     pub fn workspaces(&self) -> &[PathBuf] {
         &self.workspaces
     }
 
-    /// May a session start in this mode?
+    /// Checks whether a session may start in this mode.
     pub(crate) fn start_in(&self, mode: &str) -> Result<(), Denied> {
         if mode != BYPASS && !MODES.contains(&mode) {
             return Err(Denied(format!("permission_mode must be one of {}", MODES.join(", "))));
@@ -78,7 +82,7 @@ impl Policy {
         self.change_to(mode)
     }
 
-    /// May a session change to this mode? Modes that do not exist are the agent's to refuse.
+    /// Checks whether a session may change to this mode. Unknown modes pass: the agent refuses them.
     pub(crate) fn change_to(&self, mode: &str) -> Result<(), Denied> {
         if mode == BYPASS && !self.allow_bypass {
             return Err(Denied(format!("the mode {BYPASS} is not allowed here")));
@@ -86,10 +90,10 @@ impl Policy {
         Ok(())
     }
 
-    /// Where a session works that asked for `cwd`. Reads the file system.
+    /// Resolves the `cwd` of a client to a directory. Reads the file system.
     ///
-    /// A relative path starts in the first workspace. Whatever is wrong with the path, the answer is the
-    /// same sentence.
+    /// A relative path starts in the first workspace. Every failure has the same text, so that clients cannot
+    /// probe paths outside the workspaces.
     pub(crate) fn directory(&self, cwd: Option<&str>) -> Result<PathBuf, Denied> {
         let first = &self.workspaces[0];
         let Some(cwd) = cwd else { return Ok(first.clone()) };

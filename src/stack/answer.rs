@@ -1,4 +1,4 @@
-//! What a stack answers with.
+//! The response and the response future of a stack.
 
 use std::{
     convert::Infallible,
@@ -15,9 +15,9 @@ use tower::BoxError;
 
 use super::trace::TracedBody;
 
-/// The answer of a [`Stack`](super::Stack), from the future `F` of its layers.
+/// The response future of a [`Stack`](super::Stack), around the future `F` of its layers.
 pub struct ResponseFuture<F> {
-    /// Boxed, because a host keeps the room of a request's future for as long as its connection lives.
+    /// Boxed, because a host keeps the memory of a request's future for as long as its connection lives.
     inner: Pin<Box<F>>,
 }
 
@@ -39,7 +39,7 @@ where
 }
 
 pin_project! {
-    /// The body of a [`Stack`]'s answers.
+    /// The response body of a [`Stack`].
     pub struct ResponseBody {
         #[pin]
         inner: TracedBody,

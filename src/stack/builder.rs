@@ -1,4 +1,4 @@
-//! The parts of a stack, and how they are put together.
+//! The builder of a stack, which puts the layers in order.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ use crate::{
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Chooses the parts of a [`Stack`].
+/// Builds a [`Stack`].
 #[derive(Clone)]
 pub struct StackBuilder<A, V, L = RingLog> {
     agent: A,
@@ -37,7 +37,7 @@ pub struct StackBuilder<A, V, L = RingLog> {
     log: L,
     persistence: Option<Persistence>,
     limits: Limits,
-    /// Overrides that of the limits, whichever is set first.
+    /// Overrides the keepalive of the limits, in whichever order the two are set.
     keepalive: Option<Duration>,
     around: Around,
 }
@@ -81,7 +81,8 @@ impl<A, V, L> StackBuilder<A, V, L> {
         StackBuilder { agent, policy, verifier, log, persistence, limits, keepalive, around }
     }
 
-    /// Lets sessions outlive the process: the session catalog and the transcript store. The event log must be durable.
+    /// Keeps sessions in this session catalog and transcript store, so that they outlive the process. The
+    /// event log must be durable.
     #[must_use]
     pub fn persistence(mut self, persistence: Persistence) -> Self {
         self.persistence = Some(persistence);
@@ -113,22 +114,23 @@ impl<A, V, L> StackBuilder<A, V, L> {
     /// Lets pages of other origins use the server from a browser. By default they cannot.
     /// [`cors_for`](super::cors_for) makes a layer that allows what the protocol needs.
     ///
-    /// With it every `OPTIONS` is answered as a preflight, and none with `Allow`.
+    /// With this layer every `OPTIONS` request is answered as a preflight, without an `Allow` header.
     #[must_use]
     pub fn cors(mut self, cors: impl Into<Option<CorsLayer>>) -> Self {
         self.around.cors = cors.into();
         self
     }
 
-    /// Sets whether each request gets a span and its outcome is logged. Default true; a host with its own tracing turns it
-    /// off, see the [module](super).
+    /// Sets whether each request gets a span and its outcome is logged. Default true. A host with its own
+    /// tracing turns this off, see the [module](super).
     #[must_use]
     pub fn trace(mut self, trace: bool) -> Self {
         self.around.trace = trace;
         self
     }
 
-    /// Sets whether requests without an `x-request-id` get one, and answers repeat it. Default true. An id that a proxy or
+    /// Sets whether requests without an `x-request-id` get one and responses repeat it. Default true. An id
+    /// that a proxy or
     /// an outer layer has set is kept.
     #[must_use]
     pub fn request_id(mut self, request_id: bool) -> Self {
@@ -136,7 +138,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
         self
     }
 
-    /// The stack.
+    /// Builds the stack.
     #[must_use]
     pub fn build(self) -> Stack<A, V, L>
     where
@@ -162,14 +164,20 @@ impl<A, V, L> StackBuilder<A, V, L> {
             (set, PropagateRequestIdLayer::new(X_REQUEST_ID))
         });
         let inner = ServiceBuilder::new()
+            // Outside the trace layer, so that no credential reaches the log.
             .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION]))
             .layer(TicketLayer::new())
+            // Outside the trace layer, so that the span has the request id.
             .layer(option_layer(numbers))
             .layer(trace::layer(trace))
+            // Outside auth, because a preflight has no credentials.
             .layer(option_layer(cors))
+            // Inside the trace layer, which logs the panic's 500.
             .layer(CatchPanicLayer::custom(panic::answer as panic::Answer))
             .layer(AuthLayer::new(verifier))
+            // Inside auth: streams end when the principal's credential expires.
             .layer(ExpiryLayer::new())
+            // Inside auth, because it finds only the caller's sessions.
             .layer(LookupLayer::new(id, sessions.clone()).not_found("there is no such session"))
             .layer(ResumeLayer::attach(find_stream::<L> as FindStream<L>).keepalive(keepalive))
             .service(core);

@@ -1,16 +1,17 @@
-//! What pages of other origins may do.
+//! The CORS layer for pages of other origins.
 
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-/// Browsers ask again after this time.
+/// Time for which browsers cache the answer to a preflight.
 const MAX_AGE: Duration = Duration::from_secs(3600);
 
-/// What a client in a browser needs, for pages of these origins: all methods of the protocol, the request
-/// headers `Authorization`, `Content-Type`, `Idempotency-Key`, `Last-Event-ID` and `X-Request-Id`, and to read
-/// `Retry-After`, `WWW-Authenticate` and `X-Request-Id`. Cookies stay where they are.
+/// Makes a CORS layer that allows pages of these origins what a client in a browser needs: all methods of the
+/// protocol, the request headers `Authorization`, `Content-Type`, `Idempotency-Key`, `Last-Event-ID` and
+/// `X-Request-Id`, and the response headers `Retry-After`, `WWW-Authenticate` and `X-Request-Id`. Cookies are
+/// not allowed.
 ///
 /// ```
 /// use agent_webkit::stack::cors_for;

@@ -1,23 +1,25 @@
-//! The recommended order of the layers, in one value.
+//! The protocol with all layers in the recommended order, as one service.
 //!
 //! From the outside in:
 //!
-//! 1. before anything is logged, the `Authorization` header is marked as sensitive and a ticket is taken out
-//!    of the URL ([`TakeTicket`]); the request gets an `x-request-id`, if it has none, and so does its answer;
-//! 2. trace: a span for the request ([`RequestSpan`]), its outcome, and its end;
-//! 3. [`CORS`](StackBuilder::cors), if it is wanted: a browser's preflight is answered before anybody asks for
-//!    a token;
-//! 4. catch-panic: a bug is a 500;
+//! 1. before anything is logged, the `Authorization` header is marked as sensitive and a ticket is removed
+//!    from the URL ([`TakeTicket`]); a request without an `x-request-id` gets one, and the response repeats
+//!    it;
+//! 2. trace: a span for the request ([`RequestSpan`]); its outcome and its end are logged;
+//! 3. [`CORS`](StackBuilder::cors), if it is set: a browser's preflight is answered before authentication;
+//! 4. catch-panic: a panic becomes a 500;
 //! 5. [`Auth`]: 401, or the caller as `Principal` in the extensions, known by a credential or by a ticket;
-//! 6. [`Expiry`]: streams end with the credential;
+//! 6. [`Expiry`]: streams end when the credential expires;
 //! 7. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
-//! 8. [`Resume`]: the session's stream, at any event that is still held;
-//! 9. [`AgentService`]: everything else. It waits for a request's body for
-//!    [`Limits::body_timeout`](crate::service::Limits::body_timeout) and for its own answer for
-//!    [`Limits::request_timeout`](crate::service::Limits::request_timeout); streams have all the time.
+//! 8. [`Resume`]: the session's stream, from any event that is still held;
+//! 9. [`AgentService`]: everything else, within
+//!    [`Limits::body_timeout`](crate::service::Limits::body_timeout) for a request's body and
+//!    [`Limits::request_timeout`](crate::service::Limits::request_timeout) for its response; a stream has no
+//!    time limit.
 //!
-//! 1 to 4 are `tower-http`'s. A host that has its own takes them out ([`StackBuilder::trace`],
-//! [`StackBuilder::request_id`]) and puts its own around, with a [`TicketLayer`](crate::layers::ticket::TicketLayer) outside of all that logs:
+//! A host that has its own tracing and request ids turns those of the stack off ([`StackBuilder::trace`],
+//! [`StackBuilder::request_id`]) and puts its own layers around the stack. A
+//! [`TicketLayer`](crate::layers::ticket::TicketLayer) must be outside of every layer that logs:
 //!
 //! ```
 //! # use agent_webkit::agent::{AgentIo, SessionSpec};
@@ -45,8 +47,8 @@
 //! # }
 //! ```
 //!
-//! Each is a plain `tower` layer: for another order, or without one of them, put them together by hand with
-//! a `tower::ServiceBuilder`.
+//! Each is a plain `tower` layer. For another order, or without one of them, combine them with a
+//! `tower::ServiceBuilder`.
 
 mod answer;
 mod builder;
@@ -95,7 +97,7 @@ pub use self::{
 
 /// The whole protocol as one service: authenticated, resumable, supervised.
 ///
-/// It takes any request body, answers every request and never fails. axum, tonic and hyper mount it as it
+/// It accepts any request body, answers every request and never fails. axum, tonic and hyper mount it as it
 /// is; paths are relative to where it is mounted. Clones share their sessions.
 ///
 /// ```
@@ -124,7 +126,7 @@ pub use self::{
 /// # }
 /// ```
 pub struct Stack<A, V, L: EventLog = RingLog> {
-    /// Shared, because every connection has a stack of its own.
+    /// Shared, because hosts clone the stack for every connection.
     inner: Arc<Layers<A, V, L>>,
     sessions: Sessions<L>,
 }
@@ -145,7 +147,7 @@ type Found<A, L> =
 type FindStream<L> = fn(&Parts) -> Option<Attachment<WatchedStream<<L as EventLog>::Stream>>>;
 
 impl<A: Agent> Stack<A, ()> {
-    /// Sessions of this agent, within this policy. There is no stack without a choice of who is let in:
+    /// Starts a stack for this agent and policy. A stack cannot be built without a verifier: see
     /// [`StackBuilder::auth`].
     #[must_use]
     pub fn builder(agent: A, policy: Policy) -> StackBuilder<A, ()> {
@@ -154,7 +156,7 @@ impl<A: Agent> Stack<A, ()> {
 }
 
 impl<A, V, L: EventLog> Stack<A, V, L> {
-    /// The running sessions: to list them, and to end them all before the process ends.
+    /// The running sessions, to list them and to end them all before the process ends.
     #[must_use]
     pub fn sessions(&self) -> &Sessions<L> {
         &self.sessions

@@ -1,4 +1,4 @@
-//! The answer to a request that made the service panic.
+//! The response to a request that made the service panic.
 
 use std::{any::Any, borrow::Cow};
 
@@ -16,7 +16,7 @@ pub(super) fn answer(panic: Box<dyn Any + Send>) -> Response<Full<Bytes>> {
         |panic| panic.downcast::<&str>().map_or("no text".into(), |text| Cow::Borrowed(*text)),
         |text| Cow::Owned(*text),
     );
-    tracing::error!(panic = %text, "a request made the service panic");
+    tracing::error!(panic = %text, "the service panicked in a request");
     let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the server made a mistake");
     refusal.into_response(false)
 }

@@ -1,4 +1,4 @@
-//! The span of a request, and what is logged in it.
+//! The span of a request, and the events logged in it.
 
 use std::time::Duration;
 
@@ -25,19 +25,19 @@ use crate::service::{record_in_span, session_of};
 /// |---|---|
 /// | `method`, `path` | as the service sees them, without the query |
 /// | `request_id` | the request's `x-request-id` |
-/// | `session_id` | of the session that the path names, or that was made |
-/// | `correlation_id` | of the prompt that an input answers |
-/// | `from_seq` | the number of the first event that a reader can be given |
+/// | `session_id` | the id of the session in the path, or of the created session |
+/// | `correlation_id` | the id of the prompt that an input answers |
+/// | `from_seq` | the sequence number of the first event that a reader can receive |
 ///
-/// The service fills in the last two itself, and the id of a session that it has made: into whichever span is
-/// the current one, if that has such a field. No header but the one, no query and no body stands in it.
+/// The service records the last two, and the id of a created session, in the current span if it has such a
+/// field. The span has no other header, no query and no body.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestSpan {
     on: bool,
 }
 
 impl RequestSpan {
-    /// The maker.
+    /// Creates the span maker.
     #[must_use]
     pub const fn new() -> Self {
         Self { on: true }
@@ -74,7 +74,7 @@ impl<B> MakeSpan<B> for RequestSpan {
     }
 }
 
-/// The body under the trace: one type, whichever layer answered.
+/// The body inside the trace layer: one type, whichever layer has answered.
 type Erased = UnsyncBoxBody<Bytes, BoxError>;
 
 pub(super) type Traced<S> =
@@ -88,7 +88,7 @@ pub(super) type TracedBody =
 pub(super) type Layer =
     TraceLayer<SharedClassifier<ServerErrorsAsFailures>, RequestSpan, (), Answered, (), Ended, Failed>;
 
-/// The layer; if it is not wanted, one that does nothing.
+/// Creates the trace layer, or one that does nothing.
 pub(super) fn layer(on: bool) -> Layer {
     let (answered, ended, failed): (Answered, Ended, Failed) =
         if on { (log_answer, log_end, log_failure) } else { (|_, _, _| {}, |_, _, _| {}, |_, _, _| {}) };
@@ -109,7 +109,7 @@ fn log_end(trailers: Option<&HeaderMap>, duration: Duration, span: &Span) {
     DefaultOnEos::new().on_eos(trailers, duration, span);
 }
 
-/// A 503 to a client that is too fast is nothing that an operator must act on.
+/// Logs failures as warnings: an operator need not act on a 503 to a client that sends too fast.
 fn log_failure(class: ServerErrorsFailureClass, latency: Duration, span: &Span) {
     DefaultOnFailure::new().level(Level::WARN).on_failure(class, latency, span);
 }

@@ -22,7 +22,9 @@ impl Reloading {
             // Blocking here is acceptable: the file is short and reloads are rare.
             match file.reload() {
                 Ok(()) => tracing::info!(path = %file.path().display(), "read the tokens file again"),
-                Err(error) => tracing::error!(%error, "cannot read the tokens file again; the tokens stay as they were"),
+                Err(error) => {
+                    tracing::error!(%error, "cannot read the tokens file again; the tokens stay as they were")
+                }
             }
         }
         pending::<()>().await;

@@ -1,10 +1,10 @@
-//! Bodies of answers (`docs/protocol.md`, Routes).
+//! Response bodies (`docs/protocol.md`, Routes).
 
 use serde::{Deserialize, Serialize};
 
 use super::Members;
 
-/// The answer of `POST /sessions`.
+/// The answer to `POST /sessions`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Created {
@@ -14,42 +14,42 @@ pub struct Created {
     pub protocol_version: String,
 }
 
-/// A session as `GET /sessions` and `GET /sessions/{id}` tell it.
+/// A session, as in the answers to `GET /sessions` and `GET /sessions/{id}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SessionInfo {
-    /// The session.
+    /// The session's id.
     pub session_id: String,
-    /// The oldest event that can still be had.
+    /// The sequence number of the oldest event that can be read.
     pub oldest_seq: u64,
-    /// The newest event.
+    /// The sequence number of the newest event.
     pub as_of_seq: u64,
     /// The model that was chosen.
     pub model: Option<String>,
-    /// The permission mode, if the agent has told it.
+    /// The permission mode, if it is known.
     pub permission_mode: Option<String>,
-    /// Where it works.
+    /// The agent's working directory.
     pub cwd: String,
     /// The beginning of its first message.
     pub title: Option<String>,
-    /// In milliseconds since the epoch.
+    /// When it was created, in milliseconds since the Unix epoch.
     pub created_at: u64,
-    /// In milliseconds since the epoch.
+    /// When it was last active, in milliseconds since the Unix epoch.
     pub active_at: u64,
-    /// `status`, `session_cost_usd` and what else there is; `pending` where one session was asked for.
+    /// `status`, `session_cost_usd` and further members; `pending` in the answer to `GET /sessions/{id}`.
     #[serde(flatten)]
     pub more: Members,
 }
 
-/// The answer of `POST /sessions/{id}/tickets`.
+/// The answer to `POST /sessions/{id}/tickets`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Ticket {
     /// The ticket itself.
     pub ticket: String,
-    /// For so many seconds it opens the stream.
+    /// Its lifetime in seconds.
     pub expires_in: u64,
-    /// The stream's URL with it, relative to the URL of the request.
+    /// The stream's URL with the ticket, relative to the URL of the request.
     pub stream_url: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a client reads.
+//! The events that a client reads.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -25,41 +25,41 @@ use super::events::{
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ServerEvent {
-    /// The session is there.
+    /// The session is ready.
     SessionReady(SessionReady),
-    /// Somebody said something.
+    /// A user's message.
     UserMessage(UserMessage),
     /// A piece of a message.
     MessageDelta(MessageDelta),
-    /// A message so far.
+    /// A message with all its blocks so far.
     MessageComplete(MessageComplete),
-    /// A tool is called.
+    /// A tool call.
     ToolUse(ToolUse),
-    /// What became of the call.
+    /// The outcome of a tool call.
     ToolResult(ToolResult),
-    /// May this tool run?
+    /// A request for permission to run a tool.
     PermissionRequest(PermissionRequest),
     /// Questions with options.
     AskUserQuestion(Question),
-    /// A hook that decides.
+    /// A request for the decision of a hook.
     HookDecisionRequest(HookDecisionRequest),
-    /// How a prompt ended.
+    /// The end of a prompt.
     PromptResolved(PromptResolved),
-    /// A turn has ended.
+    /// The end of a turn.
     Result(TurnResult),
-    /// Something went wrong.
+    /// An error.
     Error(Failed),
-    /// An MCP server's status.
+    /// The status of an MCP server.
     McpStatusChange(McpStatusChange),
-    /// News of a background task.
+    /// An update of a background task.
     TaskUpdate(TaskUpdate),
-    /// What the session does.
+    /// A status of the agent or the session.
     Status(Status),
-    /// How the session stands.
+    /// The state of the session.
     SessionState(SessionState),
-    /// The session is over; the stream ends here.
+    /// The end of the session and of its stream.
     Done(Members),
-    /// An event that this version does not know.
+    /// An event with a name that this version does not know.
     Other {
         /// Its name.
         name: String,
@@ -69,10 +69,10 @@ pub enum ServerEvent {
 }
 
 impl ServerEvent {
-    /// Reads an event from the `event` and the `data` of its frame.
+    /// Parses an event from the `event` and `data` fields of its frame.
     ///
     /// # Errors
-    /// The data is not JSON, or not what an event of this name has.
+    /// The data is not JSON, or does not have the members of an event with this name.
     pub fn parse(name: &str, data: &str) -> Result<Self, serde_json::Error> {
         fn read<T: DeserializeOwned>(
             data: &str,
@@ -127,7 +127,7 @@ impl ServerEvent {
         }
     }
 
-    /// The event's data, as JSON: every member that [`parse`](Self::parse) was given.
+    /// The event's data as JSON, with every member that [`parse`](Self::parse) has read.
     #[must_use]
     pub fn data(&self) -> Value {
         match self {

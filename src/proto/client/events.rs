@@ -1,6 +1,6 @@
 //! The data of each event (`docs/protocol.md`, Events).
 //!
-//! Each keeps the members that it does not know in `more`.
+//! Each type keeps unknown members in `more`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ pub type Members = Map<String, Value>;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SessionReady {
-    /// The session.
+    /// The session's id.
     pub session_id: String,
     /// [`PROTOCOL_VERSION`](crate::proto::PROTOCOL_VERSION).
     pub protocol_version: String,
@@ -21,13 +21,13 @@ pub struct SessionReady {
     pub more: Members,
 }
 
-/// `user_message`: what was asked, for those who watch.
+/// `user_message`: a user's message, for the other readers of the session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UserMessage {
     /// A string or an array of content blocks, as it was sent.
     pub content: Value,
-    /// The message's name in the transcript.
+    /// The message's uuid in the transcript.
     pub message_uuid: String,
     /// Further members.
     #[serde(flatten)]
@@ -38,11 +38,11 @@ pub struct UserMessage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MessageDelta {
-    /// The message.
+    /// The message's id.
     pub message_id: String,
     /// The piece.
     pub delta: Piece,
-    /// The tool call whose sub-agent writes it.
+    /// The tool call that started the sub-agent, if a sub-agent writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_tool_use_id: Option<String>,
     /// Further members.
@@ -57,19 +57,19 @@ pub struct MessageDelta {
 pub enum Piece {
     /// Text.
     Text {
-        /// To be put at the end.
+        /// Text to append.
         text: String,
     },
     /// Thinking.
     Thinking {
-        /// To be put at the end.
+        /// Text to append.
         thinking: String,
     },
     /// A piece of a tool call's input.
     InputJsonDelta {
-        /// The tool call.
+        /// The tool call's id.
         tool_use_id: String,
-        /// The tool.
+        /// The tool's name.
         name: String,
         /// A piece of JSON text.
         partial_json: String,
@@ -79,15 +79,15 @@ pub enum Piece {
     Other(Value),
 }
 
-/// `message_complete`: a message with all its blocks so far. The newest one of an id replaces those before.
+/// `message_complete`: a message with all its blocks so far. It replaces earlier ones with the same id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MessageComplete {
-    /// The message.
+    /// The message's id.
     pub message_id: String,
-    /// The message itself.
+    /// The message.
     pub message: WholeMessage,
-    /// The tool call whose sub-agent wrote it.
+    /// The tool call that started the sub-agent, if a sub-agent wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_tool_use_id: Option<String>,
     /// Further members.
@@ -103,26 +103,26 @@ pub struct WholeMessage {
     pub id: String,
     /// `assistant`.
     pub role: String,
-    /// Its blocks, each with a `type` and every member that the model gave.
+    /// Its blocks, each with a `type` and every member from the model.
     pub content: Vec<Value>,
-    /// `model`, `stop_reason`, `usage` and what else there is.
+    /// `model`, `stop_reason`, `usage` and further members.
     #[serde(flatten)]
     pub more: Members,
 }
 
-/// `tool_use`: the agent calls a tool. Once per call.
+/// `tool_use`: a tool call, reported once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ToolUse {
-    /// The message that calls.
+    /// The id of the message that contains the call.
     pub message_id: String,
-    /// The call.
+    /// The call's id.
     pub tool_use_id: String,
-    /// The tool.
+    /// The tool's name.
     pub tool_name: String,
-    /// What it is called with.
+    /// The tool's input.
     pub input: Value,
-    /// The tool call whose sub-agent calls.
+    /// The tool call that started the sub-agent, if a sub-agent calls the tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_tool_use_id: Option<String>,
     /// Further members.
@@ -130,17 +130,17 @@ pub struct ToolUse {
     pub more: Members,
 }
 
-/// `tool_result`: what became of a call.
+/// `tool_result`: the outcome of a tool call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ToolResult {
-    /// The call.
+    /// The call's id.
     pub tool_use_id: String,
-    /// What the tool gave: a string or an array of blocks, mostly.
+    /// The tool's output, usually a string or an array of blocks.
     pub output: Value,
-    /// It failed.
+    /// Whether the tool failed.
     pub is_error: bool,
-    /// The tool call whose sub-agent called.
+    /// The tool call that started the sub-agent, if a sub-agent called the tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_tool_use_id: Option<String>,
     /// Further members.
@@ -148,17 +148,17 @@ pub struct ToolResult {
     pub more: Members,
 }
 
-/// `permission_request`: may this tool run?
+/// `permission_request`: a request for permission to run a tool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PermissionRequest {
-    /// The prompt, to answer it by.
+    /// The prompt's id, which the answer must carry.
     pub correlation_id: String,
-    /// The tool.
+    /// The tool's name.
     pub tool_name: String,
-    /// What it would be called with.
+    /// The tool's input.
     pub input: Value,
-    /// What else the agent told: `permission_suggestions`, `description`, `blocked_path`, `agent_id`, …
+    /// Further members from the agent: `permission_suggestions`, `description`, `blocked_path`, `agent_id`, …
     pub context: Members,
     /// Further members.
     #[serde(flatten)]
@@ -169,7 +169,7 @@ pub struct PermissionRequest {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Question {
-    /// The prompt, to answer it by.
+    /// The prompt's id, which the answer must carry.
     pub correlation_id: String,
     /// The tool's input: an object whose member `questions` lists them.
     pub questions: Value,
@@ -178,32 +178,32 @@ pub struct Question {
     pub more: Members,
 }
 
-/// `hook_decision_request`: a hook that decides.
+/// `hook_decision_request`: a request for the decision of a hook.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HookDecisionRequest {
-    /// The prompt, to answer it by.
+    /// The prompt's id, which the answer must carry.
     pub correlation_id: String,
     /// `PreToolUse` or another.
     pub hook_event: String,
-    /// What the hook was called with.
+    /// The hook's input.
     pub hook_input: Value,
     /// Further members.
     #[serde(flatten)]
     pub more: Members,
 }
 
-/// `prompt_resolved`: how a prompt ended. Exactly one for each.
+/// `prompt_resolved`: the end of a prompt. Every prompt has exactly one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PromptResolved {
-    /// The prompt.
+    /// The prompt's id.
     pub correlation_id: String,
     /// `permission`, `question` or `hook`.
     pub kind: String,
     /// `answered`, `cancelled` or `session_closed`.
     pub outcome: String,
-    /// `allow` or `deny`, of a permission that was answered.
+    /// `allow` or `deny`, for an answered permission request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<String>,
     /// Further members.
@@ -211,26 +211,26 @@ pub struct PromptResolved {
     pub more: Members,
 }
 
-/// `result`: a turn has ended.
+/// `result`: the end of a turn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TurnResult {
-    /// The session.
+    /// The session's id.
     pub session_id: String,
     /// `success`, `error_during_execution`, …
     pub subtype: String,
-    /// What this turn cost, in US dollars, if it is known.
+    /// The cost of this turn in US dollars, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_cost_usd: Option<f64>,
-    /// What the session has cost so far, in US dollars.
+    /// The cost of the session so far, in US dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_cost_usd: Option<f64>,
-    /// What else the agent told: `is_error`, `result`, `usage`, `num_turns`, …
+    /// Further members from the agent: `is_error`, `result`, `usage`, `num_turns`, …
     #[serde(flatten)]
     pub more: Members,
 }
 
-/// `error`: something went wrong; the session goes on.
+/// `error`: an error after which the session continues.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Failed {
@@ -243,11 +243,11 @@ pub struct Failed {
     pub more: Members,
 }
 
-/// `mcp_status_change`: an MCP server, at first sight and at every change.
+/// `mcp_status_change`: the first status of an MCP server, and every change of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct McpStatusChange {
-    /// The server.
+    /// The server's name.
     pub server_name: String,
     /// `connected`, `failed`, `pending`, …
     pub status: String,
@@ -256,41 +256,41 @@ pub struct McpStatusChange {
     pub more: Members,
 }
 
-/// `task_update`: news of a background task.
+/// `task_update`: an update of a background task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TaskUpdate {
-    /// The task.
+    /// The task's id.
     pub task_id: String,
     /// `running`, then `completed`, `failed`, `stopped` or `killed`.
     pub status: String,
-    /// `tool_use_id`, `description` and what else there is.
+    /// `tool_use_id`, `description` and further members.
     #[serde(flatten)]
     pub more: Members,
 }
 
-/// `status`: what the session does: `retrying`, `hibernating`, …
+/// `status`: a status of the agent or the session, such as `retrying` or `hibernating`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Status {
-    /// What it does.
+    /// The status.
     pub status: String,
     /// Further members.
     #[serde(flatten)]
     pub more: Members,
 }
 
-/// `session_state`: how the session stands, between replay and live. Its frame has no `id`.
+/// `session_state`: the state of the session, sent between replayed and live events. Its frame has no `id`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SessionState {
     /// `idle`, `running` or `requires_action`.
     pub status: String,
-    /// The prompts that wait for an answer: each its event's data, with the event's name as `type`.
+    /// The open prompts: the data of their events, each with the event's name as `type`.
     pub pending: Vec<Value>,
-    /// The oldest event that can still be had.
+    /// The sequence number of the oldest event that can be read.
     pub oldest_seq: u64,
-    /// The newest event; all this is true at it.
+    /// The sequence number of the newest event. The state is the one after this event.
     pub as_of_seq: u64,
     /// Further members.
     #[serde(flatten)]

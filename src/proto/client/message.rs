@@ -1,4 +1,4 @@
-//! What a client sends.
+//! The messages that a client sends.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,58 +20,58 @@ use super::Members;
 pub enum ClientMessage {
     /// A user's message.
     UserMessage {
-        /// What it says.
+        /// The content.
         content: Content,
     },
-    /// Stop the running turn.
+    /// Stops the running turn.
     Interrupt,
     /// The answer to a `permission_request` or a `hook_decision_request`.
     PermissionResponse {
-        /// The prompt.
+        /// The prompt's id.
         correlation_id: String,
-        /// Yes or no.
+        /// The answer.
         #[serde(flatten)]
         reply: Reply,
     },
     /// The answer to an `ask_user_question`.
     QuestionResponse {
-        /// The prompt.
+        /// The prompt's id.
         correlation_id: String,
-        /// What was chosen, a question each.
+        /// The chosen options of each question.
         answers: Vec<Chosen>,
     },
-    /// Change the permission mode.
+    /// Changes the permission mode.
     SetPermissionMode {
         /// The mode.
         mode: String,
     },
-    /// Change the model.
+    /// Changes the model.
     SetModel {
-        /// The model, or the default one.
+        /// The model; `None` for the default.
         model: Option<String>,
     },
-    /// Stop a background task.
+    /// Stops a background task.
     StopTask {
-        /// The task.
+        /// The task's id.
         task_id: String,
     },
 }
 
 impl ClientMessage {
-    /// A user's message of text alone.
+    /// A user's message with only text.
     #[must_use]
     pub fn say(text: impl Into<String>) -> Self {
         Self::UserMessage { content: Content::Text(text.into()) }
     }
 
-    /// Lets the tool run as it was asked for.
+    /// Allows a tool to run with the input of the request.
     #[must_use]
     pub fn allow(correlation_id: impl Into<String>) -> Self {
         let reply = Reply::Allow { updated_input: None, updated_permissions: None };
         Self::PermissionResponse { correlation_id: correlation_id.into(), reply }
     }
 
-    /// Does not let the tool run, and tells the model why.
+    /// Denies a tool, with a reason for the model.
     #[must_use]
     pub fn deny(correlation_id: impl Into<String>, message: impl Into<String>) -> Self {
         let reply = Reply::Deny { message: Some(message.into()), interrupt: false };
@@ -85,17 +85,17 @@ impl ClientMessage {
     }
 }
 
-/// What a user's message says.
+/// The content of a user's message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Content {
-    /// Text alone.
+    /// Only text.
     Text(String),
     /// Text and images.
     Blocks(Vec<Block>),
 }
 
-/// A piece of a user's message.
+/// A content block of a user's message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -107,21 +107,21 @@ pub enum Block {
     },
     /// An image.
     Image {
-        /// Where it is: in the message itself.
+        /// The source of the image.
         source: ImageSource,
     },
 }
 
-/// An image.
+/// The source of an image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ImageSource {
-    /// The image itself.
+    /// The image's bytes, in the message itself.
     Base64 {
         /// `image/png`, `image/jpeg`, `image/gif` or `image/webp`.
         media_type: String,
-        /// Its bytes in base64.
+        /// The bytes in base64.
         data: String,
     },
 }
@@ -131,33 +131,33 @@ pub enum ImageSource {
 #[serde(tag = "behavior", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reply {
-    /// Let the tool run.
+    /// Allows the request.
     Allow {
-        /// The input to run it with, instead of the one that was asked for.
+        /// The input to run the tool with, instead of the original.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         updated_input: Option<Members>,
-        /// Rules to keep, in the shape of the `permission_suggestions` in the request's context.
+        /// Permission rules to add, in the shape of the `permission_suggestions` in the request's context.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         updated_permissions: Option<Vec<Value>>,
     },
-    /// Do not.
+    /// Denies the request.
     Deny {
-        /// What the model is told.
+        /// The reason, for the model.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
-        /// Stop the turn as well.
+        /// Whether to stop the turn as well.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         interrupt: bool,
     },
 }
 
-/// What was chosen of one question.
+/// The chosen options of one question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Chosen {
-    /// The question's own text.
+    /// The question's text.
     pub question: String,
-    /// The labels of the options, or words of one's own.
+    /// The labels of the chosen options, or a text of the user's own.
     pub selected_options: Vec<String>,
 }
 

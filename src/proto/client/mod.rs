@@ -1,8 +1,8 @@
 //! The protocol from a client's side, without I/O: messages to send, events to read.
 //!
-//! [`ClientMessage`] is the body of `POST …/input`, [`ServerEvent`] one event of `GET …/stream`. Both are plain
-//! values with serde's traits, for a client in Rust and for tests. What this version does not know is kept: events as
-//! [`ServerEvent::Other`], members in each event's `more`.
+//! [`ClientMessage`] is the body of `POST …/input`, [`ServerEvent`] is one event of `GET …/stream`. Both are
+//! plain values with serde's traits, for a client in Rust and for tests. Unknown events are kept as
+//! [`ServerEvent::Other`], unknown members in each event's `more`.
 //!
 //! ```
 //! use agent_webkit::proto::client::{ClientMessage, ServerEvent};

@@ -1,4 +1,4 @@
-//! What an agent says, and what becomes of a session that loses its agent.
+//! Handles the start, the events and the loss of the agent.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use super::{Agent, Request, Session};
 use crate::proto::{AgentEvent, Ask, NoAnswer, OutEvent, Output, TurnEnd, prompts::Outcome};
 
 impl Session {
-    /// The agent that [`Output::Start`] asked for is there.
+    /// Handles the start of the agent that [`Output::Start`] requested.
     pub fn handle_started(&mut self, _now: Instant) {
         if let Agent::Starting(commands) = &mut self.agent {
             self.outputs.extend(commands.drain(..).map(Output::Command));
@@ -14,12 +14,12 @@ impl Session {
         }
     }
 
-    /// The agent that [`Output::Start`] asked for could not be started; `message` says why.
+    /// Handles the failed start of the agent that [`Output::Start`] requested; `message` says why it failed.
     pub fn handle_start_failed(&mut self, now: Instant, message: &str) {
         self.lose_agent(now, "agent_start_failed", message);
     }
 
-    /// Something the agent said.
+    /// Handles an event from the agent.
     pub fn handle_agent(&mut self, now: Instant, event: AgentEvent) {
         if self.closed {
             return;
@@ -33,6 +33,7 @@ impl Session {
                 let events = self.messages.stopped(&message_id, stop_reason.as_deref());
                 self.emit_all(events);
             }
+            // Before any other event the held message is released, so that events keep the agent's order.
             other => {
                 self.release_messages();
                 self.handle_other(now, other);
@@ -84,6 +85,7 @@ impl Session {
             }
             AgentEvent::Error { code, message } => self.emit(OutEvent::error(&code, &message)),
             AgentEvent::Exited { message } => self.lose_agent(now, "agent_exited", &message),
+            // `Ready` and `Fenced` concern only the driver; messages are handled in `handle_agent`.
             AgentEvent::Ready
             | AgentEvent::Message(_)
             | AgentEvent::MessageStopped { .. }
@@ -92,6 +94,7 @@ impl Session {
     }
 
     fn ask(&mut self, ask: Ask) {
+        // A prompt with the id of an open one replaces it; the open one still has to end.
         self.settle(&ask.correlation_id, Outcome::Cancelled);
         let event = self.prompts.ask(ask);
         self.emit(event);
@@ -119,6 +122,7 @@ impl Session {
             &end.extra,
         );
         self.emit(result);
+        // The sub-agent of a background task may still add blocks after the turn.
         if self.running_tasks.is_empty() {
             self.messages.clear();
         }
@@ -127,7 +131,7 @@ impl Session {
         self.send_next();
     }
 
-    /// The agent is gone: whatever waited for it ends here, and the next message starts another one.
+    /// Ends everything that waits for the lost agent. The next message starts another agent.
     fn lose_agent(&mut self, now: Instant, code: &str, message: &str) {
         if self.closed {
             return;

@@ -1,4 +1,4 @@
-//! Inputs of clients.
+//! Handles the inputs of clients.
 
 use std::time::Instant;
 
@@ -11,11 +11,11 @@ use crate::proto::{
 };
 
 impl Session {
-    /// A client's message (`docs/protocol.md`, Messages). A repeat of `key` and body changes nothing. `message_uuid`, a
-    /// new v4 uuid, becomes the id of a user's message.
+    /// Handles a client's message (`docs/protocol.md`, Messages). An input whose key and body were accepted
+    /// before changes nothing. `message_uuid`, a new v4 uuid, becomes the id of a user's message.
     ///
     /// # Errors
-    /// Why the input was refused; nothing changed.
+    /// The input was refused, and the session has not changed.
     pub fn handle_input(
         &mut self,
         now: Instant,
@@ -33,6 +33,7 @@ impl Session {
         }
         let accepted = self.take_input(input, message_uuid)?;
         self.touch(now);
+        // Remembered only now, so that a refused input can be sent again with its key.
         if let Some(key) = key {
             self.keys.remember(key);
         }
@@ -78,6 +79,8 @@ impl Session {
         if self.turns.queued() >= self.config.queue_limit {
             return Err(Refused::Backpressure);
         }
+        // The event comes when the message is queued, not when it is sent: a restored session reads its queue
+        // from these events.
         self.emit(OutEvent::user_message(&content, &message_uuid));
         self.turns.push(Queued { content, message_uuid });
         self.send_next();
@@ -91,12 +94,13 @@ impl Session {
     fn decide(&mut self, correlation_id: &str, decision: Decision) -> Result<(), Refused> {
         self.open_prompt(correlation_id)?;
         let behavior = Some(if matches!(decision, Decision::Deny { .. }) { "deny" } else { "allow" });
+        // Settled at once, so that the first answer wins.
         self.settle(correlation_id, Outcome::Answered { behavior });
         self.tell(AgentCommand::Decide { correlation_id: correlation_id.to_owned(), decision });
         Ok(())
     }
 
-    /// As many may wait for the agent's answer as messages may wait for their turn.
+    /// Registers an input that waits for the agent's answer. Their maximum number is that of queued messages.
     fn request(&mut self, request: Request) -> Result<u64, Refused> {
         if self.requests.len() >= self.config.queue_limit {
             return Err(Refused::Backpressure);

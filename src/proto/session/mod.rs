@@ -1,4 +1,4 @@
-//! One session's state machine.
+//! The state machine of one session.
 
 mod agent;
 mod input;
@@ -21,32 +21,34 @@ use super::{
     turn::{Queued, Turns},
 };
 
-/// What a session needs to know from the start.
+/// The configuration of a session.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
     /// The session's id.
     pub session_id: String,
-    /// The model to start with, or the agent's default.
+    /// The model to start with; `None` for the agent's default.
     pub model: Option<String>,
-    /// The permission mode to start with, or the agent's default.
+    /// The permission mode to start with; `None` for the agent's default.
     pub permission_mode: Option<String>,
-    /// A session without reader, turn or input for so long is idle.
+    /// Time without a reader, a turn, a prompt, a background task or an input after which the session is
+    /// idle.
     pub idle_timeout: Duration,
-    /// What becomes of it then.
+    /// What happens to an idle session.
     pub when_idle: WhenIdle,
-    /// A session that has been at rest for so long lets its agent go; the next message starts another.
+    /// Time without a turn, a prompt, a background task or an input after which the agent is stopped. The
+    /// next message starts another agent.
     pub hibernate_after: Option<Duration>,
     /// Maximum number of queued user messages.
     pub queue_limit: usize,
 }
 
-/// What becomes of a session that nobody uses.
+/// What happens to an idle session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenIdle {
     /// It ends.
     #[default]
     Close,
-    /// It can be restored from its log, so it need not stay in memory: [`Output::Release`].
+    /// It may leave memory, because it can be restored from its event log: [`Output::Release`].
     Release,
 }
 
@@ -55,14 +57,15 @@ pub enum WhenIdle {
 pub struct Presence {
     /// Number of attached readers.
     pub readers: usize,
-    /// When the newest of those that left did so.
+    /// When a reader last detached.
     pub last_detached: Option<Instant>,
 }
 
-/// One session, without I/O: inputs, the agent's events and the time go in, [`Output`]s come out.
+/// The state machine of one session, without I/O: inputs, agent events and the time go in, [`Output`]s come
+/// out.
 ///
-/// After every `handle_…` call and [`Session::close`], call [`Session::poll_output`] until it gives
-/// `None`, then [`Session::take_note`] and [`Session::poll_timeout`].
+/// After every `handle_…` call, [`Session::close`] and [`Session::suspend`], call [`Session::poll_output`]
+/// until it returns `None`, then [`Session::take_note`] and [`Session::poll_timeout`].
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -116,13 +119,13 @@ pub struct Session {
 
 #[derive(Debug)]
 enum Agent {
-    /// Commands are kept until it is there.
+    /// The commands wait here until the agent has started.
     Starting(Vec<AgentCommand>),
     Up,
     Down,
 }
 
-/// An input that waits for the agent's answer, and what it changes when the agent agrees.
+/// An input that waits for the agent's answer, and what it changes if the agent agrees.
 #[derive(Debug)]
 enum Request {
     PermissionMode(String),
@@ -131,7 +134,7 @@ enum Request {
 }
 
 impl Session {
-    /// A new session whose agent is being started: as if [`Output::Start`] had been given already. Its
+    /// Creates a session whose agent is being started, as if [`Output::Start`] had been returned already. Its
     /// first output is `session_ready`.
     #[must_use]
     pub fn new(config: SessionConfig, now: Instant) -> Self {
@@ -157,14 +160,14 @@ impl Session {
         }
     }
 
-    /// A session that has no agent yet: the first message starts one, which may find an earlier
+    /// Creates a session without an agent. The first message starts one, which may resume an earlier
     /// conversation. Its first output is `session_ready`.
     #[must_use]
     pub fn dormant(config: SessionConfig, now: Instant) -> Self {
         Self { agent: Agent::Down, ..Self::new(config, now) }
     }
 
-    /// Ends the session: open prompts settle as `session_closed`, `done` is the last event.
+    /// Ends the session: open prompts settle as `session_closed`, and `done` is the last event.
     pub fn close(&mut self) {
         if self.closed {
             return;
@@ -178,32 +181,33 @@ impl Session {
         self.outputs.push_back(Output::Closed);
     }
 
-    /// What to do next, in this order. Call until it gives `None`.
+    /// Returns the next action for the driver. Call it until it returns `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
         let output = self.outputs.pop_front();
         if output.is_none() {
-            // A session is idle most of the time, and then it keeps no room for what it does.
+            // Frees the buffer, because a session is idle most of the time.
             self.outputs = VecDeque::new();
         }
         output
     }
 
-    /// The model that the session runs with, if one was chosen.
+    /// The model, if one was chosen.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
         self.config.model.as_deref()
     }
 
-    /// The permission mode that the session runs in, as far as it is known.
+    /// The permission mode, if it is known.
     #[must_use]
     pub fn permission_mode(&self) -> Option<&str> {
         self.config.permission_mode.as_deref()
     }
 
-    /// What the session does.
+    /// The session's status.
     #[must_use]
     pub fn status(&self) -> Status {
         match () {
+            // A suspended session continues elsewhere, so it is not closed for clients.
             () if self.closed && !self.suspended => Status::Closed,
             () if !self.prompts.is_empty() => Status::RequiresAction,
             () if self.turns.is_running() => Status::Running,
@@ -211,7 +215,7 @@ impl Session {
         }
     }
 
-    /// A turn runs.
+    /// Whether a turn runs.
     #[must_use]
     pub fn is_in_turn(&self) -> bool {
         self.turns.is_running()
@@ -236,7 +240,7 @@ impl Session {
         self.emit_all(events);
     }
 
-    /// Tells the agent, and starts one if there is none.
+    /// Sends a command to the agent, and starts an agent if there is none.
     fn tell(&mut self, command: AgentCommand) {
         match &mut self.agent {
             Agent::Up => self.outputs.push_back(Output::Command(command)),
@@ -268,14 +272,14 @@ impl Session {
         }
     }
 
-    /// Answers every input that waits for the agent.
+    /// Answers every input that waits for the agent with an error.
     fn refuse_requests(&mut self, why: &NoAnswer) {
         for request in std::mem::take(&mut self.requests).into_keys() {
             self.outputs.push_back(Output::Answer { request, outcome: Err(why.clone()) });
         }
     }
 
-    /// Stops the agent, if there is one. The next one counts its costs from zero.
+    /// Stops the agent, if there is one. The next agent counts its cost from zero.
     fn release_agent(&mut self) {
         if !matches!(std::mem::replace(&mut self.agent, Agent::Down), Agent::Down) {
             self.outputs.push_back(Output::Stop);

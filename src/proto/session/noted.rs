@@ -1,14 +1,15 @@
-//! Whether a session's note has changed since it was last taken, without making it to find out.
+//! Detects whether a session's note has changed, without building the note.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Session;
 use crate::proto::{IdempotencyKey, Memo, Note, Status, session::WhenIdle};
 
-/// Maximum number of idempotency keys that outlive the process.
+/// Maximum number of idempotency keys in the note.
 const KEYS: usize = 256;
 
-/// Enough to tell two notes apart: between two comparisons each of these parts only grows or only shrinks.
+/// What the last note held, as far as a change can be detected. Of the queue and the keys, the number or the
+/// last element is enough, because between two comparisons each of them only grows or only shrinks.
 #[derive(Debug, Default)]
 pub(super) struct Noted {
     state: Option<(Status, f64)>,
@@ -26,8 +27,9 @@ struct MemoSeen {
 }
 
 impl Session {
-    /// What the session is, when it changed since the last call.
+    /// Returns the session's note if it has changed since the last call.
     pub fn take_note(&mut self) -> Option<Note> {
+        // All parts are evaluated, without a short circuit, because each also records what it has seen.
         let state = (self.status(), self.cost.session());
         let prompts_changed = self.prompts.take_changed();
         let memo_changed = self.is_restorable() && self.memo_changed();

@@ -1,4 +1,4 @@
-//! A session that goes on in another process than the one in which it was.
+//! Suspends a session in one process and restores it in another.
 
 use std::time::Instant;
 
@@ -7,16 +7,16 @@ use serde_json::value::RawValue;
 use super::{Agent, Outcome, Session, SessionConfig};
 use crate::proto::{NoAnswer, Note, OutEvent, Output, Status, turn::Queued};
 
-/// The reason of an `error` and a `result` that end a turn which the server did not live to see end.
+/// The code of the `error` and the `terminal_reason` of the `result` that end an interrupted turn.
 const RESTART: &str = "server_restart";
 
 impl Session {
-    /// A session that goes on after its process was lost: its prompts settle as `cancelled`, its tasks as
-    /// `killed`, and a turn that was cut ends in an `error` and a `result` with `terminal_reason`
-    /// `server_restart`. It has no agent; the next message starts one.
+    /// Restores a session whose process has ended: its prompts settle as `cancelled`, its tasks as `killed`,
+    /// and an interrupted turn ends in an `error` and a `result` with `terminal_reason` `server_restart`. It
+    /// has no agent until a message needs one.
     ///
-    /// `note` is the last one that [`Session::take_note`] gave. `queued` are the contents of the messages that
-    /// its [`Memo`](crate::proto::Memo) names, with their names: they wait for their turn again.
+    /// `note` is the last one that [`Session::take_note`] returned. `queued` are the uuids and contents of
+    /// the messages that its [`Memo`](crate::proto::Memo) names; they are queued again.
     #[must_use]
     pub fn restore(
         config: SessionConfig,
@@ -27,6 +27,7 @@ impl Session {
         let Note { status, pending, session_cost_usd, memo } = note;
         let memo = memo.unwrap_or_default();
         let mut session = Self::new(config, now);
+        // The stream has its `session_ready` already.
         session.outputs.clear();
         session.agent = Agent::Down;
         session.cost.restore(session_cost_usd);
@@ -48,8 +49,8 @@ impl Session {
         session
     }
 
-    /// Ends the session's stay in this process, as if the process were lost: what runs is cut, what waits
-    /// is kept. It has no `done`, for it goes on where it is restored.
+    /// Ends the session in this process as if the process were lost: the turn is interrupted and queued
+    /// messages are kept. There is no `done`, because the session continues where it is restored.
     pub fn suspend(&mut self) {
         if self.closed {
             return;

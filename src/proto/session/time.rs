@@ -1,4 +1,4 @@
-//! What a session does because time has passed.
+//! The timeouts of a session.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use super::{Agent, Presence, Session, WhenIdle};
 use crate::proto::{OutEvent, Output};
 
 impl Session {
-    /// When [`Session::handle_timeout`] wants to be called. Ask again after every other call.
+    /// Returns when to call [`Session::handle_timeout`]. The time may change with every other call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let idle_at = if self.is_busy() { None } else { Some(self.idle_at) };
@@ -17,7 +17,7 @@ impl Session {
             .filter(|_| !self.closed)
     }
 
-    /// A timer is due.
+    /// Handles the timeouts that are due.
     pub fn handle_timeout(&mut self, now: Instant, presence: Presence) {
         if self.closed {
             return;
@@ -34,6 +34,7 @@ impl Session {
         if self.is_busy() || now < self.idle_at {
             return;
         }
+        // A reader keeps the session from being idle until it detaches.
         let watched_until = if presence.readers > 0 { Some(now) } else { presence.last_detached };
         match watched_until.map(|at| at + self.config.idle_timeout).filter(|at| *at > now) {
             Some(later) => self.idle_at = later,

@@ -1,4 +1,4 @@
-//! The service itself: which route does what.
+//! The service, which handles each route.
 
 use std::{
     convert::Infallible,
@@ -47,13 +47,13 @@ pub type Events<L> = Follow<WatchedTail<<<L as EventLog>::Stream as EventStream>
 
 /// The agent-webkit protocol over an [`Agent`], as a [`tower::Service`] (`docs/protocol.md`, Routes).
 ///
-/// It takes any request body, answers every request, and never fails. Paths are relative to where it is
-/// mounted. By itself it lets everybody in: put the layers around it, or take a [`Stack`](crate::Stack) that has them
-/// all.
+/// It accepts any request body, answers every request, and never fails. Paths are relative to where it is
+/// mounted. It does not authenticate callers: put the layers around it, or use a [`Stack`](crate::Stack),
+/// which has them all.
 ///
-/// - A [`Principal`](crate::layers::auth::Principal) in the request's extensions owns the sessions that the
-///   request makes, sees no others, and may do what its scopes allow.
-/// - A `Resolved<SessionHandle>` is used instead of looking the id up.
+/// - A [`Principal`](crate::layers::auth::Principal) in the request's extensions owns the sessions that it
+///   creates, sees no others, and may do what its scopes allow.
+/// - A `Resolved<SessionHandle>` in the request's extensions replaces the lookup of the id.
 ///
 /// Clones share their sessions.
 ///
@@ -93,13 +93,13 @@ struct Shared<A, L: EventLog> {
 }
 
 impl<A: Agent, L: EventLog> AgentService<A, L> {
-    /// Sessions of this agent, whose events are kept in `log`. They end with the process.
+    /// Creates a service for this agent, with its events in `log`. Its sessions end with the process.
     pub fn new(agent: A, log: L, policy: Policy, limits: Limits) -> Self {
         Self::build(agent, log, policy, limits, None)
     }
 
-    /// Sessions that outlive the process: `log` is a durable one, and the agents keep what they remember in
-    /// the same transcript store.
+    /// Creates a service whose sessions outlive the process. `log` must be durable, and the agents must keep
+    /// their transcripts in the transcript store of `persistence`.
     pub fn persistent(agent: A, log: L, policy: Policy, limits: Limits, persistence: Persistence) -> Self {
         Self::build(agent, log, policy, limits, Some(persistence))
     }
@@ -108,6 +108,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
         let restore_owned = Driver::restorer(agent.clone(), limits.clone());
         let sessions = Sessions::new(log, policy, &limits, persistence, restore_owned);
         let warm = Warm::new(agent.clone(), &sessions, &limits);
+        // Without a runtime, the tasks start with the first request.
         if tokio::runtime::Handle::try_current().is_ok() {
             sessions.start_background_tasks();
             warm.start_filling();
@@ -124,7 +125,7 @@ impl<A, L: EventLog> AgentService<A, L> {
         &self.shared.sessions
     }
 
-    /// The tickets that callers were given, for a verifier that knows them.
+    /// The tickets that were issued, from which to make their verifier.
     #[must_use]
     pub fn tickets(&self) -> &Tickets {
         &self.shared.tickets
@@ -156,6 +157,8 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
         warm.start_filling();
         let caller = Caller::of(&parts.extensions);
         let route = Route::parse(parts.uri.path()).ok_or_else(Failure::unknown_path)?;
+        // The session is looked up before the scope is checked: a session of another owner is a 404, never a
+        // 403.
         match (&parts.method, route) {
             (&Method::OPTIONS, _) => Ok(reply::options(route.allow())),
             (&Method::POST, Route::Sessions) => {
@@ -198,7 +201,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
         }
     }
 
-    /// The session that a layer has found already, or the caller's session of this id.
+    /// Returns the session that a lookup layer has found, or else the caller's session with this id.
     async fn session(&self, parts: &Parts, id: &str) -> Result<SessionHandle<L>, Failure> {
         match parts.extensions.get::<Resolved<SessionHandle<L>>>() {
             Some(Resolved(session)) => Ok(session.clone()),
@@ -249,7 +252,7 @@ where
     }
 }
 
-/// The answer of an [`AgentService`], with the body `B`.
+/// The response future of an [`AgentService`], with the body `B`.
 pub struct ResponseFuture<B> {
     answer: Pin<Box<dyn Future<Output = Response<B>> + Send>>,
 }

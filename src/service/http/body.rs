@@ -1,4 +1,4 @@
-//! Reading request bodies, within the limits.
+//! Reads request bodies within the limits.
 
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, header};
@@ -9,7 +9,8 @@ use tower::BoxError;
 
 use crate::service::{failure::Failure, limits::Limits};
 
-/// Reads a whole body, of a length and in a time that are within the limits. One that announces more is not
+/// Reads a whole body, within the limits on its length and its time. A body that announces a greater length
+/// is not
 /// read at all.
 pub(crate) async fn read<B>(headers: &HeaderMap, body: B, limits: &Limits) -> Result<Bytes, Failure>
 where
@@ -27,7 +28,7 @@ where
     match collected.await.map_err(|_| Failure::too_slow())? {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(limit)),
-        Err(_) => Err(Failure::bad_request("the body broke off")),
+        Err(_) => Err(Failure::bad_request("the body is incomplete")),
     }
 }
 
@@ -46,7 +47,7 @@ mod tests {
 
     use super::*;
 
-    /// Chunks of an unknown total length, then what `end` says.
+    /// A body of these chunks, without a known length, and how it ends.
     struct Chunks(VecDeque<&'static str>, End);
 
     #[derive(Clone, Copy)]

@@ -28,7 +28,7 @@ struct Created<'a> {
     protocol_version: &'a str,
 }
 
-/// Makes a session for the caller. The answer is there once its agent is being started, not once it is up.
+/// Creates a session for the caller. Answers once the agent is started, without waiting until it is ready.
 pub(crate) async fn create<A: Agent, L: EventLog, F>(
     body: Bytes,
     caller: Caller<'_>,
@@ -54,7 +54,7 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
     let request = driver::Request { spec, owner: caller.owner(), limits: limits.clone() };
     let (answer, started) = oneshot::channel();
     let sessions = sessions.clone();
-    // Boxed, so that the session's task does not keep the room of its start for as long as it lives.
+    // Boxed, so that the session's task does not keep the memory of the start for as long as it lives.
     let starting = Box::pin(async move {
         match Driver::start(request, connection, &sessions, slot).await {
             Ok(driver) => {
@@ -69,18 +69,18 @@ pub(crate) async fn create<A: Agent, L: EventLog, F>(
             }
         }
     });
-    // In a task of its own: a client that hangs up half-way leaves nothing half-made behind.
+    // Spawned, so that a start completes even if the client disconnects; the session is then cancelled.
     tokio::spawn(async move {
         let Some(driver) = starting.await else { return };
         driver.run().await;
     });
-    started.await.unwrap_or_else(|_| Err(Failure::unavailable("the session could not be made")))?;
+    started.await.unwrap_or_else(|_| Err(Failure::unavailable("the session could not be created")))?;
     record_in_current_span("session_id", &session_id);
     let created = Created { session_id: &session_id, protocol_version: PROTOCOL_VERSION };
     Ok(reply::json(StatusCode::OK, &created))
 }
 
-/// What is to be started, if the policy allows it.
+/// Builds the spec of the agent to start, if the policy allows it.
 async fn permitted<L: EventLog>(
     wanted: CreateSession,
     sessions: &Sessions<L>,
@@ -91,13 +91,13 @@ async fn permitted<L: EventLog>(
         policy.start_in(mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
     }
     let cwd = match cwd {
-        // The one that is known already: no file is looked at.
+        // The default directory is resolved already, so this reads no file.
         None => policy.directory(None),
         Some(cwd) => {
             let policy = policy.clone();
             tokio::task::spawn_blocking(move || policy.directory(Some(&cwd)))
                 .await
-                .map_err(|_| Failure::unavailable("cwd could not be looked at"))?
+                .map_err(|_| Failure::unavailable("cwd could not be checked"))?
         }
     };
     let cwd = cwd.map_err(|denied| Failure::forbidden(denied.to_string()))?;

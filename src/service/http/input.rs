@@ -23,10 +23,10 @@ use crate::{
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The longest `Idempotency-Key`, in bytes.
+/// Maximum length of an `Idempotency-Key`, in bytes.
 const MAX_KEY: usize = 255;
 
-/// Takes one message for a session and waits for what becomes of it. A session that leaves the memory
+/// Parses one message, delivers it to a session and waits for its outcome. A session that leaves memory
 /// meanwhile is restored.
 pub(crate) async fn take<L: EventLog>(
     headers: &HeaderMap,
@@ -47,18 +47,18 @@ pub(crate) async fn take<L: EventLog>(
     outcome
 }
 
-/// One message for a session, checked.
+/// A checked message for a session.
 #[derive(Clone, Debug)]
 struct Input {
     message: Inbound,
     key: Option<IdempotencyKey>,
 }
 
-/// What became of it.
+/// The outcome of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
     Done,
-    /// The session has left the memory; it took nothing.
+    /// The session has left memory and did not handle the message.
     NotHere,
 }
 
@@ -92,7 +92,7 @@ impl Input {
         Ok(())
     }
 
-    /// Hands it to its session and waits for what becomes of it.
+    /// Puts the message into the session's mailbox and waits for its outcome.
     async fn give_to<L: EventLog>(
         &self,
         session: &SessionHandle<L>,
@@ -111,7 +111,7 @@ impl Input {
             Ok(Ok(Err(NotTaken::Released))) => Ok(Taken::NotHere),
             Ok(Ok(Err(not_taken))) => Err(failure(not_taken)),
             Ok(Err(_)) if session.shared().outlives() && !session.shared().is_deleted() => {
-                Err(Failure::unavailable("the session went to another host; try again"))
+                Err(Failure::unavailable("the session moved to another host; try again"))
             }
             Ok(Err(_)) => Err(Failure::unknown_session()),
             Err(_) => Err(Failure::unavailable("the agent did not answer in time")),

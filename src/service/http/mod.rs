@@ -1,4 +1,4 @@
-//! Requests in, responses out: routes, bodies, replies.
+//! HTTP: routes, request bodies and responses.
 
 pub(crate) mod agent_service;
 pub(crate) mod body;

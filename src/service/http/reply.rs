@@ -1,4 +1,4 @@
-//! Successful answers.
+//! Responses to successful requests.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};

@@ -1,4 +1,4 @@
-//! Sessions as what an id in a request names.
+//! [`Resolve`] for [`Sessions`]: how a lookup layer finds a session.
 
 use std::{
     fmt,
@@ -19,7 +19,8 @@ use crate::{
 
 type Found<L> = Result<Option<SessionHandle<L>>, Unavailable>;
 
-/// A session that is looked for: at once where it is in memory, otherwise while it is restored.
+/// The future of a session lookup: ready at once if the session is in memory, otherwise it restores the
+/// session.
 pub struct Resolving<L: EventLog>(State<L>);
 
 enum State<L: EventLog> {
@@ -31,7 +32,7 @@ impl<L: EventLog> Resolve for Sessions<L> {
     type Value = SessionHandle<L>;
     type Future = Resolving<L>;
 
-    /// The session of this id, if the request's `Principal` may see it. One that is stored is restored.
+    /// Finds the session with this id, if the request's `Principal` owns it. A stored session is restored.
     fn resolve(&self, id: &str, request: &Parts) -> Resolving<L> {
         let caller = request.extensions.get::<Principal>().map(|principal| &*principal.name);
         Resolving(match self.in_memory(id) {

@@ -1,10 +1,10 @@
-//! Which path means what.
+//! The routes of the service.
 //!
 //! Paths are relative to where the service is mounted: hosts that nest it strip their prefix.
 
 use http::{Method, request::Parts};
 
-/// What a path names. The methods it takes are [`Route::allow`].
+/// The resource that a path names. [`Route::allow`] lists its methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
     /// `/sessions`
@@ -20,7 +20,7 @@ pub(crate) enum Route<'a> {
 }
 
 impl<'a> Route<'a> {
-    /// What `path` names, or `None`. A trailing slash names nothing.
+    /// Parses a path; `None` if it names nothing. A path with a trailing slash names nothing.
     pub(crate) fn parse(path: &'a str) -> Option<Self> {
         let mut segments = path.strip_prefix('/')?.split('/');
         if segments.next() != Some("sessions") {
@@ -38,7 +38,7 @@ impl<'a> Route<'a> {
         segments.next().is_none().then_some(route)
     }
 
-    /// The methods this path takes, as the `Allow` header names them.
+    /// The methods that the path accepts, as in the `Allow` header.
     pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Sessions => "GET, HEAD, OPTIONS, POST",
@@ -49,10 +49,10 @@ impl<'a> Route<'a> {
     }
 }
 
-/// The id of the session without which a request means nothing, for a lookup layer.
+/// Returns the id of the session that a request requires, for a lookup layer.
 ///
 /// `None` for paths without an id, for `DELETE`, which answers 204 whatever the id is, and for methods that
-/// the path does not take.
+/// the path does not accept.
 #[must_use]
 pub fn session_id(request: &Parts) -> Option<String> {
     match (&request.method, Route::parse(request.uri.path())?) {
@@ -62,7 +62,7 @@ pub fn session_id(request: &Parts) -> Option<String> {
     }
 }
 
-/// The id of the session that the path names.
+/// Returns the session id in the path, if there is one.
 pub(crate) fn session_of(path: &str) -> Option<&str> {
     match Route::parse(path)? {
         Route::Sessions => None,

@@ -1,4 +1,4 @@
-//! What a caller may do with the sessions that are theirs.
+//! The scopes of a caller, which limit what it may do with its own sessions.
 
 use std::sync::Arc;
 
@@ -6,16 +6,17 @@ use http::Extensions;
 
 use crate::{layers::auth::Principal, proto::Inbound, service::failure::Failure};
 
-/// The scope of those who watch: `GET` on every path, and tickets.
+/// The scope for reading: `GET` on every path, and tickets.
 pub const READ: &str = "read";
 
-/// The scope of those who make and end sessions and send input.
+/// The scope for creating and ending sessions and for sending input.
 pub const DRIVE: &str = "drive";
 
-/// The scope of those who answer prompts, and who may let the agent ask less.
+/// The scope for answering prompts and for choosing a mode in which the agent asks less.
 pub const APPROVE: &str = "approve";
 
-/// Modes in which the agent does nothing unasked that it would have to ask for in another one.
+/// The modes that need no approval: in them the agent does nothing unasked for which it would ask in another
+/// mode.
 const ASKING: [&str; 3] = ["default", "plan", "dontAsk"];
 
 /// The caller of a request. Without an auth layer it has no name and may do everything.
@@ -43,18 +44,21 @@ impl<'a> Caller<'a> {
         self.0.is_none_or(|principal| principal.scopes.allow(scope))
     }
 
+    /// Requires a scope.
+    ///
     /// # Errors
-    /// 403, with the scope in its sentence.
+    /// 403 with the name of the scope.
     pub(crate) fn must(self, scope: &'static str) -> Result<(), Failure> {
         if self.may(scope) { Ok(()) } else { Err(lacks(scope)) }
     }
 
-    /// Is there any message that may be sent? What this one is, its body tells later.
+    /// Requires the scope for at least one kind of message. Which kind this one is, only its body says.
     pub(crate) fn must_send_something(self) -> Result<(), Failure> {
         if self.may(DRIVE) || self.may(APPROVE) { Ok(()) } else { Err(lacks("drive or approve")) }
     }
 
-    /// May this message be sent? Choosing a mode in which the agent asks less is an approval in advance.
+    /// Requires the scope for this message. Choosing a mode in which the agent asks less is an approval in
+    /// advance.
     pub(crate) fn must_send(self, input: &Inbound) -> Result<(), Failure> {
         match input {
             Inbound::PermissionResponse { .. } | Inbound::QuestionResponse { .. } => self.must(APPROVE)?,
@@ -63,12 +67,12 @@ impl<'a> Caller<'a> {
         input.modes().iter().try_for_each(|mode| self.must_choose(mode))
     }
 
-    /// May this mode be chosen?
+    /// Requires the scope for choosing this mode.
     pub(crate) fn must_choose(self, mode: &str) -> Result<(), Failure> {
         if ASKING.contains(&mode) { Ok(()) } else { self.must(APPROVE) }
     }
 }
 
 fn lacks(scope: &str) -> Failure {
-    Failure::forbidden(format!("the credential does not have the scope {scope}, which this needs"))
+    Failure::forbidden(format!("the credential lacks the scope {scope}, which this request needs"))
 }

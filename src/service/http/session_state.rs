@@ -1,4 +1,4 @@
-//! The `session_state` frame that goes between replay and live.
+//! The `session_state` frame between replayed and live events.
 
 use bytes::Bytes;
 
@@ -7,11 +7,11 @@ use crate::{
     proto::Note,
 };
 
-/// The state of a session for a reader that has just read everything: what the session does, which prompts are open, and
-/// which events the log holds (`docs/protocol.md`, Events).
+/// Encodes the state of a session for a reader that has replayed everything: its status, its open prompts,
+/// and which events the event log holds (`docs/protocol.md`, Events).
 ///
-/// A whole SSE frame without an `id`, so that a reader's place in the stream stays where it is. `None` before the
-/// session's first event.
+/// The result is a whole SSE frame without an `id`, so that the reader's `Last-Event-ID` does not change.
+/// `None` before the session's first event.
 pub(super) fn session_state(attached: &Attached) -> Option<Bytes> {
     let note = Note::decode(std::str::from_utf8(attached.note.as_ref()?).ok()?);
     let data = note.session_state(attached.bounds.oldest, attached.bounds.last);

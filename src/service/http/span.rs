@@ -1,16 +1,17 @@
-//! What is told of a request in its span.
+//! The fields of a request's span.
 
 use tracing::Span;
 
-/// A client chooses some of them: nothing longer is repeated in every line of the log.
+/// Maximum length of a value. Clients choose some values, and the log repeats them in every line of the
+/// request.
 const MAX: usize = 128;
 
-/// Fills in a field of the current span, if it has it.
+/// Records a field of the current span, if the span has it.
 pub(crate) fn record_in_current_span(field: &'static str, value: &str) {
     record_in_span(&Span::current(), field, value);
 }
 
-/// Fills in a field, if the value is fit for a log.
+/// Records a field, if its value is short and visible ASCII.
 pub(crate) fn record_in_span(span: &Span, field: &'static str, value: &str) {
     if value.len() <= MAX && value.bytes().all(|byte| byte.is_ascii_graphic()) {
         span.record(field, value);

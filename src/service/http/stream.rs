@@ -1,4 +1,4 @@
-//! The stream route: which stream a request asks for. The service and the resume layer of a stack decide it here.
+//! Finds the stream that a request reads, for both the service and the resume layer of a stack.
 
 use http::{Method, request::Parts};
 
@@ -17,9 +17,9 @@ use crate::{
     service::session::handle::SessionHandle,
 };
 
-/// The stream of the session that a lookup layer has found, for a resume layer around the service.
+/// Returns the stream of the session that a lookup layer has found, for a resume layer around the service.
 ///
-/// `None` for every request that is not for a stream, or that the service has to refuse.
+/// `None` for a request that is not for a stream, or that the service has to refuse.
 pub(crate) fn find<L: EventLog>(request: &Parts) -> Option<Attachment<WatchedStream<L::Stream>>> {
     let Some(Route::Stream(_)) = Route::parse(request.uri.path()) else { return None };
     let Resolved(session) = request.extensions.get::<Resolved<SessionHandle<L>>>()?;
@@ -27,12 +27,12 @@ pub(crate) fn find<L: EventLog>(request: &Parts) -> Option<Attachment<WatchedStr
     Some(attach(request, session))
 }
 
-/// The stream of this session, for a reader that may have it.
+/// Returns the stream of this session. The reader's scope must have been checked.
 pub(super) fn attach<L: EventLog>(
     request: &Parts,
     session: &SessionHandle<L>,
 ) -> Attachment<WatchedStream<L::Stream>> {
-    // Such a request is refused before it reaches the stream, which counts all others.
+    // A malformed id is refused before it reaches the `WatchedStream`, which counts all other readers.
     if request.method == Method::GET && last_event_id(request).is_err() {
         Attach::Malformed.count();
     }

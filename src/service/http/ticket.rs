@@ -13,7 +13,7 @@ use crate::{
     service::failure::Failure,
 };
 
-/// The session that a request reads by a ticket: tickets open streams and nothing else.
+/// Returns the session whose stream a request reads. A ticket is valid for that and nothing else.
 ///
 /// For [`Tickets::verifier`].
 #[must_use]
@@ -24,7 +24,7 @@ pub fn ticket_resource(request: &Parts) -> Option<String> {
     }
 }
 
-/// A ticket for the stream of this session of the caller's.
+/// Issues a ticket for the stream of the caller's session.
 pub(crate) async fn issue<B>(
     tickets: &Tickets,
     caller: Caller<'_>,
@@ -37,14 +37,14 @@ pub(crate) async fn issue<B>(
         stream_url: String,
     }
     let principal =
-        caller.principal().ok_or_else(|| Failure::forbidden("a ticket is for a caller with a name"))?;
+        caller.principal().ok_or_else(|| Failure::forbidden("a ticket needs an authenticated caller"))?;
     let reader = principal.clone().with_scopes(principal.scopes.narrowed_to([READ]));
     let issued =
         tickets.issue(session_id, reader).await.map_err(|error| Failure::unavailable(error.to_string()))?;
     let body = Body {
         ticket: &issued.ticket,
         expires_in: issued.expires_in.as_secs(),
-        // Relative to this request's own URL: where the service is mounted, only the client knows.
+        // Relative to the URL of this request, because the service does not know where it is mounted.
         stream_url: format!("stream?ticket={}", issued.ticket),
     };
     let mut response = reply::json(StatusCode::OK, &body);

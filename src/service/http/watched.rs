@@ -1,4 +1,4 @@
-//! A session's stream that counts its readers and what they receive.
+//! A session's stream with metrics of its readers and what they receive.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use crate::{
     metrics::{Attach, ReaderMetrics},
 };
 
-/// A stream that counts its readers in the metrics and records where each starts in the request's span.
+/// A stream that counts its readers in the metrics and records the start of each in the request's span.
 #[derive(Clone, Debug)]
 pub struct WatchedStream<S>(S);
 

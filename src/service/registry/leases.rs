@@ -15,7 +15,7 @@ use crate::{
     sync::lock,
 };
 
-/// The leases that this host keeps alive.
+/// The leases that this host renews.
 #[derive(Debug, Default)]
 pub(crate) struct Leases(Mutex<HashMap<String, GuardedLease>>);
 
@@ -27,8 +27,8 @@ struct GuardedLease {
 }
 
 impl Leases {
-    /// Keeps a lease alive from here on. The token is cancelled when it is lost, but for that of a session
-    /// that was deleted here, which ends by itself.
+    /// Renews this lease from now on. The token is cancelled when the lease is lost, unless the session was
+    /// deleted here: that session ends by itself.
     pub(crate) fn guard(&self, lease: Lease, deleted: Arc<AtomicBool>) -> CancellationToken {
         let fenced = CancellationToken::new();
         let guarded = GuardedLease { lease: lease.clone(), fenced: fenced.clone(), deleted };
@@ -36,16 +36,18 @@ impl Leases {
         fenced
     }
 
-    /// Keeps it no longer.
+    /// Stops renewing this lease.
     pub(crate) fn release(&self, lease: &Lease) {
         let mut table = self.table();
+        // The entry may belong to a later lease on the same session.
         if table.get(&lease.session_id).is_some_and(|guarded| guarded.lease == *lease) {
             table.remove(&lease.session_id);
         }
     }
 
-    /// Renews all of them, and tells the sessions whose lease is lost.
+    /// Renews all leases and cancels the tokens of those that are lost.
     pub(crate) async fn renew(&self, catalog: &AnyCatalog) -> Result<(), CatalogError> {
+        // Copied, so that the table is not locked during the database call.
         let leases: Vec<Lease> = self.table().values().map(|guarded| guarded.lease.clone()).collect();
         if leases.is_empty() {
             return Ok(());
@@ -53,11 +55,12 @@ impl Leases {
         let lost = catalog.renew(&leases).await?;
         let mut table = self.table();
         for lease in leases.iter().filter(|lease| lost.contains(&lease.session_id)) {
+            // The session may have been released and acquired again meanwhile.
             if table.get(&lease.session_id).is_some_and(|guarded| guarded.lease == *lease)
                 && let Some(guarded) = table.remove(&lease.session_id)
                 && !guarded.deleted.load(Ordering::Acquire)
             {
-                tracing::warn!(session = lease.session_id, "another host has taken the session over");
+                tracing::warn!(session = lease.session_id, "another host has taken over the session");
                 guarded.fenced.cancel();
             }
         }

@@ -1,4 +1,4 @@
-//! Sessions that are stored and not in memory: found, adopted, restored, each once however many ask.
+//! Finds, adopts and restores sessions that are stored but not in memory, once for all concurrent requests.
 
 use std::time::SystemTime;
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl<L: EventLog> Sessions<L> {
-    /// The caller's session of this id, restored if it is not in memory.
+    /// Returns the caller's session with this id, restored if it is not in memory.
     pub(crate) async fn find(
         &self,
         id: &str,
@@ -27,10 +27,11 @@ impl<L: EventLog> Sessions<L> {
             return Ok(session.visible_to(caller));
         }
         let Some(persistence) = self.persistence() else { return Ok(None) };
+        // Session ids are uuids in canonical form; other ids are not looked up.
         if Uuid::try_parse(id).is_ok_and(|uuid| uuid.to_string() == id) {
             let (id, caller) = (id.to_owned(), caller.map(str::to_owned));
             let (sessions, persistence) = (self.clone(), persistence.clone());
-            // In a task of its own: a client that hangs up half-way leaves nothing half-restored behind.
+            // Spawned, so that a restore completes even if the client disconnects.
             let restored =
                 tokio::spawn(async move { sessions.restore(&persistence, &id, caller.as_deref()).await });
             return restored
@@ -46,6 +47,7 @@ impl<L: EventLog> Sessions<L> {
         id: &str,
         caller: Option<&str>,
     ) -> Result<Option<SessionHandle<L>>, Failure> {
+        // Held to the end, so that the session is restored once and not while it is deleted.
         let _alone = self.restoring().lock(id).await;
         if let Some(session) = self.in_memory(id) {
             return Ok(session.visible_to(caller));
@@ -57,6 +59,7 @@ impl<L: EventLog> Sessions<L> {
         if found.is_none_or(|record| record.owner.as_deref() != caller) {
             return Ok(None);
         }
+        // The slot comes before the lease, so that a full server does not hold a lease that it cannot use.
         let slot = self.reserve().await?;
         match persistence.catalog.acquire(id).await? {
             Acquired::Unknown => Ok(None),
@@ -69,15 +72,15 @@ impl<L: EventLog> Sessions<L> {
                 if restored.is_err()
                     && let Err(error) = persistence.catalog.release(&released).await
                 {
-                    tracing::warn!(session = id, error = with_sources(&error), "a lease was not given back");
+                    tracing::warn!(session = id, error = with_sources(&error), "failed to release the lease");
                 }
                 restored.map(Some)
             }
         }
     }
 
-    /// Makes a row for a session of which there is a transcript only, as the Python server leaves them. It
-    /// becomes the caller's: until now, whoever knew its id could use it.
+    /// Creates a row for a session that has only a transcript, as the Python server leaves it. The caller
+    /// becomes its owner: until now, everyone who knew its id could use it.
     async fn adopt(
         &self,
         persistence: &Persistence,
@@ -96,23 +99,24 @@ impl<L: EventLog> Sessions<L> {
             serde_json::from_str::<Cwd>(entry.json().get()).ok().map(|Cwd { cwd }| cwd)
         });
         let Some(cwd) = permitted(self.policy(), cwd).await else {
-            tracing::warn!(session = id, "a stored transcript belongs to no allowed workspace");
+            tracing::warn!(session = id, "transcript not adopted: its directory is outside the workspaces");
             return Ok(false);
         };
         let record = SessionRecord::new(id, caller, cwd, SystemTime::now());
         match persistence.catalog.create(&record).await {
             Ok(_) => {
-                tracing::info!(session = id, "a stored transcript becomes a session");
+                tracing::info!(session = id, "adopted a transcript as a session");
                 Ok(true)
             }
-            // Another host was faster; or the session was deleted, and its transcript is about to be.
+            // Another host created the row first, or the session is tombstoned and its transcript not deleted
+            // yet.
             Err(CatalogError::Exists) => Ok(true),
             Err(error) => Err(error.into()),
         }
     }
 }
 
-/// The directory, if agents may work there; the first workspace where the transcript names none.
+/// Returns the directory if the policy allows it, or the first workspace if the transcript names none.
 async fn permitted(policy: &Policy, cwd: Option<String>) -> Option<std::path::PathBuf> {
     let policy = policy.clone();
     tokio::task::spawn_blocking(move || policy.directory(cwd.as_deref()).ok()).await.ok().flatten()

@@ -39,8 +39,7 @@ use crate::{
 
 /// The running sessions of a service.
 ///
-/// Callers without a name share the sessions that nobody in particular owns; a named caller has their own.
-/// To each caller the sessions of all others do not exist.
+/// Callers without a name share the sessions without an owner. A named caller sees only their own sessions.
 ///
 /// ```
 /// use agent_webkit::{Stack, layers::auth::StaticTokens, service::Policy};
@@ -60,7 +59,7 @@ use crate::{
 /// }
 /// assert!(sessions.get("not-there", Some("ada")).is_none());
 ///
-/// // Before the host ends: every session's streams end, and its agent.
+/// // Before the host stops: ends all streams and agents.
 /// sessions.shutdown().await;
 /// assert!(sessions.is_shutting_down());
 /// # Ok(())
@@ -83,11 +82,11 @@ struct Inner<L: EventLog> {
     tasks: TaskTracker,
     shutdown: CancellationToken,
     background_tasks_started: AtomicBool,
-    /// The shutdown is over.
+    /// Cancelled when the shutdown is complete.
     over: CancellationToken,
 }
 
-/// Restores a stored session and lets it run.
+/// Restores a stored session and starts its task.
 pub(crate) type RestoreFn<L> = Box<dyn Fn(Sessions<L>, Owned, Slot) -> Restored<L> + Send + Sync>;
 
 type Restored<L> = Pin<Box<dyn Future<Output = Result<SessionHandle<L>, Failure>> + Send>>;
@@ -118,7 +117,7 @@ impl<L: EventLog> Sessions<L> {
         Self { inner: Arc::new(inner) }
     }
 
-    /// What to start for a session, with what its host decides: where transcripts are kept, and what the policy allows.
+    /// Builds the spec of a session's agent, with this host's transcript store and policy.
     pub(crate) fn spec(&self, id: impl Into<String>, cwd: impl Into<PathBuf>) -> SessionSpec {
         SessionSpec {
             transcripts: self.persistence().map(|persistence| Arc::clone(&persistence.transcripts)),
@@ -127,13 +126,13 @@ impl<L: EventLog> Sessions<L> {
         }
     }
 
-    /// The session of this id, if it is in memory and the caller of this name may see it.
+    /// Returns the session with this id, if it is in memory and belongs to the caller with this name.
     #[must_use]
     pub fn get(&self, id: &str, caller: Option<&str>) -> Option<SessionHandle<L>> {
         self.in_memory(id)?.visible_to(caller)
     }
 
-    /// The caller's sessions that are in memory, oldest first.
+    /// Returns the caller's sessions that are in memory, oldest first.
     #[must_use]
     pub fn list(&self, caller: Option<&str>) -> Vec<SessionHandle<L>> {
         let mut sessions: Vec<_> =
@@ -142,7 +141,7 @@ impl<L: EventLog> Sessions<L> {
         sessions
     }
 
-    /// All sessions of the caller's, oldest first, each as a JSON object.
+    /// Returns the caller's sessions, in memory or stored, oldest first, each as a JSON object.
     pub(crate) async fn describe_all(&self, caller: Option<&str>) -> Result<Vec<Box<RawValue>>, Failure> {
         let here = self.list(caller);
         let Some(persistence) = self.persistence() else {
@@ -158,20 +157,20 @@ impl<L: EventLog> Sessions<L> {
         Ok(stored.iter().map(describe).collect())
     }
 
-    /// How many sessions there are.
+    /// Number of sessions in memory.
     #[must_use]
     pub fn len(&self) -> usize {
         self.table().len()
     }
 
-    /// There is no session.
+    /// Whether no session is in memory.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Ends a session of the caller's and forgets it: its prompts settle and its streams end with `done`.
-    /// Its agent may take a while longer. Whatever the id is, the session is not there afterwards.
+    /// Ends and deletes a session of the caller: its prompts settle and its streams end with `done`. Its
+    /// agent may take a while longer to end. Does nothing if the caller has no session with this id.
     pub(crate) async fn close(&self, id: &str, caller: Option<&str>) -> Result<(), Failure> {
         let Some(persistence) = self.persistence() else {
             if let Some(session) = self.get(id, caller) {
@@ -179,6 +178,7 @@ impl<L: EventLog> Sessions<L> {
             }
             return Ok(());
         };
+        // Held to the end, so that no request restores the session while it is deleted.
         let _alone = self.restoring().lock(id).await;
         let found = persistence.catalog.find(id).await?;
         if found.is_none_or(|record| record.owner.as_deref() != caller) {
@@ -190,6 +190,8 @@ impl<L: EventLog> Sessions<L> {
                 session.shared().set_deleted(deleted);
             }
         };
+        // Before the tombstone: it makes the session's saves and renewals fail as fenced, and the flag tells
+        // the session that no other host has taken it over.
         mark(true);
         if let Err(error) = persistence.catalog.tombstone(id).await {
             mark(false);
@@ -203,13 +205,14 @@ impl<L: EventLog> Sessions<L> {
     }
 
     async fn end(&self, session: &SessionHandle<L>) {
+        // Removed first, so that no new request finds a session that is ending.
         self.table().remove(session.id());
         session.shared().cancel.cancel();
         session.shared().mailbox.closed().await;
     }
 
-    /// Ends every session's stay in this process and waits until all of them and their agents are gone. No
-    /// new one is made from here on. Sessions that are stored go on where they are restored, the others end.
+    /// Stops all sessions in this process and waits until they and their agents are gone. No new session is
+    /// created from now on. Stored sessions can be restored later or on another host; the others end.
     pub async fn shutdown(&self) {
         self.inner.shutdown.cancel();
         self.inner.tasks.close();
@@ -217,7 +220,7 @@ impl<L: EventLog> Sessions<L> {
         self.inner.over.cancel();
     }
 
-    /// No new sessions are made.
+    /// Whether the shutdown has begun, so that no new session is created.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.inner.shutdown.is_cancelled()
@@ -247,7 +250,7 @@ impl<L: EventLog> Sessions<L> {
         &self.inner.restoring
     }
 
-    /// What the shutdown waits for.
+    /// The tasks that the shutdown waits for.
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.inner.tasks
     }
@@ -257,12 +260,12 @@ impl<L: EventLog> Sessions<L> {
         &self.inner.shutdown
     }
 
-    /// True once.
+    /// Returns true on the first call only.
     pub(crate) fn claim_background_tasks(&self) -> bool {
         !self.inner.background_tasks_started.swap(true, Ordering::AcqRel)
     }
 
-    /// Cancelled when the shutdown is over.
+    /// Cancelled when the shutdown is complete.
     pub(crate) fn over(&self) -> &CancellationToken {
         &self.inner.over
     }
@@ -275,10 +278,10 @@ impl<L: EventLog> Sessions<L> {
         (self.inner.restore_owned)(self.clone(), owned, slot).await
     }
 
-    /// Room for one more session. Waits only for the agents of sessions that have ended.
+    /// Reserves a slot for one more session. Waits only while agents of ended sessions are ending.
     pub(crate) async fn reserve(&self) -> Result<Slot, Failure> {
         let inner = &*self.inner;
-        // The token comes first: whoever shuts down after the check waits for it.
+        // The token comes before the check, so that a shutdown that begins after the check waits for it.
         let task = inner.tasks.token();
         if self.is_shutting_down() {
             return Err(Failure::unavailable("the server is shutting down"));
@@ -289,7 +292,7 @@ impl<L: EventLog> Sessions<L> {
         })
     }
 
-    /// Makes a session known until the registration is dropped.
+    /// Adds a session to the registry until the registration is dropped.
     pub(crate) fn register(&self, session: SessionHandle<L>) -> Registration<L> {
         let id = Arc::clone(&session.shared().id);
         self.table().insert(Arc::clone(&id), session);
@@ -313,13 +316,13 @@ impl<L: EventLog> fmt::Debug for Sessions<L> {
     }
 }
 
-/// A stored session that is this host's now.
+/// A stored session whose lease this host holds.
 pub(crate) struct Owned {
     pub(crate) record: SessionRecord,
     pub(crate) lease: Lease,
 }
 
-/// Dropped: the session is not known any more.
+/// A session's entry in the registry, removed when dropped.
 pub(crate) struct Registration<L: EventLog> {
     sessions: Sessions<L>,
     id: Arc<str>,

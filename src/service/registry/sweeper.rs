@@ -1,4 +1,4 @@
-//! Background tasks of stored sessions: renewing leases, and sweeping unused and deleted sessions.
+//! Background tasks for stored sessions: they renew leases and delete unused and tombstoned sessions.
 
 use std::time::Duration;
 
@@ -18,12 +18,13 @@ use crate::{
 const SWEEP: Duration = Duration::from_secs(60);
 
 impl<L: EventLog> Sessions<L> {
-    /// Starts renewing leases and sweeping, until the shutdown is over. Further calls do nothing.
+    /// Starts the task that renews leases and sweeps. Further calls do nothing.
     pub(crate) fn start_background_tasks(&self) {
         let Some(persistence) = self.persistence() else { return };
         if self.claim_background_tasks() {
             let (sessions, persistence) = (self.clone(), persistence.clone());
             tokio::spawn(async move {
+                // Until the shutdown is complete, because sessions that are ending still need their leases.
                 let over = sessions.over().clone();
                 tokio::select! {
                     () = over.cancelled() => {}
@@ -41,7 +42,7 @@ impl<L: EventLog> Sessions<L> {
         loop {
             ticks.tick().await;
             if let Err(error) = self.leases().renew(&persistence.catalog).await {
-                tracing::warn!(error = with_sources(&error), "leases were not renewed");
+                tracing::warn!(error = with_sources(&error), "failed to renew leases");
             }
         }
     }
@@ -52,7 +53,7 @@ impl<L: EventLog> Sessions<L> {
         loop {
             ticks.tick().await;
             if let Err(error) = self.sweep(persistence).await {
-                tracing::warn!(error = with_sources(&error), "sessions were not swept");
+                tracing::warn!(error = with_sources(&error), "failed to sweep sessions");
             }
         }
     }
@@ -61,16 +62,18 @@ impl<L: EventLog> Sessions<L> {
         let catalog = &persistence.catalog;
         if let Some(retention) = self.retention() {
             for id in catalog.unused_for(retention).await? {
+                // The lock keeps this host from restoring the session, the lease keeps the others from it.
                 let _alone = self.restoring().lock(&id).await;
                 if self.in_memory(&id).is_none()
                     && let Acquired::Leased(..) = catalog.acquire(&id).await?
                 {
-                    tracing::info!(session = id, "a session was not used for too long");
+                    tracing::info!(session = id, "deleting a session that was unused for the retention time");
                     catalog.tombstone(&id).await?;
                     persistence.erase(self.log(), &id).await;
                 }
             }
         }
+        // Deletions that a crash interrupted. A session that is still in memory deletes itself.
         for id in catalog.tombstoned().await? {
             if self.in_memory(&id).is_none() {
                 persistence.erase(self.log(), &id).await;

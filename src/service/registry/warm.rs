@@ -1,4 +1,4 @@
-//! Agents that are started ahead, so that a new session need not wait for its own.
+//! Agents that are started ahead, so that a new session does not wait for its agent to start.
 
 use std::{
     collections::VecDeque,
@@ -31,18 +31,18 @@ use crate::{
     sync::lock,
 };
 
-/// Time between two starts, and between a claim and the next start: a start takes half a second of a core, which the
-/// first turn of the claimed agent needs.
+/// Minimum time between two starts, and between a claim and the next start. A start uses half a second of CPU
+/// time, which the claimed agent needs for its first turn.
 const PACE: Duration = Duration::from_secs(1);
 
-/// Time after which a waiting agent is replaced: the CLI reads `CLAUDE.md` and `git status` at its start alone.
+/// Age at which a waiting agent is replaced: the CLI reads `CLAUDE.md` and `git status` only at its start.
 const FRESH: Duration = Duration::from_secs(300);
 
-/// Maximum pause after agents that failed to start or were lost.
+/// Maximum pause after agents have failed to start or were lost.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Agents started ahead for sessions of the default spec. An agent's session id is fixed at its start, so the session
-/// takes the id with the agent, and no id is offered twice.
+/// The agents started ahead, for sessions with the default spec. An agent's session id is fixed at its start,
+/// so the session takes the agent's id; no id is offered twice.
 pub(crate) struct Warm<A> {
     pool: Arc<Pool<A>>,
     agents: usize,
@@ -53,7 +53,7 @@ pub(crate) struct Warm<A> {
 
 struct Pool<A> {
     agent: A,
-    /// What waiting agents are started with, but for the id.
+    /// The spec of waiting agents, without the id.
     default_spec: SessionSpec,
     /// Oldest first.
     offers: Mutex<VecDeque<Offer<A>>>,
@@ -67,7 +67,7 @@ struct Offer<A> {
     claim: oneshot::Sender<oneshot::Sender<AgentConnection<A>>>,
 }
 
-/// How a waiting agent ended its wait.
+/// How the wait of an agent ended.
 enum Fate {
     Claimed,
     Stale,
@@ -94,7 +94,7 @@ impl<A: Agent> Warm<A> {
         }
     }
 
-    /// Starts keeping agents waiting, until the shutdown. Further calls do nothing.
+    /// Starts the tasks that keep agents waiting until the shutdown. Further calls do nothing.
     pub(crate) fn start_filling(&self) {
         if self.agents > 0 && !self.begun.swap(true, Ordering::AcqRel) {
             for _ in 0..self.agents {
@@ -104,7 +104,7 @@ impl<A: Agent> Warm<A> {
         }
     }
 
-    /// A waiting agent for this new session, if the session uses the default spec. The session gets the agent's id.
+    /// Claims a waiting agent for a new session with the default spec, and gives the session the agent's id.
     pub(crate) async fn claim(&self, spec: &mut SessionSpec) -> Option<AgentConnection<A>> {
         if self.agents == 0 || !self.pool.is_default(spec) {
             return None;
@@ -118,7 +118,7 @@ impl<A: Agent> Warm<A> {
 }
 
 impl<A: Agent> Pool<A> {
-    /// Whether the session makes no choice that a waiting agent was not started with.
+    /// Whether waiting agents were started with everything that this spec chooses.
     fn is_default(&self, spec: &SessionSpec) -> bool {
         let SessionSpec { cwd, model, permission_mode, resume, .. } = spec;
         *cwd == self.default_spec.cwd && model.is_none() && permission_mode.is_none() && !resume
@@ -126,6 +126,7 @@ impl<A: Agent> Pool<A> {
 
     async fn claim(&self) -> Option<(String, AgentConnection<A>)> {
         loop {
+            // An agent may be lost before it answers; then the next one is tried.
             let Offer { session_id, claim } = self.offers().pop_front()?;
             let (answer, connection) = oneshot::channel();
             if claim.send(answer).is_ok()
@@ -136,7 +137,7 @@ impl<A: Agent> Pool<A> {
         }
     }
 
-    /// Keeps one agent waiting.
+    /// Keeps one agent waiting until the shutdown.
     async fn keep_one(&self) {
         let after_losses = || Backoff::new(2 * PACE, LONGEST_PAUSE);
         let mut backoff = after_losses();
@@ -149,7 +150,7 @@ impl<A: Agent> Pool<A> {
                 Fate::Claimed => PACE,
                 Fate::Stale => Duration::ZERO,
                 Fate::Lost(why) => {
-                    tracing::warn!(why, "no agent could be kept waiting");
+                    tracing::warn!(why, "an agent started ahead failed to start or was lost");
                     backoff.next_pause()
                 }
                 Fate::Stopped => return,
@@ -158,7 +159,7 @@ impl<A: Agent> Pool<A> {
         }
     }
 
-    /// Starts an agent and offers it until it is claimed, too old or gone.
+    /// Starts an agent and offers it until it is claimed, stale or lost.
     async fn offer_one(&self) -> Fate {
         if self.stop.run_until_cancelled(self.turn()).await.is_none() {
             return Fate::Stopped;
@@ -179,11 +180,12 @@ impl<A: Agent> Pool<A> {
         let waiting = Waiting::new();
         let fate = tokio::select! {
             biased;
-            // First, so that nobody gets one that is lost.
+            // Polled first, so that no session gets an agent that is already lost.
             why = lost(&mut connection) => Fate::Lost(why),
             Ok(answer) = &mut claimed => match answer.send(connection) {
                 Ok(()) => return Fate::Claimed,
-                // The claimant has hung up. The id was offered already and is never offered twice, so the agent ends.
+                // The claimant is gone. The agent ends, because its id was offered and is never offered
+                // twice.
                 Err(unwanted) => {
                     connection = unwanted;
                     Fate::Claimed
@@ -198,7 +200,8 @@ impl<A: Agent> Pool<A> {
         fate
     }
 
-    /// Waits for the next start.
+    /// Waits until the next start is allowed. The lock is held over the sleep, so that starts come one by
+    /// one.
     async fn turn(&self) {
         let mut last = self.last_start.lock().await;
         if let Some(last) = *last {
@@ -212,7 +215,7 @@ impl<A: Agent> Pool<A> {
     }
 }
 
-/// Waits until the agent is lost. What it says before that stays for its session.
+/// Waits until the agent is lost. Its earlier events stay in the connection for its session.
 async fn lost<A: Agent>(connection: &mut AgentConnection<A>) -> String {
     loop {
         connection.next().await;

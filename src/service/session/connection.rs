@@ -1,4 +1,5 @@
-//! A session's connection to its agent: at most one agent, and a new one only after the old one is gone.
+//! A session's connection to its agent. There is at most one agent: a new one starts once the old one is
+//! gone.
 
 use std::{
     future::{Future, pending, poll_fn},
@@ -14,21 +15,21 @@ use crate::{
     proto::{AgentCommand, AgentEvent},
 };
 
-/// As many events are taken at once, so that a burst becomes one batch of the log.
+/// Maximum number of events received at once. A burst of events becomes one batch of the event log.
 const BURST: usize = 1024;
 
-/// What the connection has to tell.
+/// What happened on an agent connection.
 #[derive(Debug)]
 pub(crate) enum AgentUpdate {
-    /// The agent that was asked for is there, or why it is not.
+    /// The requested agent has started, or failed to start.
     Started(Result<(), BoxError>),
-    /// The agent said something: take it out of [`AgentConnection::events`].
+    /// The agent sent events, which are in [`AgentConnection::events`].
     Events,
-    /// An agent that was let go is gone.
+    /// A retired agent is gone.
     Gone,
 }
 
-/// The agent does not take its commands.
+/// The agent does not receive its commands: the channel is full.
 #[derive(Debug)]
 pub(crate) struct Stuck;
 
@@ -36,10 +37,10 @@ pub(crate) struct Stuck;
 pub(crate) struct AgentConnection<A> {
     agent: A,
     phase: Phase,
-    /// An agent to start as soon as the old one is gone.
+    /// The agent to start as soon as the old one is gone.
     wanted: Option<Box<SessionSpec>>,
     metrics: AgentMetrics,
-    /// What the agent said last.
+    /// The events received and not yet handled.
     pub(crate) events: Vec<AgentEvent>,
 }
 
@@ -48,33 +49,34 @@ type Start = Pin<Box<dyn Future<Output = Result<AgentIo, BoxError>> + Send>>;
 enum Phase {
     Absent,
     Starting(Start),
-    /// To be let go as soon as it is there.
+    /// Retired while it starts: its end is awaited once it has started.
     Unwanted(Start),
     Running(AgentIo),
-    /// Asked to end, or lost; what it still says goes nowhere.
+    /// Retired or lost. Its events are discarded, and it is gone when their channel closes.
     Leaving(mpsc::Receiver<AgentEvent>),
 }
 
 impl<A: Agent> AgentConnection<A> {
-    /// Without an agent.
+    /// Creates a connection without an agent.
     pub(crate) fn new(agent: A) -> Self {
         Self { agent, phase: Phase::Absent, wanted: None, metrics: AgentMetrics::new(), events: Vec::new() }
     }
 
-    /// With an agent that is to be started.
+    /// Creates a connection that starts an agent.
     pub(crate) fn starting(agent: A, spec: SessionSpec) -> Self {
         let mut connection = Self::new(agent);
         connection.start(spec);
         connection
     }
 
-    /// Starts an agent, once the one before it is gone. [`AgentConnection::next`] tells what became of it.
+    /// Retires the current agent and starts another once it is gone. [`AgentConnection::next`] reports the
+    /// start.
     pub(crate) fn start(&mut self, spec: SessionSpec) {
         self.retire();
         self.wanted = Some(Box::new(spec));
     }
 
-    /// Lets the agent end: it gets no further command and is not heard any more.
+    /// Closes the agent's command channel, upon which it ends, and discards its further events.
     pub(crate) fn retire(&mut self) {
         self.wanted = None;
         self.phase = match std::mem::replace(&mut self.phase, Phase::Absent) {
@@ -84,7 +86,7 @@ impl<A: Agent> AgentConnection<A> {
         };
     }
 
-    /// Lets the agent end at once, by force.
+    /// Ends the agent at once, by force.
     pub(crate) fn abort(&mut self) {
         if let Phase::Running(io) = &self.phase {
             let _ = io.commands.try_send(AgentCommand::Abort);
@@ -92,24 +94,24 @@ impl<A: Agent> AgentConnection<A> {
         self.retire();
     }
 
-    /// There is no agent, nor one that has not gone yet.
+    /// Whether there is no agent, not even one that is still ending.
     pub(crate) fn is_absent(&self) -> bool {
         matches!(self.phase, Phase::Absent)
     }
 
-    /// Tells the agent, without waiting.
+    /// Sends a command to the agent, without waiting.
     pub(crate) fn send(&mut self, command: AgentCommand) -> Result<(), Stuck> {
         match &self.phase {
             Phase::Running(io) => match io.commands.try_send(command) {
                 Err(TrySendError::Full(_)) => Err(Stuck),
-                // One that has stopped listening is about to say that it exited.
+                // A closed channel means that the agent is exiting, which `next` reports as an event.
                 Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
             },
             _ => Ok(()),
         }
     }
 
-    /// Waits until the agent that was asked for is there. Loses nothing when it is dropped half-way.
+    /// Waits until the requested agent has started. Cancel safe.
     pub(crate) async fn up(&mut self) -> Result<(), BoxError> {
         while !matches!(self.phase, Phase::Running(_)) {
             if let AgentUpdate::Started(outcome) = self.next().await {
@@ -119,7 +121,7 @@ impl<A: Agent> AgentConnection<A> {
         Ok(())
     }
 
-    /// What happens next; never, if there is no agent. Loses nothing when it is dropped half-way.
+    /// Waits for the next update; for ever if there is no agent. Cancel safe.
     pub(crate) async fn next(&mut self) -> AgentUpdate {
         loop {
             match &mut self.phase {
@@ -140,7 +142,7 @@ impl<A: Agent> AgentConnection<A> {
                 }
                 Phase::Running(io) => {
                     if poll_fn(|cx| io.events.poll_recv_many(cx, &mut self.events, BURST)).await == 0 {
-                        let message = "the agent ended without a word".to_owned();
+                        let message = "the agent ended without a message".to_owned();
                         self.events.push(AgentEvent::Exited { message });
                     }
                     if self.metrics.is_unready() && self.events.iter().any(is_ready) {
@@ -163,7 +165,7 @@ impl<A: Agent> AgentConnection<A> {
         }
     }
 
-    /// Lets the agent end and waits until it is gone.
+    /// Retires the agent and waits until it is gone.
     pub(crate) async fn gone(mut self) {
         self.retire();
         while !self.is_absent() {
@@ -171,7 +173,7 @@ impl<A: Agent> AgentConnection<A> {
         }
     }
 
-    /// One step away from an agent that was let go.
+    /// Waits for one step in the end of a retired agent.
     async fn part(&mut self) {
         match &mut self.phase {
             Phase::Unwanted(start) => {
@@ -210,13 +212,13 @@ mod tests {
 
     use super::*;
 
-    /// An agent's own ends of its channels.
+    /// The agent's ends of its channels.
     struct Far {
         commands: mpsc::Receiver<AgentCommand>,
         events: mpsc::Sender<AgentEvent>,
     }
 
-    /// A connection whose agents' far ends come out of the receiver.
+    /// A connection, and a receiver of each started agent's channel ends.
     fn connection() -> (AgentConnection<impl Agent>, mpsc::UnboundedReceiver<Far>) {
         let (made, far) = mpsc::unbounded_channel();
         let agent = service_fn(move |_: SessionSpec| {
@@ -267,7 +269,7 @@ mod tests {
         let mut old = up(&mut connection, &mut far).await;
         old.events.send(AgentEvent::Exited { message: String::new() }).await.unwrap();
         connection.next().await;
-        assert!(old.commands.recv().await.is_none(), "it is let go");
+        assert!(old.commands.recv().await.is_none(), "it is retired");
         connection.start(spec());
         let connection = Arc::new(Mutex::new(connection));
         let next = tokio::spawn({
@@ -275,12 +277,12 @@ mod tests {
             async move { connection.lock().await.next().await }
         });
         old.events.send(AgentEvent::Ready).await.unwrap();
-        // Room for eight: this waits until the connection has taken what was said before.
+        // The channel holds eight events, so this waits until the connection has received all earlier ones.
         old.events.reserve_many(8).await.unwrap();
         assert!(far.try_recv().is_err(), "the old one is still there");
         drop(old);
         assert!(matches!(next.await.unwrap(), AgentUpdate::Started(Ok(()))));
-        assert!(connection.lock().await.events.iter().all(is_exit), "what a leaving agent says goes nowhere");
+        assert!(connection.lock().await.events.iter().all(is_exit), "a leaving agent's events are discarded");
     }
 
     #[tokio::test]
@@ -307,7 +309,7 @@ mod tests {
         let (commands, mut far_commands) = mpsc::channel(1);
         let (far_events, events) = mpsc::channel(1);
         go.send(AgentIo { commands, events }).unwrap();
-        assert!(far_commands.recv().await.is_none(), "it is let go");
+        assert!(far_commands.recv().await.is_none(), "it is retired");
         assert!(!gone.is_finished());
         drop(far_events);
         gone.await.unwrap();

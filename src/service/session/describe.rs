@@ -1,4 +1,4 @@
-//! A session as `GET /sessions` and `GET /sessions/{id}` describe it.
+//! The JSON description of a session in the answers to `GET /sessions` and `GET /sessions/{id}`.
 
 use std::borrow::Cow;
 
@@ -38,8 +38,8 @@ impl Description<'_> {
     }
 }
 
-/// A session that is stored and not in memory, without its open prompts. One that runs nowhere is idle, whatever its note
-/// says: what ran was cut, and will have ended when the session is restored.
+/// Describes a session that is stored but not in memory, without its open prompts. A session that no host
+/// runs is idle, whatever its note says: an interrupted turn ends when the session is restored.
 pub(crate) fn stored(record: &SessionRecord) -> Box<RawValue> {
     let note = record.stream.as_ref().and_then(|stream| stream.note.as_deref());
     let note = note.map(|note| Note::decode(&String::from_utf8_lossy(note)));

@@ -1,4 +1,4 @@
-//! What the rest of the service knows of a running session.
+//! The handle of a running session, through which the rest of the service uses it.
 
 use std::{
     fmt,
@@ -21,25 +21,26 @@ use crate::{
     sync::lock,
 };
 
-/// An input on its way to its session.
+/// An input in the mailbox of its session.
 #[derive(Debug)]
 pub(crate) struct Mail {
     pub(crate) input: Inbound,
     pub(crate) key: Option<IdempotencyKey>,
-    /// Dropped without a word when the session ends first.
+    /// Dropped without a value if the session ends first.
     pub(crate) reply: oneshot::Sender<Result<(), NotTaken>>,
 }
 
-/// Why an input was not taken.
+/// Why a session did not handle an input.
 #[derive(Clone, Debug)]
 pub(crate) enum NotTaken {
     Refused(Refused),
     NoAnswer(NoAnswer),
-    /// The session has left the memory meanwhile.
+    /// The session left memory before it handled the input.
     Released,
 }
 
-/// A running session: cheap to clone, and what [`Sessions::get`](crate::service::registry::sessions::Sessions::get) gives.
+/// A handle to a running session, cheap to clone. Returned by
+/// [`Sessions::get`](crate::service::registry::sessions::Sessions::get).
 ///
 /// In a stack, the lookup layer puts it into the request's extensions as `Resolved<SessionHandle>`.
 pub struct SessionHandle<L: EventLog = RingLog> {
@@ -54,17 +55,17 @@ pub(crate) struct Shared<S> {
     pub(crate) stream: S,
     pub(crate) mailbox: mailbox::Sender<Mail>,
     pub(crate) cancel: CancellationToken,
-    /// Of one that is stored: whether a client has deleted it.
+    /// `Some` for a stored session: whether a client has deleted it.
     pub(crate) deleted: Option<Arc<AtomicBool>>,
     pub(crate) latest: Mutex<Latest>,
 }
 
-/// What a session last told of itself.
+/// The latest state of a session, from which it is described.
 #[derive(Debug)]
 pub(crate) struct Latest {
     /// Without its memo. `None` before the first event.
     pub(crate) note: Option<Note>,
-    /// The newest event that the note takes in.
+    /// The sequence number of the newest event that the note covers.
     pub(crate) as_of: u64,
     pub(crate) model: Option<String>,
     pub(crate) permission_mode: Option<String>,
@@ -113,31 +114,31 @@ impl<L: EventLog> SessionHandle<L> {
         &self.shared.id
     }
 
-    /// The name of the principal who made it, if the server knows its callers.
+    /// The name of the principal that created it, if the server authenticates its callers.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
         self.shared.owner.as_deref()
     }
 
-    /// Where its agent works.
+    /// The agent's working directory.
     #[must_use]
     pub fn cwd(&self) -> &Path {
         &self.shared.cwd
     }
 
-    /// When it was made.
+    /// When it was created.
     #[must_use]
     pub fn created_at(&self) -> SystemTime {
         self.shared.created_at
     }
 
-    /// Its events.
+    /// The session's event stream.
     #[must_use]
     pub fn stream(&self) -> &L::Stream {
         &self.shared.stream
     }
 
-    /// The session, if the caller of this name may see it.
+    /// Returns the session if the caller with this name owns it.
     pub(crate) fn visible_to(self, caller: Option<&str>) -> Option<Self> {
         Some(self).filter(|session| session.owner() == caller)
     }
@@ -146,7 +147,7 @@ impl<L: EventLog> SessionHandle<L> {
         &self.shared
     }
 
-    /// The session as a JSON object, with its open prompts only if they are asked for.
+    /// Describes the session as a JSON object, with its open prompts only if `with_pending`.
     pub(crate) fn describe(&self, with_pending: bool) -> Box<RawValue> {
         let shared = &*self.shared;
         let latest = shared.latest();
@@ -175,7 +176,7 @@ fn millis(time: SystemTime) -> u64 {
 }
 
 impl<S> Shared<S> {
-    /// It can be restored when it has left the memory.
+    /// Whether the session is stored, so that it can be restored after it has left memory.
     pub(crate) fn outlives(&self) -> bool {
         self.deleted.is_some()
     }
@@ -190,7 +191,7 @@ impl<S> Shared<S> {
         }
     }
 
-    /// What the session last told. Locked for moments only, never over I/O.
+    /// The latest state. The lock must not be held across an await.
     pub(crate) fn latest(&self) -> std::sync::MutexGuard<'_, Latest> {
         lock(&self.latest)
     }

@@ -1,4 +1,4 @@
-//! A session's hold on its row.
+//! The guard of a session's lease.
 
 use std::sync::{
     Arc,
@@ -16,10 +16,10 @@ use crate::{
     },
 };
 
-/// A row says so often at least that its session is active.
+/// Time after which unchanged metadata is saved again, because a save also marks the session as active.
 const REFRESH: Duration = Duration::from_secs(30);
 
-/// The lease of a session that runs here, and what its row says.
+/// The session's lease, renewed until dropped, and the metadata last saved under it.
 pub(crate) struct LeaseGuard {
     persistence: Persistence,
     leases: Arc<Leases>,
@@ -30,12 +30,12 @@ pub(crate) struct LeaseGuard {
     saved_at: Instant,
 }
 
-/// The session belongs to another host by now.
+/// Another host holds the session's lease.
 #[derive(Debug)]
 pub(crate) struct Fenced;
 
 impl LeaseGuard {
-    /// Keeps the lease alive until this is dropped.
+    /// Starts to renew the lease.
     pub(crate) fn new(
         persistence: Persistence,
         leases: Arc<Leases>,
@@ -56,27 +56,30 @@ impl LeaseGuard {
         &self.persistence
     }
 
-    /// Stores what has changed. A catalog that is away is asked again at the next change.
+    /// Saves the metadata if it has changed or `REFRESH` has passed. A failure other than a lost lease is
+    /// logged; the next call tries again.
     pub(crate) async fn save(&mut self, metadata: SessionMetadata) -> Result<(), Fenced> {
         if self.is_deleted() || (metadata == self.saved && self.saved_at.elapsed() < REFRESH) {
             return Ok(());
         }
         match self.persistence.catalog.save(&self.lease, &metadata).await {
             Ok(()) => (self.saved, self.saved_at) = (metadata, Instant::now()),
+            // The tombstone of a deleted session fails its saves, too; no other host has taken it over.
             Err(CatalogError::Fenced) if !self.is_deleted() => return Err(Fenced),
-            Err(error) => tracing::warn!(session = self.lease.session_id, %error, "a row was not saved"),
+            Err(error) => tracing::warn!(session = self.lease.session_id, %error, "failed to save metadata"),
         }
         Ok(())
     }
 
-    /// Gives the lease back.
+    /// Releases the lease, so that any host may acquire the session at once. Without this call the lease
+    /// expires.
     pub(crate) async fn release(self) {
         if let Err(error) = self.persistence.catalog.release(&self.lease).await {
-            tracing::warn!(session = self.lease.session_id, %error, "a lease was not given back");
+            tracing::warn!(session = self.lease.session_id, %error, "failed to release the lease");
         }
     }
 
-    /// The client has deleted the session, so its row is nobody's.
+    /// Whether a client has deleted the session, so that its row has a tombstone.
     fn is_deleted(&self) -> bool {
         self.deleted.load(Ordering::Acquire)
     }

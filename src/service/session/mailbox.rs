@@ -1,4 +1,4 @@
-//! Where inputs wait for their session.
+//! The bounded queue of a session's inputs.
 
 use std::{
     future::poll_fn,
@@ -10,27 +10,27 @@ use tokio::sync::Notify;
 
 use crate::sync::lock;
 
-/// A queue of at most `capacity` that several fill and one empties.
+/// Creates a queue of at most `capacity` items with one sender, which can be shared, and one receiver.
 ///
-/// It has no room of its own while nothing waits in it. A channel of tokio's has room for thirty-two from the
-/// beginning, which is much beside a session that does nothing.
+/// An empty queue allocates no buffer. A tokio channel allocates room for 32 items at once, which is much for
+/// a session that is idle.
 pub(crate) fn mailbox<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let state = Mutex::new(State { waiting: Vec::new(), receiver: None, closed: false });
     let shared = Arc::new(Shared { state, closed: Notify::new(), capacity });
     (Sender { shared: Arc::clone(&shared) }, Receiver { shared })
 }
 
-/// The end for those who fill it.
+/// The sending end.
 pub(crate) struct Sender<T> {
     shared: Arc<Shared<T>>,
 }
 
-/// The end for the one who empties it. Dropped, it closes the mailbox and drops what waits.
+/// The receiving end. Dropping it closes the mailbox and drops the queued items.
 pub(crate) struct Receiver<T> {
     shared: Arc<Shared<T>>,
 }
 
-/// Why a mailbox does not take something.
+/// Why an item was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SendError {
     Full,
@@ -39,7 +39,7 @@ pub(crate) enum SendError {
 
 struct Shared<T> {
     state: Mutex<State<T>>,
-    /// Told once, when it closes.
+    /// Notified once, when the mailbox closes.
     closed: Notify,
     capacity: usize,
 }
@@ -51,7 +51,7 @@ struct State<T> {
 }
 
 impl<T> Sender<T> {
-    /// Puts one more into the mailbox, without waiting for room.
+    /// Queues an item, without waiting for room.
     pub(crate) fn send(&self, mail: T) -> Result<(), SendError> {
         let receiver = {
             let mut state = self.shared.lock();
@@ -64,15 +64,16 @@ impl<T> Sender<T> {
             state.waiting.push(mail);
             state.receiver.take()
         };
+        // After the lock is released, because a waker may run any code.
         if let Some(receiver) = receiver {
             receiver.wake();
         }
         Ok(())
     }
 
-    /// Waits until nobody empties the mailbox any more.
+    /// Waits until the mailbox is closed.
     pub(crate) async fn closed(&self) {
-        // It hears of what comes after this line, so the look comes second.
+        // Created before the check: it is notified only of what happens after its creation.
         let closing = self.shared.closed.notified();
         if !self.shared.lock().closed {
             closing.await;
@@ -81,7 +82,7 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// All that waits, oldest first, once there is something. Loses nothing when it is dropped half-way.
+    /// Waits until items are queued and returns all of them, oldest first. Cancel safe.
     pub(crate) async fn recv_all(&mut self) -> Vec<T> {
         poll_fn(|cx| self.poll_all(cx)).await
     }
@@ -101,7 +102,7 @@ impl<T> Receiver<T> {
         self.shared.lock().waiting.is_empty()
     }
 
-    /// Takes nothing more, and gives what still waits.
+    /// Closes the mailbox and returns the items that are still queued.
     pub(crate) fn close(&self) -> Vec<T> {
         let (waiting, receiver) = {
             let mut state = self.shared.lock();

@@ -1,4 +1,4 @@
-//! One session: its task, the connection to its agent, its mailbox, and the guard of its lease.
+//! One session: its task, the connection to its agent, its mailbox, and its lease guard.
 
 pub(crate) mod connection;
 pub(crate) mod describe;

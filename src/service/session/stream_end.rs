@@ -1,4 +1,4 @@
-//! How a session's stream ends.
+//! The end of a session's stream.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use crate::layers::resume::EventStream;
 const LAST_READ: Duration = Duration::from_secs(10);
 const LAST_READ_POLL: Duration = Duration::from_millis(20);
 
-/// Waits, for a bounded time, until a closed stream has no reader: forgetting a stream cuts off its readers.
+/// Waits, at most `LAST_READ`, until a closed stream has no reader. Call it before the stream is forgotten,
+/// which cuts off its readers.
 pub(crate) async fn all_read(stream: &impl EventStream) {
     let no_reader = async {
         while stream.readers().attached > 0 {

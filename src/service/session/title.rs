@@ -5,7 +5,8 @@ use crate::proto::Inbound;
 /// Maximum length of a title, in characters.
 const LENGTH: usize = 80;
 
-/// The beginning of a user's message, if this is one and it has words.
+/// Returns the first non-empty line of a user's message, cut to `LENGTH` characters. `None` for other inputs
+/// and for messages without text.
 pub(crate) fn of(input: &Inbound) -> Option<String> {
     let Inbound::UserMessage { content } = input else { return None };
     let text = match serde_json::from_str(content.get()).ok()? {

@@ -130,7 +130,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             0 => Session::dormant(config, now()),
             last => {
                 let tail = stream.tail(Cursor::After(last)).await.map_err(|error| {
-                    tracing::error!(session = record.id, error = with_sources(&error), "no note can be read");
+                    tracing::error!(session = record.id, error = with_sources(&error), "note cannot be read");
                     Failure::unavailable("the event log cannot be read now")
                 })?;
                 let note = tail.attached().note.clone().unwrap_or_default();
@@ -191,14 +191,15 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         })
     }
 
-    /// Puts the first events into the log and makes the session known.
+    /// Appends the first events to the event log and then registers the session, so that readers who find the
+    /// session find its first events.
     async fn begin(mut self: Box<Self>, sessions: &Sessions<L>, how: Begun) -> Result<Box<Self>, Failure> {
         self.metrics.begun(how);
         if let std::ops::ControlFlow::Break(end) = self.settle().await {
             self.finish(end).await;
             return Err(Failure::unavailable("the event log cannot be written now"));
         }
-        tracing::info!(session = self.handle.id(), cwd = %self.handle.cwd().display(), "a session runs");
+        tracing::info!(session = self.handle.id(), cwd = %self.handle.cwd().display(), "session started");
         self.registration = Some(sessions.register(self.handle.clone()));
         // The agent may have sent events before the session was registered.
         self.hear(AgentUpdate::Events);
@@ -215,7 +216,7 @@ fn new_record(spec: &SessionSpec, owner: Option<&str>, created_at: SystemTime) -
 
 async fn open<L: EventLog>(log: &L, id: &str) -> Result<L::Stream, Failure> {
     log.open(id).await.map_err(|error| {
-        tracing::error!(session = id, error = with_sources(&error), "the event log cannot be opened");
+        tracing::error!(session = id, error = with_sources(&error), "failed to open the event log");
         Failure::unavailable("the event log cannot be opened now")
     })
 }
@@ -226,9 +227,10 @@ async fn queued(stream: &impl EventStream, note: &Note) -> Result<Vec<(String, B
     if queued.is_empty() {
         return Ok(Vec::new());
     }
-    // Nothing is accepted after what waits, so that these are the newest.
+    // The queue is first in, first out: messages accepted after a queued one are queued too, so the queued
+    // messages are the newest.
     let newest = stream.newest("user_message", queued.len()).await.map_err(|error| {
-        tracing::error!(error = with_sources(&error), "the messages that wait cannot be read");
+        tracing::error!(error = with_sources(&error), "failed to read the queued messages");
         Failure::unavailable("the event log cannot be read now")
     })?;
     let messages = newest.iter().filter_map(|event| serde_json::from_slice::<UserMessage>(&event.data).ok());

@@ -13,7 +13,7 @@ use crate::{
     service::session::{handle::NotTaken, stream_end::all_read},
 };
 
-/// Maximum time for the agent of a released session to end by itself.
+/// Maximum time to wait for the agent when a session is handed over.
 const WAIT_FOR_AGENT: Duration = Duration::from_secs(12);
 
 /// Why a session ends on this host.
@@ -32,9 +32,9 @@ pub(crate) enum End {
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
-    /// Ends the rest of the session on this host; the order depends on the kind of end.
+    /// Ends the session on this host. What remains of it depends on `end`.
     pub(crate) async fn finish(mut self: Box<Self>, end: End) {
-        tracing::info!(session = self.handle.id(), ?end, "a session ended here");
+        tracing::info!(session = self.handle.id(), ?end, "session ended on this host");
         self.metrics.ended(self.reason(end));
         self.slot.session_ended();
         match (end, self.lease_guard.is_some()) {
@@ -59,10 +59,13 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
     }
 
-    /// Ends the streams, waits until the agent is gone and the readers have read the last events, and deletes everything.
+    /// Ends the streams, waits until the agent is gone and the readers have read the last events, and deletes
+    /// everything.
     async fn close(self: Box<Self>) {
         let Self { connection, stream, mailbox, registration, lease_guard, sessions, slot, handle, .. } =
             *self;
+        // The stream closes before the mailbox: `Sessions::close` waits for the mailbox, and then the streams
+        // have ended.
         stream.0.close();
         drop((registration, mailbox));
         tokio::join!(connection.gone(), all_read(handle.stream()));
@@ -74,7 +77,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             tracing::warn!(
                 session = id,
                 error = with_sources(&error),
-                "the log keeps a stream that has ended"
+                "failed to delete the stream of an ended session"
             );
         }
         drop(slot);
@@ -84,13 +87,14 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     async fn hand_over(self: Box<Self>) {
         let Self { connection, stream, mailbox, registration, lease_guard, slot, handle, .. } = *self;
         drop((stream, registration));
+        // After the registration is dropped, because the sender of each input now looks the session up again.
         for mail in mailbox.close() {
             let _ = mail.reply.send(Err(NotTaken::Released));
         }
         drop(handle);
         // Transcript entries are written under the lease, so the lease is released after the agent is gone.
         if timeout(WAIT_FOR_AGENT, connection.gone()).await.is_err() {
-            tracing::warn!("an agent outlives its session's stay");
+            tracing::warn!("the agent of a released session has not ended in time");
         }
         if let Some(lease_guard) = lease_guard {
             lease_guard.release().await;

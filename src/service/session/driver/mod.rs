@@ -1,4 +1,4 @@
-//! The task of a session: the only place where its state machine, its agent and its log meet.
+//! The task of a session: it connects the state machine, the agent and the event log.
 
 mod begin;
 mod end;
@@ -40,26 +40,26 @@ pub(crate) use self::begin::Request;
 
 type Reply = oneshot::Sender<Result<(), NotTaken>>;
 
-/// A session and everything it holds. Dropped in the middle of whatever it does, it leaves no stream open
-/// and no trace in the registry.
+/// A session and everything it owns. Dropping it at any point releases the stream and removes the session
+/// from the registry.
 pub(crate) struct Driver<A, L: EventLog> {
     session: Session,
     connection: AgentConnection<A>,
     stream: ReleasedOnDrop<L::Stream>,
     handle: SessionHandle<L>,
     mailbox: mailbox::Receiver<Mail>,
-    /// Inputs that were taken, to be answered once what they caused is in the log.
+    /// The outcomes of inputs, sent once the events that the inputs caused are in the event log.
     replies: Vec<(Reply, Result<(), NotTaken>)>,
-    /// Inputs that wait for the agent's answer.
+    /// The inputs that wait for the agent's answer, by request id.
     asked: BTreeMap<u64, Reply>,
-    /// From the first event in the log to the last.
+    /// Set once the first events are in the event log.
     registration: Option<Registration<L>>,
-    /// Of sessions that outlive the process.
+    /// Set for a stored session.
     lease_guard: Option<Box<LeaseGuard>>,
     title: Option<String>,
-    /// Nobody needs the session in memory.
+    /// Whether the session may leave memory: set by [`Output::Release`], cleared by an input.
     may_leave: bool,
-    /// The agent's transcript belongs to another host by now.
+    /// Whether the agent reported [`AgentEvent::Fenced`].
     fenced: bool,
     sessions: Sessions<L>,
     metrics: SessionMetrics,
@@ -71,15 +71,15 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         &self.handle
     }
 
-    /// Lets the session end as soon as it runs.
+    /// Ends the session as soon as its task runs.
     pub(crate) fn cancel(&self) {
         self.slot.cancel.cancel();
     }
 
-    /// Runs the session to its end, and until its agent is gone.
+    /// Runs the session until it has ended and its agent is gone.
     ///
-    /// What it does seldom or for a moment is boxed: a task is as large as the largest thing that it ever
-    /// does, for as long as the session lives.
+    /// Rare and short futures are boxed: a task takes the memory of its largest future for as long as the
+    /// session lives.
     pub(crate) async fn run(mut self: Box<Self>) {
         let fenced = self.lease_guard.as_ref().map(|lease_guard| lease_guard.fenced().clone());
         let end = match fenced {
@@ -98,6 +98,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         tokio::pin!(timer);
         let mut closing = false;
         loop {
+            // The tombstone of a deleted session fences its agent, too. That session ends with `done`
+            // instead.
             if self.fenced && self.outlives() {
                 return End::Fenced;
             }
@@ -108,6 +110,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 return End::Released;
             }
             let is_timed = self.set(timer.as_mut());
+            // Every branch is cancel safe: no input and no agent event is lost when another branch completes
+            // first.
             tokio::select! {
                 () = self.slot.cancel.cancelled(), if !closing => {
                     closing = true;
@@ -126,7 +130,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
     }
 
-    /// Sets the timer to when the session wants to be told the time, if it does.
+    /// Sets the timer to the session's next timeout. Returns whether there is one.
     fn set(&self, timer: Pin<&mut Sleep>) -> bool {
         let Some(due) = self.session.poll_timeout() else { return false };
         let due = due.into();
@@ -141,7 +145,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         Presence { readers: readers.attached, last_detached: readers.last_detached }
     }
 
-    /// Nothing holds the session here any more.
+    /// Whether nothing keeps the session in memory any more.
     fn leaves(&self) -> bool {
         self.may_leave
             && self.connection.is_absent()
@@ -149,7 +153,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             && self.presence().readers == 0
     }
 
-    /// The session goes on when it ends here.
+    /// Whether the session continues elsewhere after it ends here: it is stored and not deleted.
     fn outlives(&self) -> bool {
         self.lease_guard.is_some() && !self.handle.shared().is_deleted()
     }
@@ -174,7 +178,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             AgentUpdate::Started(Err(error)) => self.session.handle_start_failed(now, &with_sources(&*error)),
             AgentUpdate::Events => {
                 self.fenced |= self.connection.events.iter().any(|event| matches!(event, AgentEvent::Fenced));
-                // Its room goes as well: a session is idle most of the time.
+                // `take` frees the buffer as well: a session is idle most of the time.
                 for event in std::mem::take(&mut self.connection.events) {
                     self.session.handle_agent(now, event);
                 }
@@ -183,9 +187,10 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
     }
 
-    /// Does what the session wants done until it wants nothing more. Breaks at its end.
+    /// Performs the session's outputs until there are none. Breaks when the session ends here.
     ///
-    /// Events come first: nothing is told to the agent or to a client before it is in the log.
+    /// Events are appended before commands and replies are sent: a client that has its reply finds the events
+    /// of its input in the event log.
     async fn settle(&mut self) -> ControlFlow<End> {
         loop {
             let mut batch = Batch::default();
@@ -220,6 +225,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
     }
 
+    /// Appends the batch and the changed note to the event log, in one write.
     async fn publish(&mut self, mut batch: Batch) -> ControlFlow<End> {
         let note = self.session.take_note();
         self.handle.shared().latest().set_choices(self.session.model(), self.session.permission_mode());
@@ -236,7 +242,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Err(AppendError::Fenced) => return ControlFlow::Break(End::Fenced),
             Err(error) => {
                 let error = with_sources(&error);
-                tracing::error!(session = self.handle.id(), error, "the event log takes no events");
+                tracing::error!(session = self.handle.id(), error, "failed to append to the event log");
                 return ControlFlow::Break(End::LogLost);
             }
         };
@@ -252,7 +258,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         ControlFlow::Continue(())
     }
 
-    /// Brings the session's row up to date.
+    /// Saves the session's metadata in the catalog.
     async fn save(&mut self) -> ControlFlow<End> {
         self.handle.shared().latest().set_title(self.title.as_deref());
         let Some(lease_guard) = &mut self.lease_guard else { return ControlFlow::Continue(()) };
@@ -274,7 +280,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 let (id, cwd) = (self.handle.id(), self.handle.cwd());
                 let spec =
                     SessionSpec { model, permission_mode, resume: true, ..self.sessions.spec(id, cwd) };
-                // The operator may have changed their mind since the session was made.
+                // The policy may have changed since the session was created.
                 match self.sessions.policy().directory(spec.cwd.to_str()) {
                     Ok(_) => self.connection.start(spec),
                     Err(denied) => self.session.handle_start_failed(now(), &denied.to_string()),
@@ -301,7 +307,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
         if let Err(Stuck) = self.connection.send(command) {
             self.connection.retire();
-            let message = "the agent took no more commands and was ended".to_owned();
+            let message = "the agent received no more commands and was ended".to_owned();
             self.session.handle_agent(now(), AgentEvent::Exited { message });
         }
     }
