@@ -42,7 +42,7 @@ async fn echo(
     let mut asked = None;
     while let Some(command) = heard.recv().await {
         match command {
-            AgentCommand::User { content, message_uuid } => {
+            AgentCommand::User { content, message_uuid, .. } => {
                 told = serde_json::from_str(content.get()).unwrap_or_else(|_| content.get().to_owned());
                 say.send(AgentEvent::Ask(may_i(&message_uuid, &told)?)).await?;
                 asked = Some(message_uuid);

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tower::{BoxError, Service};
 
@@ -25,6 +26,8 @@ pub struct SessionSpec {
     pub model: Option<String>,
     /// The permission mode; `None` for the backend's default.
     pub permission_mode: Option<String>,
+    /// The permission updates that the session was granted for its whole life, in the CLI's form.
+    pub permissions: Vec<Box<RawValue>>,
     /// Whether to continue the session's stored conversation, if there is one.
     pub resume: bool,
     /// The transcript store for this agent. The service sets it when it has storage.
@@ -32,6 +35,9 @@ pub struct SessionSpec {
     /// Whether the mode `bypassPermissions` may be selected, at the start or later. The service sets it
     /// from its [`Policy`](crate::service::Policy).
     pub allow_bypass: bool,
+    /// Whether the agent may write to the operator's settings, which other agents read. The service sets it
+    /// from its [`Policy`](crate::service::Policy).
+    pub share_settings: bool,
 }
 
 impl SessionSpec {
@@ -43,9 +49,11 @@ impl SessionSpec {
             cwd: cwd.into(),
             model: None,
             permission_mode: None,
+            permissions: Vec::new(),
             resume: false,
             transcripts: None,
             allow_bypass: false,
+            share_settings: false,
         }
     }
 }

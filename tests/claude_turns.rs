@@ -196,7 +196,7 @@ async fn hostile_content_is_one_message_and_nothing_else() {
     )
     .unwrap();
     let message_uuid = uuid::Uuid::new_v4().to_string();
-    agent.command(AgentCommand::User { content, message_uuid }).await;
+    agent.command(AgentCommand::User { content, message_uuid, verbatim: false }).await;
     let end = agent.turn_end().await;
     assert_eq!(end.subtype, "success");
     assert!(agent.text().contains("tail"), "{}", agent.text());

@@ -146,7 +146,7 @@ fn messages_that_waited_wait_again_in_order() {
     assert!(matches!(others[..], [Output::Start { .. }]));
     after.handle_started(now);
     let (_, others) = drain(&mut after);
-    let [Output::Command(AgentCommand::User { content, message_uuid })] = &others[..] else {
+    let [Output::Command(AgentCommand::User { content, message_uuid, .. })] = &others[..] else {
         panic!("{others:?}")
     };
     assert_eq!((content.get(), message_uuid), ("\"two\"", &uuids[0]));

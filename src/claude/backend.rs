@@ -48,7 +48,7 @@ use crate::{
 /// let mut agent = claude.ready().await?.call(spec).await?;
 /// let content = serde_json::value::to_raw_value("hello")?;
 /// let message_uuid = "0c2f9d2e-6a56-4f0a-8f0a-3d0b6f6f2b11".to_owned();
-/// agent.commands.send(AgentCommand::User { content, message_uuid }).await?;
+/// agent.commands.send(AgentCommand::User { content, message_uuid, verbatim: false }).await?;
 /// while let Some(event) = agent.events.recv().await {
 ///     println!("{event:?}");
 /// }

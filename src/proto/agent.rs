@@ -18,6 +18,13 @@ pub enum AgentEvent {
         /// The permission mode of the turn, if the agent reports it. An approval may have changed it.
         permission_mode: Option<String>,
     },
+    /// The agent changed its permission mode or its model by itself, as a tool or a command of the user made it.
+    Changed {
+        /// The new permission mode, if it changed.
+        permission_mode: Option<String>,
+        /// The new model, if it changed.
+        model: Option<String>,
+    },
     /// A piece of a message that is being written.
     Delta {
         /// The message's id.
@@ -210,6 +217,9 @@ pub enum AgentCommand {
         content: Box<RawValue>,
         /// The message's uuid, as in its `user_message` event.
         message_uuid: String,
+        /// Whether the text is for the model alone: the agent reads no file that it mentions and runs no
+        /// command that it names.
+        verbatim: bool,
     },
     /// Stops the running turn.
     Interrupt,

@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 
 use super::{
     Answers, Decision, Invalid,
-    fields::{Fields, content, text},
-    json::Members,
+    fields::{Fields, content},
+    permissions,
 };
 
 /// The body of `POST /sessions`.
@@ -54,7 +54,7 @@ impl CreateSession {
 /// use agent_webkit::proto::Inbound;
 ///
 /// let message = Inbound::parse(br#"{"type":"user_message","content":"hello"}"#)?;
-/// assert!(matches!(message, Inbound::UserMessage { content } if content.get() == r#""hello""#));
+/// assert!(matches!(message, Inbound::UserMessage { content, .. } if content.get() == r#""hello""#));
 /// let error = Inbound::parse(br#"{"type":"stop_task"}"#).unwrap_err();
 /// assert_eq!(error.to_string(), "task_id is missing");
 /// # Ok::<(), agent_webkit::proto::Invalid>(())
@@ -66,6 +66,9 @@ pub enum Inbound {
     UserMessage {
         /// A JSON string or an array of content blocks, on one line.
         content: Box<RawValue>,
+        /// Whether its text is for the model alone: the agent reads no file that it mentions and runs no
+        /// command that it names.
+        verbatim: bool,
     },
     /// Stops the running turn.
     Interrupt,
@@ -108,7 +111,9 @@ impl Inbound {
     pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
         let fields = Fields::parse(body)?;
         match fields.string("type")?.as_str() {
-            "user_message" => Ok(Self::UserMessage { content: content(fields.required("content")?)? }),
+            "user_message" => {
+                Ok(Self::UserMessage { content: content(fields.required("content")?)?, verbatim: false })
+            }
             "interrupt" => Ok(Self::Interrupt),
             "permission_response" => Ok(Self::PermissionResponse {
                 correlation_id: fields.string("correlation_id")?,
@@ -134,18 +139,33 @@ impl Inbound {
     pub fn modes(&self) -> Vec<String> {
         match self {
             Self::SetPermissionMode { mode } => vec![mode.clone()],
-            Self::PermissionResponse {
-                decision: Decision::Allow { updated_permissions: Some(updates), .. },
-                ..
-            } => {
-                let updates: Vec<&RawValue> = serde_json::from_str(updates.get()).unwrap_or_default();
-                let member = |update: &&RawValue| {
-                    let members: Members<'_> = serde_json::from_str(update.get()).ok()?;
-                    text(members.get("mode")?)
-                };
-                updates.iter().filter_map(member).collect()
+            _ => self.updates().map(permissions::modes).unwrap_or_default(),
+        }
+    }
+
+    /// Returns the directories outside its own that an approval opens to the agent.
+    #[must_use]
+    pub fn directories(&self) -> Vec<String> {
+        self.updates().map(permissions::directories).unwrap_or_default()
+    }
+
+    /// Keeps what an approval changes to its session: no settings file that other sessions read is written.
+    pub fn keep_to_session(&mut self) {
+        if let Self::PermissionResponse {
+            decision: Decision::Allow { updated_permissions: Some(updates), .. },
+            ..
+        } = self
+        {
+            *updates = permissions::for_this_session(updates);
+        }
+    }
+
+    fn updates(&self) -> Option<&RawValue> {
+        match self {
+            Self::PermissionResponse { decision: Decision::Allow { updated_permissions, .. }, .. } => {
+                updated_permissions.as_deref()
             }
-            _ => Vec::new(),
+            _ => None,
         }
     }
 }

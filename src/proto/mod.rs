@@ -21,6 +21,7 @@ mod json;
 mod messages;
 mod note;
 mod output;
+mod permissions;
 mod prompts;
 mod session;
 mod turn;

@@ -79,11 +79,15 @@ pub struct OpenPrompt {
 }
 
 /// The part of a [`Note`] that only a restored session needs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Memo {
     /// The `message_uuid`s of the messages that wait for their turn, in order.
     pub queued: Vec<String>,
+    /// Those of them whose text is for the model alone.
+    pub verbatim: BTreeSet<String>,
+    /// The permission updates that were granted for the session's whole life.
+    pub permissions: Vec<Box<RawValue>>,
     /// The idempotency keys of accepted inputs.
     pub keys: Vec<IdempotencyKey>,
     /// The background tasks that run.
@@ -177,9 +181,17 @@ impl Serialize for OpenPrompt {
 #[serde(default)]
 struct StoredMemo<'a> {
     queued: Cow<'a, [String]>,
+    #[serde(skip_serializing_if = "is_empty")]
+    verbatim: Cow<'a, BTreeSet<String>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    permissions: Cow<'a, [Box<RawValue>]>,
     keys: Vec<(Cow<'a, str>, String)>,
     tasks: Cow<'a, BTreeSet<String>>,
     mcp: Cow<'a, BTreeMap<String, String>>,
+}
+
+fn is_empty(names: &BTreeSet<String>) -> bool {
+    names.is_empty()
 }
 
 impl Memo {
@@ -187,6 +199,8 @@ impl Memo {
         let keys = self.keys.iter().map(|key| (Cow::from(&key.key), hex::encode(key.digest)));
         let stored = StoredMemo {
             queued: Cow::Borrowed(&self.queued),
+            verbatim: Cow::Borrowed(&self.verbatim),
+            permissions: Cow::Borrowed(&self.permissions),
             keys: keys.collect(),
             tasks: Cow::Borrowed(&self.tasks),
             mcp: Cow::Borrowed(&self.mcp),
@@ -195,7 +209,8 @@ impl Memo {
     }
 
     fn decode(json: &str) -> Self {
-        let StoredMemo { queued, keys, tasks, mcp } = serde_json::from_str(json).unwrap_or_default();
+        let StoredMemo { queued, verbatim, permissions, keys, tasks, mcp } =
+            serde_json::from_str(json).unwrap_or_default();
         let keys = keys.into_iter().filter_map(|(key, hex)| {
             let mut digest = [0; 32];
             hex::decode_to_slice(hex, &mut digest).ok()?;
@@ -204,6 +219,8 @@ impl Memo {
         Self {
             keys: keys.collect(),
             queued: queued.into_owned(),
+            verbatim: verbatim.into_owned(),
+            permissions: permissions.into_owned(),
             tasks: tasks.into_owned(),
             mcp: mcp.into_owned(),
         }
@@ -219,6 +236,8 @@ mod tests {
         let digest = std::array::from_fn(|at| (at * 9) as u8);
         let memo = Memo {
             queued: vec!["m1".into(), "m2".into()],
+            verbatim: BTreeSet::from(["m2".into()]),
+            permissions: vec![RawValue::from_string(r#"{"type":"setMode"}"#.into()).unwrap()],
             keys: vec![IdempotencyKey { key: "é\n".into(), digest }],
             tasks: BTreeSet::from(["t".into()]),
             mcp: BTreeMap::from([("s".into(), "connected".into())]),
@@ -228,11 +247,13 @@ mod tests {
             status: Status::RequiresAction,
             pending: vec![OpenPrompt::decode(RawValue::from_string(prompt.into()).unwrap()).unwrap()],
             session_cost_usd: 0.1 + 0.2,
-            memo: Some(memo.clone()),
+            memo: Some(memo),
         };
         let stored = note.encode();
         let read = Note::decode(&stored);
-        assert_eq!((read.status, read.memo.as_ref()), (Status::RequiresAction, Some(&memo)));
+        assert_eq!(read.status, Status::RequiresAction);
+        let memo = read.memo.as_ref().unwrap();
+        assert_eq!((memo.keys[0].digest, memo.verbatim.len(), memo.permissions.len()), (digest, 1, 1));
         assert_eq!((read.pending[0].kind, &*read.pending[0].correlation_id), (AskKind::Question, "q"));
         assert_eq!(read.encode(), stored);
     }
@@ -244,6 +265,6 @@ mod tests {
             assert_eq!((note.status, note.pending.len()), (Status::Idle, 0), "{broken}");
         }
         let keys = r#"{"keys":[["a","zz"],["b",""]]}"#;
-        assert_eq!(Memo::decode(keys), Memo::default());
+        assert!(Memo::decode(keys).keys.is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! The outputs of a session: results of inputs, and actions for its driver.
 
+use serde_json::value::RawValue;
+
 use super::{AgentCommand, OutEvent};
 
 /// The result of an accepted input.
@@ -59,6 +61,8 @@ pub enum Output {
         model: Option<String>,
         /// The permission mode to start with.
         permission_mode: Option<String>,
+        /// The permission updates that were granted for the session's whole life.
+        permissions: Vec<Box<RawValue>>,
     },
     /// Send the command to the agent. Comes only between `handle_started` and the agent's end or
     /// [`Output::Stop`].

@@ -16,6 +16,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 pub(super) struct Queued {
     pub(super) content: Box<RawValue>,
     pub(super) message_uuid: String,
+    /// As in [`Inbound::UserMessage`](super::Inbound::UserMessage).
+    pub(super) verbatim: bool,
 }
 
 #[derive(Debug, Default)]
@@ -109,7 +111,11 @@ mod tests {
     fn with_messages(n: usize) -> Turns {
         let mut turns = Turns::default();
         for at in 0..n {
-            turns.push(Queued { content: RawValue::NULL.to_owned(), message_uuid: at.to_string() });
+            turns.push(Queued {
+                content: RawValue::NULL.to_owned(),
+                message_uuid: at.to_string(),
+                verbatim: false,
+            });
         }
         turns
     }

@@ -30,6 +30,7 @@ const BYPASS: &str = "bypassPermissions";
 pub struct Policy {
     workspaces: Arc<[PathBuf]>,
     allow_bypass: bool,
+    share_approvals: bool,
 }
 
 /// The reason for a refusal, as one sentence for the client. It reveals nothing about paths outside the
@@ -52,7 +53,7 @@ impl Policy {
         if workspaces.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no workspace is given"));
         }
-        Ok(Self { workspaces: workspaces.into(), allow_bypass: false })
+        Ok(Self { workspaces: workspaces.into(), allow_bypass: false, share_approvals: false })
     }
 
     /// Whether clients may choose `bypassPermissions`.
@@ -65,6 +66,20 @@ impl Policy {
     #[must_use]
     pub fn allow_bypass(mut self, allow: bool) -> Self {
         self.allow_bypass = allow;
+        self
+    }
+
+    /// Whether a client's approval may reach further than its session.
+    pub(crate) const fn shares_approvals(&self) -> bool {
+        self.share_approvals
+    }
+
+    /// Lets clients write permission rules to settings files: those that an approval names as its destination
+    /// (`userSettings`, `projectSettings`, `localSettings`), and the agents' `settings.json`. Other sessions,
+    /// of other owners as well, read these files. Off by default: an approval then holds for its session alone.
+    #[must_use]
+    pub fn share_approvals(mut self, share: bool) -> Self {
+        self.share_approvals = share;
         self
     }
 
@@ -96,12 +111,34 @@ impl Policy {
     /// probe paths outside the workspaces.
     pub(crate) fn directory(&self, cwd: Option<&str>) -> Result<PathBuf, Denied> {
         let first = &self.workspaces[0];
-        let Some(cwd) = cwd else { return Ok(first.clone()) };
-        canonical_dir(&first.join(cwd))
-            .ok()
-            .filter(|dir| self.workspaces.iter().any(|root| dir.starts_with(root)))
-            .ok_or_else(|| Denied("cwd must be a directory inside an allowed workspace".to_owned()))
+        match cwd {
+            Some(cwd) => self.inside(&first.join(cwd)).ok_or_else(outside),
+            None => Ok(first.clone()),
+        }
     }
+
+    /// Checks that this directory lies inside a workspace. Reads the file system.
+    pub(crate) fn check_directory(&self, path: &Path) -> Result<(), Denied> {
+        self.inside(path).map(drop).ok_or_else(outside)
+    }
+
+    /// Checks the directories that an approval opens to an agent which works in `cwd`. Reads the file system.
+    pub(crate) fn open_to(&self, cwd: &Path, directories: &[String]) -> Result<(), Denied> {
+        match directories.iter().find(|directory| self.inside(&cwd.join(directory)).is_none()) {
+            Some(_) => Err(Denied(
+                "updated_permissions may add directories inside the allowed workspaces only".to_owned(),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn inside(&self, path: &Path) -> Option<PathBuf> {
+        canonical_dir(path).ok().filter(|dir| self.workspaces.iter().any(|root| dir.starts_with(root)))
+    }
+}
+
+fn outside() -> Denied {
+    Denied("cwd must be a directory inside an allowed workspace".to_owned())
 }
 
 fn canonical_dir(path: &Path) -> io::Result<PathBuf> {

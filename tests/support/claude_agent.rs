@@ -168,7 +168,7 @@ impl Agent {
     pub(crate) async fn say(&self, text: impl ToString) {
         let content = to_raw_value(&text.to_string()).expect("a string");
         let message_uuid = uuid::Uuid::new_v4().to_string();
-        self.command(AgentCommand::User { content, message_uuid }).await;
+        self.command(AgentCommand::User { content, message_uuid, verbatim: false }).await;
     }
 
     pub(crate) async fn decide(&self, ask: &Ask, decision: Decision) {

@@ -14,6 +14,9 @@ pub(crate) struct UserFrame<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     uuid: &'a str,
+    /// Makes the CLI pass the text on as it is: it reads no mention and runs no slash command.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    text_not_typed: bool,
     message: UserMessage<'a>,
 }
 
@@ -24,8 +27,9 @@ struct UserMessage<'a> {
 }
 
 impl<'a> UserFrame<'a> {
-    pub(crate) const fn new(uuid: &'a str, content: &'a RawValue) -> Self {
-        Self { kind: "user", uuid, message: UserMessage { role: "user", content } }
+    pub(crate) const fn new(uuid: &'a str, content: &'a RawValue, verbatim: bool) -> Self {
+        let message = UserMessage { role: "user", content };
+        Self { kind: "user", uuid, text_not_typed: verbatim, message }
     }
 }
 
@@ -46,6 +50,7 @@ pub(crate) enum Request<'a> {
     Interrupt,
     McpStatus,
     GetContextUsage { detail: &'static str },
+    GetSettings,
     SetPermissionMode { mode: &'a str },
     SetModel { model: Option<&'a str> },
     StopTask { task_id: &'a str },
@@ -214,7 +219,7 @@ mod tests {
     fn a_message_cannot_smuggle_in_a_frame() {
         let content =
             raw("[\n{\"type\":\"text\",\r\n\"text\":\"a\\n{\\\"type\\\":\\\"control_request\\\"}\"}\n]");
-        let line = line(&UserFrame::new("u", &content));
+        let line = line(&UserFrame::new("u", &content, false));
         assert_eq!(line.matches(['\n', '\r']).count(), 1);
         assert!(line.ends_with("\n"));
     }

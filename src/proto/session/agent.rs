@@ -52,6 +52,10 @@ impl Session {
                     self.config.permission_mode = permission_mode;
                 }
             }
+            AgentEvent::Changed { permission_mode, model } => {
+                self.config.permission_mode = permission_mode.or(self.config.permission_mode.take());
+                self.config.model = model.or(self.config.model.take());
+            }
             AgentEvent::ToolResult { tool_use_id, parent_tool_use_id, output, is_error } => {
                 self.emit(OutEvent::tool_result(
                     &tool_use_id,

@@ -2,12 +2,10 @@
 
 use std::time::Instant;
 
-use serde_json::value::RawValue;
-
 use super::{Request, Session};
 use crate::proto::{
     Accepted, AgentCommand, Ask, AskKind, Decision, IdempotencyKey, Inbound, OutEvent, Refused,
-    idempotency::Seen, prompts::Outcome, turn::Queued,
+    idempotency::Seen, permissions, prompts::Outcome, turn::Queued,
 };
 
 impl Session {
@@ -42,7 +40,9 @@ impl Session {
 
     fn take_input(&mut self, input: Inbound, message_uuid: String) -> Result<Accepted, Refused> {
         match input {
-            Inbound::UserMessage { content } => self.take_message(content, message_uuid)?,
+            Inbound::UserMessage { content, verbatim } => {
+                self.take_message(Queued { content, message_uuid, verbatim })?;
+            }
             Inbound::Interrupt if self.turns.is_running() => self.tell(AgentCommand::Interrupt),
             Inbound::Interrupt => {}
             Inbound::PermissionResponse { correlation_id, decision } => {
@@ -75,14 +75,14 @@ impl Session {
         Ok(Accepted::Done)
     }
 
-    fn take_message(&mut self, content: Box<RawValue>, message_uuid: String) -> Result<(), Refused> {
+    fn take_message(&mut self, message: Queued) -> Result<(), Refused> {
         if self.turns.queued() >= self.config.queue_limit {
             return Err(Refused::Backpressure);
         }
         // The event comes when the message is queued, not when it is sent: a restored session reads its queue
         // from these events.
-        self.emit(OutEvent::user_message(&content, &message_uuid));
-        self.turns.push(Queued { content, message_uuid });
+        self.emit(OutEvent::user_message(&message.content, &message.message_uuid));
+        self.turns.push(message);
         self.send_next();
         Ok(())
     }
@@ -94,6 +94,9 @@ impl Session {
     fn decide(&mut self, correlation_id: &str, decision: Decision) -> Result<(), Refused> {
         self.open_prompt(correlation_id)?;
         let behavior = Some(if matches!(decision, Decision::Deny { .. }) { "deny" } else { "allow" });
+        if let Decision::Allow { updated_permissions: Some(updates), .. } = &decision {
+            self.permissions.extend(permissions::of_this_session(updates));
+        }
         // Settled at once, so that the first answer wins.
         self.settle(correlation_id, Outcome::Answered { behavior });
         self.tell(AgentCommand::Decide { correlation_id: correlation_id.to_owned(), decision });

@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::value::RawValue;
+
 use self::noted::Noted;
 use super::{
     AgentCommand, NoAnswer, OutEvent, Output, Status,
@@ -108,6 +110,8 @@ pub struct Session {
     mcp: BTreeMap<String, String>,
     running_tasks: BTreeSet<String>,
     keys: IdempotencyKeys,
+    /// Permission updates that were granted for the session's whole life, which its agents forget when they end.
+    permissions: Vec<Box<RawValue>>,
     requests: BTreeMap<u64, Request>,
     next_request: u64,
     active_at: Instant,
@@ -152,6 +156,7 @@ impl Session {
             mcp: BTreeMap::new(),
             running_tasks: BTreeSet::new(),
             keys: IdempotencyKeys::default(),
+            permissions: Vec::new(),
             requests: BTreeMap::new(),
             next_request: 1,
             closed: false,
@@ -250,14 +255,15 @@ impl Session {
                 self.outputs.push_back(Output::Start {
                     model: self.config.model.clone(),
                     permission_mode: self.config.permission_mode.clone(),
+                    permissions: self.permissions.clone(),
                 });
             }
         }
     }
 
     fn send_next(&mut self) {
-        if let Some(Queued { content, message_uuid }) = self.turns.next() {
-            self.tell(AgentCommand::User { content, message_uuid });
+        if let Some(Queued { content, message_uuid, verbatim }) = self.turns.next() {
+            self.tell(AgentCommand::User { content, message_uuid, verbatim });
         }
     }
 

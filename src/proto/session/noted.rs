@@ -22,6 +22,7 @@ struct MemoSeen {
     queued: usize,
     last_queued: Option<String>,
     last_key: Option<String>,
+    permissions: usize,
     tasks: BTreeSet<String>,
     mcp: BTreeMap<String, String>,
 }
@@ -51,7 +52,14 @@ impl Session {
     fn memo(&self) -> Memo {
         Memo {
             queued: self.turns.waiting().map(|queued| queued.message_uuid.clone()).collect(),
+            verbatim: self
+                .turns
+                .waiting()
+                .filter(|queued| queued.verbatim)
+                .map(|queued| queued.message_uuid.clone())
+                .collect(),
             keys: self.keys.newest(KEYS).cloned().collect(),
+            permissions: self.permissions.clone(),
             tasks: self.running_tasks.clone(),
             mcp: self.mcp.clone(),
         }
@@ -64,6 +72,7 @@ impl Session {
         let same = seen.queued == self.turns.queued()
             && seen.last_queued.as_deref() == last_queued
             && seen.last_key.as_deref() == last_key
+            && seen.permissions == self.permissions.len()
             && seen.tasks == self.running_tasks
             && seen.mcp == self.mcp;
         if !same {
@@ -71,6 +80,7 @@ impl Session {
                 queued: self.turns.queued(),
                 last_queued: last_queued.map(str::to_owned),
                 last_key: last_key.map(str::to_owned),
+                permissions: self.permissions.len(),
                 tasks: self.running_tasks.clone(),
                 mcp: self.mcp.clone(),
             };

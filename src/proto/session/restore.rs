@@ -42,8 +42,10 @@ impl Session {
         }
         session.mcp = memo.mcp;
         memo.keys.into_iter().for_each(|key| session.keys.remember(key));
+        session.permissions = memo.permissions;
         for (message_uuid, content) in queued {
-            session.turns.push(Queued { content, message_uuid });
+            let verbatim = memo.verbatim.contains(&message_uuid);
+            session.turns.push(Queued { content, message_uuid, verbatim });
         }
         session.send_next();
         session

@@ -1,5 +1,7 @@
 //! `POST /sessions/{id}/input`.
 
+use std::path::Path;
+
 use http::{HeaderMap, HeaderName, StatusCode};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -12,7 +14,7 @@ use crate::{
     service::{
         failure::Failure,
         limits::Limits,
-        policy::Policy,
+        policy::{Denied, Policy},
         registry::sessions::Sessions,
         session::{
             handle::{Mail, NotTaken, SessionHandle},
@@ -36,7 +38,7 @@ pub(crate) async fn take<L: EventLog>(
     sessions: &Sessions<L>,
     limits: &Limits,
 ) -> Result<(), Failure> {
-    let input = Input::parse(headers, body, caller, sessions.policy());
+    let input = Input::parse(headers, body, caller, session.cwd(), sessions.policy());
     let outcome = match &input {
         Ok(input) => input.deliver(session, caller, sessions, limits).await,
         Err(failure) => Err(failure.clone()),
@@ -63,17 +65,31 @@ enum Taken {
 }
 
 impl Input {
-    fn parse(headers: &HeaderMap, body: &[u8], caller: Caller<'_>, policy: &Policy) -> Result<Self, Failure> {
+    fn parse(
+        headers: &HeaderMap,
+        body: &[u8],
+        caller: Caller<'_>,
+        cwd: &Path,
+        policy: &Policy,
+    ) -> Result<Self, Failure> {
         let key = idempotency_key(headers, body)?;
-        let message = Inbound::parse(body).map_err(|invalid| Failure::bad_request(invalid.to_string()))?;
+        let mut message =
+            Inbound::parse(body).map_err(|invalid| Failure::bad_request(invalid.to_string()))?;
         if let Inbound::PermissionResponse { correlation_id, .. }
         | Inbound::QuestionResponse { correlation_id, .. } = &message
         {
             record_in_current_span("correlation_id", correlation_id);
         }
         caller.must_send(&message)?;
-        for mode in message.modes() {
-            policy.change_to(&mode).map_err(|denied| Failure::forbidden(denied.to_string()))?;
+        let denied = |denied: Denied| Failure::forbidden(denied.to_string());
+        message.modes().iter().try_for_each(|mode| policy.change_to(mode)).map_err(denied)?;
+        policy.open_to(cwd, &message.directories()).map_err(denied)?;
+        if !policy.shares_approvals() {
+            message.keep_to_session();
+        }
+        // A mention reads any file, and a command changes permissions, without a prompt that `approve` guards.
+        if let Inbound::UserMessage { verbatim, .. } = &mut message {
+            *verbatim = !caller.may_approve();
         }
         Ok(Self { message, key })
     }

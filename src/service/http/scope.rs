@@ -40,6 +40,10 @@ impl<'a> Caller<'a> {
         self.0.map(|principal| Arc::clone(&principal.name))
     }
 
+    pub(crate) fn may_approve(self) -> bool {
+        self.may(APPROVE)
+    }
+
     fn may(self, scope: &str) -> bool {
         self.0.is_none_or(|principal| principal.scopes.allow(scope))
     }

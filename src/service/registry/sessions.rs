@@ -122,6 +122,7 @@ impl<L: EventLog> Sessions<L> {
         SessionSpec {
             transcripts: self.persistence().map(|persistence| Arc::clone(&persistence.transcripts)),
             allow_bypass: self.policy().allows_bypass(),
+            share_settings: self.policy().shares_approvals(),
             ..SessionSpec::new(id, cwd)
         }
     }

@@ -8,7 +8,7 @@ const LENGTH: usize = 80;
 /// Returns the first non-empty line of a user's message, cut to `LENGTH` characters. `None` for other inputs
 /// and for messages without text.
 pub(crate) fn of(input: &Inbound) -> Option<String> {
-    let Inbound::UserMessage { content } = input else { return None };
+    let Inbound::UserMessage { content, .. } = input else { return None };
     let text = match serde_json::from_str(content.get()).ok()? {
         serde_json::Value::String(text) => text,
         serde_json::Value::Array(blocks) => {

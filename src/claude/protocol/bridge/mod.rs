@@ -52,6 +52,7 @@ enum Asked {
     Interrupt,
     McpStatus,
     ContextUsage,
+    Settings,
     /// A command of the session with this number.
     Command(u64),
 }
@@ -131,8 +132,8 @@ impl Bridge {
     /// Handles a command of the session.
     pub(crate) fn handle_command(&mut self, command: AgentCommand) {
         match command {
-            AgentCommand::User { content, message_uuid: uuid } => {
-                self.outbox.push(&UserFrame::new(&uuid, &content));
+            AgentCommand::User { content, message_uuid: uuid, verbatim } => {
+                self.outbox.push(&UserFrame::new(&uuid, &content, verbatim));
                 self.messages.push(Message { uuid, started: false, interrupt: false });
             }
             AgentCommand::Interrupt => self.interrupt(),
@@ -214,6 +215,10 @@ impl Bridge {
         }
         self.in_turn = false;
         self.events.push_back(decode::result(frame, self.messages.len() < before));
+        // A command that the user typed, such as `/model`: no frame says what it has changed.
+        if frame.get("local_command").is_some() {
+            self.ask(Asked::Settings, Request::GetSettings);
+        }
         self.ask_mcp_status();
     }
 
@@ -227,7 +232,14 @@ impl Bridge {
                 self.mcp_servers(frame.get("mcp_servers"));
             }
             task if task.starts_with("task_") => self.events.extend(self.tasks.handle(task, frame)),
-            other => self.events.extend(decode::status(other, frame)),
+            other => {
+                // A tool may have changed the mode, such as an approved ExitPlanMode.
+                if let Some(mode) = frame.text("permissionMode").filter(|_| other == "status") {
+                    let permission_mode = Some(mode.into());
+                    self.events.push_back(AgentEvent::Changed { permission_mode, model: None });
+                }
+                self.events.extend(decode::status(other, frame));
+            }
         }
     }
 
@@ -284,7 +296,11 @@ impl Bridge {
             (Asked::Interrupt, Ok(answer)) => self.interrupted(&answer),
             (Asked::McpStatus, Ok(answer)) => self.mcp_servers(answer.get("mcpServers")),
             (Asked::ContextUsage, Ok(_)) => {}
-            (Asked::Interrupt | Asked::McpStatus | Asked::ContextUsage, Err(words)) => {
+            (Asked::Settings, Ok(answer)) => {
+                let model = Members::of(answer.get("applied")).text("model").map(Into::into);
+                self.events.push_back(AgentEvent::Changed { permission_mode: None, model });
+            }
+            (Asked::Interrupt | Asked::McpStatus | Asked::ContextUsage | Asked::Settings, Err(words)) => {
                 tracing::debug!(words, "the agent refused a request");
             }
             (Asked::Command(request), outcome) => {

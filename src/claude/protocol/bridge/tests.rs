@@ -49,7 +49,11 @@ impl Cli {
 
     fn says(&mut self, uuid: &str) {
         let content = RawValue::from_string("\"hi\"".to_owned()).unwrap();
-        self.bridge.handle_command(AgentCommand::User { content, message_uuid: uuid.to_owned() });
+        self.bridge.handle_command(AgentCommand::User {
+            content,
+            message_uuid: uuid.to_owned(),
+            verbatim: false,
+        });
         assert_eq!(
             self.told(),
             [json!({"type": "user", "uuid": uuid, "message":

@@ -276,13 +276,13 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     fn perform(&mut self, output: Output) -> ControlFlow<End> {
         match output {
-            Output::Start { model, permission_mode } => {
+            Output::Start { model, permission_mode, permissions } => {
                 let (id, cwd) = (self.handle.id(), self.handle.cwd());
-                let spec =
-                    SessionSpec { model, permission_mode, resume: true, ..self.sessions.spec(id, cwd) };
+                let spec = self.sessions.spec(id, cwd);
+                let spec = SessionSpec { model, permission_mode, permissions, resume: true, ..spec };
                 // The policy may have changed since the session was created.
-                match self.sessions.policy().directory(spec.cwd.to_str()) {
-                    Ok(_) => self.connection.start(spec),
+                match self.sessions.policy().check_directory(&spec.cwd) {
+                    Ok(()) => self.connection.start(spec),
                     Err(denied) => self.session.handle_start_failed(now(), &denied.to_string()),
                 }
             }
