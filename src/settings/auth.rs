@@ -9,12 +9,13 @@ use crate::layers::auth::{AnyOf, BoxVerify, Disabled, StaticTokens};
 #[derive(Clone, Debug, clap::Args)]
 #[non_exhaustive]
 pub struct AuthSettings {
-    /// File of named tokens: `name:token` or `name:token:scopes` on each line, where scopes are read, drive and approve,
-    /// separated by commas. Read again on SIGHUP.
+    /// File of named tokens: `name:token` or `name:token:scopes` on each line, where scopes are some of read, drive and
+    /// approve, separated by commas; without scopes a token allows everything. The server reads the file again on
+    /// SIGHUP.
     #[arg(long, value_name = "PATH", env = "AGENT_WEBKIT_TOKENS_FILE")]
     pub tokens_file: Option<PathBuf>,
 
-    /// Lifetime of a ticket, with which a browser's EventSource opens a stream.
+    /// Lifetime of a ticket, the credential in a URL with which a browser's EventSource opens a stream.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_TICKET_LIFETIME", default_value = "60s", value_parser = units::duration)]
     pub ticket_lifetime: Duration,
 

@@ -20,7 +20,7 @@ pub struct HttpSettings {
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_BODY_TIMEOUT", default_value = "60s", value_parser = units::duration)]
     pub body_timeout: Duration,
 
-    /// Access to /metrics: with a valid credential, public, or off.
+    /// Access to /metrics, in Prometheus' format: with a valid credential (token), without one (public), or none (off).
     #[arg(long, value_name = "WHO", env = "AGENT_WEBKIT_METRICS", default_value = "token")]
     pub metrics: MetricsAccess,
 }

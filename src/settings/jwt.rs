@@ -13,20 +13,21 @@ const PREFIX: &str = "jwt:";
 #[command(next_help_heading = "JSON Web Tokens")]
 #[non_exhaustive]
 pub struct JwtSettings {
-    /// Key set of the issuer: an https URL, or a file. Read again every ten minutes, and when a token names
-    /// a key that is not in it.
+    /// Accept tokens that are signed with a key in this key set (JWKS) of the issuer: an https URL, or a file. It is
+    /// read again when it is ten minutes old, and when a token names a key that is not in it.
     #[arg(long = "jwt-jwks", value_name = "URL|PATH", env = "AGENT_WEBKIT_JWT_JWKS")]
     pub jwks: Option<String>,
 
-    /// File with public keys in PEM.
+    /// File with the issuer's public keys in PEM, instead of a key set.
     #[arg(long = "jwt-public-key", value_name = "PATH", env = "AGENT_WEBKIT_JWT_PUBLIC_KEY")]
     pub public_key: Option<PathBuf>,
 
-    /// File with a secret shared with the issuer, for HS256, HS384 and HS512.
+    /// File with a secret of 32 bytes or more, shared with the issuer, for HS256, HS384 and HS512; instead of a key
+    /// set.
     #[arg(long = "jwt-secret-file", value_name = "PATH", env = "AGENT_WEBKIT_JWT_SECRET_FILE")]
     pub secret_file: Option<PathBuf>,
 
-    /// Allowed algorithms. Default: RS256, ES256 and EdDSA; with a secret, HS256.
+    /// Allowed signature algorithms, separated by commas. Default: RS256, ES256 and EdDSA; with a secret, HS256.
     #[arg(
         long = "jwt-algorithms",
         value_name = "NAMES",
@@ -35,11 +36,11 @@ pub struct JwtSettings {
     )]
     pub algorithms: Vec<Algorithm>,
 
-    /// Issuer that tokens must have; repeat it for a second one.
+    /// Issuer (claim iss) that tokens must have; repeat it for a second one. Required with a key.
     #[arg(long = "jwt-issuer", value_name = "ISS", env = "AGENT_WEBKIT_JWT_ISSUER", value_delimiter = ',')]
     pub issuers: Vec<String>,
 
-    /// Audience that tokens must have; repeat it for a second one.
+    /// Audience (claim aud) that tokens must have; repeat it for a second one. Required with a key.
     #[arg(
         long = "jwt-audience",
         value_name = "AUD",
@@ -48,7 +49,7 @@ pub struct JwtSettings {
     )]
     pub audiences: Vec<String>,
 
-    /// Claim that becomes the owner's name, one that users cannot choose.
+    /// Claim with the caller's name, to whom the sessions belong. Users must not be able to choose its value.
     #[arg(
         long = "jwt-name-claim",
         value_name = "CLAIM",
@@ -57,12 +58,12 @@ pub struct JwtSettings {
     )]
     pub name_claim: String,
 
-    /// Claim with the scopes read, drive and approve. Default: scope, or else scp. A token
-    /// without this claim has all scopes.
+    /// Claim with the scopes, which are read, drive and approve. Default: scope, or else scp. A token without this
+    /// claim has all scopes.
     #[arg(long = "jwt-scope-claim", value_name = "CLAIM", env = "AGENT_WEBKIT_JWT_SCOPE_CLAIM")]
     pub scope_claim: Option<String>,
 
-    /// Allowed difference between the issuer's clock and ours.
+    /// Allowed difference between the issuer's clock and this server's.
     #[arg(long = "jwt-leeway", value_name = "TIME", env = "AGENT_WEBKIT_JWT_LEEWAY", default_value = "60s", value_parser = units::duration)]
     pub leeway: Duration,
 }

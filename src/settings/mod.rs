@@ -56,8 +56,8 @@ pub struct Settings {
     #[arg(long, env = "AGENT_WEBKIT_PORT", default_value_t = 8000)]
     pub port: u16,
 
-    /// Bearer token that clients send; repeat it to rotate tokens. [env:
-    /// AGENT_WEBKIT_AUTH_TOKEN, or else AGENT_WEBKIT_TOKEN]
+    /// Bearer token that clients send; repeat it to accept an old and a new one. Every user of the machine can read a
+    /// command line, so prefer the environment. [env: AGENT_WEBKIT_AUTH_TOKEN, or else AGENT_WEBKIT_TOKEN]
     #[arg(long = "token", value_name = "TOKEN")]
     pub tokens: Vec<String>,
 
@@ -69,12 +69,12 @@ pub struct Settings {
     #[command(flatten)]
     pub http: HttpSettings,
 
-    /// Further host name under which clients may reach this server while it listens on loopback, for example behind a
-    /// proxy; repeat it for more.
+    /// Further name that the server accepts in the Host header while it listens on loopback, such as the public name
+    /// behind a proxy; repeat it for more.
     #[arg(long = "allow-host", value_name = "NAME", env = "AGENT_WEBKIT_ALLOW_HOST", value_delimiter = ',')]
     pub allow_hosts: Vec<String>,
 
-    /// Path of the claude CLI. Default: the one on the PATH, or in .local/claude.
+    /// Path of the claude CLI. Default: the one on the PATH, or else in .local/claude.
     #[arg(long, value_name = "PATH", env = "AGENT_WEBKIT_CLAUDE")]
     pub claude: Option<PathBuf>,
 
@@ -83,42 +83,45 @@ pub struct Settings {
     #[arg(long = "workspace", value_name = "DIR")]
     pub workspaces: Vec<PathBuf>,
 
-    /// Where sessions are kept: `memory`, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Default: a SQLite
-    /// file in the user's data directory.
+    /// Where sessions are kept: `memory`, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Default: the SQLite file
+    /// agent-webkit/sessions.db in the user's data directory.
     #[arg(long, value_name = "STORE", env = "AGENT_WEBKIT_STORE", hide_env_values = true, value_parser = store::LocationParser)]
     pub store: Option<Location>,
 
-    /// Number of events of a session that clients can resume from. Default: in memory the last 1000; in a database all,
-    /// except the token deltas of finished messages beyond the last 1000.
+    /// Number of a session's newest events that clients can read again. Default: in memory 1000; in a database all,
+    /// except the token deltas of finished messages that are older than the last 1000 events.
     #[arg(long, value_name = "EVENTS", env = "AGENT_WEBKIT_LOG_WINDOW")]
     pub log_window: Option<NonZeroUsize>,
 
-    /// Time at rest before a session's agent process ends; the next input starts it again.
+    /// Time at rest (no turn, open prompt or background task) before a session's agent process ends; the next message
+    /// starts it again.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_HIBERNATE_AFTER", default_value = "120s", value_parser = units::duration)]
     pub hibernate_after: Duration,
 
-    /// Time without use before a stored session is deleted. Default: never.
+    /// Time without use before a stored session is deleted: a number with ms, s, m or h, such as 720h. Default: never.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_RETENTION", value_parser = units::duration)]
     pub retention: Option<Duration>,
 
-    /// With several hosts on one Postgres: time without a sign of life before others may take over a host's sessions.
+    /// With several servers on one Postgres: time after which others may take over the sessions of a server that no
+    /// longer renews its leases.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_LEASE", default_value = "15s", value_parser = units::duration)]
     pub lease: Duration,
 
-    /// Silence on a stream before a keepalive comment is sent.
+    /// Time of silence on an event stream before a keepalive comment is sent.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_KEEPALIVE", default_value = "15s", value_parser = units::duration)]
     pub keepalive: Duration,
 
-    /// Time without reader, turn or input before a session ends; a stored session only leaves memory.
+    /// Time at rest, without a connected reader and without an input, before a session ends; a stored session only
+    /// leaves memory.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_IDLE_TIMEOUT", default_value = "300s", value_parser = units::duration)]
     pub idle_timeout: Duration,
 
-    /// Maximum number of sessions in memory.
+    /// Maximum number of sessions in memory. A request for one more gets a 503.
     #[arg(long, value_name = "SESSIONS", env = "AGENT_WEBKIT_MAX_SESSIONS", default_value = "64")]
     pub max_sessions: NonZeroUsize,
 
-    /// Number of agents started ahead, for sessions that choose no directory, model or mode. Each takes the memory of a
-    /// whole agent.
+    /// Number of agents that are started before a session needs them. Sessions that choose no directory, model or mode
+    /// get them. Each takes the memory of a whole agent, about 200 MB.
     #[arg(long, value_name = "AGENTS", env = "AGENT_WEBKIT_WARM", default_value_t = 0)]
     pub warm: usize,
 
@@ -126,16 +129,16 @@ pub struct Settings {
     #[arg(long, value_name = "SIZE", env = "AGENT_WEBKIT_MAX_BODY", default_value = "32MiB", value_parser = units::size)]
     pub max_body: usize,
 
-    /// Let clients choose the mode bypassPermissions, in which the agent runs every tool without asking.
+    /// Let clients choose the permission mode bypassPermissions, in which the agent runs every tool without asking.
     #[arg(long, env = "AGENT_WEBKIT_ALLOW_BYPASS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub allow_bypass: bool,
 
-    /// Further environment variable to pass on to agents; repeat it for more. Agents always get the usual ones (PATH,
-    /// HOME, locale, proxies) and those of the claude CLI, and never this server's own settings.
+    /// Name of a further environment variable to pass on to agents; repeat it for more. Agents always get the usual
+    /// ones (PATH, HOME, locale, proxies) and those of the claude CLI, and never this server's own settings.
     #[arg(long = "pass-env", value_name = "NAME", env = "AGENT_WEBKIT_PASS_ENV", value_delimiter = ',')]
     pub pass_env: Vec<String>,
 
-    /// Use the scripted practice model, even where there are credentials for a real one.
+    /// Use the practice model, a scripted model in this program, even if there are credentials for a real one.
     #[arg(long, env = "AGENT_WEBKIT_PRACTICE", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub practice: bool,
 

@@ -36,30 +36,46 @@
 //! # }
 //! ```
 //!
+//! # Terms
+//!
+//! - An *event log* ([`EventLog`]) keeps one *stream* of events for each key, such as a path or a session's id. The
+//!   log numbers the events of a stream: the *sequence number* starts at 1 and rises by 1.
+//! - A *frame* is one event as it is sent, in the format of server-sent events.
+//! - A *reader* is a client that is connected to a stream. It first gets the *replay*, the events that exist already,
+//!   and then *live* events. A [`Tail`] is its position in the stream.
+//! - The *window* is the range of events that a new reader can get. In a [`RingLog`] it has the newest 1000 events of a
+//!   stream, at most 64 MiB. Older events are no longer *held*.
+//! - The *lag budget* is the maximum size of the events that are kept for a connected reader which is slower than the
+//!   stream, even if they have left the window: 8 MiB. [`RingConfig`] sets the window and the lag budget.
+//! - The *note* of a stream is a summary of all its events so far, which the writer may store together with a batch of
+//!   events. An attached stream can send it to each reader between replay and live events; see [`Attachment::state`].
+//!
 //! # What a client gets
 //!
-//! Every event is one frame, `id: <seq>\nevent: <name>\ndata: <line>\n\n`, whose `seq` starts at 1 and rises
-//! by 1. A GET request names the last event that the client has seen in the header `Last-Event-ID` or the query
-//! parameter `last_event_id` (the header wins). Without either, the stream starts at the oldest event held.
+//! Every event is one frame, `id: <seq>\nevent: <name>\ndata: <line>\n\n`, where `seq` is its sequence number. A GET
+//! request names the last event that the client has seen in the header `Last-Event-ID` or the query parameter
+//! `last_event_id` (the header wins). Without either, the stream starts at the oldest event held.
 //!
-//! | answer | |
+//! | answer | when, and with what |
 //! |---|---|
 //! | 200 `text/event-stream` | the events after the last one seen, without a gap or a duplicate, then live events; `: keepalive` after 15 s of silence |
 //! | 400 | the id is not a number |
 //! | 412 | events after the id are no longer held, or the id was never sent |
 //! | 503 with `retry-after` | the event log cannot be read now |
 //!
-//! Errors have the body `{"detail": "<one sentence>"}`. A reader that falls behind the window by more than
-//! its lag budget receives a last frame without an id, `event: error` with `{"code":"evicted",…}`: no
-//! event is ever skipped silently. HEAD gets the same head. Other methods pass to the inner service.
+//! Errors have the body `{"detail": "<one sentence>"}`. A reader that still has more than the lag budget to read, part
+//! of which has left the window, is *evicted*: it receives a last frame without an id, `event: error` with
+//! `{"code":"evicted",…}`, and its stream ends. So no event is ever skipped silently. HEAD gets the same status and
+//! headers without a body. Other methods pass to the inner service.
 //!
 //! # Two ways to use it
 //!
 //! - Your own events: append them to an [`EventStream`] of an [`EventLog`]. Let [`ResumeLayer::attach`] answer
 //!   requests from it, or answer them in your own service with [`Attachment::answer`].
-//! - Events of an upstream: [`ResumeLayer::record`], as above.
+//! - Events of an *upstream*, that is an inner service that answers with an event stream, such as a proxy: put
+//!   [`ResumeLayer::record`] around it, as in the example above.
 //!
-//! [`RingLog`] is an event log in memory; a durable event log implements [`EventLog`].
+//! [`RingLog`] is an event log in memory. For events that survive a restart, implement [`EventLog`] over a database.
 
 mod attach;
 mod body;
