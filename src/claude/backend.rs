@@ -137,9 +137,10 @@ impl Claude {
     /// machine. For agents that are started without a stack; a stack sets the transcript store of its
     /// storage.
     ///
-    /// Every agent with a transcript store has a private config directory in the temporary directory, which
-    /// is removed when the agent ends. Settings, credentials, memory, agents, commands and skills of
-    /// [`config_dir`](Self::config_dir) are linked into it; transcripts are not.
+    /// Every agent has a private config directory in the temporary directory, which is removed when the agent
+    /// ends. Credentials, memory, agents, commands and skills of [`config_dir`](Self::config_dir) are linked
+    /// into it, and settings are copied. Transcripts stay in the transcript store; without one they are linked
+    /// as well.
     #[must_use]
     pub fn transcripts(self, store: AnyTranscriptStore) -> Self {
         self.with(|settings| settings.transcripts = Some(store))
@@ -170,7 +171,7 @@ impl Claude {
                     start::from_store(store, &settings.grace, &self.config_dirs, environment, &spec, &cwd)
                         .await?
                 }
-                None => start::from_files(environment, &spec, &cwd),
+                None => start::from_files(&self.config_dirs, environment, &spec, &cwd).await?,
             };
         let arguments = cli_process::arguments(&spec, resume, settings)?;
         let child = cli_process::spawn(&settings.program, &arguments, &cwd, &environment)?;

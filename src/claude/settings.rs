@@ -76,6 +76,9 @@ impl Settings {
     /// Builds the environment of an agent with this process tag.
     pub(super) fn environment(&self, tag: &ProcessTag) -> Environment {
         let mut environment = environment::inherit(env::vars_os(), &self.passed);
+        // Measured: without it an agent opens a socket in a common directory, over which the SendMessage tool of
+        // any other agent starts turns in it.
+        environment.insert("CLAUDE_CODE_HARBOR_KITE".into(), "0".into());
         let set = self.set.iter().filter(|(name, _)| !environment::is_own(name));
         environment.extend(set.cloned());
         let (name, value) = tag.variable();

@@ -9,7 +9,7 @@ use super::{
     settings::Grace,
     transcripts::{
         cli_files::{self, Project},
-        config_dirs::{ConfigDir, ConfigDirs, configured_dir},
+        config_dirs::{ConfigDir, ConfigDirs, Shared, configured_dir},
         materialise::Past,
         mirror::{Keys, Mirror},
     },
@@ -25,17 +25,30 @@ pub(super) struct Start {
     pub(super) memory: Memory,
 }
 
-/// Starts with the operator's config directory and the transcripts in it. Blocks while it reads a transcript.
-pub(super) fn from_files(environment: Environment, spec: &SessionSpec, cwd: &Path) -> Start {
-    let config_dir = configured_dir(&environment).filter(|_| spec.resume);
-    let resume = config_dir.is_some_and(|folder| {
-        cli_files::can_resume(&folder, cwd, &spec.session_id).unwrap_or_else(|error| {
-            let session = &spec.session_id;
-            tracing::warn!(%error, session, "cannot read the transcript; the session starts without it");
-            false
-        })
+/// Starts with a private config directory whose session files are the operator's.
+pub(super) async fn from_files(
+    config_dirs: &Arc<ConfigDirs>,
+    mut environment: Environment,
+    spec: &SessionSpec,
+    cwd: &Path,
+) -> Result<Start, StartError> {
+    let (session, resume, cwd) = (spec.session_id.clone(), spec.resume, cwd.to_owned());
+    let shared = Shared { session_files: true, settings: spec.share_settings };
+    let config_dirs = Arc::clone(config_dirs);
+    let furnished = tokio::task::spawn_blocking(move || {
+        let folder = configured_dir(&environment).filter(|_| resume);
+        let resume = folder.is_some_and(|folder| {
+            cli_files::can_resume(&folder, &cwd, &session).unwrap_or_else(|error| {
+                tracing::warn!(%error, session, "cannot read the transcript; the session starts without it");
+                false
+            })
+        });
+        let config_dir = config_dirs.make(&environment, shared)?;
+        environment.insert("CLAUDE_CONFIG_DIR".into(), config_dir.path().into());
+        let memory = Memory { mirror: None, config_dir: Some(config_dir) };
+        Ok(Start { resume, environment, memory })
     });
-    Start { resume, environment, memory: Memory::default() }
+    furnished.await.unwrap_or_else(|error| Err(error.into())).map_err(StartError::Folder)
 }
 
 /// Starts with a private config directory that holds the session's transcript from the transcript store.
@@ -52,12 +65,15 @@ pub(super) async fn from_store(
         true => Past::load(&**store, &project, &spec.session_id).await.map_err(StartError::Transcript)?,
         false => None,
     };
-    let project_key = past.as_ref().map(|past| past.key.project_key.clone());
+    // The CLI moves a transcript to another project when it enters a worktree; the key stays the same.
+    let project_key = past.as_ref().map(|past| past.key.project_key.as_str()).or(project.folder());
+    let project_key = project_key.map(str::to_owned);
     let past = past.filter(Past::holds_a_message);
     let resume = past.is_some();
     let config_dirs = Arc::clone(config_dirs);
+    let shared = Shared { session_files: false, settings: spec.share_settings };
     let furnished = tokio::task::spawn_blocking(move || {
-        let config_dir = config_dirs.make(&environment)?;
+        let config_dir = config_dirs.make(&environment, shared)?;
         if let Some(past) = past {
             past.write(config_dir.path(), &project)?;
         }

@@ -65,17 +65,14 @@ impl Project {
     }
 }
 
+/// Finds the transcript in the project of the working directory, or else in another one: the CLI moves it when
+/// it enters a worktree.
 fn find(config_dir: &Path, cwd: &Path, session_id: &str) -> Option<PathBuf> {
     let (projects, file) = (config_dir.join("projects"), format!("{session_id}.jsonl"));
     let project = Project::of(cwd);
-    if let Some(folder) = project.folder() {
-        return Some(projects.join(folder).join(file)).filter(|path| path.is_file());
-    }
-    let folders = fs::read_dir(projects).ok()?.flatten();
-    folders
-        .filter(|folder| project.owns(&folder.file_name().to_string_lossy()))
-        .map(|folder| folder.path().join(&file))
-        .find(|path| path.is_file())
+    let mut folders: Vec<_> = fs::read_dir(projects).ok()?.flatten().collect();
+    folders.sort_by_key(|folder| !project.owns(&folder.file_name().to_string_lossy()));
+    folders.into_iter().map(|folder| folder.path().join(&file)).find(|path| path.is_file())
 }
 
 /// The CLI's name for a directory: each UTF-16 unit except ASCII letters and digits becomes `-`.
@@ -142,7 +139,7 @@ mod tests {
         assert!(!can_resume(&root, Path::new("/w/s"), ID).unwrap());
         write(&root, "-w-s", "{\"type\":\"queue-operation\"}\n{\"parentUuid\":null,\"type\":\"user\"}\n");
         assert!(can_resume(&root, Path::new("/w/s"), ID).unwrap());
-        assert!(!can_resume(&root, Path::new("/w/other"), ID).unwrap());
+        assert!(can_resume(&root, Path::new("/w/other"), ID).unwrap(), "it moved to a worktree");
         fs::remove_dir_all(root).unwrap();
     }
 

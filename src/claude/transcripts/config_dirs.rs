@@ -1,8 +1,12 @@
-//! Private config directories, for agents with a transcript store.
+//! Private config directories.
 //!
 //! Measured: the CLI reads settings, credentials, memory, agents, commands and skills through symbolic links.
-//! It writes settings through them, even if the target does not exist yet. So an agent's config directory
-//! links to everything in the operator's; transcripts and other files of one process stay in the agent's own.
+//! It writes settings through them, even if the target does not exist yet, and other agents read what it
+//! writes within seconds. So an agent's config directory links to what the operator has configured and has a
+//! copy of the settings; transcripts and other files of one process stay in the agent's own.
+//!
+//! An agent without a transcript store keeps its session's files where the bare CLI keeps them, in the
+//! operator's config directory; a later agent of the session finds them there.
 //!
 //! Measured: without a `.claude.json` the CLI treats a start as its first one, which takes about 30 ms more.
 //! If the operator has no such file, as in a container with only an API key, every agent would do so. So the
@@ -33,6 +37,7 @@ const PRIVATE: &[&str] = &[
     "jobs",
     "logs",
     "paste-cache",
+    "plans",
     "projects",
     "session-env",
     "sessions",
@@ -45,6 +50,9 @@ const PRIVATE: &[&str] = &[
     "todos",
     "traces",
 ];
+
+/// The folders of [`PRIVATE`] that belong to a session: `--resume` reads them again.
+const OF_A_SESSION: &[&str] = &["file-history", "plans", "projects", "tasks", "todos"];
 
 /// Files that every process rewrites: each agent gets a copy.
 const COPIED: &[&str] = &[".claude.json", ".config.json"];
@@ -64,8 +72,18 @@ const FIRST_START: &[&str] = &[
 /// The member of [`FIRST_START`] that the CLI writes last.
 const USER: &str = "userID";
 
-/// Linked even if it does not exist yet, because the CLI writes permanently granted permissions to it.
+/// The file to which the CLI writes permanently granted permissions. Copied, or linked even if it does not
+/// exist yet.
 const SETTINGS: &str = "settings.json";
+
+/// What an agent shares with the operator and with other agents.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shared {
+    /// The files of its session, for an agent without a transcript store.
+    pub(crate) session_files: bool,
+    /// The settings: what one agent writes holds for all.
+    pub(crate) settings: bool,
+}
 
 /// The directory that holds all config directories of one backend. Removed on drop, or by the watcher.
 #[derive(Debug)]
@@ -99,13 +117,13 @@ impl ConfigDirs {
     }
 
     /// Creates a config directory for one agent, linked to the operator's. Blocks on file access.
-    pub(crate) fn make(self: &Arc<Self>, environment: &Environment) -> io::Result<ConfigDir> {
+    pub(crate) fn make(self: &Arc<Self>, environment: &Environment, shared: Shared) -> io::Result<ConfigDir> {
         make_private(&self.path)?;
         let path = self.path.join(uuid::Uuid::new_v4().to_string());
         private_dir().create(&path)?;
         let mut config_dir = ConfigDir { path, config_dirs: Arc::clone(self), is_first: false };
         if let Some(operators) = configured_dir(environment) {
-            furnish(&config_dir.path, &operators)?;
+            furnish(&config_dir.path, &operators, shared)?;
         }
         let mut noted = false;
         if let Some(folder) = config_parent(environment) {
@@ -216,7 +234,7 @@ fn make_private(path: &Path) -> io::Result<()> {
     }
 }
 
-fn furnish(config_dir: &Path, operators: &Path) -> io::Result<()> {
+fn furnish(config_dir: &Path, operators: &Path, shared: Shared) -> io::Result<()> {
     // The CLI would create it, too. If it cannot be created, there is nothing to link.
     let _ = private_dir().recursive(true).create(operators);
     let Ok(operators) = operators.canonicalize() else { return Ok(()) };
@@ -228,7 +246,14 @@ fn furnish(config_dir: &Path, operators: &Path) -> io::Result<()> {
             symlink(operators.join(&name), config_dir.join(&name))?;
         }
     }
-    symlink(operators.join(SETTINGS), config_dir.join(SETTINGS))
+    if shared.session_files {
+        for name in OF_A_SESSION {
+            private_dir().recursive(true).create(operators.join(name))?;
+            symlink(operators.join(name), config_dir.join(name))?;
+        }
+    }
+    let [from, to] = [&operators, config_dir].map(|folder| folder.join(SETTINGS));
+    if shared.settings { symlink(from, to) } else { copy(&from, &to).map(drop) }
 }
 
 /// Copies a file. Returns whether it exists.
@@ -273,7 +298,7 @@ mod tests {
     fn a_home_shows_what_is_configured_and_none_of_the_transcripts() {
         let (root, environment) = operators("shows");
         let config_dirs = Arc::new(ConfigDirs::new());
-        let config_dir = config_dirs.make(&environment).unwrap();
+        let config_dir = config_dirs.make(&environment, Shared::default()).unwrap();
         for folder in [config_dirs.path(), config_dir.path()] {
             assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
         }
@@ -282,7 +307,12 @@ mod tests {
         assert!(!here.join("projects").exists());
         assert!(fs::symlink_metadata(here.join(".claude.json")).unwrap().is_file(), "its own copy");
         fs::write(here.join("settings.json"), "{}").unwrap();
-        assert!(root.join("settings.json").exists(), "what is granted for ever stays");
+        assert!(!root.join("settings.json").exists(), "what an agent writes is its own");
+        let shared = config_dirs.make(&environment, Shared { session_files: true, settings: true }).unwrap();
+        fs::write(shared.path().join("settings.json"), "{}").unwrap();
+        assert!(root.join("settings.json").exists(), "unless the operator shares the settings");
+        fs::write(shared.path().join("projects/-w/s.jsonl"), "").unwrap();
+        assert!(root.join("projects/-w/s.jsonl").exists(), "where the bare CLI finds it");
 
         drop(config_dir);
         assert!(!here.exists() && root.join("CLAUDE.md").exists());
@@ -296,11 +326,11 @@ mod tests {
     fn what_is_noted_at_a_first_start_is_there_at_the_next_unless_the_operator_has_one() {
         let (root, environment) = operators("first");
         let config_dirs = Arc::new(ConfigDirs::new());
-        let known = config_dirs.make(&environment).unwrap();
+        let known = config_dirs.make(&environment, Shared::default()).unwrap();
         assert!(!known.is_first(), "the operator has started it before");
 
         fs::remove_file(root.join(".claude.json")).unwrap();
-        let [first, second] = [(); 2].map(|()| config_dirs.make(&environment).unwrap());
+        let [first, second] = [(); 2].map(|()| config_dirs.make(&environment, Shared::default()).unwrap());
         assert!(first.is_first() && second.is_first() && !first.path().join(".claude.json").exists());
         for not_yet in ["", "{", r#"{"migrationVersion":15}"#] {
             fs::write(first.path().join(".claude.json"), not_yet).unwrap();
@@ -312,12 +342,12 @@ mod tests {
         fs::write(first.path().join(".claude.json"), noted).unwrap();
         first.keep_first_start();
         assert!(!first.is_first() && !second.is_first());
-        let next = config_dirs.make(&environment).unwrap();
+        let next = config_dirs.make(&environment, Shared::default()).unwrap();
         assert!(!next.is_first());
         assert_eq!(fs::read_to_string(next.path().join(".claude.json")).unwrap(), r#"{"userID":"u"}"#);
 
         fs::write(root.join(".claude.json"), "the operator's").unwrap();
-        let config_dir = config_dirs.make(&environment).unwrap();
+        let config_dir = config_dirs.make(&environment, Shared::default()).unwrap();
         assert_eq!(fs::read_to_string(config_dir.path().join(".claude.json")).unwrap(), "the operator's");
         fs::remove_dir_all(root).unwrap();
     }
@@ -328,10 +358,10 @@ mod tests {
         let elsewhere = config_dirs.path().with_extension("elsewhere");
         private_dir().create(&elsewhere).unwrap();
         symlink(&elsewhere, config_dirs.path()).unwrap();
-        assert!(config_dirs.make(&Environment::new()).is_err());
+        assert!(config_dirs.make(&Environment::new(), Shared::default()).is_err());
         fs::remove_file(config_dirs.path()).unwrap();
         private_dir().mode(0o755).create(config_dirs.path()).unwrap();
-        assert!(config_dirs.make(&Environment::new()).is_err());
+        assert!(config_dirs.make(&Environment::new(), Shared::default()).is_err());
         fs::remove_dir(elsewhere).unwrap();
     }
 }

@@ -11,7 +11,8 @@ pub(crate) struct Keys {
     /// The CLI's directory of transcripts.
     projects: PathBuf,
     session_id: String,
-    /// The project key under which the session is stored, even if the CLI now works in another directory.
+    /// The project key under which the session is stored, even if the CLI now works in another directory. If
+    /// it is not known at the start, the first transcript decides.
     project_key: Option<String>,
 }
 
@@ -24,7 +25,7 @@ impl Keys {
 
     /// Returns the key of `<projects>/<project_key>/<session_id>.jsonl`, or of a sub-agent's
     /// `<projects>/<project_key>/<session_id>/<subpath>.jsonl`.
-    pub(crate) fn of(&self, file: &str) -> Option<TranscriptKey> {
+    pub(crate) fn of(&mut self, file: &str) -> Option<TranscriptKey> {
         let below = Path::new(file).strip_prefix(&self.projects).ok()?;
         let parts: Vec<&str> = below
             .components()
@@ -41,8 +42,8 @@ impl Keys {
             }
             _ => return None,
         };
-        let project_key = self.project_key.as_deref().unwrap_or(project);
-        Some(TranscriptKey::main(project_key, &self.session_id).with_subpath(subpath))
+        let project_key = self.project_key.get_or_insert_with(|| project.to_owned());
+        Some(TranscriptKey::main(&**project_key, &self.session_id).with_subpath(subpath))
     }
 }
 
@@ -50,15 +51,15 @@ impl Keys {
 mod tests {
     use super::*;
 
-    fn shown(keys: &Keys, file: &str) -> Option<String> {
+    fn shown(keys: &mut Keys, file: &str) -> Option<String> {
         let TranscriptKey { project_key, session_id, subpath } = keys.of(file)?;
         Some(format!("{project_key} {session_id} {subpath}"))
     }
 
     #[test]
     fn files_are_named_as_the_sdk_names_them() {
-        let keys = Keys::new(Path::new("/c"), "s", None);
-        let named = |file: &str| shown(&keys, file);
+        let mut keys = Keys::new(Path::new("/c"), "s", None);
+        let mut named = |file: &str| shown(&mut keys, file);
         assert_eq!(named("/c/projects/-w/s.jsonl").as_deref(), Some("-w s "));
         assert_eq!(
             named("/c/projects/-w/s/subagents/agent-1.jsonl").as_deref(),
@@ -79,16 +80,23 @@ mod tests {
 
     #[test]
     fn a_session_that_moved_keeps_its_project() {
-        let keys = Keys::new(Path::new("/c"), "s", Some("-old".to_owned()));
-        let named = |file: &str| shown(&keys, file);
+        let mut keys = Keys::new(Path::new("/c"), "s", Some("-old".to_owned()));
+        let mut named = |file: &str| shown(&mut keys, file);
         assert_eq!(named("/c/projects/-new/s.jsonl").as_deref(), Some("-old s "));
         assert_eq!(named("/c/projects/-new/s/a/b.jsonl").as_deref(), Some("-old s a/b"));
     }
 
     #[test]
+    fn a_session_that_enters_a_worktree_keeps_its_project() {
+        let mut keys = Keys::new(Path::new("/c"), "s", None);
+        assert_eq!(shown(&mut keys, "/c/projects/-w/s.jsonl").as_deref(), Some("-w s "));
+        assert_eq!(shown(&mut keys, "/c/projects/-w-tree/s.jsonl").as_deref(), Some("-w s "));
+    }
+
+    #[test]
     fn a_cleared_conversation_is_the_sessions_too() {
-        let keys = Keys::new(Path::new("/c"), "s", None);
-        assert_eq!(shown(&keys, "/c/projects/-w/other.jsonl").as_deref(), Some("-w s "));
-        assert_eq!(shown(&keys, "/c/projects/-w/other/a/b.jsonl").as_deref(), Some("-w s a/b"));
+        let mut keys = Keys::new(Path::new("/c"), "s", None);
+        assert_eq!(shown(&mut keys, "/c/projects/-w/other.jsonl").as_deref(), Some("-w s "));
+        assert_eq!(shown(&mut keys, "/c/projects/-w/other/a/b.jsonl").as_deref(), Some("-w s a/b"));
     }
 }
