@@ -207,7 +207,7 @@ async fn hostile_content_is_one_message_and_nothing_else() {
 async fn huge_messages_pass_both_ways() {
     let machine = Machine::new().await;
     let mut agent = machine.agent().await;
-    // Less than 3 MiB, which the CLI refuses as too long a prompt.
+    // The CLI refuses 3 MiB of text as too long a prompt.
     let padding = "x".repeat(2 << 20);
     agent
         .say(format!("{padding} {}", Script::new(json!([{"text": "0123456789abcdef", "times": 20000}]))))

@@ -21,7 +21,8 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
-/// Answers with the principal, the `Authorization` header's presence and the rest of the request.
+/// Answers with the principal's name, whether the `Authorization` header is marked as sensitive, and the
+/// body.
 async fn greet(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let name = parts.extensions.get::<Principal>().expect("a principal").name.clone();

@@ -22,7 +22,7 @@ fn feed(request: &Parts) -> Option<String> {
     (request.method == Method::GET).then(|| room.to_owned())
 }
 
-/// Answers with the principal and the rest of the request.
+/// Answers with the principal, its scopes, and the URI that reaches the service.
 async fn tell(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
     let principal = request.extensions().get::<Principal>().expect("a principal");
     let text = format!("{} {:?} {}", principal.name, principal.scopes, request.uri());
