@@ -93,7 +93,7 @@ impl Upstream {
         Self { url, serving }
     }
 
-    /// Shuts the gateway and the server down.
+    /// Waits until the server has ended.
     async fn gone(self) {
         self.serving.await.unwrap();
     }

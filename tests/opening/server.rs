@@ -21,7 +21,7 @@ async fn refused(url: &str) -> String {
     said
 }
 
-/// The user, the password and the rest of `postgres://user:password@host/database`.
+/// Returns the user, the host and the database of `postgres://user:password@host/database`.
 fn parts(url: &str) -> (&str, &str, &str) {
     let (login, place) = url.strip_prefix("postgres://").unwrap().split_once('@').unwrap();
     let (host, database) = place.split_once('/').unwrap();

@@ -54,7 +54,7 @@ async fn a_session_takes_the_oldest_agent_with_its_id_and_its_words_and_another_
         panic!("two wait")
     };
     first.say(AgentEvent::McpStatus { server_name: "s".into(), status: "connected".into() }).await;
-    // The exit is noticed while no session has the agent.
+    // The event arrives while no session has the agent.
     sleep(Duration::from_secs(1)).await;
 
     let id = rig.create("").await.session_id();
