@@ -65,7 +65,7 @@ impl Report {
         let page = format!(
             "# Results\n\n\
              Made by `make bench` on {date}: {cores} × {model}, {kernel}, {compiler}; {rounds} interleaved rounds, \
-             the server alone on one core and the load on the other. What is what is in `load/README.md`.\n\n{}",
+             the server alone on one core and the load on the other. `load/README.md` describes the tests.\n\n{}",
             self.table()
         );
         fs::write(place, page)?;

@@ -53,8 +53,8 @@ struct Parts<A, L: EventLog> {
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
-    /// Starts a session around an agent that runs or is starting. On return the event log holds `session_ready` and the
-    /// session is registered.
+    /// Starts a session around an agent that runs or is starting. On return the event log holds
+    /// `session_ready` and the session is registered.
     pub(crate) async fn start(
         request: Request,
         mut connection: AgentConnection<A>,
@@ -92,8 +92,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         Self::assemble(parts, sessions, slot).begin(sessions, Begun::Created).await
     }
 
-    /// Restores a stored session, without an agent until one is needed. On return the session is registered, and turns,
-    /// prompts and tasks that were interrupted have ended.
+    /// Restores a stored session, without an agent until one is needed. On return the session is registered,
+    /// and turns, prompts and tasks that were interrupted have ended.
     pub(crate) async fn restore(
         owned: Owned,
         agent: A,
