@@ -130,8 +130,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
     }
 
     /// Sets whether requests without an `x-request-id` get one and responses repeat it. Default true. An id
-    /// that a proxy or
-    /// an outer layer has set is kept.
+    /// that a proxy or an outer layer has set is kept.
     #[must_use]
     pub fn request_id(mut self, request_id: bool) -> Self {
         self.around.request_id = request_id;

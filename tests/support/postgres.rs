@@ -142,7 +142,7 @@ impl Cluster {
     /// Starts the server again, on the same port.
     ///
     /// # Panics
-    /// Panics if the server does not start.
+    /// If the server does not start.
     pub(crate) fn start_again(&mut self) {
         assert!(self.running.is_none(), "it was not stopped");
         if let Err(said) = self.run() {
