@@ -14,7 +14,7 @@ ARROWS = {
     "bin": {"settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
     "settings": {"stack", "service", "storage", "claude", "practice", "layers"},
     "stack": {"service", "storage", "agent", "layers", "metrics"},
-    # Of storage only the seams (SEAMS), which are independent of the database.
+    # Of storage only the seams: what a session needs to be stored, whichever database does it.
     "service": {"storage", "agent", "proto", "layers", "metrics", "error_text"},
     "claude": {"storage", "agent", "proto", "metrics"},
     "storage": {"layers", "metrics", "proto", "error_text"},

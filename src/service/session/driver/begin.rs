@@ -53,8 +53,8 @@ struct Parts<A, L: EventLog> {
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
-    /// Starts a session around an agent that runs or is starting. On return the event log holds
-    /// `session_ready` and the session is registered.
+    /// Starts a session around an agent that runs or is starting. On return the event log holds `session_ready` and the
+    /// session is registered.
     pub(crate) async fn start(
         request: Request,
         mut connection: AgentConnection<A>,
