@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Counts the instructions of the hot paths with callgrind and compares them with benches/instructions.json.
-# Fails if one has grown by more than 3 %. With --keep the file is written instead.
+# Fails if a count has grown by more than 3 %. With --keep it writes the file instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kept=benches/instructions.json
@@ -8,7 +8,7 @@ kept=benches/instructions.json
 command -v valgrind >/dev/null || { echo "valgrind is missing." >&2; exit 1; }
 cargo build --quiet --release --manifest-path benches/micro/Cargo.toml --target-dir target/bench
 
-# Instructions of one time: the difference of two runs, so that what happens once does not count.
+# Instructions of one run, as the difference of two counts, so that one-time work is not counted.
 count() {
     local few many
     few=$(run "$1" "$2")

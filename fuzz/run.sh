@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs each fuzz target, or those that are named, for FUZZ_SECONDS (60) and says how many inputs it tried.
-# A finding ends it with an error; its input is in artifacts/.
+# Runs each fuzz target, or the named ones, for FUZZ_SECONDS (60) and prints the number of inputs. Ends with
+# an error at a finding, whose input is in artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 readonly seconds=${FUZZ_SECONDS:-60}
 readonly tools=$PWD/../.local/cargo
 export PATH=$tools/bin:$PATH
-# The sanitizer's flags are unstable ones; so they work with the toolchain that everything else uses.
+# Allows the sanitizer's unstable flags with the stable toolchain.
 export RUSTC_BOOTSTRAP=1
 
 if ! command -v cargo-fuzz >/dev/null; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prints the path of the claude CLI: $AGENT_WEBKIT_CLAUDE, or the pinned one in .local/claude, which is
-# installed when it is not there.
+# installed if it is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,8 @@ if [[ $(cat "$folder/version" 2>/dev/null) != "$version" ]]; then
     echo "installing the claude CLI $version into .local/claude" >&2
     mkdir -p "$folder"
     npm install --prefix "$folder" --no-audit --no-fund --loglevel=error "@anthropic-ai/claude-code@$version" >&2
-    # npm may be set to run no install scripts; the package's own one puts the binary for this machine in place.
+    # npm may be configured to skip install scripts. This package's script installs the binary for this
+    # machine.
     "$claude" --version >/dev/null 2>&1 || node "$folder/node_modules/@anthropic-ai/claude-code/install.cjs" >&2
     "$claude" --version >/dev/null || { echo "the claude CLI in .local/claude does not run on this machine." >&2; exit 1; }
     echo "$version" >"$folder/version"

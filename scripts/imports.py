@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Checks the imports of src/ and layers/src/: arrows between rooms, and circles between files.
+"""Checks the imports of src/ and layers/src/: the arrows between rooms, and circles between files.
 
-A room is a folder (or file) directly below src/; ARROWS lists the rooms that each may import. A circle is a set of
-files that import each other, directly or through others. One is an error where its files lie in different folders, or
-where none of them is the folder's mod.rs. Code under `#[cfg(test)]` and code in doc comments do not count.
+A room is a folder or file directly below src/. ARROWS lists the rooms that each room may import. A circle is
+a set of files that import each other, directly or indirectly. A circle is an error if its files are in
+different folders, or if none of them is the folder's mod.rs. Code under `#[cfg(test)]` and in doc comments
+is ignored.
 """
 import re
 import sys
@@ -26,7 +27,7 @@ ARROWS = {
     "sync": {"layers"},
     "guide": set(),
 }
-# The only modules of a room that another room may import, where not all of it is open.
+# Where one room may import only some modules of another: those modules.
 SEAMS = {
     ("service", "storage"): {"catalog", "transcripts", "persistence", "Persistence"},
     ("claude", "storage"): {"transcripts"},
@@ -36,7 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def code(path):
-    """The file's code, without comments and tests."""
+    """Returns the file's code, without comments and tests."""
     text = re.sub(r"(?m)^\s*//.*$|(?<=\s)//[^\"\n]*$", "", path.read_text())
     text = re.sub(r"pub\(in [\w:]+\)", "pub", text)
     tests = re.search(r"(?m)^#\[cfg\(test\)\]\nmod \w+( \{|;)", text)
@@ -44,7 +45,7 @@ def code(path):
 
 
 def paths(tree, prefix=()):
-    """The paths of one `use` tree, as tuples of names."""
+    """Yields the paths of one `use` tree, as tuples of names."""
     tree = tree.strip()
     head, brace, rest = tree.partition("{")
     names = tuple(name for name in re.split(r"::|\s+as\s+\w+", head.strip()) if name)
@@ -94,7 +95,7 @@ class Crate:
                 yield (*at, *path)
 
     def defining(self, path, seen=()):
-        """The module of the file that defines what `path` names, through re-exports."""
+        """Returns the module of the file that defines what `path` names, through re-exports."""
         for length in range(len(path), -1, -1):
             if path[:length] in self.files:
                 further = self.exports[path[:length]].get(path[length]) if length < len(path) else None
@@ -104,7 +105,7 @@ class Crate:
         return ()
 
     def imports(self):
-        """From each file to the files that it imports. A folder's mod.rs that only declares children imports none."""
+        """Maps each file to the files that it imports. A mod.rs that only declares children imports none."""
         edges = {}
         for module in self.files:
             targets = {self.defining(path) for path in self.mentions[module] if path[-1] != "*"}
@@ -114,7 +115,7 @@ class Crate:
 
 
 def circles(edges):
-    """Sets of files that reach each other (Tarjan)."""
+    """Returns the sets of files that reach each other (Tarjan's algorithm)."""
     index, low, stack, found = {}, {}, [], []
 
     def visit(node):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Format, lints, documentation, and what each feature needs and does not need.
+# Checks the format, lints, the documentation, and the dependencies of each feature.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ step scripts/msrv.py
 step cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
 
-# Each feature by itself, and none.
+# Each feature by itself, and no feature.
 for features in "" service metrics claude practice jwt sqlite postgres; do
     step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
 done
@@ -22,7 +22,7 @@ for features in "" auth expiry host jwt lookup resume ticket; do
     step cargo clippy --package agent-webkit-layers --lib --no-default-features --features "$features" -- -D warnings
 done
 
-# Examples need no more than what they show.
+# Examples need only the features that they show.
 step cargo check --package agent-webkit --example custom_agent --no-default-features --features service
 step cargo check --package agent-webkit --example gateway --no-default-features --features practice
 
@@ -46,7 +46,7 @@ for framework in axum tonic hyper; do
     lacks "$framework" agent-webkit service,claude
 done
 
-# What would be published; that it builds, `cargo publish` checks.
+# The package contents. Whether they build is checked by `cargo publish`.
 step cargo package --workspace --no-verify --allow-dirty --quiet
 
 PATH=$PATH:$PWD/.local/cargo/bin

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fails when a dependency of agent-webkit-layers needs a newer Rust than the layers say they need."""
+"""Fails if a dependency of agent-webkit-layers needs a newer Rust than the layers' manifest declares."""
 import json
 import subprocess
 import sys

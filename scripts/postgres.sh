@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command with DATABASE_URL set to a Postgres server: the one it is set to already, or one of its own,
-# which ends with the command.
+# Runs a command with DATABASE_URL set to a Postgres server: the one that is already set, or a new one, which
+# ends with the command.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -10,7 +10,7 @@ if (($# == 0)); then
 fi
 [[ -z ${DATABASE_URL:-} ]] || exec "$@"
 
-# The folder of initdb, which Debian keeps off the PATH.
+# Finds the folder of initdb, which Debian does not put on the PATH.
 find_binaries() {
     local initdb
     for initdb in "$(command -v initdb)" $(ls -d /usr/lib/postgresql/*/bin/initdb /opt/homebrew/opt/postgresql*/bin/initdb 2>/dev/null | sort -rV); do
@@ -22,7 +22,7 @@ find_binaries() {
 if ! binaries=$(find_binaries); then
     if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
         echo "installing the distribution's PostgreSQL" >&2
-        # The package would make and start a server of its own, which nobody needs here.
+        # Without this setting the package creates and starts its own server, which is not needed here.
         {
             apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common &&
                 sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf &&
@@ -52,7 +52,7 @@ echo "$password" >password
 "${as_user[@]}" "$binaries/initdb" --pgdata data --username postgres --auth password --pwfile password \
     --encoding UTF8 --locale C --no-sync >initdb.log 2>&1 || { cat initdb.log >&2; exit 1; }
 
-# Serves until the pipe at its stdin is closed, which the end of this script does, however that comes.
+# Serves until the pipe at stdin is closed, which happens whenever and however this script ends.
 serve_while_open() {
     trap '' INT TERM HUP
     "${as_user[@]}" "$binaries/postgres" -D data -p "$1" -k '' -c fsync="${POSTGRES_FSYNC:-off}" \
@@ -63,7 +63,7 @@ serve_while_open() {
     rm -rf "$folder"
 }
 
-# Below the ports that outgoing connections take. One that is in use ends the server; another is tried then.
+# Ports below those of outgoing connections. If the port is in use, the server ends and another port is tried.
 for ((try = 0; try < 20; try++)); do
     port=$((15000 + RANDOM % 15000))
     rm -f server.log data/postmaster.pid

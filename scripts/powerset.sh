@@ -5,6 +5,6 @@ cd "$(dirname "$0")/.."
 
 PATH=$PATH:$PWD/.local/cargo/bin
 command -v cargo-hack >/dev/null || cargo install cargo-hack --version '^0.6' --locked --root .local/cargo
-# A folder of its own: the features of one check are not those of the next.
+# A separate folder, because each check has other features than the main build.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target/powerset} CARGO_PROFILE_DEV_DEBUG=0
 cargo hack check --workspace --lib --feature-powerset --exclude-features default --depth 2

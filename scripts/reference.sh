@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the path of a Python that has the reference server, which is installed into .local/reference when it
-# is not there. Where that cannot be, one sentence says why.
+# Prints the path of a Python with the reference server, which is installed into .local/reference if it is
+# missing. If it cannot be installed, prints the reason in one sentence.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

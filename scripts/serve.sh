@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the server and serves, with the arguments passed on to `agent-webkit serve`.
+# Builds the server and runs `agent-webkit serve` with the arguments.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -21,7 +21,7 @@ done
 authorization=
 if [[ ${AGENT_WEBKIT_NO_AUTH:-} != 1 && " ${arguments[*]} " != *" --no-auth "* && " ${arguments[*]} " != *" --token"* ]]; then
     token=${AGENT_WEBKIT_AUTH_TOKEN:-${AGENT_WEBKIT_TOKEN:-$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')}}
-    # By the environment: a command line can be read by everybody on the machine.
+    # In the environment, because every user of the machine can read a command line.
     export AGENT_WEBKIT_AUTH_TOKEN=$token
     authorization=" -H 'authorization: Bearer $token'"
     echo "token: $token"

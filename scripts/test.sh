@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Whoever runs this may be logged in to something; the tests are not.
+# The tests must not use the credentials of the user.
 unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL CLAUDE_CODE_OAUTH_TOKEN
 for name in ${!AGENT_WEBKIT_@}; do
     [[ $name == AGENT_WEBKIT_CLAUDE ]] || unset "$name"
@@ -16,7 +16,7 @@ if AGENT_WEBKIT_REFERENCE=$(scripts/reference.sh); then
     export AGENT_WEBKIT_REFERENCE
 else
     unset AGENT_WEBKIT_REFERENCE
-    echo "SKIPPED: the tests with the Python reference, which is not installed; why, says the line above." >&2
+    echo "SKIPPED: the tests with the Python reference, which is not installed; the line above says why." >&2
 fi
 
 if ! cmp -s tests/clients/package-lock.json tests/clients/node_modules/.package-lock.ours; then

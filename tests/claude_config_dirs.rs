@@ -1,5 +1,5 @@
-//! The configuration folders of agents whose transcripts are kept in a store: closed to others, gone with
-//! their agent, whatever ends it.
+//! The config directories of agents with a transcript store: private, and removed when the agent ends,
+//! whatever ends it.
 
 #[path = "support/claude_agent.rs"]
 #[allow(dead_code, reason = "every test crate uses another part of it")]
@@ -72,7 +72,7 @@ async fn what_the_cli_notes_at_its_first_start_is_there_at_the_next() {
     assert!(first_user.is_some(), "the CLI has counted the user in");
     first.close().await;
 
-    // It is there before the CLI could have written it.
+    // Checked before the CLI can have written it.
     let second = machine.agent().await;
     assert_eq!(user(), first_user);
     second.close().await;
@@ -123,7 +123,7 @@ async fn an_agent_nobody_wants_any_more_takes_its_folder_along() {
 const MODEL: &str = "CLAUDE_TEST_HOST_MODEL";
 const DIRS: &str = "CLAUDE_TEST_HOST_DIRS";
 
-/// No test: the host that the next one starts as a process of its own and kills.
+/// Not a test by itself: the host that the next test starts as a process and kills.
 #[tokio::test]
 #[ignore = "it is the next one's host"]
 async fn host() {

@@ -1,4 +1,4 @@
-//! Prompts, interrupts and commands, as the real CLI behind the backend takes them.
+//! Prompts, interrupts and commands with the real CLI behind the backend.
 
 #[path = "support/claude_agent.rs"]
 #[allow(dead_code, reason = "every test crate uses another part of it")]
@@ -152,7 +152,7 @@ async fn an_interrupt_in_a_prompt_withdraws_it() {
 async fn an_interrupt_right_after_the_message_is_not_lost() {
     let machine = Machine::new().await;
     let mut agent = machine.agent().await;
-    // Before the start-up is over, then at every moment in which the message waits in the CLI's queue.
+    // First during the start-up, then at different moments while the message waits in the CLI's queue.
     for pause in [0, 0, 1, 2, 1, 2, 3, 5] {
         agent.say(Script::slow(1000, 20)).await;
         tokio::time::sleep(std::time::Duration::from_millis(pause)).await;

@@ -1,4 +1,5 @@
-//! Transcripts of the real CLI, copied into a store: when, in which order, and what if the store fails.
+//! Transcripts of the real CLI, mirrored into a transcript store: when, in which order, and when the
+//! transcript store fails.
 
 #[cfg(feature = "metrics")]
 #[path = "support/counted.rs"]
@@ -37,7 +38,7 @@ fn main_key(store: &FaultyStore) -> TranscriptKey {
     key
 }
 
-/// The CLI's own files, without what it does not mirror.
+/// The lines of the CLI's own transcript file, without those that it does not mirror.
 fn local_lines(machine: &Machine, key: &TranscriptKey) -> Vec<Value> {
     let mut file = machine.home().join("projects").join(&key.project_key).join(&key.session_id);
     file = if key.is_main() {
@@ -210,7 +211,7 @@ async fn a_store_that_stays_away_stops_nothing() {
     agent.turn_end().await;
     assert!(start.elapsed() < grace.store, "only the first turn of an outage is held");
 
-    // What waited is kept.
+    // The entries that waited are stored.
     store.is(Mood::Well);
     agent.say("back").await;
     agent.turn_end().await;
@@ -230,7 +231,7 @@ async fn a_store_that_stays_away_stops_nothing() {
     assert_eq!(code, "transcript_incomplete", "a loss is told");
 }
 
-/// Closes the agent and gives the last error it told.
+/// Closes the agent and returns its last error event.
 async fn last_error_of(agent: Agent) -> AgentEvent {
     let agent_webkit::agent::AgentIo { commands, mut events } = agent.io;
     drop(commands);

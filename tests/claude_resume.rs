@@ -1,4 +1,4 @@
-//! Sessions that go on from the store alone, as the real CLI does it.
+//! Conversations that the real CLI continues from the transcript store alone.
 
 #[path = "support/claude_agent.rs"]
 #[allow(dead_code, reason = "every test crate uses another part of it")]
@@ -20,20 +20,20 @@ use support::{
 };
 use tower::ServiceExt;
 
-/// A machine that has nothing but the store.
+/// A machine without local transcripts, with this transcript store.
 async fn machine(store: &FaultyStore) -> Machine {
     let shared = Arc::new(store.clone());
     Machine::new().await.with(|claude| claude.transcripts(shared))
 }
 
-/// The session goes on, in this machine's workspace.
+/// The spec that resumes the session in this machine's workspace.
 fn again(machine: &Machine, spec: &SessionSpec) -> SessionSpec {
     let mut again = SessionSpec::new(&spec.session_id, machine.workspace());
     again.resume = true;
     again
 }
 
-/// What the model is told of the conversation so far.
+/// The conversation so far, as the model receives it.
 async fn memory(agent: &mut Agent) -> String {
     agent.say(Script::text("ECHO_HISTORY")).await;
     while agent.turn_end().await.unprompted {}
@@ -55,7 +55,7 @@ async fn a_conversation_goes_on_where_only_the_store_knows_it() {
     agent.close().await;
     drop(first);
 
-    // Another machine, another directory: the transcript stays one, where it was.
+    // On another machine, in another directory, the session still has one transcript, under its first key.
     let keys = store.keys();
     let second = machine(&store).await;
     let mut agent = second.start(again(&second, &spec)).await;
@@ -229,7 +229,7 @@ async fn an_agent_that_would_have_forgotten_its_past_is_not_started() {
     assert_eq!(refused.to_string(), "the session's transcript cannot be loaded");
     assert_eq!(machine.processes(), [0; 0]);
 
-    // A moment of absence is waited for.
+    // A start waits for a short outage of the transcript store.
     let start = tokio::spawn(machine.claude.clone().oneshot(again(&machine, &machine.spec())));
     store.asked(2).await;
     assert!(!start.is_finished());

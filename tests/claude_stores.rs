@@ -1,4 +1,4 @@
-//! The real CLI on the real stores: what a database gives back is enough to go on from.
+//! The real CLI on the real transcript stores: what a database returns is enough to continue a conversation.
 
 #[path = "support/claude_agent.rs"]
 #[allow(dead_code, reason = "every test crate uses another part of it")]
@@ -22,7 +22,7 @@ use claude_agent::{
 use postgres::TestDatabase;
 use serde_json::json;
 
-/// One machine has a conversation with a sub-agent in it, another one goes on with it.
+/// One machine has a conversation with a sub-agent, and another machine continues it.
 async fn a_conversation_moves<S: TranscriptStore>(open: impl AsyncFn() -> S) {
     let store = Arc::new(open().await);
     let first = Machine::new().await.with(|claude| claude.transcripts(store));

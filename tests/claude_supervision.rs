@@ -1,4 +1,4 @@
-//! How agents end: asked to, killed, or with their host; and that nothing of them stays behind.
+//! The end of agents: on request, killed, or with their host. No process of theirs is left behind.
 
 #[path = "support/claude_agent.rs"]
 #[allow(dead_code, reason = "every test crate uses another part of it")]
@@ -28,18 +28,18 @@ use support::{
     script::{Script, bash, tool},
 };
 
-/// Sooner than any step of the ladder, on a machine that does other things too.
+/// Less than the first step of the termination, with a reserve for a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
-/// A machine whose agents have all the time they want to end by themselves.
+/// A machine that gives its agents as long as they need to end by themselves.
 async fn patient() -> Machine {
     let mut grace = Grace::default();
     (grace.input, grace.term, grace.leftovers) = (2 * AT_ONCE, 2 * AT_ONCE, 2 * AT_ONCE);
     Machine::new().await.with(|claude| claude.grace(grace))
 }
 
-/// Starts a shell in the background that outlives its turn; gives the process ids it wrote down: its own,
-/// and that of a process in a session of its own.
+/// Starts a background shell that outlives its turn. Returns the process ids that it wrote: its own, and that
+/// of a process in a session of its own.
 async fn background_shell(machine: &Machine, agent: &mut Agent) -> Vec<i32> {
     let command = "echo $$ > shell; setsid sh -c 'trap \"\" TERM HUP; echo $$ > deaf; while :; do sleep 1; done' & sleep 300";
     let input = json!({"command": command, "run_in_background": true});
@@ -134,7 +134,7 @@ async fn an_agent_that_reads_nothing_can_be_aborted() {
     let mut agent = machine.agent().await;
     agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
     kill_process(Pid::from_raw(machine.cli()).unwrap(), Signal::STOP).unwrap();
-    // More than a pipe holds.
+    // More than fits into a pipe.
     for _ in 0..3 {
         agent.say("x".repeat(1 << 20)).await;
     }
@@ -196,12 +196,12 @@ async fn a_killed_agent_tells_its_end_and_leaves_nothing() {
     assert_eq!(agent.exited().await, "The agent was ended by signal 9.");
     assert_gone(&machine, &pids);
 
-    // The next one goes on with the conversation.
+    // The next agent continues the conversation.
     let mut again = spec;
     again.resume = true;
     let mut agent = machine.start(again).await;
     agent.say(Script::text("ECHO_HISTORY")).await;
-    // Before that it begins a turn by itself, to take notice of the shell that is gone.
+    // First the agent begins a turn by itself, about the shell that is gone.
     while agent.turn_end().await.unprompted {}
     assert!(agent.text().contains("remember the word heron"), "{}", agent.text());
     agent.close().await;
@@ -217,7 +217,7 @@ async fn a_session_without_a_past_can_be_resumed_too() {
     kill(machine.cli());
     agent.exited().await;
 
-    // Killed while it wrote the first lines of its transcript.
+    // The agent was killed while it wrote the first lines of its transcript.
     let slug =
         spec.cwd.canonicalize().unwrap().to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     let folder = machine.dirs.path().join("config/projects").join(slug);
@@ -291,7 +291,7 @@ async fn an_oversize_line_is_told_and_the_agent_goes_on() {
 const MODEL: &str = "CLAUDE_TEST_HOST_MODEL";
 const DIRS: &str = "CLAUDE_TEST_HOST_DIRS";
 
-/// No test: the host that the next one starts as a process of its own and kills.
+/// Not a test by itself: the host that the next test starts as a process and kills.
 #[tokio::test]
 #[ignore = "it is the next one's host"]
 async fn host() {

@@ -1,4 +1,4 @@
-//! Turns of the real CLI behind the backend: what is told of them.
+//! The events of turns of the real CLI behind the backend.
 
 #[path = "support/claude_agent.rs"]
 #[allow(dead_code, reason = "every test crate uses another part of it")]
@@ -207,7 +207,7 @@ async fn hostile_content_is_one_message_and_nothing_else() {
 async fn huge_messages_pass_both_ways() {
     let machine = Machine::new().await;
     let mut agent = machine.agent().await;
-    // The CLI itself finds 3 MiB of text too long a prompt.
+    // The CLI refuses 3 MiB of text as too long a prompt.
     let padding = "x".repeat(2 << 20);
     agent
         .say(format!("{padding} {}", Script::new(json!([{"text": "0123456789abcdef", "times": 20000}]))))

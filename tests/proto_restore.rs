@@ -1,4 +1,4 @@
-//! Sessions that outlive their process: what their note keeps, and how they go on.
+//! Sessions that outlive their process: the content of their note, and how they are restored.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -27,20 +27,20 @@ fn config() -> SessionConfig {
     }
 }
 
-/// An id that no other message of these tests has.
+/// A new id for a message.
 fn new_id() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("u{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A session whose agent is up.
+/// A session with a started agent.
 fn session(now: Instant) -> Session {
     let mut session = Session::new(config(), now);
     session.handle_started(now);
     session
 }
 
-/// Everything that comes out, events by name and data.
+/// Takes all outputs: the events by name and data, and the others.
 fn drain(session: &mut Session) -> (Vec<(&'static str, Value)>, Vec<Output>) {
     let (mut events, mut others) = (Vec::new(), Vec::new());
     while let Some(output) = session.poll_output() {
@@ -88,7 +88,7 @@ fn task_runs(id: &str) -> AgentEvent {
     AgentEvent::Task { task_id: id.into(), status: None, extra: Vec::new() }
 }
 
-/// The note as it comes back from where it was stored.
+/// Takes the session's note and encodes and decodes it.
 fn stored(session: &mut Session) -> Note {
     Note::decode(&session.take_note().unwrap().encode())
 }

@@ -1,4 +1,4 @@
-//! The binary: what it refuses to start with, what it says, and how it drains.
+//! The binary: the settings that it refuses, its output, and its graceful shutdown.
 #![cfg(feature = "cli")]
 
 mod support;

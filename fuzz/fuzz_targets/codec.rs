@@ -1,4 +1,4 @@
-//! What the CLI writes, cut anywhere, and JSON that is relayed to it.
+//! Output of the CLI, cut anywhere, and JSON that is relayed to the CLI.
 //!
 //! The first two bytes of the input are the line limit and the size of a chunk.
 #![no_main]
@@ -43,7 +43,7 @@ fn framed<'a>(chunks: impl Iterator<Item = &'a [u8]>, limit: usize) -> Vec<Item>
     items
 }
 
-/// What the framer is to find, read off the whole input.
+/// The items that the framer must find, computed from the whole input.
 fn lines(bytes: &[u8], limit: usize) -> Vec<Item> {
     bytes
         .split_inclusive(|byte| *byte == b'\n')
@@ -56,7 +56,7 @@ fn lines(bytes: &[u8], limit: usize) -> Vec<Item> {
         .collect()
 }
 
-/// Whatever JSON is relayed, the CLI reads one line, and in it the same value.
+/// Checks that relayed JSON reaches the CLI as one line with the same value.
 fn relayed_on_one_line(json: &[u8]) {
     let Ok(raw) = serde_json::from_slice::<&RawValue>(json) else { return };
     let mut line = Vec::new();
@@ -67,7 +67,7 @@ fn relayed_on_one_line(json: &[u8]) {
     let given: Result<serde_json::Value, _> = serde_json::from_slice(json);
     match (sent, given) {
         (Ok(sent), Ok(given)) => assert_eq!(sent, [given]),
-        // Raw JSON may hold what a tree cannot: a lone surrogate, a number out of range.
+        // Raw JSON may contain what a tree cannot represent: a lone surrogate, or a number out of range.
         (sent, given) => assert!(sent.is_err() && given.is_err(), "{sent:?} from {given:?}"),
     }
 }

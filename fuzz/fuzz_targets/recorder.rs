@@ -22,7 +22,7 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
     assert!(bounded.iter().all(|event| event.data.len() <= limit));
 });
 
-/// The events, or those before one that is too large.
+/// Returns the events or, as the error, those before one that is too large.
 fn parsed<'a>(
     chunks: impl Iterator<Item = &'a [u8]>,
     limit: usize,
@@ -37,7 +37,7 @@ fn parsed<'a>(
     Ok(events)
 }
 
-/// The frames that are recorded of the events are the same events to a client.
+/// Checks that a client parses the recorded frames to the same events.
 fn recorded_and_read_back(events: &[ParsedEvent]) {
     let frames: Vec<_> =
         (1..).zip(events).map(|(seq, event)| encode_frame(Some(seq), &event.name, &event.data)).collect();

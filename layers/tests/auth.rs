@@ -21,7 +21,8 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
-/// Says who asks and what came with the request.
+/// Answers with the principal's name, whether the `Authorization` header is marked as sensitive, and the
+/// body.
 async fn greet(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let name = parts.extensions.get::<Principal>().expect("a principal").name.clone();
@@ -154,7 +155,7 @@ async fn a_verifier_may_be_chosen_at_run_time() {
     assert_eq!(send(open, request(&[])).await.0.status, StatusCode::OK);
 }
 
-/// Fails the test when it is called without having been polled ready, as a clone of a ready one is not.
+/// Fails the test if it is called without having been polled ready. A clone of a ready service is not ready.
 struct NeedsReady {
     ready: bool,
     calls: Arc<AtomicUsize>,
@@ -224,7 +225,7 @@ async fn a_request_that_is_given_up_while_it_is_verified_calls_nothing() {
     assert_eq!(Arc::strong_count(&calls), 2, "the given up request left no service behind");
 }
 
-/// What a host does with the types: share them between threads and box them.
+/// The types can be shared between threads and boxed, as hosts do.
 #[test]
 fn the_service_is_one_that_a_host_can_mount() {
     fn mount<T>(_: T)

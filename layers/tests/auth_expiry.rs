@@ -1,4 +1,4 @@
-//! Streams that end with their credential. Time is paused: it jumps to whatever is waited for next.
+//! Streams that end when their credential expires. Time is paused and jumps to the next timer.
 #![cfg(feature = "expiry")]
 
 use std::{
@@ -19,7 +19,7 @@ use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A frame every ten seconds, for ever. Holds what counts the readers.
+/// A body with a frame every ten seconds, for ever. It holds the `Arc` whose count is the number of readers.
 struct Ticks(Interval, #[expect(dead_code, reason = "held")] Arc<()>);
 
 impl Body for Ticks {
@@ -34,7 +34,7 @@ impl Body for Ticks {
     }
 }
 
-/// Three to nine bytes that never come.
+/// A body of three to nine bytes that never arrive.
 struct Silent;
 
 impl Body for Silent {

@@ -1,4 +1,4 @@
-//! JSON Web Tokens: which are admitted, and every attack that must not be.
+//! JSON Web Tokens: which are accepted, and attacks that must be refused.
 #![cfg(feature = "jwt")]
 
 mod signing;
@@ -116,7 +116,7 @@ async fn times_issuers_and_audiences_hold_in_every_allowed_shape() {
     assert!(verify(&lax, &sign_with_secret(SECRET.as_bytes(), &claims)).await.is_ok());
 }
 
-/// Each of these is refused, and none is told apart from the others.
+/// All of these are refused with the same answer.
 #[tokio::test]
 async fn every_attack_gets_the_same_401() {
     let mut attacks: Vec<(&str, String)> = Vec::new();
@@ -213,7 +213,7 @@ async fn every_attack_gets_the_same_401() {
     assert_eq!(answer(&format!("Bearer {good}"), tokens).await.0, StatusCode::OK, "the good one still holds");
 }
 
-/// What the client sees, behind static tokens and JWTs together.
+/// Returns the answer to a client behind static tokens and JWTs together.
 async fn answer(authorization: &str, tokens: StaticTokens) -> (StatusCode, String, String) {
     let service = ServiceBuilder::new().layer(AuthLayer::new(AnyOf::new(tokens, by_rsa()))).service(
         service_fn(|_: Request<()>| async {

@@ -22,7 +22,7 @@ use tokio::time::{advance, sleep};
 
 use signing::*;
 
-/// A source that gives what the test says, or fails, or hangs, and counts how often it is asked.
+/// A key source that returns what the test sets, fails or hangs, and counts its calls.
 #[derive(Clone, Default)]
 struct Source {
     says: Arc<Mutex<Says>>,

@@ -1,4 +1,4 @@
-//! Several verifiers in front of one service, and sets of tokens that change while they serve.
+//! Several verifiers in front of one service, and token sets that change while they are in use.
 #![cfg(feature = "auth")]
 
 use std::{

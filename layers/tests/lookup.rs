@@ -14,7 +14,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
-/// Says what was found.
+/// Answers with the value that was found.
 async fn show(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
     let found = request.extensions().get::<Resolved<Arc<str>>>().map(|Resolved(value)| value.clone());
     let body = request.into_body().collect().await.unwrap().to_bytes();
@@ -25,7 +25,7 @@ fn id_in_path(parts: &Parts) -> Option<String> {
     parts.uri.path().strip_prefix("/rooms/").map(str::to_owned)
 }
 
-/// Rooms, which exist only for whom they belong to.
+/// Finds rooms, which exist only for their owners.
 fn rooms() -> impl Resolve<Value = Arc<str>, Future: Send> + Clone + Send + Sync + 'static {
     resolve_fn(|id: &str, parts: &Parts| {
         let mine = parts.headers.get("x-owner").is_some_and(|owner| owner == "ada");
@@ -96,7 +96,7 @@ async fn the_answer_to_head_has_the_headers_alone() {
     assert!(answer.body().is_end_stream());
 }
 
-/// A resolver with a state of its own.
+/// A resolver with its own state.
 #[derive(Default)]
 struct Table(Mutex<Vec<(&'static str, Arc<str>)>>);
 
@@ -147,7 +147,7 @@ async fn behind_auth_the_resolver_knows_the_principal() {
     }
 }
 
-/// What a host does with the types: share them between threads and box them.
+/// The types can be shared between threads and boxed, as hosts do.
 #[test]
 fn the_service_is_one_that_a_host_can_mount() {
     fn mount<T>(_: T)

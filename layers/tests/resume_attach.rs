@@ -1,4 +1,4 @@
-//! Streams that lie in a log: statuses, headers, and who answers.
+//! Streams of an event log: statuses, headers, and whether the layer or the inner service answers.
 
 #![cfg(feature = "resume")]
 
@@ -20,7 +20,7 @@ use tower::{Layer, Service, ServiceExt};
 
 type Call = Request<()>;
 
-/// An inner service that tells what it was asked, and insists on being asked for readiness first.
+/// An inner service that answers with the request and fails if it was not polled ready.
 #[derive(Debug, Default)]
 struct Inner {
     ready: bool,

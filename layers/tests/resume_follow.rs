@@ -1,4 +1,4 @@
-//! What a reader is sent: replay, state, live, comments, and why it ends.
+//! The body of a reader: replay, state, live events, comments, and its end.
 
 #![cfg(feature = "resume")]
 

@@ -1,5 +1,5 @@
-//! The parser gives the same events however the stream is cut, and those that a plain reading of the
-//! standard gives.
+//! The parser returns the same events however the stream is cut, and the same as a simple implementation of
+//! the standard.
 
 #![cfg(feature = "resume")]
 
@@ -15,7 +15,7 @@ fn parse<'a>(
     (events, pushed)
 }
 
-/// Reads a whole stream at once, line by line.
+/// Parses a whole stream at once, line by line.
 fn oracle(stream: &str) -> Vec<ParsedEvent> {
     let text = stream.strip_prefix('\u{feff}').unwrap_or(stream).replace("\r\n", "\n").replace('\r', "\n");
     let ended = text.rfind('\n').map_or("", |end| &text[..end]);

@@ -1,4 +1,4 @@
-//! The ring against a model that keeps everything and computes what the ring must hold and give.
+//! The ring against a model that keeps everything and computes what the ring must hold and return.
 
 #![cfg(feature = "resume")]
 
@@ -15,7 +15,7 @@ use agent_webkit_layers::resume::{
 use bytes::Bytes;
 use proptest::{prelude::*, sample::Index};
 
-/// The ring's futures are ready at once.
+/// Returns the output of a future of the ring, which is ready at once.
 fn now<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
@@ -38,7 +38,7 @@ enum Step {
     Forget,
 }
 
-/// A cursor relative to what the stream then holds.
+/// A cursor relative to the events that the stream holds when it is used.
 #[derive(Clone, Debug)]
 enum Place {
     Oldest,
@@ -109,7 +109,7 @@ impl Model {
         self.frames[seq as usize - 1..].iter().map(Bytes::len).sum()
     }
 
-    /// The same with the frames' places, as the lag budget counts.
+    /// The same with the overhead of each frame, as the lag budget counts it.
     fn kept_from(&self, seq: u64) -> usize {
         self.size_from(seq) + 32 * (self.frames.len() + 1 - seq as usize)
     }
@@ -140,8 +140,8 @@ impl Model {
         }
     }
 
-    /// All that may be in a chunk: what fits, at least one frame, not across the place where live starts. A
-    /// ring may give less, so that it need not copy.
+    /// The largest chunk that is allowed: the frames that fit, at least one, and none beyond the end of the
+    /// replay. A ring may return less to avoid a copy.
     fn chunk(&self, next: u64, replay_end: u64) -> (Vec<u8>, u64) {
         let limit = if next <= replay_end { replay_end } else { self.last() };
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! Readers on many threads, joining all through a fast writer.
+//! Readers on many threads that attach while a fast writer appends.
 
 #![cfg(feature = "resume")]
 
@@ -29,7 +29,7 @@ async fn write(stream: RingStream) {
     stream.close();
 }
 
-/// Reads to the end and gives the number of events that were live.
+/// Reads to the end and returns the number of live events.
 async fn read(stream: RingStream) -> u64 {
     let mut tail = stream.tail(Cursor::Oldest).await.unwrap();
     let mut seq = tail.attached().after;

@@ -16,13 +16,13 @@ use http::{Method, Request, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt, Full};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
-/// A ticket opens `GET /rooms/{id}/feed`.
+/// Returns the room of `GET /rooms/{id}/feed`, which a ticket opens.
 fn feed(request: &Parts) -> Option<String> {
     let room = request.uri.path().strip_prefix("/rooms/")?.strip_suffix("/feed")?;
     (request.method == Method::GET).then(|| room.to_owned())
 }
 
-/// Says who came, and what of the request is left.
+/// Answers with the principal, its scopes, and the URI that reaches the service.
 async fn tell(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
     let principal = request.extensions().get::<Principal>().expect("a principal");
     let text = format!("{} {:?} {}", principal.name, principal.scopes, request.uri());
@@ -55,7 +55,7 @@ fn reader() -> Principal {
     Principal::new("ada").with_scopes(Scopes::of(["read"]))
 }
 
-/// What everybody gets whose credential does not hold, whatever is wrong with it.
+/// The answer to every invalid credential, whatever is wrong with it.
 fn refused() -> (StatusCode, String) {
     (StatusCode::UNAUTHORIZED, r#"{"detail":"the bearer token is not valid"}"#.to_owned())
 }
@@ -163,7 +163,7 @@ async fn no_two_tickets_are_alike_and_debug_shows_none() {
     }
 }
 
-/// A store on which nothing can be read.
+/// A ticket store whose reads fail.
 #[derive(Clone)]
 struct Down(std::sync::Arc<std::sync::Mutex<Vec<Digest>>>);
 

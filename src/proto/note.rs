@@ -130,7 +130,8 @@ impl Note {
         }
     }
 
-    /// The data of a `session_state` event: the note, and which events the log holds (`docs/protocol.md`, Events).
+    /// Encodes the data of a `session_state` event: the note, and which events the event log holds
+    /// (`docs/protocol.md`, Events).
     #[must_use]
     pub fn session_state(&self, oldest_seq: u64, as_of_seq: u64) -> Vec<u8> {
         self.members(Object::new())

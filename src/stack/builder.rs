@@ -66,8 +66,8 @@ impl<A> StackBuilder<A, ()> {
 }
 
 impl<A, V, L> StackBuilder<A, V, L> {
-    /// Sets the verifier of requests: tokens, your own, or [`Disabled`](crate::layers::auth::Disabled) to accept every
-    /// request.
+    /// Sets the verifier of requests: tokens, your own verifier, or
+    /// [`Disabled`](crate::layers::auth::Disabled) to accept every request.
     #[must_use]
     pub fn auth<W: Verify>(self, verifier: W) -> StackBuilder<A, W, L> {
         let Self { agent, policy, verifier: _, log, persistence, limits, keepalive, around } = self;
@@ -89,8 +89,8 @@ impl<A, V, L> StackBuilder<A, V, L> {
         self
     }
 
-    /// Keeps sessions in this storage: catalog, events and transcripts. Agents find the transcript store in their
-    /// [`SessionSpec`](crate::agent::SessionSpec), so nothing else has to be wired.
+    /// Keeps sessions in this storage: catalog, events and transcripts. Agents find the transcript store in
+    /// their [`SessionSpec`](crate::agent::SessionSpec), so nothing else has to be wired.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     #[must_use]
     pub fn storage(self, storage: &Storage) -> StackBuilder<A, V, AnyLog> {
@@ -130,8 +130,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
     }
 
     /// Sets whether requests without an `x-request-id` get one and responses repeat it. Default true. An id
-    /// that a proxy or
-    /// an outer layer has set is kept.
+    /// that a proxy or an outer layer has set is kept.
     #[must_use]
     pub fn request_id(mut self, request_id: bool) -> Self {
         self.around.request_id = request_id;

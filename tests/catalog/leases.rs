@@ -1,4 +1,4 @@
-//! Which of several hosts runs a session.
+//! Leases: which of several hosts may run a session.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Sessions as rows, on SQLite and on Postgres: what a catalog promises, and which host may run a session.
+//! The session catalog on SQLite and on Postgres: its rows, and which host may run a session.
 #![cfg(all(feature = "sqlite", feature = "postgres"))]
 
 #[path = "../support/postgres.rs"]
@@ -18,10 +18,10 @@ use sqlx::Connection;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// A lease that outlasts any test.
+/// A lease that is longer than any test.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A database of the test's own, as long as this lives.
+/// A database of this test, deleted on drop.
 enum Place {
     Sqlite(TempDir),
     Postgres(TestDatabase),
@@ -36,7 +36,7 @@ impl Place {
         Self::Postgres(TestDatabase::new().await)
     }
 
-    /// Runs statements that no catalog would.
+    /// Executes a statement on the database, past the catalog.
     async fn execute(&self, sql: &'static str) {
         match self {
             Self::Sqlite(folder) => {
@@ -51,7 +51,7 @@ impl Place {
         }
     }
 
-    /// A host of its own there.
+    /// Opens the catalog as a further host.
     async fn host(&self, lease: Duration) -> DbCatalog {
         let database = match self {
             Self::Sqlite(folder) => Database::sqlite(folder.path().join("sessions.db")).await,

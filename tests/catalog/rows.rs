@@ -1,4 +1,4 @@
-//! What is stored of a session.
+//! What a session's row stores.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use agent_webkit::storage::catalog::{Acquired, Catalog, CatalogError, SessionRec
 
 use super::{LONG, Place, metadata, record};
 
-/// The same on both databases.
+/// Runs tests on both databases.
 macro_rules! on_both {
     ($($name:ident)*) => {
         mod sqlite {
@@ -106,7 +106,7 @@ async fn a_tombstone_of_an_earlier_version_is_still_one(place: Place) {
     host.create(&alive).await.unwrap();
     host.tombstone(&deleted.id).await.unwrap();
     drop(host);
-    // As it was when a tombstone was a status.
+    // The row of an earlier version, where a tombstone was a status.
     place
         .execute(
             "update agent_webkit_sessions set status = 'buried' where tombstoned_at_ms is not null;

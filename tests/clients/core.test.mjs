@@ -1,4 +1,4 @@
-// @agent-webkit/core, as published, against the server at AGENT_URL.
+// The published @agent-webkit/core, with the server at AGENT_URL.
 import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
@@ -79,7 +79,7 @@ test("interrupt, change the mode and the model", async () => {
 test("resume across a connection that drops", async () => {
   const upstream = new URL(baseUrl);
   let cut = 0;
-  // Passes bytes on, and cuts every stream after so many bytes of it, four times in all.
+  // Forwards bytes, and cuts the connection after a number of bytes of the stream, four times in all.
   const proxy = net.createServer((socket) => {
     const server = net.connect(Number(upstream.port), upstream.hostname);
     let streamed = -Infinity;

@@ -1,4 +1,4 @@
-// The reducer of @agent-webkit/react, as published, fed with our stream.
+// The reducer of the published @agent-webkit/react, with events of our stream.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { initialState, reduce } from "@agent-webkit/react";
@@ -9,7 +9,7 @@ test("messages, prompts and cost end right", async () => {
   const reader = new Reader(session);
   let state = initialState;
   let reduced = 0;
-  // What the hook does with the events it was given.
+  // Reduces the events as the hook does.
   const until = async (name) => {
     const event = await reader.until(name);
     for (; reduced < reader.seen.length; reduced += 1) {

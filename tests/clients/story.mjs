@@ -1,11 +1,11 @@
-// What both test files need: the client, scripts for the practice model, a reader with patience.
+// Shared by both test files: the client, scripts for the practice model, and a reader.
 import { createAgentClient } from "@agent-webkit/core";
 
 export const baseUrl = process.env.AGENT_URL;
 export const token = process.env.AGENT_TOKEN;
 export const client = createAgentClient({ baseUrl, token });
 
-/** A prompt that tells the practice model what to answer, request by request. */
+/** A prompt with the answers of the practice model, one for each request. */
 export function script(...steps) {
   return `<<${JSON.stringify({ steps, token_ms: 2 })}>>`;
 }
@@ -14,7 +14,7 @@ export function bash(id, command) {
   return { tool: "Bash", id, input: { command } };
 }
 
-/** Reads a session's events, in order, up to the one that is wanted. */
+/** Reads a session's events, in order, up to the next one with a given name. */
 export class Reader {
   constructor(session) {
     this.events = session.events()[Symbol.asyncIterator]();
@@ -30,7 +30,7 @@ export class Reader {
     }
   }
 
-  /** The numbers of the events; what has none says -1. */
+  /** The ids of the events. The client sets -1 for an event without an id. */
   ids() {
     return this.seen.map((event) => event.id).filter((id) => id > 0);
   }

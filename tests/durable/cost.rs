@@ -1,4 +1,5 @@
-//! What a session at rest costs, as numbers for ARCHITECTURE.md. Nothing is asserted, so it only runs when asked:
+//! Measures the memory of an idle session, for benches/README.md. It asserts nothing, so it is ignored by
+//! default:
 //! `cargo nextest run -E 'test(cost)' --run-ignored only --no-capture`.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
@@ -62,7 +63,7 @@ async fn asleep() {
     tell(&format!("{ASLEEP} that hibernate after a turn, each with a reader"), grown, 0, ASLEEP);
 }
 
-/// Sessions that come from the store, as all do after a restart.
+/// Sessions that were restored from storage, as after a restart.
 async fn stored(with_readers: bool) {
     let server = Place::Sqlite.server().option("--max-sessions", "600");
     let again = server.clone().claude(deaf(&server.dir("tmp"))).start().await;
@@ -97,7 +98,7 @@ async fn rested(server: &Server) -> Reader {
     reader
 }
 
-/// A CLI that costs nothing.
+/// Writes a CLI that does nothing.
 fn deaf(folder: &std::path::Path) -> PathBuf {
     let path = folder.join("claude");
     fs::write(&path, "#!/bin/sh\nexec sleep 1000\n").expect("a script");

@@ -1,4 +1,4 @@
-//! The server is killed in the middle of an answer, again and again.
+//! The server is killed repeatedly in the middle of an answer.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn ten_crashes(place: Place) {
     no_agent_is_left(server).await;
 }
 
-/// Every message was told once and every turn has one end.
+/// Checks that every message has one event and every turn one end.
 fn ended_once(reader: &Reader) {
     let count = |event: &str| reader.shown.iter().filter(|frame| frame.event == event).count();
     assert_eq!(count("user_message"), ROUNDS + 1);
@@ -52,7 +52,7 @@ fn ended_once(reader: &Reader) {
     assert_eq!(count("session_ready"), 1);
 }
 
-/// Of all the agents that were killed with their servers, none leaves a private folder.
+/// Checks that the agents that were killed with their servers leave no config directory.
 async fn no_agent_is_left(server: Server) {
     let tmp = server.dir("tmp");
     let _dirs = server.stop();

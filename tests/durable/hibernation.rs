@@ -1,4 +1,4 @@
-//! A session at rest lets its agent go, and nobody notices.
+//! Hibernation: an idle session's agent is stopped, and its clients do not notice.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ async fn a_background_task_keeps_the_agent() {
     falls_asleep_after(&server, &mut reader, &json!({"type": "stop_task", "task_id": task})).await;
 }
 
-/// The place of a session that is asleep when its server is killed is where it was.
+/// A session that hibernates when its server is killed keeps its place in the stream.
 #[tokio::test]
 async fn a_session_that_sleeps_survives_its_server() {
     let place = Place::Sqlite;
@@ -75,7 +75,7 @@ fn hibernating(place: &Place) -> Builder {
     place.server().option("--hibernate-after", "1s")
 }
 
-/// Another session of the same server comes to rest later and falls asleep, this one does not.
+/// Waits until another session, which became idle later, hibernates. This one must not.
 async fn stays_awake(server: &Server, reader: &mut Reader) {
     let mut other = Reader::create(server.client()).await;
     other.say("clock", "tick").await;

@@ -20,7 +20,7 @@ on_both! {
     a_session_that_is_deleted_at_another_host_is_gone_for_all,
 }
 
-/// The agents of a session that this server has started.
+/// Number of agents of a session that this server has started.
 fn agents_at(server: &Server, id: &str) -> usize {
     agent_of(id).iter().filter(|agent| agent.parent() == Some(server.pid())).count()
 }
@@ -29,7 +29,7 @@ fn say(text: &str) -> serde_json::Value {
     json!({"type": "user_message", "content": text})
 }
 
-/// An answer that says when to come back.
+/// Whether the answer is a 503 with a `Retry-After`.
 fn is_elsewhere(reply: &Reply) -> bool {
     reply.status == StatusCode::SERVICE_UNAVAILABLE && reply.header("retry-after").is_some()
 }
@@ -61,7 +61,7 @@ async fn a_dead_hosts_session_is_served_by_the_other_after_the_lease() {
     eventually("the end of the dead host's agent", async || agent_of(&reader.id).len() == 1).await;
 }
 
-/// Of the processes of one machine it is known which are alive: nobody has to wait.
+/// On one machine it is known which processes are alive, so nobody waits for a lease to expire.
 #[tokio::test]
 async fn a_killed_servers_sqlite_session_is_served_by_the_other_at_once() {
     let [owner, other] = Place::Sqlite.two_servers().await;
@@ -83,7 +83,7 @@ async fn a_killed_servers_sqlite_session_is_served_by_the_other_at_once() {
     reader.replays().await;
 }
 
-/// The new server is up before the old one ends, both with the store of the user's.
+/// The new server starts before the old one ends, both with the same database.
 #[tokio::test]
 async fn a_deploy_may_overlap() {
     let server = Server::builder();
@@ -112,7 +112,7 @@ async fn a_frozen_host_writes_nothing_when_it_is_thawed() {
     reader.say("word", "The word is heliotrope.").await;
     reader.until("result").await;
     let witness = owner.client().events(&reader.id).await;
-    // Each step is something to tell and something to remember.
+    // Each step has events for readers and entries for the transcript.
     let steps = (0..300).map(|n| json!([format!("frozen {n}."), bash(&format!("toolu_{n}"), "echo frozen")]));
     reader.say("slow", steps.fold(Script::default(), Script::then).pace(20).to_string()).await;
     reader.until("tool_result").await;
@@ -122,7 +122,7 @@ async fn a_frozen_host_writes_nothing_when_it_is_thawed() {
     assert_eq!(reader.until("result").await["terminal_reason"], "server_restart");
     let taken_over_at = reader.last_id();
     assert!(reader.history("history").await.contains("heliotrope"));
-    // The agent of the frozen host has gone on all the while: there is something to write.
+    // The agent of the frozen host has continued meanwhile, so there are entries to write.
     assert_eq!(agents_at(&owner, &reader.id), 1);
 
     let before = rows.all(&reader.id).await;
@@ -134,7 +134,7 @@ async fn a_frozen_host_writes_nothing_when_it_is_thawed() {
     eventually("the end of its agent", async || agents_at(&owner, &reader.id) == 0).await;
     let now = rows.all(&reader.id).await;
     assert_eq!(now.events, before.events);
-    // The new host's agent may still add to what it remembers of its last turn.
+    // The new host's agent may still add transcript entries of its last turn.
     assert!(now.transcript.starts_with(&before.transcript), "what was there is changed");
     let added = &now.transcript[before.transcript.len()..];
     assert!(added.iter().all(|entry| !entry.contains("frozen")), "{added:?}");
@@ -195,7 +195,7 @@ async fn of_hosts_that_take_a_session_at_once_one_wins(place: Place) {
 }
 
 async fn a_graceful_end_hands_the_lease_back_at_once(place: Place) {
-    // Longer than anything here has patience.
+    // Longer than any timeout in this test.
     let server = place.server().env("AGENT_WEBKIT_LEASE", "60s");
     let (owner, other) = (server.clone().start().await, server.start().await);
     let mut reader = Reader::create(owner.client()).await;

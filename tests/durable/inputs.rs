@@ -1,4 +1,4 @@
-//! What was on its way to an agent when the server was killed.
+//! Inputs that were on their way to an agent when the server was killed.
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ async fn a_turn_that_was_cut_is_not_listed_as_running(place: Place) {
     reader.until("message_delta").await;
     assert_eq!(listed_status(&server).await, "running");
     let server = server.kill().start().await;
-    // The lease of the server that was killed may have to run out.
+    // The lease of the killed server may have to expire first.
     eventually("its rest", async || listed_status(&server).await == "idle").await;
     assert_eq!(reader.until("result").await["terminal_reason"], "server_restart");
 }

@@ -1,5 +1,5 @@
-//! Sessions that outlive their server: the real server is killed, frozen, stopped and started again, the real
-//! `claude` CLI goes on, and a client that comes back has missed nothing.
+//! Sessions that outlive their server. The real server is killed, frozen, stopped and started again; the real
+//! `claude` CLI continues, and a client that reconnects has missed nothing.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! Postgres is gone for a while.
+//! Outages of Postgres.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use crate::{
     support::{Client, Script, Server, postgres::Cluster, processes::resident_kib},
 };
 
-/// Longer than the lease, many times.
+/// Several times the length of a lease.
 const OUTAGE: Duration = Duration::from_secs(12);
 const SESSIONS: usize = 3;
-/// What waits for the database is bounded by 32 MiB; this is far above, and far below no bound at all.
+/// Far above the 32 MiB that may wait for the database, and far below unbounded growth.
 const GROWTH_KIB: u64 = 128 * 1024;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,7 +58,7 @@ async fn sessions_pause_while_postgres_is_away() {
     assert!(!server.log().contains("another host"), "nobody else is there");
 }
 
-/// The turn ends as if nothing had been, and the session goes on.
+/// Checks that the turn ends as usual and the session continues.
 async fn reads_on(mut reader: Reader, word: String) -> Reader {
     let result = reader.until("result").await;
     assert_eq!((&result["subtype"], &result["is_error"]), (&"success".into(), &false.into()), "{result:?}");
@@ -70,7 +70,7 @@ async fn reads_on(mut reader: Reader, word: String) -> Reader {
     reader
 }
 
-/// The most memory that was used.
+/// Returns the most memory that the server used during the outage.
 async fn during_the_outage(server: &Server, client: &Client) -> u64 {
     let until = Instant::now() + OUTAGE;
     let mut most = 0;

@@ -1,11 +1,11 @@
-//! Where the sessions of a test are kept.
+//! The database with the sessions of a test.
 
 use crate::support::{Builder, Server, postgres::TestDatabase};
 
-/// A lease that a test has the patience for.
+/// A lease that is short enough for a test to wait for.
 const LEASE: &str = "2s";
 
-/// A store of the test's own, as long as this lives.
+/// A database of this test, deleted on drop.
 pub(crate) enum Place {
     Sqlite,
     Postgres(TestDatabase),
@@ -16,13 +16,13 @@ impl Place {
         Self::Postgres(TestDatabase::new().await)
     }
 
-    /// Two hosts that run, with the same workspace.
+    /// Starts two hosts with the same workspace.
     pub(crate) async fn two_servers(&self) -> [Server; 2] {
         let server = self.server();
         [server.clone().start().await, server.start().await]
     }
 
-    /// A server that keeps its sessions there. Clones of it are further hosts, with the same workspace.
+    /// A server with its sessions in this database. Clones of it are further hosts with the same workspace.
     pub(crate) fn server(&self) -> Builder {
         let server = Server::builder();
         let store = match self {

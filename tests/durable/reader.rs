@@ -1,4 +1,4 @@
-//! A client that holds on to a session's stream, whatever becomes of the server.
+//! A client that reconnects to a session's stream whenever the server goes away.
 
 use std::{
     collections::BTreeMap,
@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Events, Frame, PATIENCE, Script};
 
-/// Everything a client was ever shown of a session, each event once, in order.
+/// A reader of a session over many connections, with all events that it has received, each once, in order.
 pub(crate) struct Reader {
     pub(crate) client: Client,
     pub(crate) id: String,
     /// The numbered events.
     pub(crate) shown: Vec<Frame>,
-    /// So often it was let in.
+    /// Number of successful connections.
     pub(crate) connections: usize,
     events: Option<Events>,
 }
@@ -28,7 +28,7 @@ impl Reader {
         Self::of(client, &id)
     }
 
-    /// Reads a session that is there.
+    /// Reads an existing session.
     pub(crate) fn of(client: Client, id: &str) -> Self {
         Self { client, id: id.to_owned(), shown: Vec::new(), connections: 0, events: None }
     }
@@ -37,7 +37,8 @@ impl Reader {
         self.shown.last().map_or(0, |frame| frame.id.expect("numbered"))
     }
 
-    /// The next event, over as many connections as it takes. Panics when it is not the one that is due.
+    /// Returns the next event, over as many connections as it takes. Panics if its number is not the next
+    /// one.
     pub(crate) async fn next(&mut self) -> Frame {
         let next = tokio::time::timeout(PATIENCE, self.next_of_any_connection()).await;
         next.unwrap_or_else(|_| panic!("nothing came after {:?}", self.shown.last()))
@@ -71,12 +72,12 @@ impl Reader {
         }
     }
 
-    /// Goes on at another host.
+    /// Continues at another host.
     pub(crate) fn move_to(&mut self, client: Client) {
         (self.client, self.events) = (client, None);
     }
 
-    /// The end of the newest message's turn, shown already or to come.
+    /// Returns the `result` of the newest message's turn, which may have been received already.
     pub(crate) async fn last_result_or_until_it(&mut self) -> Frame {
         let after = self.shown.iter().rposition(|frame| frame.event == "user_message").expect("a message");
         match self.shown[after..].iter().find(|frame| frame.event == "result") {
@@ -85,7 +86,7 @@ impl Reader {
         }
     }
 
-    /// Connects again where it was, as soon as a server lets it.
+    /// Reconnects after the last event, as soon as a server accepts it.
     async fn attach(&mut self) {
         let path = format!("/sessions/{}/stream", self.id);
         let last = self.last_id().to_string();
@@ -105,7 +106,7 @@ impl Reader {
         }
     }
 
-    /// Posts a message until a server takes it. The key makes sure that it is taken once.
+    /// Posts a message until a server accepts it. The key ensures that it is handled once.
     pub(crate) async fn say(&mut self, key: &str, content: impl Into<Value>) {
         let body = json!({"type": "user_message", "content": content.into()}).to_string();
         let path = format!("/sessions/{}/input", self.id);
@@ -124,7 +125,7 @@ impl Reader {
         }
     }
 
-    /// The model's answer holds the texts of all messages so far.
+    /// Asks the model for the texts of all messages so far.
     pub(crate) async fn history(&mut self, key: &str) -> String {
         self.say(key, Script::text("ECHO_HISTORY").to_string()).await;
         let echo = self.until("message_complete").await.data.to_string();
@@ -132,7 +133,8 @@ impl Reader {
         echo
     }
 
-    /// A full replay shows what was shown, to the byte; only deltas may be compacted, and it says which.
+    /// Checks that a full replay is the same to the byte, except for compacted deltas, which a comment
+    /// reports.
     pub(crate) async fn replays(&self) {
         let mut events = self.client.resume(&self.id, Some(0)).await;
         let mut replay = BTreeMap::new();
@@ -156,7 +158,7 @@ impl Reader {
     }
 }
 
-/// What a comment says to be left out.
+/// Parses the numbers in a comment about compacted events.
 fn compacted(comment: &str) -> Option<RangeInclusive<u64>> {
     let (first, last) = comment.strip_prefix("compacted ")?.split_once('-')?;
     Some(first.parse().expect("a number")..=last.parse().expect("a number"))

@@ -1,4 +1,4 @@
-//! The Python reference on the same tables: a conversation goes on with whichever of the two, with the real CLI.
+//! The Python reference on the same tables: either of the two continues a conversation with the real CLI.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ struct Reference {
 }
 
 impl Reference {
-    /// `None`, and a line that says so, where it is not installed.
+    /// `None`, with a message, if the reference is not installed.
     fn on(place: &Place) -> Option<Self> {
         let python = std::env::var_os("AGENT_WEBKIT_REFERENCE")
             .map_or_else(|| root().join(".local/reference/bin/python"), PathBuf::from);
@@ -32,7 +32,7 @@ impl Reference {
         Some(Self { python, database: database.url().to_owned(), home })
     }
 
-    /// One turn; gives what the model said.
+    /// Runs one turn and returns the model's text.
     async fn turn(&self, cwd: &Path, how: &str, id: &str, prompt: &str) -> String {
         let mut command = Command::new(&self.python);
         command
@@ -62,7 +62,7 @@ async fn what_the_reference_has_written_goes_on_here_and_there_again() {
     let server = place.server();
     let workspace = server.dir("workspace");
     let id = uuid::Uuid::new_v4().to_string();
-    // The reference has made its tables first, as in a deployment that moves over.
+    // The reference creates its tables first, as in a deployment that migrates from it.
     reference.turn(&workspace, "new", &id, "The word is heliotrope.").await;
 
     let server = server.start().await;

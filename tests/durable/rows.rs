@@ -1,10 +1,10 @@
-//! What a Postgres database holds of a session, past the server.
+//! Reads a session's rows in Postgres, past the server.
 
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::place::Place;
 
-/// A look into the tables.
+/// A connection to the tables.
 pub(crate) struct Rows(PgPool);
 
 /// All rows of a session, each as text, in order.

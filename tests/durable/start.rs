@@ -1,4 +1,4 @@
-//! Where the binary keeps its sessions, and what it says when it cannot.
+//! The database of the binary, and its error messages if it cannot use it.
 
 use std::{
     fs,
@@ -13,10 +13,10 @@ use crate::{
     support::{Builder, Server, postgres::Cluster},
 };
 
-/// Whatever is given as a password here is never shown.
+/// A password, which must not appear in any output.
 const PASSWORD: &str = "hunter2";
 
-/// One sentence with these words, and exit code 2.
+/// Checks that the server exits with code 2 and one sentence with these words.
 async fn refuses(server: Builder, words: &[&str]) {
     let (status, said) = server.fails().await;
     let sentences: Vec<_> = said.lines().filter(|line| line.starts_with("agent-webkit: ")).collect();
@@ -27,7 +27,7 @@ async fn refuses(server: Builder, words: &[&str]) {
     assert!(!said.contains(PASSWORD) && !said.contains("panicked"), "{said}");
 }
 
-/// The same of a file, which stays what it is.
+/// Does the same for a file, which must stay unchanged.
 async fn refuses_file(path: &Path, words: &[&str]) {
     let before = fs::read(path).ok();
     refuses(at(path), words).await;
@@ -38,7 +38,7 @@ fn at(path: &Path) -> Builder {
     Server::builder().option("--store", format!("sqlite:{}", path.display()))
 }
 
-/// A file with a session in it, as a server leaves it that ends or is killed.
+/// A database file with a session, as a server leaves it when it ends or is killed.
 async fn used(folder: &Path, end: Signal) -> PathBuf {
     let path = folder.join("sessions.db");
     let mut server = at(&path).start().await;
@@ -68,7 +68,8 @@ async fn a_damaged_file_is_refused_and_left_as_it_is() {
     at(&path).start().await;
 }
 
-/// A killed server leaves its log beside the file, and what is in it is not lost, nor brought into a ruin.
+/// A killed server leaves its write-ahead log beside the file. Its content is neither lost nor written into a
+/// damaged file.
 #[tokio::test]
 async fn a_file_that_was_damaged_after_a_crash_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
@@ -100,7 +101,7 @@ async fn what_is_no_file_of_ours_is_refused_and_left_as_it_is() {
     refuses_file(&foreign, &["bookmarks.db", "another program's"]).await;
 }
 
-/// Root may write everywhere but in here.
+/// Not even root can write here.
 #[tokio::test]
 async fn a_place_where_nothing_can_be_written_is_refused() {
     refuses_file(Path::new("/proc/sessions.db"), &["/proc/sessions.db", "cannot be opened"]).await;

@@ -1,4 +1,4 @@
-//! Sessions whose agent was started before them outlive their server as any other.
+//! Sessions with an agent that was started ahead outlive their server like any other.
 
 use crate::{
     place::{Place, on_both},

@@ -1,4 +1,4 @@
-//! The pieces of finished messages, beyond the newest events.
+//! Compaction: the deltas of finished messages, beyond the newest events.
 
 use agent_webkit::{
     layers::resume::{Batch, Cursor, Event, EventLog, EventStream, RingConfig},
@@ -28,7 +28,7 @@ fn complete(message: &str) -> Event {
     Event::new("message_complete", format!(r#"{{"message_id":"{message}","message":{{}}}}"#))
 }
 
-/// Events and what a reader may miss of them.
+/// Appended events, and which of them a reader may miss.
 #[derive(Default)]
 struct History {
     events: Vec<Event>,
@@ -55,7 +55,7 @@ impl History {
         }
     }
 
-    /// What a reader is given after `after`, when everything is compacted that may be.
+    /// What a reader receives after `after`, when everything is compacted that may be.
     fn expected(&self, after: u64) -> Vec<Item> {
         let horizon = self.last().saturating_sub(KEPT);
         let mut items = Vec::new();
@@ -90,7 +90,7 @@ async fn a_replay_says_which_pieces_it_passes_over(place: Place) {
     let stream = log.open("key").await.unwrap();
     history.append(&stream).await;
     stream.release();
-    // Opened again, a stream is looked after to the end.
+    // A stream that is opened again is compacted to the end.
     let stream = log.open("key").await.unwrap();
     fully_compacted(&place, &history).await;
     assert_eq!(stream.bounds().oldest, 1);
@@ -101,7 +101,7 @@ async fn a_replay_says_which_pieces_it_passes_over(place: Place) {
     let items = Reader::attach(&stream, Cursor::Oldest).await.until(history.last()).await;
     assert_eq!(items[1], Item::Compacted(2..=41));
 
-    // Once more, and nothing is different.
+    // A second time changes nothing.
     stream.release();
     let stream = log.open("key").await.unwrap();
     let items = Reader::attach(&stream, Cursor::Oldest).await.until(history.last()).await;
@@ -112,7 +112,7 @@ async fn what_was_attached_before_is_told_too(place: Place) {
     let log = place.log(config());
     let stream = log.open("key").await.unwrap();
     let mut history = History::default();
-    // Too little to be compacted before it is attached to.
+    // Too few events to be compacted before the reader attaches.
     history.message("m", 590);
     history.append(&stream).await;
     let mut reader = Reader::attach(&stream, Cursor::Oldest).await;
@@ -123,7 +123,7 @@ async fn what_was_attached_before_is_told_too(place: Place) {
     history.append(&stream).await;
     stream.close();
     fully_compacted(&place, &history).await;
-    // Memory has kept for it what it held at that moment.
+    // The reader still receives what memory held when it attached.
     let rest = reader.rest().await;
     assert_eq!(rest[0], Item::Compacted(given + 1..=581));
     assert_eq!(rest[1], frame(582, &history.events[581]));
@@ -136,7 +136,7 @@ async fn pieces_of_a_message_that_never_became_whole_stay(place: Place) {
     let mut history = History::default();
     history.events.extend((0..700).map(|n| delta("cut", n)));
     history.message("m", 700);
-    // A message that goes on after it was told once: its later pieces have no whole.
+    // A message that continues after its `message_complete`: its later deltas have no completion.
     history.events.extend((0..700).map(|n| delta("m", n)));
     history.events.extend((0..600).map(|_| Event::new("result", "{}")));
     history.append(&stream).await;
@@ -162,7 +162,7 @@ async fn a_long_message_is_compacted_once_it_is_whole(place: Place) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_step_that_fails_is_tried_again_without_another_append() {
     let place = Place::postgres().await;
-    // A sequence goes on counting where its transaction is rolled back.
+    // A sequence keeps its count when its transaction is rolled back.
     let refuse = "create sequence tries;
         create function refuse() returns trigger language plpgsql as
             $$ begin perform nextval('tries'); raise exception 'not now'; end $$;
@@ -174,7 +174,7 @@ async fn a_step_that_fails_is_tried_again_without_another_append() {
     let mut history = History::default();
     history.message("m", 1000);
     history.append(&stream).await;
-    // Each append asks for a step at most once.
+    // Each append triggers at most one step.
     let appends = history.events.len().div_ceil(BATCH) as i64;
     eventually("trying", async || place.number("select last_value from tries").await > appends).await;
     let place = place.reopened_after("drop trigger refuse on agent_webkit_runs").await;

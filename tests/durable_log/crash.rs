@@ -17,7 +17,7 @@ use crate::reader::{Reader, frames, numbers};
 
 const CHILD: &str = "AGENT_WEBKIT_TEST_APPENDS_TO";
 
-/// What the process below runs: appends for ever, and says what was stored.
+/// Runs in the process below: appends for ever and prints what was stored.
 #[tokio::test]
 async fn the_process_that_is_killed() {
     let Ok(path) = std::env::var(CHILD) else { return };

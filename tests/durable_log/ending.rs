@@ -1,4 +1,4 @@
-//! The ways in which a stream ends: closed, released, forgotten, left alone.
+//! The ends of a stream: closed, released, forgotten, or dropped.
 
 use std::{future::poll_fn, pin::pin, task::Poll};
 
@@ -106,7 +106,7 @@ async fn an_append_that_nobody_waits_for_is_stored_and_shown_or_neither(place: P
     for round in 0..50 {
         {
             let mut cancelled = pin!(stream.append(numbers(next..=next + 2)));
-            // Polled so often, then dropped.
+            // The future is polled this many times, then dropped.
             for _ in 0..round % 3 {
                 let polled = poll_fn(|cx| Poll::Ready(cancelled.as_mut().poll(cx).is_ready())).await;
                 if polled {
@@ -115,7 +115,7 @@ async fn an_append_that_nobody_waits_for_is_stored_and_shown_or_neither(place: P
                 tokio::task::yield_now().await;
             }
         }
-        // Once something after it is stored, its own fate is decided.
+        // Once a later batch is stored, it is certain whether this one was.
         let note = agent_webkit::layers::resume::Batch { note: Some("n".into()), events: Vec::new() };
         stream.append(note).await.unwrap();
         let last = stream.bounds().last;

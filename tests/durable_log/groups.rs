@@ -1,4 +1,4 @@
-//! What waits to be stored is stored together.
+//! Group commit: batches that wait are stored together.
 
 use agent_webkit::{
     layers::resume::{EventLog, EventStream},
@@ -25,7 +25,7 @@ async fn a_hundred_streams_that_append_at_once_share_a_few_transactions() {
         assert_eq!(append.await.unwrap(), 1..=3);
     }
     assert_eq!(place.number("select count(*) from agent_webkit_events").await, 3 * STREAMS);
-    // A row knows the transaction that made it.
+    // `xmin` is the transaction that wrote the row.
     let transactions = place.number("select count(distinct xmin::text) from agent_webkit_events").await;
     assert!(transactions <= STREAMS / 4, "{transactions} transactions");
 }
@@ -37,7 +37,7 @@ async fn batches_of_one_stream_that_wait_are_stored_in_their_order() {
     let stream = log.open("key").await.unwrap();
     let appends = (0..50).map(|n| stream.append(numbers(n * 4 + 1..=n * 4 + 4)));
     let mut appends: Vec<_> = appends.map(Box::pin).collect();
-    // Each is polled once, in order; none is waited for.
+    // Each append is polled once, in order, and not awaited.
     std::future::poll_fn(|cx| {
         for append in &mut appends {
             assert!(append.as_mut().poll(cx).is_pending());

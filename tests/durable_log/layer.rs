@@ -22,7 +22,7 @@ use crate::{
     reader::eventually,
 };
 
-/// Asks for the stream through a layer over this log; gives the status and the body.
+/// Requests the stream through a layer over this log and returns the status and the body.
 async fn ask(log: &DurableLog, calls: &Arc<AtomicUsize>, last_seen: &str) -> (StatusCode, Bytes) {
     let calls = Arc::clone(calls);
     let upstream = service_fn(move |_: Request<()>| {

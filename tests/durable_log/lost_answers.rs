@@ -1,4 +1,4 @@
-//! Commits whose answer never arrives: nobody can tell at first whether they took place.
+//! Commits whose answer is lost, so that it is unknown at first whether they took place.
 
 use std::sync::{
     Arc,
@@ -22,10 +22,11 @@ use crate::{
     reader::{Reader, frames, numbers},
 };
 
-/// The answer to a ping; what is longer answers a statement.
+/// Length of the answer to a ping. A longer answer is one to a statement.
 const PONG: usize = 6;
 
-/// A way to the server that, once armed, cuts one connection in place of the answer to its next statement.
+/// A proxy to the server that, once armed, cuts a connection instead of sending the answer to its next
+/// statement.
 struct Way {
     url: String,
     armed: Arc<AtomicBool>,
@@ -86,7 +87,7 @@ async fn a_commit_whose_answer_is_lost_is_not_made_twice() {
     let log = DurableLog::new(Database::postgres(&way.url, 0, 1).await.unwrap(), DurableConfig::default());
     let stream = log.open("key").await.unwrap();
     let mut reader = Reader::attach(&stream, Cursor::Oldest).await;
-    // The statement is known to the connection afterwards, so that one answer tells of the commit.
+    // Prepares the statement on the connection, so that the next answer is the one to the commit.
     stream.append(numbers(1..=1)).await.unwrap();
     let mut last = 1;
     for _ in 0..10 {

@@ -1,4 +1,4 @@
-//! The durable event log on SQLite and on a real Postgres: what readers and writers can rely on.
+//! The durable event log on SQLite and on a real Postgres: its guarantees for readers and writers.
 #![cfg(all(feature = "sqlite", feature = "postgres"))]
 
 mod compaction;

@@ -1,4 +1,4 @@
-//! The log against a model that keeps everything and knows what each reader may be given.
+//! The event log against a model that keeps everything and knows what each reader may receive.
 
 use agent_webkit::{
     layers::resume::{AppendError, Batch, Cursor, Event, EventLog, EventStream, RingConfig, TailError},
@@ -13,12 +13,13 @@ use crate::{
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// So many events of each of these messages; a negative one is the whole of it, 0 belongs to none.
+    /// Numbers of events of these messages. A negative message is its completion; message 0 stands for other
+    /// events.
     Append(Vec<(i8, usize)>),
     Tail(From),
     Read(Index),
     Drop(Index),
-    /// Let go here, opened again here or by another log.
+    /// Releases the stream and opens it again, in this event log or in another one.
     Reopen {
         elsewhere: bool,
     },
@@ -27,7 +28,7 @@ enum Step {
     Close,
 }
 
-/// A cursor relative to what the stream then holds.
+/// A cursor relative to the events that the stream holds when it is used.
 #[derive(Clone, Debug)]
 enum From {
     Oldest,
@@ -54,7 +55,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// How many events follow one another that may share a row.
+/// Number of consecutive events that may share a row.
 fn alike() -> impl Strategy<Value = usize> {
     prop_oneof![6 => 1usize..4, 3 => 4usize..40, 1 => 40usize..600]
 }
@@ -75,7 +76,7 @@ fn config() -> impl Strategy<Value = DurableConfig> {
     })
 }
 
-/// The event of this message at `seq`, which no other one looks like but for those that are empty.
+/// The event of this message at `seq`. Except for empty events, no two events are equal.
 fn event(message: i8, seq: u64) -> Event {
     let pad = if seq.is_multiple_of(401) { 40_000 } else { seq as usize * 7 % 23 };
     let told = format!("{seq} {}", "é".repeat(pad));
@@ -87,11 +88,11 @@ fn event(message: i8, seq: u64) -> Event {
     }
 }
 
-/// A reader, and whether its stream was let go since.
+/// A reader, and whether its stream was released since.
 struct Attached {
     reader: Reader,
     generation: usize,
-    /// The newest event when its stream was let go.
+    /// The newest event when its stream was released.
     end: Option<u64>,
 }
 
@@ -115,7 +116,7 @@ impl Model {
         self.config.window_events.map_or(1, |events| (self.last() + 1).saturating_sub(events).max(1))
     }
 
-    /// As the lag budget counts: the data, about 40 bytes around them, and 32 for the place of each frame.
+    /// The size as the lag budget counts it: the data, about 40 bytes around it, and 32 bytes for each frame.
     fn size_from(&self, seq: u64) -> usize {
         (seq..=self.last()).map(|seq| self.event(seq).data.len() + 40 + 32).sum()
     }
@@ -175,7 +176,7 @@ impl Model {
         }
     }
 
-    /// One chunk, if there is any to come.
+    /// Reads one chunk, if there is one.
     async fn read(&mut self, at: usize) {
         let Attached { reader, generation, end } = &self.readers[at];
         let before = reader.seq;
@@ -202,7 +203,7 @@ impl Model {
             }
             Some(Err(evicted)) => {
                 assert_eq!(evicted.after, before);
-                // Rows are held for the readers of the stream as it is open, not for those of a released one.
+                // Rows are kept for the readers of the open stream, not for those of a released one.
                 let trimmed = !current && before + 1 < self.oldest();
                 assert!(trimmed || self.size_from(before + 1) > self.config.recent.lag_budget);
                 self.readers.swap_remove(at);
@@ -217,12 +218,12 @@ impl Model {
     async fn close(&mut self, stream: &DurableStream) {
         stream.close();
         self.closed = true;
-        // The end is stored like an event; somebody who reads is told.
+        // The end is stored like an event, and readers see it.
         let mut reader = Reader::attach(stream, Cursor::After(self.last())).await;
         assert_eq!(reader.rest().await, []);
     }
 
-    /// Whoever reads the stream as it was opened last is given nothing after this.
+    /// Records that readers of the current opening receive nothing after this.
     fn let_go(&mut self) {
         let last = self.last();
         for attached in self.readers.iter_mut().filter(|attached| attached.end.is_none()) {
@@ -232,8 +233,8 @@ impl Model {
         self.opened_at = last;
     }
 
-    /// Everything is removed in the end that has to be, and nothing else. Of messages that began before the stream
-    /// was opened last, pieces may stay.
+    /// Checks that in the end everything is removed that has to be, and nothing else. Deltas of messages that
+    /// began before the stream was last opened may stay.
     async fn settles(&self, place: &Place, key: &str) {
         let of_key = format!(
             "from agent_webkit_events where stream = (select id from agent_webkit_streams where key = '{key}')"

@@ -1,4 +1,4 @@
-//! A database that goes away and comes back, and connections that break.
+//! Outages of the database, and connections that break.
 
 use std::{
     sync::{
@@ -35,7 +35,7 @@ async fn opened(log: &DurableLog, streams: usize) -> Vec<DurableStream> {
     opened
 }
 
-/// Appends until told otherwise; gives the last sequence number.
+/// Appends until `stop` is set and returns the last sequence number.
 async fn load(stream: DurableStream, stop: Arc<AtomicBool>) -> u64 {
     let mut next = 1;
     while !stop.load(Ordering::Relaxed) {
@@ -66,7 +66,7 @@ impl Load {
         Self { stop, writers, readers }
     }
 
-    /// Nothing was lost and nothing doubled: not for those that read all the while, not in what is stored.
+    /// Checks that no event was lost or doubled, neither for the readers nor in the database.
     async fn end(self, place: &Place) {
         self.stop.store(true, Ordering::Relaxed);
         let log = place.log(DurableConfig::default());
@@ -96,7 +96,7 @@ async fn events_wait_for_a_server_that_is_away_for_seconds_and_none_is_lost_or_d
 
     cluster.stop();
     let away = Instant::now();
-    // What is in memory can be read; what is not, nor anything else that needs the server, is refused soon.
+    // Events in memory can be read. Everything that needs the server fails soon.
     let last = streams[0].bounds().last;
     Reader::attach(&streams[0], Cursor::After(last)).await;
     let (tail, open, find) =
@@ -149,7 +149,7 @@ async fn what_has_no_room_in_the_queue_waits_outside_of_it() {
             tokio::spawn(async move { stream.append(Batch::new(vec![event])).await })
         })
         .collect();
-    // Nobody waits any more: what was taken is stored, what was not is gone.
+    // No append waits any more: each was either stored or refused.
     for append in &appends {
         tokio::task::yield_now().await;
         append.abort();

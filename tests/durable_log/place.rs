@@ -1,4 +1,4 @@
-//! A database for a test, and a way to look into it past the log.
+//! A database for a test, with access past the event log.
 
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ impl Place {
         }
     }
 
-    /// Changes the tables past the log, and opens the database once more.
+    /// Changes the tables past the event log and opens the database again.
     pub(crate) async fn reopened_after(mut self, sql: &str) -> Self {
         let sql = AssertSqlSafe(sql.to_owned());
         match (&self.kind, &mut self.database) {
@@ -58,12 +58,12 @@ impl Place {
         self
     }
 
-    /// A log of its own, as another process would have it.
+    /// Opens a further event log, as another process would.
     pub(crate) fn log(&self, config: DurableConfig) -> DurableLog {
         DurableLog::new(self.database.clone(), config)
     }
 
-    /// The first column of a query, asked over a connection of its own.
+    /// Returns the first column of a query, over a separate connection.
     pub(crate) async fn numbers(&self, sql: &str) -> Vec<i64> {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.kind {

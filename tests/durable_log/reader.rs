@@ -1,4 +1,4 @@
-//! Reading a tail the way a strict client does.
+//! Reads a tail like a strict client.
 
 use std::{future::poll_fn, ops::RangeInclusive, time::Duration};
 
@@ -10,17 +10,17 @@ use bytes::Bytes;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What comes next.
+/// An item of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Item {
     Frame(u64, String),
     Compacted(RangeInclusive<u64>),
 }
 
-/// A tail, and where it stands.
+/// A tail and its position.
 pub(crate) struct Reader {
     pub(crate) tail: DurableTail,
-    /// The last sequence number that was given or said to be left out.
+    /// The last sequence number that was received or reported as compacted.
     pub(crate) seq: u64,
 }
 
@@ -34,7 +34,7 @@ impl Reader {
         Self { tail, seq }
     }
 
-    /// The next chunk, checked: its frames and comments follow on what came before, without a gap.
+    /// Reads the next chunk and checks that its frames and comments follow without a gap.
     pub(crate) async fn chunk(&mut self) -> Option<Result<Vec<Item>, Evicted>> {
         let next = poll_fn(|cx| self.tail.poll_chunk(cx));
         let chunk = tokio::time::timeout(PATIENCE, next).await.expect("the tail says something");
@@ -57,7 +57,7 @@ impl Reader {
         items
     }
 
-    /// Everything up to `seq`.
+    /// Reads up to `seq`.
     pub(crate) async fn until(&mut self, seq: u64) -> Vec<Item> {
         let mut items = Vec::new();
         while self.seq < seq {
@@ -66,7 +66,7 @@ impl Reader {
         items
     }
 
-    /// Everything to the end of the stream.
+    /// Reads to the end of the stream.
     pub(crate) async fn rest(&mut self) -> Vec<Item> {
         let mut items = Vec::new();
         while let Some(chunk) = self.chunk().await {
@@ -93,7 +93,7 @@ fn parse(bytes: &[u8]) -> Vec<Item> {
         .collect()
 }
 
-/// The event that stands at `seq` in streams whose events tell their place.
+/// The event at `seq` in streams whose events contain their sequence number.
 pub(crate) fn numbered(seq: u64) -> Event {
     Event::new("n", format!("{{\"n\":{seq},\"pad\":\"{}\"}}", "p".repeat(seq as usize % 90)))
 }
@@ -110,7 +110,7 @@ pub(crate) fn frames(seqs: RangeInclusive<u64>) -> Vec<Item> {
     seqs.map(|seq| frame(seq, &numbered(seq))).collect()
 }
 
-/// The newest note of a stream, as it is stored.
+/// The stored note of a stream.
 pub(crate) async fn note(log: &DurableLog, key: &str) -> Option<Bytes> {
     let stream = log.find(key).await.unwrap()?;
     let tail = stream.tail(Cursor::After(stream.bounds().last)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Replay, and the way over to what follows.
+//! Replay, and the transition to live events.
 
 use agent_webkit::{
     layers::resume::{Batch, Bounds, Cursor, Event, EventLog, EventStream, RingConfig, Tail, TailError},
@@ -10,7 +10,7 @@ use crate::{
     reader::{Reader, frames, note, numbers},
 };
 
-/// Memory holds next to nothing, so that almost everything comes from the database.
+/// A configuration with little memory, so that almost everything comes from the database.
 fn little_memory() -> DurableConfig {
     DurableConfig::default().recent(RingConfig::default().window_events(20).window_bytes(1000))
 }

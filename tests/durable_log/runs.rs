@@ -1,4 +1,4 @@
-//! Events that lie in one row.
+//! Runs: events that share a row.
 
 use agent_webkit::{
     layers::resume::{Batch, Cursor, Event, EventLog, EventStream, RingConfig},
@@ -10,7 +10,7 @@ use crate::{
     reader::{Reader, frame, note, numbers},
 };
 
-/// Nothing is in memory that was not just appended.
+/// A configuration that keeps only newly appended events in memory.
 fn config() -> DurableConfig {
     DurableConfig::default().recent(RingConfig::default().window_events(1))
 }
@@ -44,7 +44,7 @@ async fn a_look_at_one_stream_does_not_go_through_the_others(place: Place) {
     for key in ["one", "other"] {
         log.open(key).await.unwrap().append(Batch::new(mixed(100))).await.unwrap();
     }
-    // Whoever comes by there stumbles.
+    // Damages the row, so that a reader of it fails.
     let of = |key: &str| format!("stream = (select id from agent_webkit_streams where key = '{key}')");
     let spoil = format!("update agent_webkit_runs set sizes = 'nonsense' where {}", of("other"));
     let place = place.reopened_after(&spoil).await;
@@ -109,7 +109,7 @@ async fn what_an_earlier_version_stored_is_read_and_goes_on(place: Place) {
     }
     log.shutdown().await;
     assert_eq!(place.number("select count(*) from agent_webkit_runs").await, 150);
-    // As it was before rows held several events.
+    // The tables of an earlier version, where a row held one event.
     let place = place
         .reopened_after(
             "drop view agent_webkit_events;

@@ -1,4 +1,4 @@
-//! A window that is a retention rule.
+//! A window as the retention rule.
 
 use agent_webkit::{
     layers::resume::{Bounds, Cursor, EventLog, EventStream, Evicted, RingConfig, TailError},
@@ -59,7 +59,7 @@ async fn a_reader_in_the_middle_of_a_replay_is_kept_what_it_has_to_read(place: P
         stream.append(numbers(from..=from + 99)).await.unwrap();
     }
     drop(another);
-    // What was given is held no longer, and what was not is.
+    // Events that the reader has received are dropped, the others are kept.
     let oldest = "select min(seq) from agent_webkit_events";
     eventually("trimming", async || place.number(oldest).await > 500).await;
     assert!(place.number(oldest).await as u64 <= first + 1);
@@ -96,7 +96,7 @@ async fn a_reader_of_a_released_stream_is_evicted_where_the_next_opener_trims(pl
     let mut reader = Reader::attach(&stream, Cursor::Oldest).await;
     stream.append(numbers(1501..=3000)).await.unwrap();
     stream.release();
-    // Opening trims to the window; what the released stream held for its readers is not known any more.
+    // Opening trims the stream to the window, because the readers of the released stream are not known here.
     let _opened = log.open("key").await.unwrap();
     let rows = "select count(*) from agent_webkit_events";
     eventually("trimming", async || place.number(rows).await == 1500).await;

@@ -1,4 +1,4 @@
-//! One writer a stream.
+//! A stream has one writer at a time.
 
 use agent_webkit::{
     layers::resume::{AppendError, Cursor, EventLog, EventStream},

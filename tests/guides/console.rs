@@ -1,5 +1,5 @@
-//! Sessions at a shell: what follows a `$ ` is run, what stands below is what comes. `…` is anything: in a line, or as a
-//! line of its own for any number of lines.
+//! Shell sessions in the guides. A line that begins with `$ ` is run; the lines below it are its expected
+//! output. `…` matches anything within a line or, as a whole line, any number of lines.
 
 use std::{fmt::Write, process::Stdio};
 
@@ -10,7 +10,7 @@ use crate::{
     support::{PATIENCE, Server, TOKEN},
 };
 
-/// What stands between the outputs of two commands.
+/// The separator between the outputs of two commands.
 const END: &str = "\u{1e}";
 
 struct Step {
@@ -58,7 +58,7 @@ fn steps(guide: &Guide, url: &str) -> Vec<Step> {
     steps
 }
 
-/// Runs all of it in one shell. A stream is read up to the last line that is shown of it.
+/// Runs all steps in one shell. A stream is read up to the last line that the guide shows.
 async fn run(steps: &[Step]) -> String {
     let mut script = String::new();
     for Step { command, output } in steps {
@@ -98,7 +98,8 @@ fn fits(wanted: &[&str], lines: &[&str]) -> bool {
     }
 }
 
-/// The parts between the `…` stand in the line, in their order, the first at its start and the last at its end.
+/// Whether a line matches: the parts between `…` occur in order, the first at the start and the last at the
+/// end.
 fn line_fits(wanted: &str, line: &str) -> bool {
     let mut parts = wanted.split('…');
     let Some(mut rest) = parts.next().and_then(|first| line.strip_prefix(first)) else { return false };

@@ -1,22 +1,22 @@
-//! Guides as they are written.
+//! The guides as markdown: their sections and code blocks.
 
 use std::{fs, path::Path};
 
-/// A file of markdown.
+/// A markdown file.
 #[derive(Debug)]
 pub(crate) struct Guide {
-    /// Its path below the package.
+    /// Its path, relative to the package.
     pub(crate) path: String,
     pub(crate) text: String,
 }
 
-/// A fenced block.
+/// A fenced code block.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
-    /// What stands behind the fence.
+    /// The text after the opening fence.
     pub(crate) info: &'a str,
     pub(crate) body: String,
-    /// The nearest heading of the second level, and of any below it.
+    /// The nearest heading above it, of the second or a lower level.
     pub(crate) section: &'a str,
     pub(crate) heading: &'a str,
 }

@@ -1,4 +1,4 @@
-//! Examples of JSON: each is what the protocol says it is.
+//! Checks that the JSON examples in the guides conform to the protocol.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::guide::{Block, Guide};
 
-/// Every name of the protocol that its page must have an example of.
+/// The names for each of which the protocol page must have an example.
 const MESSAGES: [&str; 7] = [
     "interrupt",
     "permission_response",
@@ -78,17 +78,17 @@ fn check(block: &Block<'_>) -> Result<(), String> {
     }
 }
 
-/// A message that the server takes and that clients can write.
+/// Checks a message that the server accepts and the typed client can write.
 fn message(block: &Block<'_>, value: &Value) -> Result<(), String> {
     Inbound::parse(block.body.as_bytes()).map_err(|error| error.to_string())?;
     if block.section == "Messages" && value["type"] != block.heading.trim_matches('`') {
         return Err(format!("an example of another message than {}", block.heading));
     }
-    // The server takes answers in a second shape, which the typed client has no need to write.
+    // The server accepts answers in a second shape, which the typed client does not write.
     if value["answers"].is_object() { Ok(()) } else { whole::<ClientMessage>(value) }
 }
 
-/// An event that clients know, of which nothing is lost.
+/// Checks an event that the typed client parses without loss.
 fn event(name: &str, value: &Value) -> Result<(), String> {
     let event = ServerEvent::parse(name, &value.to_string()).map_err(|error| error.to_string())?;
     match event {

@@ -1,4 +1,4 @@
-//! Links lead somewhere.
+//! Checks that the targets of links exist.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -16,7 +16,7 @@ fn every_link_to_a_file_leads_to_one() {
     }
 }
 
-/// What a guide calls by name, it defines; in rustdoc the names lead to modules.
+/// A guide defines every link name that it uses. In rustdoc the names are links to modules.
 #[test]
 fn every_name_in_brackets_is_defined_and_every_definition_is_used() {
     for guide in Guide::all() {
@@ -47,7 +47,7 @@ fn every_guide_is_in_the_crates_documentation() {
     }
 }
 
-/// The relative targets of links, without their fragments.
+/// Returns the relative targets of links, without their fragments.
 fn targets(text: &str) -> BTreeSet<&str> {
     let inline = text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
     let defined = definitions(text).map(|(_, target)| target);
@@ -59,7 +59,7 @@ fn targets(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// `[name]: target`, outside of code.
+/// Returns the definitions `[name]: target` outside of code.
 fn definitions(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.lines().filter_map(|line| line.strip_prefix('[')?.split_once("]: "))
 }

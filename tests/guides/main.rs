@@ -1,5 +1,5 @@
-//! What the guides in `docs` show is true: sessions by curl and scripts run against the real server, examples of JSON
-//! are what the crate reads and writes, links lead somewhere. Their Rust is compiled by the doc tests.
+//! Checks the guides in `docs`: curl sessions and scripts run against the real server, JSON examples are
+//! parsed and written by the crate, and links have targets. The doc tests compile the Rust examples.
 #![cfg(feature = "cli")]
 
 mod console;

@@ -1,4 +1,4 @@
-//! Scripts for Node, with the published clients.
+//! The Node scripts in the guides, with the published clients.
 
 use std::{env, process::Stdio};
 

@@ -1,4 +1,4 @@
-//! The resumable gateway behind a network that breaks: the example, as a process, over the practice model.
+//! The gateway example behind a network that cuts connections, as a process in front of the practice model.
 
 use std::{
     convert::Infallible,
@@ -25,7 +25,7 @@ use crate::{
     support::{BreakingNetwork, PATIENCE, Script, Server, TOKEN},
 };
 
-// Two threads, here and below: connections over HTTP/2 say goodbye while the gateway is waited for.
+// A worker thread, here and below: HTTP/2 connections must close while the test blocks on the gateway's end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_answer_that_is_being_given_arrives_exactly_once() {
     let script = Script::new(json!({"text": "0123456789abcdef ", "times": 1500})).pace(1);
@@ -38,10 +38,10 @@ async fn an_answer_that_has_been_given_arrives_exactly_once() {
     every_byte_arrives_exactly_once(script, 6000).await;
 }
 
-/// A frame of HTTP/2 holds up to 16 KiB, and half of one is nothing to its reader.
+/// Above the size of an HTTP/2 frame (16 KiB), because a reader cannot use a part of a frame.
 const LONGEST_ON_HTTP2: u64 = 40_000;
 
-/// Four readers, each behind a network of its own that lets at most so many bytes pass before it breaks.
+/// Four readers, each behind its own proxy, which passes at most this many bytes before it cuts a connection.
 async fn every_byte_arrives_exactly_once(script: Script, longest_on_http1: u64) {
     let upstream = Upstream::start().await;
     let gateway = Server::example("gateway")
@@ -58,7 +58,8 @@ async fn every_byte_arrives_exactly_once(script: Script, longest_on_http1: u64) 
     assert_eq!(kept.status, 201, "{kept:?}");
     let path = kept.header("location").unwrap().to_owned();
     let authority = gateway.authority();
-    // The one that makes the gateway ask. It goes away, and the answer is recorded all the same.
+    // The first reader makes the gateway call the upstream. It disconnects, and the answer is recorded
+    // nevertheless.
     let mut first = Reader::new(format!("http://{authority}{path}"), Http::One);
     first.read_some().await;
 
@@ -90,7 +91,7 @@ async fn every_byte_arrives_exactly_once(script: Script, longest_on_http1: u64) 
     assert!(cuts > 300, "only {cuts} cuts");
 }
 
-/// The practice model, behind something that keeps what it gives.
+/// The practice model behind a proxy that records its answers.
 struct Upstream {
     url: String,
     given: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -130,7 +131,7 @@ impl Upstream {
         Self { url, given, ended, _model: model }
     }
 
-    /// What it gave, call by call.
+    /// The recorded answers, one per call.
     fn given(&self) -> Vec<Vec<u8>> {
         self.given.lock().unwrap().clone()
     }
@@ -142,8 +143,8 @@ impl Drop for Upstream {
     }
 }
 
-/// A client as the standard of event streams wants it: what has no end is thrown away, and the next
-/// connection asks for what comes after the last whole event.
+/// A client as in the event-stream standard: it drops an incomplete event and resumes after the last complete
+/// one.
 struct Reader {
     http: Client<HttpConnector, Empty<Bytes>>,
     version: Version,
@@ -163,7 +164,7 @@ impl Reader {
         Self { http: client, version, url, last: 0, events: Vec::new() }
     }
 
-    /// Reads until the connection breaks; `true` when the stream has ended.
+    /// Reads until the connection breaks. Returns whether the stream has ended.
     async fn read_on(&mut self) -> bool {
         let Some(mut body) = self.connect().await else { return false };
         let mut unread = BytesMut::new();
@@ -176,7 +177,7 @@ impl Reader {
         true
     }
 
-    /// Reads something, and hangs up.
+    /// Reads a part of the stream and disconnects.
     async fn read_some(&mut self) {
         let mut body = self.connect().await.expect("nothing breaks here");
         body.frame().await.expect("an event").expect("nothing breaks here");

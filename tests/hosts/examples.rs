@@ -1,4 +1,4 @@
-//! The examples as processes: what a newcomer runs, with the real CLI where there is an agent in it.
+//! The examples as processes, with the real CLI where they have an agent.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::{
     support::{Client, Events, Script, Server, TOKEN, bash},
 };
 
-/// An example that was asked to end is gone within this time, streams or not.
+/// Maximum time for an example to end, even with open streams.
 const END: Duration = Duration::from_secs(15);
 
-/// A session with a real agent: a turn that asks, a reader that comes back, and a stream that is open when
-/// the process is asked to end.
+/// Checks a session with a real agent: a turn with a prompt, a reader that resumes, and a stream that is open
+/// when the process ends.
 async fn serves_a_session_and_ends_gracefully(server: Server) {
     let mut session = server.session().await;
     let script = Script::new(json!(["I will make it.", bash("toolu_1", "touch made")])).then("Done.");
@@ -33,7 +33,8 @@ async fn serves_a_session_and_ends_gracefully(server: Server) {
     let later = session.events.seen.iter().filter(|frame| frame.id.is_some_and(|id| id > asked));
     assert_eq!(resumed.numbered_bytes(), later.flat_map(|frame| frame.raw.clone()).collect::<Vec<_>>());
 
-    // With `done` where the session ends with the process; without it where a store keeps the session.
+    // The stream ends with `done` if the session ends with the process, and without it if the session is
+    // stored.
     server.signal(Signal::TERM);
     for events in [&mut session.events, &mut resumed] {
         events.rest().await;
@@ -41,7 +42,7 @@ async fn serves_a_session_and_ends_gracefully(server: Server) {
     ends_well(server).await;
 }
 
-/// Waits for the process's end. The clients' connections go on meanwhile, to be told of it.
+/// Waits for the end of the process. The clients' connections run on meanwhile, so that they see it.
 async fn ends_well(mut server: Server) {
     tokio::task::spawn_blocking(move || {
         let status = server.wait(END).expect("it ends in time");

@@ -1,10 +1,12 @@
-//! Gateways of our layers in front of a server of ours: clients are known to the gateway alone, and the
-//! server knows the gateway.
+//! Gateways made of our layers in front of our server. The gateway authenticates the clients, the server
+//! authenticates the gateway.
 //!
-//! - [`passing`] authenticates, looks the session up at the server before anything is passed on, and passes
-//!   the server's streams on, `Last-Event-ID` and all.
-//! - [`recording`] also records the server's streams, as it would any upstream's, and serves its readers
-//!   from the records. The frame without an id, `session_state`, gets a number there like any other.
+//! - [`passing`] authenticates, looks the session up at the server before it forwards a request, and forwards
+//!   the
+//!   server's streams with `Last-Event-ID`.
+//! - [`recording`] also records the server's streams, as it would any upstream's, and serves its readers from
+//!   the
+//!   recordings. The `session_state` frame, which has no id, gets a number there like any other.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -48,7 +50,7 @@ pub(crate) fn passing(stack: FakeStack, place: Place) -> Mounted {
 pub(crate) fn recording(stack: FakeStack, place: Place) -> Mounted {
     let serving = Box::pin(async move {
         let upstream = Upstream::start(stack, place.ended.clone()).await;
-        // One record per session and principal: nobody reads what was recorded for another.
+        // One recording per session and principal, so that nobody reads a recording made for another.
         let key = |request: &Parts| {
             let caller = request.extensions.get::<Principal>()?;
             let path = request.uri.path();
@@ -71,7 +73,7 @@ pub(crate) fn recording(stack: FakeStack, place: Place) -> Mounted {
     Mounted { prefix: "", serving }
 }
 
-/// Whom the gateway knows.
+/// The clients' tokens at the gateway.
 fn clients() -> StaticTokens {
     StaticTokens::default().with("ada", ADA).unwrap().with("bob", BOB).unwrap()
 }
@@ -91,12 +93,12 @@ impl Upstream {
         Self { url, serving }
     }
 
-    /// Ends with the server.
+    /// Waits until the server has ended.
     async fn gone(self) {
         self.serving.await.unwrap();
     }
 
-    /// Is there such a session, for this caller?
+    /// Looks up whether this caller has the session.
     fn lookup(&self) -> impl Resolve<Value = (), Future: Send> + Clone + use<> {
         let (url, http) = (Arc::clone(&self.url), http());
         resolve_fn(move |id: &str, request: &Parts| {
@@ -106,7 +108,7 @@ impl Upstream {
                 .body(Full::default());
             let http = http.clone();
             async move {
-                // An id that is no part of a path is no session's.
+                // An id that cannot be part of a path belongs to no session.
                 let Ok(ask) = ask else { return Ok(None) };
                 let answer = http.request(ask).await.map_err(|_| Unavailable::default())?;
                 Ok(answer.status().is_success().then_some(()))
@@ -114,7 +116,7 @@ impl Upstream {
         })
     }
 
-    /// Sends a request on, on behalf of its principal.
+    /// Forwards a request on behalf of its principal.
     fn proxy(
         &self,
     ) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send>
@@ -134,8 +136,8 @@ impl Upstream {
             let http = http.clone();
             async move {
                 let (head, body) = request.into_parts();
-                // A client that is refused half-way is to hear of it: so the gateway does not start to send
-                // what the server will not take.
+                // The whole body is read first, so that a client with too long a body gets the 413 and the
+                // gateway does not forward a part.
                 let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
                     let longest = format!("the body is longer than {MAX_BODY} bytes");
                     return Ok(refusal(StatusCode::PAYLOAD_TOO_LARGE, &longest));

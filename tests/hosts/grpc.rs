@@ -1,4 +1,4 @@
-//! The greeter on the stack's port, while a stream is open.
+//! The greeter on the stack's port, called while a stream is open.
 
 use http::Uri;
 use hyper_util::{client::legacy::Client as HttpClient, rt::TokioExecutor};

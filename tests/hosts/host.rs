@@ -1,4 +1,4 @@
-//! The stack on one host, and what is needed to talk to it.
+//! The stack on one host, and clients for it.
 
 use std::{pin::Pin, time::Duration};
 
@@ -22,40 +22,40 @@ use crate::{
 
 pub(crate) type FakeStack = Stack<FakeAgents, StaticTokens>;
 
-/// Longest request body.
+/// Maximum length of a request body.
 pub(crate) const MAX_BODY: usize = 1024;
 
-/// So many events can be come back to.
+/// Number of events in the window.
 pub(crate) const WINDOW: u64 = 50;
 
-/// What clients send, and what a gateway sends on behalf of the same principal.
+/// The token that clients send, and that a gateway sends on behalf of the same principal.
 pub(crate) const ADA: &str = "ada-s-own-token";
 pub(crate) const BOB: &str = "bob-s-own-token";
 pub(crate) fn behind_a_gateway(principal: &str) -> String {
     format!("gateway-for-{principal}")
 }
 
-/// The version of HTTP that clients speak.
+/// The HTTP version of the clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Http {
     One,
     Two,
 }
 
-/// Where a host was asked to serve, and until when.
+/// Where a host serves, and until when.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) listener: TcpListener,
     pub(crate) ended: CancellationToken,
 }
 
-/// A host that serves: the path it gave to the stack, and its end.
+/// A running host: the path at which the stack is mounted, and the host's end.
 pub(crate) struct Mounted {
     pub(crate) prefix: &'static str,
     pub(crate) serving: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// A stack that is being served. Dropping it ends it at once.
+/// A running stack. Dropping it ends it at once.
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) http: Http,
@@ -68,7 +68,7 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Serves a new stack by this host.
+    /// Serves a new stack on this host.
     pub(crate) async fn start(mount: impl FnOnce(FakeStack, Place) -> Mounted, http: Http) -> Self {
         let (fake, agents) = FakeAgents::new();
         let workspace = tempfile::tempdir().unwrap();
@@ -99,18 +99,18 @@ impl Host {
         }
     }
 
-    /// A session of Ada's that she reads, and its agent.
+    /// Creates a session that Ada reads, and returns it with its agent.
     pub(crate) async fn session(&mut self) -> (Session, Far) {
         let session = Session::create(self.client(), &json!({})).await;
         (session, self.agent().await)
     }
 
-    /// The agent that was started next.
+    /// Waits for the next started agent.
     pub(crate) async fn agent(&mut self) -> Far {
         self.agents.recv().await.expect("an agent was started")
     }
 
-    /// Asks the host to end, as a signal does; gives when it has.
+    /// Asks the host to end, as a signal does, and returns a future of its end.
     pub(crate) fn end(&mut self) -> impl Future<Output = ()> {
         self.ended.cancel();
         let serving = std::mem::replace(&mut self.serving, tokio::spawn(async {}));

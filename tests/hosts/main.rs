@@ -1,7 +1,7 @@
-//! One suite, every host: the stack under bare hyper, in axum, beside grpc-web in tonic, and behind gateways
-//! made of our own layers. Each host shows up with its own count: `bare_hyper::http2::…`.
+//! One suite on every host: the stack on bare hyper, in axum, beside grpc-web in tonic, and behind gateways
+//! made of our own layers. The names of the tests begin with the host: `bare_hyper::http2::…`.
 //!
-//! The agent is in the test. `examples` runs the examples as processes, with the real CLI.
+//! The agent runs inside the test. `examples` runs the examples as processes, with the real CLI.
 #![cfg(feature = "cli")]
 
 #[path = "../support/fake.rs"]
@@ -20,7 +20,7 @@ mod host;
 mod mount;
 mod suite;
 
-/// A test of each name, on the host that `$mount` makes, over one version of HTTP.
+/// Makes a test of each name, on the host that `$mount` starts, over one version of HTTP.
 macro_rules! tests_on {
     ($mount:path, $http:ident: $($test:ident)*) => { $(
         #[tokio::test]
@@ -31,7 +31,7 @@ macro_rules! tests_on {
     )* };
 }
 
-/// What holds on every host.
+/// The tests that run on every host.
 macro_rules! suite_on {
     ($mount:path, $http:ident) => {
         tests_on! { $mount, $http:
@@ -59,7 +59,7 @@ macro_rules! suite_on {
     };
 }
 
-/// What holds where a reader sees the stream itself and no recording of it.
+/// The tests that run where readers get the stream itself and not a recording.
 macro_rules! unrecorded_on {
     ($mount:path, $http:ident) => {
         tests_on! { $mount, $http:

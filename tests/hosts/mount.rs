@@ -1,4 +1,4 @@
-//! How each host mounts the stack. The examples do the same, each in a process of its own.
+//! Mounts the stack on each host, as the examples do.
 
 use std::convert::Infallible;
 
@@ -69,7 +69,7 @@ async fn shutdown(ended: CancellationToken, sessions: Sessions) {
     sessions.shutdown().await;
 }
 
-/// Serves on hyper alone until the end, then lets the streams end and waits for the connections.
+/// Serves on bare hyper until the end, then ends the streams and waits for the connections.
 pub(crate) async fn serve<S, B>(service: S, place: Place, end_streams: impl Future<Output = ()>)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Each layer alone, over a service that is not ours: builds and runs one package per feature, and says what
-# it does, how many crates the layer needs, and how long the build took. With --fresh everything is built
-# anew, so that the time is that of a first build.
+# Tests each layer alone, over a foreign service: builds and runs one package per feature, and prints what it
+# does, how many crates the layer needs, and the build time. --fresh builds everything again, so that the time
+# is that of a first build.
 set -uo pipefail
 cd "$(dirname "$0")"
 target=$PWD/../../target/layers_alone
@@ -9,7 +9,7 @@ target=$PWD/../../target/layers_alone
 failed=0
 for manifest in *_only/Cargo.toml; do
     package=${manifest%/Cargo.toml}
-    # A folder of its own: no crate of one layer is built for another.
+    # A separate folder, so that no crate is shared between the builds of two layers.
     export CARGO_TARGET_DIR=$target/$package
     if [[ ${1:-} == --fresh ]]; then
         rm -rf "$CARGO_TARGET_DIR"

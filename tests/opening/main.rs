@@ -1,4 +1,4 @@
-//! Databases that cannot be used: one clear sentence, and nothing is overwritten.
+//! Databases that cannot be used: they are refused with one clear sentence, and nothing is overwritten.
 #![cfg(all(feature = "sqlite", feature = "postgres"))]
 
 #[path = "../support/postgres.rs"]

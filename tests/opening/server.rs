@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::postgres::{Cluster, TestDatabase};
 
-/// The sentence that opening it gives.
+/// Returns the error of opening the database at this URL.
 async fn refused(url: &str) -> String {
     let error = Database::postgres(url, 0, 1).await.expect_err("it is refused");
     let said = error.to_string();
@@ -21,7 +21,7 @@ async fn refused(url: &str) -> String {
     said
 }
 
-/// Of `postgres://user:password@host/database`.
+/// Returns the user, the host and the database of `postgres://user:password@host/database`.
 fn parts(url: &str) -> (&str, &str, &str) {
     let (login, place) = url.strip_prefix("postgres://").unwrap().split_once('@').unwrap();
     let (host, database) = place.split_once('/').unwrap();
@@ -62,7 +62,7 @@ async fn a_server_that_does_not_answer() {
 
 #[tokio::test]
 async fn a_wrong_password_and_a_wrong_database() {
-    // Of its own, because that at DATABASE_URL may let everybody in.
+    // A cluster of its own, because the one at DATABASE_URL may accept any password.
     let cluster = Cluster::start();
     let database = cluster.database().await;
     let (user, host, name) = parts(database.url());

@@ -17,7 +17,7 @@ async fn open(path: &Path) -> Result<Database, String> {
     Database::sqlite(path).await.map_err(|error| error.to_string())
 }
 
-/// It is refused with this sentence, and is afterwards what it was before.
+/// Checks that the file is refused with this sentence and stays unchanged.
 async fn refused(path: &Path, sentence: &str) {
     let before = std::fs::read(path).ok();
     let said = open(path).await.expect_err("it is refused");
@@ -40,7 +40,7 @@ async fn count(database: &Database) -> usize {
     transcripts(database).load(&TranscriptKey::main("p", "s")).await.unwrap().map_or(0, |all| all.len())
 }
 
-/// A file that holds something, closed as a process that ends closes it.
+/// A database file with content, closed properly.
 async fn filled() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions.db");
@@ -114,7 +114,7 @@ async fn a_folder_in_which_nobody_writes() {
     .await;
 }
 
-/// Root writes everywhere, and finds nothing here.
+/// For root the file is writable, so the test returns early.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_file_and_a_folder_that_can_only_be_read() {
@@ -147,7 +147,7 @@ async fn a_truncated_file() {
 async fn a_corrupt_file() {
     let (_folder, path) = filled().await;
     let mut content = std::fs::read(&path).unwrap();
-    // The header stays; what comes after the first page is noise.
+    // The header stays; everything after the first page is overwritten.
     for (n, byte) in content.iter_mut().enumerate().skip(4096) {
         *byte = (n * 31 % 251) as u8;
     }
@@ -157,7 +157,7 @@ async fn a_corrupt_file() {
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(std::fs::read(&path).unwrap() == content, "it was overwritten");
 
-    // So is a page of which SQLite itself would only find out when it is read.
+    // A damaged page that SQLite would notice only when it reads it is found, too.
     let (_folder, path) = filled().await;
     let mut content = std::fs::read(&path).unwrap();
     let middle = content.len() / 2 / 4096 * 4096;
@@ -233,7 +233,7 @@ async fn what_it_makes_is_the_users_alone() {
     }
 }
 
-/// A copy of the files while they are in use is what a killed server leaves.
+/// A copy of the files in use is like the files that a killed server leaves.
 #[tokio::test]
 async fn after_a_crash_all_that_was_stored_is_there() {
     let (folder, path) = filled().await;
@@ -246,7 +246,7 @@ async fn after_a_crash_all_that_was_stored_is_there() {
     assert_eq!(count(&open(&copy).await.unwrap()).await, 150);
 }
 
-/// Nor is the log brought into a file that is not ours.
+/// The write-ahead log is not written into a file of another application.
 #[tokio::test]
 async fn another_programs_file_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();

@@ -34,7 +34,7 @@ proptest! {
         prop_assert_eq!(run.session.poll_timeout(), None);
     }
 
-    /// With an agent that ends every turn it begins, every message that was taken gets its turn.
+    /// If the agent ends every turn that it begins, every accepted message gets its turn.
     #[test]
     fn every_message_gets_its_turn(messages in 1..4_usize, crash_at in proptest::option::of(0..4_usize)) {
         let mut run = Run::new();

@@ -1,4 +1,4 @@
-//! What an observer of the outputs knows, and what must hold of it at every moment.
+//! An observer of the outputs, which checks the invariants of the session after each of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

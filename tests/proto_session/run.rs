@@ -1,4 +1,4 @@
-//! A session that is taken through steps of clients, agent and time.
+//! Runs a session through steps of clients, agent and time.
 
 use std::{
     collections::BTreeSet,
@@ -17,7 +17,7 @@ const QUEUE_LIMIT: usize = 3;
 pub(crate) const IDLE: Duration = Duration::from_secs(300);
 pub(crate) const REST: Duration = Duration::from_secs(120);
 
-/// A session and its observer, step by step.
+/// A session and its observer.
 pub(crate) struct Run {
     pub(crate) session: Session,
     pub(crate) observer: Observer,
@@ -172,7 +172,7 @@ impl Run {
             Step::TurnEnded { unprompted } => {
                 self.process_cost += 0.000_11;
                 if self.observer.agent_up {
-                    // What the gate owes is seen in the next message it lets through.
+                    // Whether the turn gate is right shows in the next message that it sends.
                     self.observer.turn_runs = false;
                 }
                 self.agent(AgentEvent::TurnEnded(TurnEnd {

@@ -1,4 +1,4 @@
-//! What may happen to a session.
+//! The steps of a run.
 
 use proptest::prelude::*;
 

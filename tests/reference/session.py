@@ -1,4 +1,4 @@
-"""One turn of the Claude Agent SDK, with the reference's session store; prints what the model said.
+"""Runs one turn of the Claude Agent SDK with the reference's session store and prints the model's text.
 
 usage: session.py DATABASE_URL CLI CWD new|resume SESSION_ID PROMPT
 """

@@ -1,4 +1,4 @@
-"""The reference's session store at the end of a pipe: a line in is a call, a line out is what it gave.
+"""Serves the reference's session store over a pipe: each input line is a call, each output line its result.
 
 usage: store.py DATABASE_URL
 """

@@ -1,4 +1,4 @@
-//! The stock parts around the protocol: request ids, CORS, panics, time.
+//! The layers around the protocol: request ids, CORS, panics, time limits.
 
 use std::{
     convert::Infallible,
@@ -26,7 +26,7 @@ use super::{
 
 const PAGE: &str = "https://app.example.com";
 
-/// A body of which a part has come.
+/// A body that stalls after its first part.
 struct Stalled(Option<&'static str>);
 
 impl Body for Stalled {

@@ -1,4 +1,4 @@
-//! Bodies: their limit, their form, and what the policy says to them.
+//! Request bodies: their limit, their form, and the policy on their content.
 
 use std::{
     convert::Infallible,
@@ -85,7 +85,7 @@ async fn a_message_names_what_is_wrong_with_it() {
     assert_eq!(reply.status, StatusCode::FORBIDDEN);
 }
 
-/// A body of endless spaces, not known to be `Sync`, with chunks that are no `Bytes`.
+/// An endless body of spaces that is not `Sync` and whose chunks are not `Bytes`.
 struct Endless {
     _not_sync: std::cell::Cell<()>,
 }

@@ -1,4 +1,4 @@
-//! How many sessions there may be, and what happens when an agent cannot be started.
+//! The limit on sessions, and agents that cannot be started.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn a_new_session_waits_for_the_agent_of_one_that_has_ended() {
     let stack = rig.stack.clone();
     let create = request("ada", Method::POST, "/sessions", &[], "");
     let waiting = tokio::spawn(async move { Reply::of(stack.oneshot(create).await.unwrap()).await });
-    // The clock is paused: this second passes when nothing else can go on.
+    // The clock is paused: this second passes once every other task waits.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!waiting.is_finished());
     assert!(rig.agents.try_recv().is_err(), "there is never more than one agent");

@@ -1,4 +1,4 @@
-//! What becomes of a message.
+//! The outcomes of inputs.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The whole stack in one process, over fake agents: what clients of any host see.
+//! The whole stack in one process, with fake agents, as clients of any host see it.
 #![cfg(feature = "service")]
 
 mod around;

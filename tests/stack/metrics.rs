@@ -1,4 +1,4 @@
-//! What is counted of what sessions, agents, readers and clients do.
+//! The metrics of sessions, agents, readers and clients.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is counted of sessions that outlive the process, and of their database.
+//! The metrics of stored sessions and of their database.
 
 use agent_webkit::{proto::AgentEvent, service::Limits};
 use http::StatusCode;

@@ -23,13 +23,13 @@ use super::{
     rig::{Event, Rig, builder, request},
 };
 
-/// What servers have in common that run one after the other.
+/// The files that servers share which run one after the other.
 pub(super) struct Disk {
     data: TempDir,
     workspace: TempDir,
 }
 
-/// A server of one's own on a [`Disk`].
+/// A server on a [`Disk`].
 pub(super) struct Host {
     pub(super) rig: Rig<AnyLog>,
     storage: Storage,
@@ -44,7 +44,7 @@ impl Disk {
         self.host_of(self.workspace.path(), limits).await
     }
 
-    /// A server whose agents may work there.
+    /// Starts a server whose agents may work in this workspace.
     async fn host_of(&self, workspace: &Path, limits: Limits) -> Host {
         let database = Database::sqlite(self.data.path().join("sessions.db")).await.unwrap();
         let storage = Storage::new(database, StorageConfig::default());
@@ -56,13 +56,13 @@ impl Disk {
 }
 
 impl Host {
-    /// Ends it as a deploy does.
+    /// Shuts the server down as a deploy does.
     pub(super) async fn ends(self) {
         self.rig.stack.sessions().shutdown().await;
         self.storage.log().shutdown().await;
     }
 
-    /// Ends it while an agent runs, which goes when it is told to.
+    /// Shuts the server down while an agent runs, which ends on request.
     pub(super) async fn ends_with(self, mut agent: Far) {
         tokio::join!(self.ends(), async {
             while agent.commands.recv().await.is_some() {}
@@ -276,7 +276,7 @@ async fn a_session_that_is_being_deleted_is_not_found_again() {
     let path = format!("/sessions/{id}");
     assert_eq!(host.rig.ask(Method::DELETE, &path, "").await.status, StatusCode::NO_CONTENT);
     agent.is_let_go().await;
-    // Its agent is still there, and so is what it remembers.
+    // The agent is still there, and so is its transcript.
     assert_eq!(host.rig.get(&path).await.status, StatusCode::NOT_FOUND);
     assert_eq!(host.rig.input(&id, message("hi")).await.status, StatusCode::NOT_FOUND);
     assert_eq!(host.rig.ask(Method::DELETE, &path, "").await.status, StatusCode::NO_CONTENT);

@@ -1,4 +1,4 @@
-//! The stream through the whole stack: replay, state, live.
+//! The stream through the whole stack: replay, state, live events.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ async fn an_open_prompt_is_found_by_whoever_comes_late() {
     assert_eq!((&state.data["oldest_seq"], &state.data["as_of_seq"]), (&10.into(), &12.into()));
 }
 
-/// Without any layer, the service gives the same answers on the stream route.
+/// Without any layer, the service answers the stream route in the same way.
 #[tokio::test]
 async fn the_service_alone_resumes_too() {
     let (agents, mut far) = FakeAgents::new();

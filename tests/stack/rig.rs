@@ -1,4 +1,4 @@
-//! A stack in this process, with fake agents, and what is needed to talk to it.
+//! A stack in this process, with fake agents, and a client for it.
 
 use std::{
     convert::Infallible,
@@ -27,8 +27,8 @@ use super::fake::{FakeAgents, Far};
 
 pub(crate) type FakeStack<L = RingLog> = Stack<FakeAgents, StaticTokens, L>;
 
-/// A stack whose workspace is a folder of its own. It knows `ada` and `bob` by their tokens, Ada also by
-/// tokens that allow less: `ada:read`, `ada:drive`, `ada:approve`, `ada:`, and `ada-for-a-minute`.
+/// A stack with its own workspace. It accepts the tokens `ada` and `bob`, and tokens of Ada that allow less:
+/// `ada:read`, `ada:drive`, `ada:approve`, `ada:`, and `ada-for-a-minute`.
 #[derive(Debug)]
 pub(crate) struct Rig<L: EventLog = RingLog> {
     pub(crate) stack: FakeStack<L>,
@@ -36,7 +36,7 @@ pub(crate) struct Rig<L: EventLog = RingLog> {
     pub(crate) workspace: TempDir,
 }
 
-/// A whole answer.
+/// A whole response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -73,7 +73,7 @@ impl Rig {
     }
 }
 
-/// What the stack of a [`Rig`] is built from.
+/// The builder of the stack of a [`Rig`].
 pub(crate) fn builder(agents: FakeAgents, workspace: &Path) -> StackBuilder<FakeAgents, StaticTokens> {
     Stack::builder(agents, Policy::new([workspace]).unwrap()).auth(tokens())
 }
@@ -84,7 +84,7 @@ impl<L: EventLog> Rig<L> {
         answer.unwrap()
     }
 
-    /// Ada asks.
+    /// Sends a request with Ada's token.
     pub(crate) async fn ask(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Reply {
         self.ask_as("ada", method, path, body).await
     }
@@ -111,13 +111,13 @@ impl<L: EventLog> Rig<L> {
         self.ask(Method::POST, &format!("/sessions/{id}/input"), body).await
     }
 
-    /// A session of Ada's and its agent.
+    /// Creates a session of Ada and returns its id and its agent.
     pub(crate) async fn session(&mut self) -> (String, Far) {
         let id = self.create("").await.session_id();
         (id, self.agents.recv().await.unwrap())
     }
 
-    /// Ada reads a session's stream.
+    /// Opens a session's stream with Ada's token.
     pub(crate) async fn events(&self, id: &str, last_event_id: Option<u64>) -> Events {
         let last = last_event_id.map(|last| last.to_string());
         let headers: Vec<_> = last.iter().map(|last| ("last-event-id", last.as_str())).collect();
@@ -125,7 +125,7 @@ impl<L: EventLog> Rig<L> {
         self.open(request("ada", Method::GET, &path, &headers, "")).await
     }
 
-    /// Someone reads a stream.
+    /// Opens a stream with this request.
     pub(crate) async fn open(&self, request: Request<Full<Bytes>>) -> Events {
         let response = self.answer(request).await;
         assert_eq!(response.status(), StatusCode::OK);
@@ -183,7 +183,7 @@ impl Reply {
     }
 }
 
-/// A stream that is being read.
+/// A reader of a stream.
 #[derive(Debug)]
 pub(crate) struct Events {
     body: ResponseBody,
@@ -191,7 +191,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// The next frame, or `None` at the end.
+    /// Reads the next frame; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((frame, rest)) = self.buffer.split_once("\n\n") {
@@ -204,7 +204,7 @@ impl Events {
         }
     }
 
-    /// The next frame of this name.
+    /// Reads up to the next frame with this name.
     pub(crate) async fn until(&mut self, name: &str) -> Event {
         loop {
             let event = self.next().await.unwrap_or_else(|| panic!("the stream ended before {name}"));
@@ -214,7 +214,7 @@ impl Events {
         }
     }
 
-    /// Everything up to the end.
+    /// Reads to the end.
     pub(crate) async fn rest(mut self) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(event) = self.next().await {

@@ -1,4 +1,4 @@
-//! What a credential allows, and for how long.
+//! Scopes and expiry of credentials.
 
 use std::time::Duration;
 

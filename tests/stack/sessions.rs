@@ -1,4 +1,4 @@
-//! A session's life: made, told, ended, and going on after its agent's end.
+//! The life of a session: created, described, ended, and continued after its agent's end.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The common end of all sessions.
+//! The shutdown of all sessions.
 
 use http::StatusCode;
 

@@ -20,7 +20,7 @@ async fn ticket(rig: &Rig, token: &str, id: &str) -> String {
     ticket.to_owned()
 }
 
-/// A request as an `EventSource` sends it: with nothing but a URL.
+/// A request with only a URL, as an `EventSource` sends it.
 fn bare(method: Method, path: &str, body: &'static str) -> Request<Full<Bytes>> {
     Request::builder().method(method).uri(path).body(Full::from(body)).unwrap()
 }

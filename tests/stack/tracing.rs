@@ -1,4 +1,4 @@
-//! What the log tells of requests, and what it never does.
+//! The log lines of requests, and the secrets that they must not contain.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! Agents that are started before there is a session for them.
+//! Agents that are started ahead.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn rig(agents: usize) -> Rig {
     Rig::with(Limits::default().warm(agents))
 }
 
-/// The agents that wait once the clock has gone on for so long.
+/// Advances the clock by this time and returns the agents that were started.
 async fn started_within(time: Duration, rig: &mut Rig) -> Vec<Far> {
     sleep(time).await;
     let agents = &mut rig.agents;
@@ -29,7 +29,7 @@ async fn one(agents: &mut UnboundedReceiver<Far>) -> Far {
     agents.recv().await.unwrap()
 }
 
-/// And not for its age.
+/// Checks that the agent is ended at once, and not because of its age.
 async fn is_let_go_at_once(agent: &mut Far) {
     let asked = Instant::now();
     agent.is_let_go().await;
@@ -54,7 +54,7 @@ async fn a_session_takes_the_oldest_agent_with_its_id_and_its_words_and_another_
         panic!("two wait")
     };
     first.say(AgentEvent::McpStatus { server_name: "s".into(), status: "connected".into() }).await;
-    // It is heard while nobody has the agent.
+    // The event arrives while no session has the agent.
     sleep(Duration::from_secs(1)).await;
 
     let id = rig.create("").await.session_id();
@@ -115,7 +115,7 @@ async fn nobody_gets_one_that_has_just_been_lost() {
     let mut rig = rig(1);
     let lost = one(&mut rig.agents).await;
     sleep(Duration::from_secs(1)).await;
-    // Both are there when the one who keeps it looks next.
+    // The exit and the claim are both there when the task that keeps the agent is polled next.
     lost.events.try_send(AgentEvent::Exited { message: "killed".into() }).unwrap();
     let id = rig.create("").await.session_id();
     assert_ne!(id, lost.spec.session_id);

@@ -1,5 +1,5 @@
-//! No process is left behind, whatever ends: the session, the server, the agent. And a conversation
-//! survives its agent.
+//! No process is left behind when the session, the server or the agent ends, and a conversation survives its
+//! agent.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 #[path = "../support/mod.rs"]
@@ -20,13 +20,13 @@ use support::{
     tool,
 };
 
-/// A sleep that no other test has: its length is its name.
+/// Returns a length for a `sleep` that no other test uses, by which its process is found.
 fn a_length_of_its_own() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     3_000_000 + u64::from(std::process::id()) * 100 + NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A session that has left a shell in the background, and the shell's length.
+/// A session with a background shell, and the length of the shell's `sleep`.
 async fn with_background_shell(server: &Server) -> (Session, u64) {
     let mut session = server.session().await;
     let length = a_length_of_its_own();

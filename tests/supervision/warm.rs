@@ -1,4 +1,4 @@
-//! Agents that were started ahead are supervised as any other.
+//! Agents that were started ahead are supervised like any other.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -15,7 +15,7 @@ fn warm(agents: usize) -> Builder {
     Server::builder().option("--warm", agents.to_string())
 }
 
-/// The agents of this server, those of sessions included.
+/// The agents of this server, including those of sessions.
 fn agents(server: &Server) -> Vec<Process> {
     let is_agent = |args: &[String]| args.iter().any(|arg| arg.starts_with("--session-id="));
     matching(is_agent).into_iter().filter(|process| process.parent() == Some(server.pid())).collect()

@@ -1,4 +1,4 @@
-//! A real CLI behind the backend, with a home of its own and the practice model for a mind.
+//! A real CLI behind the backend, with its own home and the practice model.
 
 use std::{
     fs,
@@ -25,10 +25,10 @@ pub(crate) mod faulty_store;
 #[path = "script.rs"]
 pub(crate) mod script;
 
-/// Nothing takes longer than this unless it hangs.
+/// Maximum time for any step of a test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A machine with the CLI: folders that nobody else uses, and the model.
+/// A machine with the CLI: its own folders, and the model.
 pub(crate) struct Machine {
     pub(crate) dirs: TempDir,
     pub(crate) claude: Claude,
@@ -44,7 +44,7 @@ impl Machine {
         Self { _model: Some(model), ..Self::at(dirs, &url) }
     }
 
-    /// With folders and a model that are there already.
+    /// Creates a machine with existing folders and an existing model.
     pub(crate) fn at(dirs: TempDir, model_url: &str) -> Self {
         for name in ["home", "workspace"] {
             fs::create_dir_all(dirs.path().join(name)).expect("a directory");
@@ -83,18 +83,18 @@ impl Machine {
         Agent { io, seen: Vec::new() }
     }
 
-    /// An agent on a new session.
+    /// Starts an agent with a new session.
     pub(crate) async fn agent(&self) -> Agent {
         self.start(self.spec()).await
     }
 
-    /// The CLI itself among this machine's processes.
+    /// Returns the process id of the CLI on this machine.
     pub(crate) fn cli(&self) -> i32 {
         let is_cli = |pid: &i32| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line).contains("--permission-prompt-tool")
         };
-        // A process that was just spawned has no command line until its exec is done.
+        // A process has no command line between its fork and its exec.
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             match self.processes().into_iter().find(is_cli) {
@@ -105,7 +105,7 @@ impl Machine {
         }
     }
 
-    /// The configuration folder of the agent that runs.
+    /// The config directory of the running agent.
     pub(crate) fn home(&self) -> PathBuf {
         let environ = fs::read(format!("/proc/{}/environ", self.cli())).expect("it runs");
         let environ = String::from_utf8(environ).expect("text");
@@ -113,13 +113,13 @@ impl Machine {
         variables.find_map(|variable| variable.strip_prefix("CLAUDE_CONFIG_DIR=")).expect("it has one").into()
     }
 
-    /// Every process of this machine's agents: no other has this home.
+    /// The processes of this machine's agents, found by their home.
     pub(crate) fn processes(&self) -> Vec<i32> {
         processes(&self.dirs.path().join("home"))
     }
 }
 
-/// The processes that have this home.
+/// The processes with this home in their environment.
 pub(crate) fn processes(home: &Path) -> Vec<i32> {
     let home = format!("HOME={}", home.display());
     let all = fs::read_dir("/proc").expect("a Linux machine").flatten();
@@ -131,12 +131,12 @@ pub(crate) fn processes(home: &Path) -> Vec<i32> {
         .collect()
 }
 
-/// Ends a process as the operating system would.
+/// Kills a process by SIGKILL.
 pub(crate) fn kill(pid: i32) {
     kill_process(Pid::from_raw(pid).expect("a process"), Signal::KILL).expect("it is ours");
 }
 
-/// Waits until that is so.
+/// Waits until `so` returns true, and blocks the thread.
 pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !so() {
@@ -145,7 +145,7 @@ pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// Waits until that is so, while the agents of this runtime go on.
+/// Waits until `so` returns true, while the runtime's other tasks run.
 pub(crate) async fn comes_true(what: &str, mut so: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !so().await {
@@ -154,7 +154,7 @@ pub(crate) async fn comes_true(what: &str, mut so: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// One agent, and all it said.
+/// An agent, and all its events.
 pub(crate) struct Agent {
     pub(crate) io: AgentIo,
     pub(crate) seen: Vec<AgentEvent>,
@@ -180,7 +180,7 @@ impl Agent {
         self.decide(ask, Decision::Allow { updated_input: None, updated_permissions: None }).await;
     }
 
-    /// The next event this finds something in.
+    /// Reads up to the next event in which `find` finds something.
     pub(crate) async fn until<T>(&mut self, mut find: impl FnMut(&AgentEvent) -> Option<T>) -> T {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.io.events.recv()).await;
@@ -209,7 +209,7 @@ impl Agent {
         .await
     }
 
-    /// The result of that tool call, as text, and whether it failed.
+    /// Reads up to the result of this tool call. Returns its text, and whether the call failed.
     pub(crate) async fn tool_result(&mut self, id: &str) -> (String, bool) {
         self.until(|event| match event {
             AgentEvent::ToolResult { tool_use_id, output, is_error, .. } if tool_use_id == id => {
@@ -228,7 +228,7 @@ impl Agent {
         .await
     }
 
-    /// What it says when it is gone; nothing comes after that.
+    /// Reads to the exit, which is the last event, and returns its message.
     pub(crate) async fn exited(&mut self) -> String {
         let message = self
             .until(|event| match event {
@@ -240,7 +240,7 @@ impl Agent {
         message
     }
 
-    /// Asks it to end, and reads to its end.
+    /// Asks the agent to end, and reads to its exit.
     pub(crate) async fn close(self) -> String {
         let AgentIo { commands, events } = self.io;
         drop(commands);
@@ -259,12 +259,12 @@ impl Agent {
     }
 }
 
-/// A JSON string's text.
+/// Returns the text of a JSON string.
 pub(crate) fn string(raw: &RawValue) -> String {
     serde_json::from_str(raw.get()).expect("a string")
 }
 
-/// That member of what came along.
+/// Returns the member with this name.
 pub(crate) fn member<'a>(extra: &'a [(String, Box<RawValue>)], name: &str) -> &'a str {
     extra.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.get())
 }

@@ -2,7 +2,7 @@
 
 use std::{env, path::PathBuf};
 
-/// Where the CLI is.
+/// Returns the path of the CLI.
 pub(crate) fn claude() -> PathBuf {
     let installed =
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".local/claude/node_modules/.bin/claude");

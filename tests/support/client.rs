@@ -1,4 +1,4 @@
-//! An HTTP client that knows the routes.
+//! An HTTP client for the routes of the protocol.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Events, events::PATIENCE};
 
-/// Someone who talks to a server.
+/// A client of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     base: String,
@@ -20,7 +20,7 @@ pub(crate) struct Client {
     http: Http<HttpConnector, Full<Bytes>>,
 }
 
-/// A whole answer.
+/// A whole response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -29,13 +29,14 @@ pub(crate) struct Reply {
 }
 
 impl Client {
-    /// Over HTTP/1.1, each request on a connection of its own: none is lost to one that is being closed.
+    /// A client for HTTP/1.1. Each request has its own connection, so that none fails on a connection that
+    /// closes.
     pub(crate) fn new(base: &str, token: Option<&str>) -> Self {
         let http = Http::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
         Self::over(http, base, token)
     }
 
-    /// Over HTTP/2, known in advance.
+    /// A client for HTTP/2 with prior knowledge.
     pub(crate) fn http2(base: &str, token: Option<&str>) -> Self {
         Self::over(Http::builder(TokioExecutor::new()).http2_only(true).build_http(), base, token)
     }
@@ -49,7 +50,7 @@ impl Client {
         Self { token: token.map(str::to_owned), ..self.clone() }
     }
 
-    /// Sends a request with further headers; gives the answer as soon as its head is there.
+    /// Sends a request with further headers and returns the response once its head has arrived.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -64,7 +65,7 @@ impl Client {
             .unwrap_or_else(|error| panic!("{path}: {error:?}"))
     }
 
-    /// Sends a request; `None` when nobody answers, as while a server is started again.
+    /// Sends a request; `None` if there is no response, as during a restart of the server.
     pub(crate) async fn try_send(
         &self,
         method: Method,
@@ -78,7 +79,7 @@ impl Client {
             .ok()
     }
 
-    /// Sends a request and waits for the whole answer.
+    /// Sends a request and reads the whole response.
     pub(crate) async fn ask(
         &self,
         method: Method,
@@ -102,12 +103,12 @@ impl Client {
         self.ask(Method::POST, path, &[], body).await
     }
 
-    /// Asks for a session.
+    /// Requests a new session.
     pub(crate) async fn create(&self, body: &Value) -> Reply {
         self.post("/sessions", body.to_string()).await
     }
 
-    /// Asks for a session that has to be given; gives its id.
+    /// Creates a session and returns its id. Panics on an error.
     pub(crate) async fn created(&self, body: &Value) -> String {
         let reply = self.create(body).await;
         assert_eq!(reply.status, 200, "{reply:?}");
@@ -136,7 +137,7 @@ impl Client {
         Events::new(response.into_body())
     }
 
-    /// Asks for a session's stream with this `Last-Event-ID`.
+    /// Requests a session's stream with this `Last-Event-ID`.
     pub(crate) async fn stream(&self, id: &str, last: Option<&str>) -> Response<Incoming> {
         let headers: Vec<_> = last.map(|last| ("last-event-id", last)).into_iter().collect();
         self.send(Method::GET, &format!("/sessions/{id}/stream"), &headers, "").await
@@ -161,7 +162,7 @@ impl Client {
 }
 
 impl Reply {
-    /// Reads the answer to its end.
+    /// Reads the response to its end.
     pub(crate) async fn from(response: Response<Incoming>) -> Self {
         let (head, body) = response.into_parts();
         let body =
@@ -173,7 +174,7 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
-    /// The sentence of an error.
+    /// The `detail` of an error.
     pub(crate) fn detail(&self) -> String {
         self.json()["detail"].as_str().unwrap_or_else(|| panic!("no detail in {self:?}")).to_owned()
     }

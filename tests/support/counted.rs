@@ -1,11 +1,11 @@
-//! What is counted, as a test sees it.
+//! The metrics of a test.
 
 use std::collections::BTreeMap;
 
 use metrics::LocalRecorderGuard;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 
-/// Everything that is counted in this thread.
+/// Records the metrics of this thread.
 pub(crate) struct Counted {
     values: BTreeMap<String, f64>,
     snapshotter: Snapshotter,
@@ -19,7 +19,7 @@ impl Counted {
         Self { values: BTreeMap::new(), snapshotter: recorder.snapshotter(), _guard: guard }
     }
 
-    /// The names and labels of all that was counted so far.
+    /// The names and labels of all series so far.
     pub(crate) fn series(&mut self) -> impl Iterator<Item = &str> {
         self.update();
         self.values.keys().map(String::as_str)
@@ -36,7 +36,7 @@ impl Counted {
             let labels: Vec<_> =
                 key.key().labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
             let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-            // Each snapshot begins anew.
+            // Each snapshot has only what was recorded since the last one.
             *self.values.entry(format!("{}{labels}", key.key().name())).or_default() += match value {
                 DebugValue::Counter(count) => count as f64,
                 DebugValue::Gauge(value) => value.into_inner(),
@@ -45,7 +45,7 @@ impl Counted {
         }
     }
 
-    /// Fails where a metric has another value.
+    /// Checks the values of these metrics.
     pub(crate) fn check<const N: usize>(&mut self, expected: [(&str, f64); N]) {
         for (metric, value) in expected {
             assert_eq!(self.get(metric), value, "{metric} in {:#?}", self.values);

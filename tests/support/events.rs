@@ -1,4 +1,4 @@
-//! A reader of a session's stream that keeps all it saw.
+//! A reader of a session's stream that keeps all events.
 
 use std::{fmt::Write as _, ops::Index, time::Duration};
 
@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::Value;
 
-/// How long a test waits for what must come. It is only ever used up by a failing test.
+/// Maximum time that a test waits for something. Only a failing test uses all of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One event.
@@ -16,16 +16,16 @@ pub(crate) struct Frame {
     pub(crate) id: Option<u64>,
     pub(crate) event: String,
     pub(crate) data: Value,
-    /// The frame as it came, with the empty line that ends it.
+    /// The frame as received, with the empty line at its end.
     pub(crate) raw: Bytes,
 }
 
-/// A stream that is being read.
+/// A reader of a stream.
 #[derive(Debug)]
 pub(crate) struct Events {
     body: Incoming,
     unread: BytesMut,
-    /// So much of `unread` is known to hold no end of a frame.
+    /// Length of the part of `unread` that contains no end of a frame.
     scanned: usize,
     /// The events so far.
     pub(crate) seen: Vec<Frame>,
@@ -33,7 +33,7 @@ pub(crate) struct Events {
     pub(crate) comments: Vec<String>,
 }
 
-/// What stands between two empty lines.
+/// The lines between two empty lines.
 enum Item {
     Frame(Frame),
     Comment(String),
@@ -44,7 +44,7 @@ impl Events {
         Self { body, unread: BytesMut::new(), scanned: 0, seen: Vec::new(), comments: Vec::new() }
     }
 
-    /// The next event; `None` when the body has ended.
+    /// Reads the next event; `None` if the body has ended.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
         let event = async {
             loop {
@@ -58,7 +58,7 @@ impl Events {
         event.unwrap_or_else(|_| panic!("only comments came for {PATIENCE:?}.\n{}", self.story()))
     }
 
-    /// The next event; `None` also when the connection broke, whatever it was in the middle of.
+    /// Reads the next event; `None` if the body has ended or the connection broke.
     pub(crate) async fn try_next(&mut self) -> Option<Frame> {
         loop {
             if let Some(item) = self.take_item() {
@@ -72,7 +72,7 @@ impl Events {
         }
     }
 
-    /// The next comment; events before it are kept in [`Events::seen`].
+    /// Reads the next comment. Events before it are kept in [`Events::seen`].
     pub(crate) async fn comment(&mut self) -> String {
         loop {
             match self.item().await {
@@ -88,7 +88,7 @@ impl Events {
         self.until_where(event, |frame| frame.event == event).await
     }
 
-    /// Reads up to the next event that is wanted; `what` names it in a failure.
+    /// Reads up to the next event for which `wanted` holds; `what` names it in a failure.
     pub(crate) async fn until_where(&mut self, what: &str, wanted: impl Fn(&Frame) -> bool) -> Frame {
         loop {
             match self.next().await {
@@ -99,7 +99,7 @@ impl Events {
         }
     }
 
-    /// Reads to the end of the body; gives all events of this stream.
+    /// Reads to the end of the body and returns all events.
     pub(crate) async fn rest(&mut self) -> &[Frame] {
         while self.next().await.is_some() {}
         &self.seen
@@ -120,7 +120,7 @@ impl Events {
         self.seen.iter().filter(|frame| frame.id.is_some()).flat_map(|frame| frame.raw.clone()).collect()
     }
 
-    /// What has come in whole and was not taken yet.
+    /// Takes the next complete item out of the received bytes.
     fn take_item(&mut self) -> Option<Item> {
         let Some(end) = self.unread[self.scanned..].windows(2).position(|two| two == b"\n\n") else {
             self.scanned = self.unread.len().saturating_sub(1);
@@ -155,7 +155,7 @@ impl Events {
         }
     }
 
-    /// Everything seen, for a failure's message.
+    /// All events so far, for the message of a failure.
     fn story(&self) -> String {
         let mut story = String::from("Seen so far:\n");
         for frame in &self.seen {
@@ -168,7 +168,7 @@ impl Events {
 }
 
 impl Frame {
-    /// This member of the data, which has to be a string.
+    /// Returns this member of the data, which must be a string.
     pub(crate) fn str(&self, member: &str) -> &str {
         self.data[member].as_str().unwrap_or_else(|| panic!("no {member} in {self:?}"))
     }

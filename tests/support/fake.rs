@@ -1,4 +1,4 @@
-//! An agent that does what the test says.
+//! An agent that the test controls.
 
 use std::{
     future::{Ready, ready},
@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tower::{BoxError, Service};
 
-/// Starts fake agents; each gives its far end to the test.
+/// Starts fake agents and sends the agent's ends of their channels to the test.
 #[derive(Clone, Debug)]
 pub(crate) struct FakeAgents {
     started: mpsc::UnboundedSender<Far>,
@@ -25,7 +25,7 @@ pub(crate) struct FakeAgents {
     calls: Arc<AtomicUsize>,
 }
 
-/// The agent's own side.
+/// The agent's ends of its channels.
 #[derive(Debug)]
 pub(crate) struct Far {
     pub(crate) spec: SessionSpec,
@@ -39,13 +39,13 @@ impl FakeAgents {
         (Self { started, refusal: None, calls: Arc::default() }, far)
     }
 
-    /// None of them can be started.
+    /// Makes every start fail with this text.
     pub(crate) fn refusing(mut self, words: &'static str) -> Self {
         self.refusal = Some(words);
         self
     }
 
-    /// So many were asked for.
+    /// Number of requested starts.
     pub(crate) fn calls(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.calls)
     }
@@ -67,7 +67,7 @@ impl Service<SessionSpec> for FakeAgents {
         }
         let (command_tx, commands) = mpsc::channel(8);
         let (events, event_rx) = mpsc::channel(1024);
-        // A test that does not look at its agents lets them end at once.
+        // If the test has dropped the receiver, the agent ends at once.
         let _ = self.started.send(Far { spec, commands, events });
         ready(Ok(AgentIo { commands: command_tx, events: event_rx }))
     }
@@ -82,7 +82,7 @@ impl Far {
         self.commands.recv().await.expect("a command")
     }
 
-    /// Waits until it is asked to end.
+    /// Waits until the session asks the agent to end.
     pub(crate) async fn is_let_go(&mut self) {
         assert!(self.commands.recv().await.is_none(), "a command came");
     }

@@ -1,4 +1,4 @@
-//! A network that breaks: a TCP proxy that cuts every connection after so many bytes.
+//! A TCP proxy that cuts every connection after a number of bytes.
 
 use std::{
     io,
@@ -24,9 +24,8 @@ pub(crate) struct BreakingNetwork {
 }
 
 impl BreakingNetwork {
-    /// In front of `server`, a `host:port`. What is cut, and where, follows from the seed and from nothing
-    /// else: of the answers at most `longest` bytes pass, and one connection in eight is cut while the
-    /// request passes.
+    /// Starts a proxy in front of `server`, a `host:port`. The cuts depend only on the seed: at most
+    /// `longest` bytes of a response pass, and one connection in eight is cut within the request.
     pub(crate) async fn before(server: &str, seed: u64, longest: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -55,7 +54,7 @@ impl BreakingNetwork {
         format!("http://{}", self.address)
     }
 
-    /// So many connections were cut before either side closed them.
+    /// Number of connections that were cut before either side closed them.
     pub(crate) fn cuts(&self) -> usize {
         self.cuts.load(Ordering::Relaxed)
     }
@@ -67,7 +66,7 @@ impl Drop for BreakingNetwork {
     }
 }
 
-/// Where a connection breaks, in bytes of either direction, and how.
+/// Where a connection is cut, in bytes of either direction, and how.
 struct Cut {
     up: u64,
     down: u64,
@@ -75,11 +74,11 @@ struct Cut {
 }
 
 impl Cut {
-    /// Relays until the cut, `true`, or until one side has closed.
+    /// Relays until the cut or until one side has closed. Returns whether the connection was cut.
     async fn relay(self, client: TcpStream, server: &str) -> io::Result<bool> {
         let server = TcpStream::connect(server).await?;
         if self.reset {
-            // What is still under way is lost, as it is with a network that is gone.
+            // Drops the bytes that are under way, as a network failure does.
             client.set_zero_linger()?;
         }
         let (mut from_client, mut to_client) = client.into_split();
@@ -91,7 +90,7 @@ impl Cut {
     }
 }
 
-/// Copies up to so many bytes; `true` when these were all that may pass.
+/// Copies up to this many bytes. Returns whether the limit was reached.
 async fn copy(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),

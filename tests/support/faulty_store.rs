@@ -11,26 +11,26 @@ use agent_webkit::storage::transcripts::{
 };
 use tokio::sync::watch;
 
-/// What it does when it is asked.
+/// How the transcript store behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
     Well,
     Away,
-    /// It never answers.
+    /// Calls never return.
     Stuck,
     Fenced,
-    /// Entries that contain this cannot be stored.
+    /// Entries that contain this text cannot be stored.
     Picky(&'static str),
 }
 
-/// The store. Clones are the same one.
+/// The transcript store. Clones share their state.
 #[derive(Clone, Debug)]
 pub(crate) struct FaultyStore {
     mood: watch::Sender<Mood>,
     transcripts: Arc<MemoryTranscripts>,
     keys: Arc<Mutex<BTreeSet<TranscriptKey>>>,
     hostile: Arc<Mutex<Vec<String>>>,
-    /// So many questions it was asked.
+    /// Number of calls.
     asked: watch::Sender<usize>,
 }
 
@@ -49,29 +49,29 @@ impl FaultyStore {
         self.mood.send_replace(mood);
     }
 
-    /// Waits until it was asked so many more questions.
+    /// Waits for this many further calls.
     pub(crate) async fn asked(&self, times: usize) {
         let before = *self.asked.borrow();
         self.asked.subscribe().wait_for(|asked| *asked >= before + times).await.expect("it is there");
     }
 
-    /// All that it holds.
+    /// The keys of all transcripts.
     pub(crate) fn keys(&self) -> Vec<TranscriptKey> {
         self.keys.lock().unwrap().iter().cloned().collect()
     }
 
-    /// The entries of that transcript, as text.
+    /// The entries of this transcript, as text.
     pub(crate) async fn lines(&self, key: &TranscriptKey) -> Vec<String> {
         let entries = self.transcripts.load(key).await.expect("it is in memory").unwrap_or_default();
         entries.iter().map(|entry| entry.json().get().to_owned()).collect()
     }
 
-    /// Puts a transcript there.
+    /// Stores a transcript.
     pub(crate) async fn put(&self, key: &TranscriptKey, entries: &[Entry]) {
         self.append(key, entries).await.expect("it is well");
     }
 
-    /// It claims to have sub-agents of these names.
+    /// Makes the store list sub-agents with these names.
     pub(crate) fn claims(&self, subpaths: impl IntoIterator<Item = String>) {
         self.hostile.lock().unwrap().extend(subpaths);
     }
@@ -126,7 +126,7 @@ impl TranscriptStore for FaultyStore {
         self.transcripts.delete(key)
     }
 
-    /// Those of the store, and those a hostile one would give.
+    /// Returns the real sub-keys and those set by `claims`.
     fn list_subkeys<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, Vec<String>> {
         Box::pin(async move {
             self.answer().await?;

@@ -1,5 +1,5 @@
-//! What the tests over the wire share: the real server, a client, a reader of streams, and scripts for
-//! the practice model.
+//! Fixtures of the tests over the wire: the real server, a client, a reader of streams, and scripts for the
+//! practice model.
 //!
 //! ```ignore
 //! let server = Server::start().await;
@@ -33,7 +33,7 @@ pub(crate) use script::{Script, bash, tool};
 pub(crate) use server::{Builder, Server, TOKEN, model_url};
 pub(crate) use session::{Session, allow};
 
-/// Waits until `holds`; fails with `what` when it does not come.
+/// Waits until `holds` returns true; fails with `what` if it does not in time.
 pub(crate) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds().await {

@@ -1,13 +1,13 @@
 //! A real Postgres for tests.
 //!
-//! Most tests want a database and share a server: the one at `DATABASE_URL`, or one that is started here.
+//! Most tests need a database and share a server: the one at `DATABASE_URL`, or one that is started here.
 //!
 //! ```ignore
 //! let database = TestDatabase::new().await;
 //! let store = PgTranscripts::connect(database.url(), 0, 4).await?;
 //! ```
 //!
-//! A test of outages wants a server of its own:
+//! A test of outages needs its own server:
 //!
 //! ```ignore
 //! let mut cluster = Cluster::start();
@@ -30,8 +30,8 @@ use std::{
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 
-/// A server of a test's own, in a private folder and on loopback. Dropping it ends it; so does the end of
-/// this process, however that comes.
+/// A server of one test, in a private folder and on loopback. It ends when it is dropped, or when this
+/// process ends in any way.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     folder: TempDir,
@@ -51,7 +51,7 @@ pub(crate) struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// A database in the server that the tests share.
+    /// Creates a database on the shared server.
     pub(crate) async fn new() -> Self {
         match std::env::var("DATABASE_URL") {
             Ok(url) => Self::create(&url, None).await,
@@ -62,7 +62,7 @@ impl TestDatabase {
         }
     }
 
-    /// Where it is.
+    /// The URL of the database.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -77,7 +77,8 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let drop_it = execute(&self.server, format!("drop database if exists {} with (force)", self.name));
-        // A test's runtime may have one thread only, which is in here. When the server is gone, so is this.
+        // On a thread, because the test's runtime may have only this one. A failure is ignored: the server
+        // may be gone.
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -120,17 +121,17 @@ impl Cluster {
         panic!("no port for a Postgres server could be found");
     }
 
-    /// Its own database `postgres`.
+    /// The URL of its database `postgres`.
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres:{}@127.0.0.1:{}/postgres", self.password, self.port)
     }
 
-    /// An empty database in it.
+    /// Creates an empty database on this server.
     pub(crate) async fn database(&self) -> TestDatabase {
         TestDatabase::create(&self.url(), None).await
     }
 
-    /// The server is gone at once, as if its machine had lost power; what was committed is kept.
+    /// Stops the server at once, as a power loss does. Commits are kept.
     pub(crate) fn stop(&mut self) {
         if let Some(mut shell) = self.running.take() {
             drop(shell.stdin.take());
@@ -138,10 +139,10 @@ impl Cluster {
         }
     }
 
-    /// It is back, at the same place.
+    /// Starts the server again, on the same port.
     ///
     /// # Panics
-    /// It does not start.
+    /// If the server does not start.
     pub(crate) fn start_again(&mut self) {
         assert!(self.running.is_none(), "it was not stopped");
         if let Err(said) = self.run() {
@@ -149,8 +150,8 @@ impl Cluster {
         }
     }
 
-    /// Waits until it serves. The shell ends the server when its stdin is closed, which the end of this
-    /// process does too.
+    /// Starts the server and waits until it serves. A shell ends it when the shell's stdin is closed, which
+    /// also happens when this process ends.
     fn run(&mut self) -> Result<(), String> {
         let mut shell = command(Path::new("/bin/sh"), self.folder.path())
             .args(["-c", r#""$@" & read -r _; kill -QUIT $!; wait $!"#, "sh"])
@@ -171,7 +172,7 @@ impl Cluster {
                 return Ok(());
             }
             said = said + &line + "\n";
-            // Clients that come too early are turned away with a word of the same rank.
+            // Connections during the start-up are refused with a FATAL line, too.
             if line.contains("FATAL") && !line.contains("the database system is") {
                 break;
             }
@@ -188,7 +189,7 @@ impl Drop for Cluster {
     }
 }
 
-/// The server of this process, as long as a test needs it.
+/// Returns the server of this process, which runs as long as a test holds it.
 fn shared() -> Arc<Cluster> {
     static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().expect("no test fails in here");
@@ -215,7 +216,7 @@ fn with_database(url: &str, name: &str) -> String {
     format!("{}/{name}{query}", &place[..end])
 }
 
-/// The folder of `initdb`: from the PATH, or where Debian and Homebrew keep it.
+/// Returns the folder of `initdb`, from the PATH or where Debian and Homebrew install it.
 fn binaries() -> Option<PathBuf> {
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&on_path).collect();
@@ -233,7 +234,7 @@ fn binaries() -> Option<PathBuf> {
     folders.into_iter().find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
 
-/// A command in the cluster's folder. Postgres refuses to run as root.
+/// A command in the cluster's folder, as another user if this is root: Postgres refuses to run as root.
 fn command(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder).env("LC_ALL", "C");
@@ -257,7 +258,7 @@ fn stand_in() -> Option<(u32, u32)> {
     Some(ids("postgres").or_else(|| ids("nobody")).expect("a user that is not root"))
 }
 
-/// A port that outgoing connections do not take, so that it is still free after an outage.
+/// Returns a free port outside the range of outgoing connections, so that it is still free after an outage.
 fn free_port() -> u16 {
     let random = RandomState::new().hash_one(std::process::id());
     (0..1000)

@@ -1,10 +1,10 @@
-//! The processes of this machine, as /proc tells them.
+//! The processes of this machine, from /proc.
 
 use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A process that ran when it was looked for.
+/// A process that was found in /proc.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
     pub(crate) pid: i32,
@@ -12,13 +12,13 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Everything in its environment that can be read.
+    /// Its environment, as far as it can be read.
     pub(crate) fn environment(&self) -> String {
         let bytes = fs::read(format!("/proc/{}/environ", self.pid)).expect("our own process's environment");
         String::from_utf8_lossy(&bytes).replace('\0', "\n")
     }
 
-    /// The process that started it, if that still runs.
+    /// Its parent process, if it still runs.
     pub(crate) fn parent(&self) -> Option<u32> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
         status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
@@ -29,7 +29,7 @@ impl Process {
     }
 }
 
-/// The processes for which this argument list is what is looked for. Zombies have none.
+/// The processes whose arguments match. Zombies have no arguments.
 pub(crate) fn matching(wanted: impl Fn(&[String]) -> bool) -> Vec<Process> {
     let pids = fs::read_dir("/proc")
         .expect("/proc")
@@ -57,7 +57,7 @@ pub(crate) fn sleeps(seconds: u64) -> Vec<Process> {
     matching(|args| args.len() >= 2 && args[0].ends_with("sleep") && args[1] == seconds.to_string())
 }
 
-/// The memory that a process has of its own or shares, in KiB.
+/// The resident memory of a process, in KiB.
 pub(crate) fn resident_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process that runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");

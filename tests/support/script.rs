@@ -1,11 +1,11 @@
-//! What the practice model is to answer; its language is told in `agent_webkit::practice`.
+//! Scripts for the practice model, in the language of `agent_webkit::practice`.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-/// A script, step by step. Its text (`to_string`) goes into a prompt, with anything around it.
+/// A script. Its text (`to_string`) goes into a prompt, with any text around it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
     steps: Vec<Value>,
@@ -18,29 +18,29 @@ impl Script {
         Self::default().then(step)
     }
 
-    /// A script that says something.
+    /// A script that answers with a text.
     pub(crate) fn text(text: &str) -> Self {
         Self::new(text)
     }
 
-    /// A script that runs a command, then says `done`.
+    /// A script that runs a command, then answers `done`.
     pub(crate) fn bash(command: &str) -> Self {
         Self::new(bash("toolu_bash", command)).then("done")
     }
 
-    /// A script that says so many words, with so many milliseconds before each.
+    /// A script that answers with this many words, after `token_ms` milliseconds each.
     pub(crate) fn slow(words: usize, token_ms: u64) -> Self {
         let text: Vec<_> = (0..words).map(|word| format!("w{word}")).collect();
         Self::new(text.join(" ")).pace(token_ms)
     }
 
-    /// A further step.
+    /// Adds a step.
     pub(crate) fn then(mut self, step: impl Into<Value>) -> Self {
         self.steps.push(step.into());
         self
     }
 
-    /// The milliseconds before each delta.
+    /// Sets the milliseconds before each delta.
     pub(crate) fn pace(mut self, token_ms: u64) -> Self {
         self.token_ms = token_ms;
         self
@@ -65,12 +65,13 @@ impl From<Script> for Value {
     }
 }
 
-/// A call of a tool.
+/// A tool call.
 pub(crate) fn tool(id: &str, name: &str, input: &Value) -> Value {
     json!({"tool": name, "input": input, "id": id})
 }
 
-/// A call of the shell. Commands that write (`touch`) are asked for, reading ones (`echo`) may not be.
+/// A call of the shell. The CLI asks for permission for commands that write (`touch`); for reading ones
+/// (`echo`) it may not.
 pub(crate) fn bash(id: &str, command: &str) -> Value {
     tool(id, "Bash", &json!({"command": command}))
 }

@@ -1,4 +1,4 @@
-//! The real server or one of the examples, as a process of its own.
+//! The real server or one of the examples, as a process.
 
 use std::{
     env,
@@ -19,16 +19,16 @@ use tempfile::TempDir;
 
 use super::{Client, PATIENCE, Session, claude};
 
-/// The token of a server that was not given another one.
+/// The default token.
 pub(crate) const TOKEN: &str = "wire-test-token";
 
-/// A server that asked for more time than this to end is stuck; it promises 15 s.
+/// Maximum time for a server to end. It promises to end within 15 s.
 const DRAIN: Duration = Duration::from_secs(20);
 
-/// What a server is started with.
+/// The settings of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Builder {
-    /// `None`: the binary.
+    /// The example to run; `None` for the binary.
     example: Option<String>,
     options: Vec<(String, Option<OsString>)>,
     env: Vec<(OsString, OsString)>,
@@ -38,7 +38,7 @@ pub(crate) struct Builder {
     dirs: Arc<TempDir>,
 }
 
-/// A server that runs. Dropping it ends it: by SIGTERM, within the time that it promises.
+/// A running server. Dropping it ends it by SIGTERM, within the time that it promises.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Child,
@@ -62,19 +62,19 @@ impl Builder {
         self
     }
 
-    /// Adds an option without one.
+    /// Adds an option without a value.
     pub(crate) fn flag(mut self, name: &str) -> Self {
         self.options.push((name.to_owned(), None));
         self
     }
 
-    /// Adds to the server's environment.
+    /// Adds a variable to the server's environment.
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.env.push((name.into(), value.as_ref().to_owned()));
         self
     }
 
-    /// Starts without a token; the test gives the option that makes this possible, or wants to see it fail.
+    /// Removes the token. The test sets the option that allows this, or expects the start to fail.
     pub(crate) fn no_token(mut self) -> Self {
         self.token = None;
         self
@@ -86,12 +86,12 @@ impl Builder {
         self
     }
 
-    /// A directory of the server that is to be: `home`, `config`, `workspace`, `tmp`.
+    /// A directory of the future server: `home`, `config`, `workspace`, `tmp`.
     pub(crate) fn dir(&self, name: &str) -> PathBuf {
         self.dirs.path().join(name)
     }
 
-    /// The command line, with an environment that holds nothing of ours.
+    /// The command, with an environment that inherits nothing from the tests.
     pub(crate) fn command(&self) -> Command {
         let dirs = self.dirs.path();
         let mut command = match &self.example {
@@ -125,7 +125,7 @@ impl Builder {
         command
     }
 
-    /// An example takes by the environment what the binary takes by options.
+    /// The command of an example, which has its settings in the environment instead of options.
     fn example_command(&self, name: &str) -> Command {
         let mut command = Command::new(example(name));
         command
@@ -163,7 +163,7 @@ impl Builder {
         server
     }
 
-    /// Runs it to its end, which has to come by itself; gives how it ended and what it wrote.
+    /// Runs the server, which must end by itself. Returns its exit status and its output.
     pub(crate) async fn fails(self) -> (ExitStatus, String) {
         let mut command = tokio::process::Command::from(self.command());
         let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
@@ -175,17 +175,17 @@ impl Builder {
 }
 
 impl Server {
-    /// A server with nothing special.
+    /// Starts a server with the default settings.
     pub(crate) async fn start() -> Self {
         Self::builder().start().await
     }
 
-    /// The binary; or the example that `WIRE_HOST` names, to run the tests of the wire on another host.
+    /// A builder of the binary, or of the example in `WIRE_HOST`, to run the wire tests on another host.
     pub(crate) fn builder() -> Builder {
         Builder::new(env::var("WIRE_HOST").ok())
     }
 
-    /// The example of this name.
+    /// A builder of this example.
     pub(crate) fn example(name: &str) -> Builder {
         Builder::new(Some(name.to_owned()))
     }
@@ -194,12 +194,12 @@ impl Server {
         &self.url
     }
 
-    /// Where it listens, as `host:port`.
+    /// Its address, as `host:port`.
     pub(crate) fn authority(&self) -> &str {
         self.url.trim_start_matches("http://").split('/').next().expect("a first part")
     }
 
-    /// The path it is mounted at: nothing, or `/prefix`.
+    /// The path at which it is mounted: empty, or `/prefix`.
     pub(crate) fn prefix(&self) -> &str {
         self.url.trim_start_matches("http://").trim_start_matches(self.authority())
     }
@@ -217,14 +217,14 @@ impl Server {
         self.recipe.dir(name)
     }
 
-    /// Ends it by SIGKILL; gives what starts it again, on the same port and directories.
+    /// Kills the server and returns a builder that starts it again, with the same port and directories.
     pub(crate) fn kill(mut self) -> Builder {
         self.process.kill().expect("a child of ours");
         self.process.wait().expect("its end");
         self.again()
     }
 
-    /// Ends it as a deploy does; gives what starts it again.
+    /// Stops the server as a deploy does, and returns a builder that starts it again.
     pub(crate) fn stop(mut self) -> Builder {
         self.signal(Signal::TERM);
         assert!(self.wait(DRAIN).is_some(), "the server did not end within {DRAIN:?}");
@@ -236,27 +236,27 @@ impl Server {
         Builder { port: port.expect("a port in its URL"), ..self.recipe.clone() }
     }
 
-    /// A client with the right token.
+    /// A client with the server's token.
     pub(crate) fn client(&self) -> Client {
         Client::new(&self.url, self.recipe.token.as_deref())
     }
 
-    /// A client with the right token that speaks HTTP/2.
+    /// An HTTP/2 client with the server's token.
     pub(crate) fn http2(&self) -> Client {
         Client::http2(&self.url, self.recipe.token.as_deref())
     }
 
-    /// A new session with nothing special.
+    /// Creates a session with the default settings.
     pub(crate) async fn session(&self) -> Session {
         self.session_with(&json!({})).await
     }
 
-    /// A new session.
+    /// Creates a session with this body.
     pub(crate) async fn session_with(&self, body: &Value) -> Session {
         Session::create(self.client(), body).await
     }
 
-    /// What it logged so far.
+    /// Its log so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.recipe.dirs.path().join("log")).unwrap_or_default()
     }
@@ -267,7 +267,7 @@ impl Server {
         let _ = kill_process(pid, signal);
     }
 
-    /// Waits for its end; `None` when it did not come in that time.
+    /// Waits for its end; `None` if it does not end in time.
     pub(crate) fn wait(&mut self, time: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + time;
         loop {
@@ -295,7 +295,7 @@ impl Drop for Server {
     }
 }
 
-/// Where cargo has put an example: beside the folder of this test.
+/// Returns the path of an example, which cargo puts beside the folder of this test.
 fn example(name: &str) -> PathBuf {
     let test = env::current_exe().expect("a test has a path");
     let profile = test.parent().and_then(Path::parent).expect("it lies in target/<profile>/deps");
@@ -304,7 +304,8 @@ fn example(name: &str) -> PathBuf {
     path
 }
 
-/// The practice model of this test process. It has a thread of its own: a test that blocks must not stop it.
+/// The URL of this process's practice model, which runs on its own thread, so that a test that blocks does
+/// not stop it.
 pub(crate) fn model_url() -> &'static str {
     static URL: OnceLock<String> = OnceLock::new();
     URL.get_or_init(|| {
@@ -322,7 +323,7 @@ pub(crate) fn model_url() -> &'static str {
     })
 }
 
-/// The URL in the line that says so. What follows on stdout is read and dropped, so that the pipe never fills.
+/// Reads the line with the URL. The rest of stdout is read and dropped, so that the pipe never fills.
 fn url_line(stdout: impl Read + Send + 'static) -> Option<String> {
     let mut lines = BufReader::new(stdout).lines();
     let line =

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Client, Events, Frame, Reply};
 
-/// A session that someone holds and reads.
+/// A session with a client and a reader.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client: Client,
@@ -20,24 +20,24 @@ impl Session {
         Self { client, id, events }
     }
 
-    /// Posts a message; whatever comes back is the test's to judge.
+    /// Posts a message and returns any response.
     pub(crate) async fn input(&self, message: &Value) -> Reply {
         self.client.input(&self.id, message).await
     }
 
-    /// Posts a message that has to be taken.
+    /// Posts a message. Panics if it is refused.
     pub(crate) async fn put(&self, message: &Value) {
         let reply = self.input(message).await;
         assert_eq!(reply.status, 204, "{message} gave {reply:?}");
         assert!(reply.body.is_empty(), "{reply:?}");
     }
 
-    /// Says something: a text, a script or an array of content blocks.
+    /// Posts a user's message: a text, a script or an array of content blocks.
     pub(crate) async fn say(&self, content: impl Into<Value>) {
         self.put(&json!({"type": "user_message", "content": content.into()})).await;
     }
 
-    /// Says something and reads to the end of its turn; gives the turn's events.
+    /// Posts a user's message, reads to the end of its turn and returns the turn's events.
     pub(crate) async fn turn(&mut self, content: impl Into<Value>) -> Vec<Frame> {
         let before = self.events.seen.len();
         self.say(content).await;
@@ -49,12 +49,12 @@ impl Session {
         self.put(&json!({"type": "interrupt"})).await;
     }
 
-    /// Allows what was asked.
+    /// Allows a permission request.
     pub(crate) async fn allow(&self, request: &Frame) {
         self.put(&allow(request)).await;
     }
 
-    /// Denies what was asked.
+    /// Denies a permission request.
     pub(crate) async fn deny(&self, request: &Frame) {
         let id = request.str("correlation_id");
         self.put(&json!({"type": "permission_response", "correlation_id": id, "behavior": "deny"})).await;
@@ -65,7 +65,7 @@ impl Session {
         self.events.until(event).await
     }
 
-    /// Ends the session, reads to the end of its stream and gives the stream.
+    /// Deletes the session, reads to the end of its stream and returns the stream.
     pub(crate) async fn close(mut self) -> Events {
         assert_eq!(self.client.delete(&self.id).await.status, 204);
         self.events.rest().await;
@@ -74,7 +74,7 @@ impl Session {
     }
 }
 
-/// The message that allows what was asked.
+/// The message that allows a permission request.
 pub(crate) fn allow(request: &Frame) -> Value {
     let id = request.str("correlation_id");
     json!({"type": "permission_response", "correlation_id": id, "behavior": "allow"})

@@ -17,7 +17,7 @@ on_every_store!(
     an_append_that_is_given_up_leaves_all_or_nothing,
 );
 
-/// Runs them all on the runtime's threads.
+/// Runs all tasks at the same time on the runtime's threads.
 async fn together<F: Future<Output = ()> + Send + 'static>(tasks: impl Iterator<Item = F>) {
     tasks.collect::<JoinSet<()>>().join_all().await;
 }
@@ -51,7 +51,7 @@ async fn the_same_uuids_from_everywhere_are_stored_once(rig: &Rig) {
     let writers = (0..8_usize).map(|writer| {
         let store = Arc::clone(&rig.store);
         async move {
-            // Each begins elsewhere, so that they meet in every order.
+            // Each writer begins at another entry, so that the writers meet in every order.
             let entries = typed((0..20).map(|n| json!({"uuid": ((n + writer * 3) % 20).to_string()})));
             for batch in entries.chunks(4) {
                 store.append(&key(), batch).await.unwrap();
@@ -87,7 +87,8 @@ async fn sessions_do_not_disturb_each_other(rig: &Rig) {
     assert_eq!(rig.store.list_session_summaries("proj").await.unwrap().len(), 12);
 }
 
-/// Each writer notes another member of the summary; one that reads before another has written would lose it.
+/// Each writer changes another member of the summary. A read before another writer's write would lose that
+/// member.
 async fn no_title_is_lost(rig: &Rig) {
     const MEMBERS: [(&str, &str); 5] = [
         ("customTitle", "custom_title"),
@@ -126,7 +127,7 @@ async fn an_append_and_a_delete_leave_all_or_nothing(rig: &Rig) {
     }
 }
 
-/// Whoever gives up does not know whether it was stored, and repeats it.
+/// A writer that gives up an append does not know whether it was stored, and repeats it.
 async fn an_append_that_is_given_up_leaves_all_or_nothing(rig: &Rig) {
     let entries = typed((0..10).map(|n| json!({"n": n, "uuid": n.to_string()})));
     for patience in 0..40 {

@@ -1,4 +1,4 @@
-//! The fourteen contracts of the SDK's session-store conformance suite but the one on summaries.
+//! The fourteen contracts of the SDK's session-store conformance suite, except the one on summaries.
 
 use agent_webkit::storage::transcripts::TranscriptKey;
 use serde_json::json;
@@ -60,7 +60,7 @@ async fn a_uuid_is_stored_once(rig: &Rig) {
     rig.append(&key(), [json!({"uuid": "b", "n": 4}), json!({"uuid": "c", "n": 5})]).await;
     let first = json!([{"uuid": "a", "n": 1}, {"uuid": "b", "n": 2}, {"uuid": "c", "n": 5}]);
     assert_eq!(json!(rig.load(&key()).await), first);
-    // It is known in its own transcript only.
+    // A uuid is unique only within its transcript.
     rig.append(&key().with_subpath("s"), [json!({"uuid": "a"})]).await;
     rig.append(&TranscriptKey::main("proj", "other"), [json!({"uuid": "a"})]).await;
     assert!(rig.load(&key().with_subpath("s")).await.is_some());
@@ -72,7 +72,7 @@ async fn entries_without_a_uuid_are_always_appended(rig: &Rig) {
         [json!({"n": 1}), json!({"n": 1}), json!({"uuid": null}), json!({"uuid": 7}), json!({"uuid": ""})];
     rig.append(&key(), entries.clone()).await;
     rig.append(&key(), entries.clone()).await;
-    // An empty string is a uuid like others.
+    // An empty string is a uuid like any other.
     let expected = [&entries[..], &entries[..4]].concat();
     assert_eq!(rig.load(&key()).await.unwrap(), expected);
 }
@@ -136,7 +136,7 @@ async fn deleting_a_session_takes_all_of_it_and_nothing_else(rig: &Rig) {
     assert!(rig.subkeys(&key()).await.is_empty());
     assert_eq!(rig.sessions("proj").await, ["sess2"]);
     assert_eq!(rig.store.list_session_summaries("proj").await.unwrap().len(), 1);
-    // What is gone can be written again.
+    // A deleted entry can be written again.
     rig.append(&key(), [json!({"uuid": "a"})]).await;
     assert!(rig.load(&key()).await.is_some());
 }

@@ -1,4 +1,4 @@
-//! Only the host that serves a session writes to it.
+//! Only the host that holds the session's lease can write its transcript.
 
 use std::sync::{
     Arc,
@@ -46,7 +46,7 @@ async fn an_append_needs_the_epoch_of_the_session(rig: &Rig) {
     assert_eq!(rig.load(&key()).await.unwrap().len(), 2);
 }
 
-/// Whatever the order, the one who has taken over finds all that was ever acknowledged.
+/// In any order, the host that has taken over finds all acknowledged entries.
 async fn a_take_over_during_an_append_comes_after_it(rig: &Rig) {
     let Some(store) = rig.fenced() else { return };
     lease(rig, 1).await;
@@ -79,7 +79,7 @@ async fn a_host_appends_with_the_epoch_it_holds() {
         (session == "sess" && epoch > 0).then_some(epoch)
     });
     let entries = typed([json!({"n": 1})]);
-    // It holds no lease; then one that no row knows of.
+    // First without a lease, then with one that is not in the catalog.
     assert!(matches!(store.append(&key(), &entries).await, Err(StoreError::Fenced)));
     holds.store(1, Ordering::SeqCst);
     assert!(matches!(store.append(&key(), &entries).await, Err(StoreError::Fenced)));
@@ -87,8 +87,8 @@ async fn a_host_appends_with_the_epoch_it_holds() {
     assert!(store.list_sessions("proj").await.unwrap().is_empty());
 }
 
-/// The append has seen its epoch and waits, here for another writer of the same uuid: nobody takes the session
-/// over before it is stored.
+/// The append has checked its epoch and waits for another writer of the same uuid. No host can take over the
+/// session before the append is stored.
 #[tokio::test]
 async fn nobody_takes_over_between_the_check_and_the_write() {
     let rig = Rig::postgres().await;

@@ -1,4 +1,4 @@
-//! The Postgres that the tests are run on.
+//! The Postgres server of the tests.
 
 use sqlx::{Connection, PgConnection};
 

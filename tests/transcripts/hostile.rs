@@ -1,4 +1,4 @@
-//! What nobody should write, and what agents write all the same.
+//! Entries that nobody should write, but that agents write.
 
 use agent_webkit::storage::transcripts::{StoreError, TranscriptKey};
 use serde_json::{Value, json};
@@ -156,7 +156,7 @@ async fn a_thousand_entries_keep_their_order(rig: &Rig) {
 
 async fn of_an_append_that_fails_nothing_is_stored(rig: &Rig) {
     if rig.fenced().is_none() {
-        // In memory there is nothing that fails between two entries.
+        // The transcript store in memory cannot fail between two entries.
         return;
     }
     rig.execute("create unique index only_one on session_entries (entry)").await;

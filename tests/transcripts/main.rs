@@ -1,4 +1,4 @@
-//! The transcript stores: one contract, kept by each of them.
+//! The contract of transcript stores, on each of them.
 #![cfg(all(feature = "sqlite", feature = "postgres"))]
 
 #[path = "../support/postgres.rs"]

@@ -1,4 +1,4 @@
-//! A server that is away for a while.
+//! Outages of the Postgres server.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
 async fn what_failed_in_an_outage_is_stored_once_when_it_is_repeated() {
     let mut cluster = Cluster::start();
     let database = cluster.database().await;
-    // A pool that does not wait for long: what it waits for does not come.
+    // A pool with a short timeout, because no connection will come.
     let pool = PgPoolOptions::new().acquire_timeout(Duration::from_millis(500));
     let store = PgTranscripts::from_pool(pool.connect_lazy(database.url()).unwrap()).await.unwrap();
     let (before, during) = (typed([json!({"uuid": "a"})]), typed([json!({"uuid": "b"})]));

@@ -1,4 +1,4 @@
-//! The Python reference's store on the same tables: each reads what the other has written.
+//! The Python reference's transcript store on the same tables: each reads the other's entries.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -15,7 +15,7 @@ use crate::{
     rig::{key, sorted, typed},
 };
 
-/// The reference's `PgSessionStore` in a process of its own.
+/// The reference's `PgSessionStore`, as a process.
 struct Reference {
     process: Child,
     calls: ChildStdin,
@@ -23,7 +23,7 @@ struct Reference {
 }
 
 impl Reference {
-    /// `None`, and a line that says so, where it is not installed.
+    /// `None`, with a message, if the reference is not installed.
     fn on(database: &TestDatabase) -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = std::env::var_os("AGENT_WEBKIT_REFERENCE")
@@ -59,7 +59,7 @@ impl Reference {
         self.call(&json!(["load", named(key)]))
     }
 
-    /// Sorted by session, with the times apart.
+    /// Returns the rows, sorted by session, with the times separated.
     fn listed(&mut self, method: &str) -> Vec<(String, i64, Value)> {
         let Value::Array(all) = self.call(&json!([method, "proj"])) else { panic!("{method} gives a list") };
         let mut all: Vec<_> = all
@@ -111,7 +111,7 @@ fn said(n: usize) -> Value {
 async fn each_reads_what_the_other_has_written() {
     let database = TestDatabase::new().await;
     let Some(mut reference) = Reference::on(&database) else { return };
-    // The reference has made its tables first, as in a deployment that moves over.
+    // The reference creates its tables first, as in a deployment that migrates from it.
     assert_eq!(reference.load(&key()), Value::Null);
     let store = PgTranscripts::connect(database.url(), 0, 2).await.unwrap();
 
@@ -127,7 +127,7 @@ async fn each_reads_what_the_other_has_written() {
             store.append(&sub, &typed(batch.clone())).await.unwrap();
         }
         all.extend(batch);
-        // What the other has written already is not written again.
+        // Entries that the other has written are not written again.
         reference.append(&key(), &all[..1]);
         store.append(&key(), &typed(all[..1].to_vec())).await.unwrap();
     }
@@ -209,7 +209,7 @@ async fn both_sum_up_alike() {
     }
 }
 
-/// Entries that reach every corner of the fold.
+/// Entries that cover every case of the summary.
 fn entry() -> impl Strategy<Value = Value> {
     let text = || {
         prop_oneof![

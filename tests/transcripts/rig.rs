@@ -1,4 +1,4 @@
-//! A store of each kind, empty, and a short way to write and read.
+//! An empty transcript store of each kind, with helpers to write and read.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::postgres::TestDatabase;
 
-/// A test for each kind of store from functions that take a [`Rig`].
+/// Makes a test for each kind of transcript store from functions that take a [`Rig`].
 macro_rules! on_every_store {
     ($($name:ident),* $(,)?) => {
         on_every_store!(@ memory, $($name)*);
@@ -67,7 +67,7 @@ impl Rig {
         Self { store: Arc::new(store.clone()), place: Place::Postgres(store, database) }
     }
 
-    /// For what only databases do.
+    /// The fenced append, which only databases have.
     pub(crate) fn fenced(&self) -> Option<Arc<dyn FencedAppend>> {
         match &self.place {
             Place::Memory => None,
@@ -76,13 +76,13 @@ impl Rig {
         }
     }
 
-    /// Of the Postgres database.
+    /// The URL of the Postgres database.
     pub(crate) fn url(&self) -> &str {
         let Place::Postgres(_, database) = &self.place else { panic!("it is not on a server") };
         database.url()
     }
 
-    /// Beside the store, as another host would.
+    /// Executes a statement past the transcript store, as another host would.
     pub(crate) async fn execute(&self, statement: &str) {
         let statement = AssertSqlSafe(statement.to_owned());
         match &self.place {

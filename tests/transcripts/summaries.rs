@@ -1,4 +1,4 @@
-//! Summaries: written with what they sum up, on the store's clock.
+//! Summaries: written together with their entries, with the time of the transcript store.
 
 use agent_webkit::storage::transcripts::{SessionSummary, TranscriptKey};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Browsers, slow clients, and the log.
+//! Browsers, slow clients, and log output.
 
 use http::Method;
 use serde_json::json;
@@ -55,7 +55,7 @@ async fn a_body_that_trickles_is_given_up_and_the_server_serves_on() {
     assert_eq!(server.client().get("/sessions").await.status, 200);
 }
 
-// The client's connections must see the server's end while the test waits for it.
+// The client's connections must run while the test blocks on the server's end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tells_what_happens_and_no_secret_at_its_most_talkative() {
     let server = Server::builder().env("RUST_LOG", "trace").start().await;

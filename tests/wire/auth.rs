@@ -1,4 +1,4 @@
-//! Credentials of every kind, at the real server.
+//! Credentials of every kind, with the real server.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ fn key() -> EncodingKey {
     EncodingKey::from_ec_pem(KEY.as_bytes()).expect("a key")
 }
 
-/// A token of this bearer, good for so long.
+/// A token with this subject, lifetime and scope.
 fn token(sub: &str, lasts: Duration, scope: &str) -> String {
     let exp = (SystemTime::now() + lasts).duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs();
     let claims = json!({"sub": sub, "iss": "https://id.test/", "aud": "agents", "exp": exp, "scope": scope});
@@ -34,7 +34,7 @@ fn token(sub: &str, lasts: Duration, scope: &str) -> String {
     encode(&header, &claims, &key()).expect("a token")
 }
 
-/// An identity provider that tells its keys to whoever asks, and counts them.
+/// An identity provider that serves its keys and counts the requests.
 async fn key_server() -> (String, Arc<AtomicUsize>) {
     let mut jwk = Jwk::from_encoding_key(&key(), Algorithm::ES256).expect("a key");
     jwk.common.key_id = Some("k".into());

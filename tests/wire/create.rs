@@ -1,4 +1,4 @@
-//! `POST /sessions`: what its body may say, and what is answered to the rest.
+//! `POST /sessions`: valid bodies, and the answers to invalid ones.
 
 use serde_json::json;
 
@@ -87,7 +87,7 @@ async fn a_session_is_deleted_as_often_as_one_likes() {
     assert_eq!(client.input(&id, &json!({"type": "interrupt"})).await.status, 404);
 }
 
-/// Its agent is still there for a while, and so is what it remembers.
+/// The agent of a deleted session, and its transcript, exist a little longer.
 #[tokio::test]
 async fn a_deleted_session_is_gone_at_once() {
     let server = Server::start().await;

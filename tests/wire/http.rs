@@ -105,7 +105,7 @@ async fn a_stream_has_the_headers_that_keep_proxies_from_holding_it() {
     }
 }
 
-// Two threads: the connection goes on while the server is waited for, and says goodbye.
+// A worker thread, so that the connection can close while the test blocks on the server's end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn http2_is_served_the_same() {
     let server = Server::start().await;

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: an input that is sent twice runs once.
+//! `Idempotency-Key`: an input that is sent twice takes effect once.
 
 use http::Method;
 use serde_json::{Value, json};

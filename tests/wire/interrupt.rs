@@ -1,4 +1,4 @@
-//! An interrupt ends the turn that runs, and nothing else.
+//! An interrupt ends only the running turn.
 
 use serde_json::json;
 

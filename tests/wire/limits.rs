@@ -1,10 +1,10 @@
-//! Bounds: queues, sessions, idle time.
+//! Limits: queues, sessions, idle time.
 
 use serde_json::json;
 
 use crate::support::{Builder, Script, Server, bash, eventually};
 
-/// Sessions that are stored do not end, they leave the memory.
+/// A server without storage. Idle sessions end there; stored ones leave memory.
 fn in_memory() -> Builder {
     Server::builder().option("--store", "memory")
 }
@@ -48,7 +48,7 @@ async fn a_session_that_nobody_wants_ends() {
     let server = in_memory().option("--idle-timeout", "1").option("--keepalive", "0.1").start().await;
     let mut session = server.session().await;
     session.turn("hello").await;
-    // Twenty keepalives are two seconds, twice the idle time: whoever reads keeps the session.
+    // Twenty keepalives take two seconds, twice the idle timeout: a reader keeps the session alive.
     for _ in 0..20 {
         session.events.comment().await;
     }
@@ -66,7 +66,7 @@ async fn a_turn_keeps_its_session_though_nobody_reads() {
     let server = in_memory().option("--idle-timeout", "0.3").start().await;
     let client = server.client();
     let id = client.created(&json!({"permission_mode": "acceptEdits"})).await;
-    // A second of words, then a mark that only a turn that was left alone can make.
+    // A second of words, then a file that only an uninterrupted turn creates.
     let words = "word ".repeat(20);
     let script = Script::new(json!([words, bash("toolu_mark", "touch mark")])).then("done").pace(50);
     let message = json!({"type": "user_message", "content": script});

@@ -4,7 +4,7 @@ use http::Method;
 
 use crate::support::{Client, Script, Server};
 
-/// The value of one series in the text; nothing where it is not there.
+/// The value of a series in the text; 0 if it is missing.
 fn value(text: &str, series: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     line.map_or(0.0, |value| value.parse().expect("a number"))

@@ -33,7 +33,7 @@ async fn a_session_may_start_in_a_mode() {
 
 #[tokio::test]
 async fn the_operator_may_allow_to_bypass_permissions() {
-    // The CLI wants to be told that it is in a sandbox before it bypasses anything as root.
+    // As root, the CLI allows `bypassPermissions` only with `IS_SANDBOX`.
     let server = Server::builder().flag("--allow-bypass").env("IS_SANDBOX", "1").start().await;
     let mut session = server.session_with(&json!({"permission_mode": "bypassPermissions"})).await;
     let turn = session.turn(Script::bash("touch made")).await;

@@ -1,4 +1,4 @@
-//! The clients on npm, under Node, against our server. What they do is in tests/clients.
+//! The published npm clients under Node, with our server. Their tests are in tests/clients.
 
 use std::{env, path::Path, process::Stdio};
 
@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use crate::support::{Server, TOKEN};
 
-/// Runs a file of tests in Node against a server of its own.
+/// Runs a test file in Node against a new server.
 async fn passes(file: &str) {
     let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     assert!(

@@ -1,11 +1,11 @@
-//! Permission requests: each is answered once, and everyone learns how.
+//! Permission requests: each is answered once, and all readers receive the outcome.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::{Events, Frame, Script, Server, Session, allow, bash};
 
-/// Asks for `touch <name>` and reads up to the request.
+/// Makes the agent run `touch <name>` and reads up to the permission request.
 async fn asked(session: &mut Session, name: &str) -> Frame {
     session.say(Script::bash(&format!("touch {name}"))).await;
     session.until("permission_request").await
@@ -18,7 +18,7 @@ fn reply(request: &Frame, fields: Value) -> Value {
     reply.into()
 }
 
-/// How the prompt ended; it must have ended exactly once.
+/// Returns the outcome of the prompt, which must have ended exactly once.
 fn outcome(events: &Events, request: &Frame) -> Value {
     let id = &request["correlation_id"];
     let outcomes: Vec<_> =

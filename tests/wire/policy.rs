@@ -1,4 +1,4 @@
-//! What the operator allows, whatever a client asks for.
+//! The operator's policy, whatever a client requests.
 
 use http::Method;
 use serde_json::json;

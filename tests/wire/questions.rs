@@ -1,4 +1,4 @@
-//! Questions: the model sees what was chosen, whichever way the client says it.
+//! Questions: the model receives the chosen options, in whichever shape the client sends them.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn question(text: &str, multi_select: bool) -> Value {
            "options": [option("Red"), option("Green"), option("Blue")]})
 }
 
-/// Lets the model ask two questions.
+/// Makes the model ask two questions.
 async fn asked(session: &mut Session) -> Frame {
     let questions = json!([question("Which color?", false), question("Which more?", true)]);
     let ask = tool("toolu_ask", "AskUserQuestion", &json!({"questions": questions}));
@@ -23,7 +23,7 @@ async fn asked(session: &mut Session) -> Frame {
     request
 }
 
-/// Answers, and gives what the model was told.
+/// Sends the answers and returns what the model receives.
 async fn answered(answers: Value) -> String {
     let server = Server::start().await;
     let mut session = server.session().await;

@@ -1,4 +1,4 @@
-//! Resuming a stream: nothing is lost, nothing comes twice, and what is gone is said to be gone.
+//! Resuming a stream: no event is lost or sent twice, and lost events are reported.
 
 use serde_json::json;
 use tokio::{
@@ -13,7 +13,7 @@ fn ids(events: &Events) -> Vec<u64> {
     events.seen.iter().filter_map(|frame| frame.id).collect()
 }
 
-/// The numbers from `first` on, without a gap and without a repeat.
+/// Checks that the ids rise by one from `first` on.
 fn assert_contiguous(events: &Events, first: u64) {
     let ids = ids(events);
     let wanted: Vec<_> = (first..first + ids.len() as u64).collect();
@@ -58,7 +58,7 @@ async fn readers_that_join_a_fast_stream_miss_nothing_and_see_nothing_twice() {
             assert_contiguous(&events, after + 1);
             (after, events.numbered_bytes())
         });
-        // The next one joins at another moment of the stream.
+        // The next reader attaches at another moment of the stream.
         session.until("message_delta").await;
     }
     session.until("result").await;
@@ -229,7 +229,7 @@ async fn a_reader_that_stalls_costs_nobody_and_is_told_when_it_is_too_far_behind
     );
     stalled.write_all(request.as_bytes()).await.unwrap();
 
-    // Two megabytes a turn: more than the window, the lag budget and what the sockets hold.
+    // Two megabytes per turn, in total more than the window, the lag budget and the socket buffers.
     let text = "0123456789abcde ".repeat(1024);
     for _ in 0..9 {
         session.turn(Script::new(json!({"text": text, "times": 64}))).await;

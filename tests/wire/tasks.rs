@@ -21,7 +21,7 @@ async fn what_a_sub_agent_says_is_marked() {
                 && frame["status"] == "completed"
         })
         .await;
-    // The agent looks at what came back in a turn of its own.
+    // The agent reads the result in a turn that it begins by itself.
     session.until("result").await;
 
     let said = |text: &str| {

@@ -1,10 +1,10 @@
-//! A turn: what is said, what comes back, and what it costs.
+//! Turns: messages, events, and cost.
 
 use serde_json::{Value, json};
 
 use crate::support::{Frame, Script, Server, bash, tool};
 
-/// A picture of one pixel.
+/// An image of one pixel.
 const PIXEL: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
@@ -12,7 +12,7 @@ fn named<'a>(frames: &'a [Frame], event: &str) -> Vec<&'a Frame> {
     frames.iter().filter(|frame| frame.event == event).collect()
 }
 
-/// The text that came in deltas.
+/// The text of all deltas.
 fn streamed(frames: &[Frame]) -> String {
     named(frames, "message_delta").iter().filter_map(|frame| frame["delta"]["text"].as_str()).collect()
 }
@@ -171,7 +171,7 @@ async fn pictures_reach_the_model() {
 
 #[tokio::test]
 async fn a_prompt_of_three_megabytes_arrives_whole() {
-    // So long a prompt is more than the CLI believes to fit into the model.
+    // Without this the CLI refuses a prompt of this length as too long for the model.
     let server = Server::builder().env("CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "100000000").start().await;
     let mut session = server.session().await;
     let line = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n";

@@ -1,4 +1,4 @@
-//! Every event that the server sends is one of the typed ones, and nothing of it is lost in reading it.
+//! Every event from the server parses as a typed event, without loss.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ async fn send(session: &Session, message: &ClientMessage) {
     assert_eq!(reply.status, 204, "{message:?} gave {reply:?}");
 }
 
-/// The names of the events, each of which must be known and come out as it went in.
+/// Returns the names of the events. Each event must be known and serialise to what was received.
 fn names(events: &Events) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for frame in &events.seen {
@@ -59,7 +59,7 @@ async fn every_event_of_a_rich_session_is_known_and_whole() {
     assert_eq!(seen, BTreeSet::from(known.map(str::to_owned)));
 }
 
-/// Thinking, a permission that is given, a question, a permission that is not given.
+/// A session with thinking, an allowed permission request, a question, and a denied permission request.
 async fn prompts(server: &Server) -> Events {
     let mut session = server.session().await;
     let question = json!({"question": "Which?", "header": "Choice", "multiSelect": false,
@@ -89,7 +89,7 @@ async fn prompts(server: &Server) -> Events {
     session.close().await
 }
 
-/// A sub-agent, and a background task that is stopped.
+/// A session with a sub-agent and a stopped background task.
 async fn tasks(server: &Server) -> Events {
     let mut session = server.session().await;
     let sleep = tool("toolu_task", "Bash", &json!({"command": "sleep 3600", "run_in_background": true}));
@@ -106,7 +106,7 @@ async fn tasks(server: &Server) -> Events {
     session.close().await
 }
 
-/// A model that is overloaded, until somebody has enough of it.
+/// A session with an overloaded model, until the turn is interrupted.
 async fn retries(server: &Server) -> Events {
     let mut session = server.session().await;
     let failing = Script::new(json!({"status": 529, "error": "overloaded_error"}));
@@ -117,7 +117,7 @@ async fn retries(server: &Server) -> Events {
     session.close().await
 }
 
-/// A second reader finds the open prompt in the state it is told.
+/// Checks that a second reader finds the open prompt in its `session_state`.
 async fn pending_prompt_is_an_event(session: &Session, asked: &Value) {
     let mut second = session.client.events(&session.id).await;
     let state: SessionState = serde_json::from_value(second.until("session_state").await.data).unwrap();

@@ -1,4 +1,4 @@
-//! An agent in the server's process.
+//! An agent that runs in the server's process.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,4 @@
-//! Something that talks like the `claude` CLI: token deltas as fast as they can be written.
+//! A fake `claude` CLI that writes token deltas as fast as possible.
 
 use std::{
     io::{self, BufRead, Write},
@@ -57,7 +57,7 @@ fn turn(script: Script, uuid: &Value, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{end}")
 }
 
-/// A delta with the members that the CLI's have.
+/// A delta with the members of the CLI's deltas.
 fn delta(text: &str) -> String {
     let session = "5b181949-e7a5-4552-9814-74e14b23ec5d";
     let uuid = "0c2f9d2e-6a56-4f0a-8f0a-3d0b6f6f2b11";

@@ -1,3 +1,3 @@
-//! What the programs of the bench share.
+//! Shared by the programs of the bench.
 
 pub mod script;

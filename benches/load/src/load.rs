@@ -1,4 +1,4 @@
-//! The load bench: `load [ROUNDS [FILTER]]`. See the README beside it.
+//! The load bench: `load [ROUNDS [FILTER]]`. See README.md.
 
 mod load {
     pub mod bursts;
@@ -36,7 +36,8 @@ fn run() -> Result<(), Failure> {
     let mut report = Report::default();
     for round in 1..=rounds {
         for test in tests.iter().filter(|test| test.name.contains(&filter)) {
-            // One server after the other within a round: whatever disturbs the machine disturbs all of them.
+            // The servers take turns within a round, so that a disturbance of the machine affects all of
+            // them.
             for server in test.servers {
                 eprintln!("round {round} of {rounds}: {}, {}", test.name, server.name());
                 let failed = |failure: Failure| format!("{}, {}: {failure}", test.name, server.name());

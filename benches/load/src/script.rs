@@ -1,20 +1,20 @@
-//! What an agent of the bench is told to do, and what it says: the same in all servers.
+//! The scripts of the bench's agents and their events, the same for all servers.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What a user's message asks for.
+/// The script in a user's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Script {
-    /// A number of deltas at once, and the bytes of text in each.
+    /// This many deltas at once, each with this many bytes of text.
     Burst { events: u64, bytes: usize },
-    /// A number of deltas, one after each pause, that carry their time of creation.
+    /// This many deltas, each after a pause and with its creation time.
     Trickle { events: u64, pause: Duration },
 }
 
 impl Script {
-    /// `burst EVENTS BYTES` or `trickle EVENTS MICROSECONDS`.
+    /// Parses `burst EVENTS BYTES` or `trickle EVENTS MICROSECONDS`.
     pub fn parse(content: &str) -> Option<Self> {
         let words: Vec<&str> = content.trim_matches('"').split(' ').collect();
         let [name, events, size] = words[..] else { return None };
@@ -26,14 +26,14 @@ impl Script {
         }
     }
 
-    /// The script in the body of a `POST …/input`.
+    /// Parses the script in the body of a `POST …/input`.
     pub fn of_input(body: &[u8]) -> Option<Self> {
         let body: serde_json::Value = serde_json::from_slice(body).ok()?;
         Self::parse(body.get("content")?.as_str()?)
     }
 }
 
-/// The data of a `message_delta`, byte for byte as the product writes it.
+/// Returns the data of a `message_delta`, byte for byte as the product writes it.
 pub fn delta_data(text: &str) -> String {
     format!(r#"{{"message_id":"msg_1","delta":{{"type":"text","text":"{text}"}}}}"#)
 }
@@ -42,7 +42,7 @@ pub fn filler(bytes: usize) -> String {
     "abcdefghij klmnopqrstuvwxyz".chars().cycle().take(bytes).collect()
 }
 
-/// A text that carries the time, in nanoseconds of the machine's monotonic clock.
+/// Returns a text with the time, in nanoseconds of the machine's monotonic clock.
 pub fn stamp() -> String {
     format!("t={} ", monotonic_nanos())
 }

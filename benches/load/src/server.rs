@@ -1,6 +1,6 @@
 //! One server of the bench: `server ours|sqlite|postgres|pipe|copy|axum [PLACE]`.
 //!
-//! Says `listening PORT` once it can be reached. All of them take the same requests.
+//! Prints `listening PORT` once it can be reached. All kinds accept the same requests.
 
 mod agent;
 #[allow(dead_code, reason = "the bench ends its servers by force")]

@@ -1,5 +1,5 @@
-//! Runs one hot path so often: `instructions codec|append|wake|replay TIMES`. Two counts of different lengths
-//! tell what one time costs.
+//! Runs one hot path this many times: `instructions codec|append|wake|replay TIMES`. The difference of two
+//! counts is the cost of a run.
 
 use std::{env, hint::black_box};
 

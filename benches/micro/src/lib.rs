@@ -1,4 +1,4 @@
-//! The hot paths, each as one function, for the clock and for the instruction count.
+//! The hot paths, each as one function, to measure their time and to count their instructions.
 
 use std::{
     future::Future,
@@ -12,7 +12,7 @@ use agent_webkit::{
     proto::AgentEvent,
 };
 
-/// What the CLI writes of a message with so many deltas.
+/// The CLI's lines for a message with this many deltas.
 pub fn lines(deltas: usize) -> Vec<u8> {
     let start = r#"{"type":"stream_event","event":{"type":"message_start","message":{"id":"msg_1"}}}"#;
     let delta = concat!(
@@ -25,12 +25,12 @@ pub fn lines(deltas: usize) -> Vec<u8> {
     (lines.join("\n") + "\n").into_bytes()
 }
 
-/// Lines become events.
+/// Decodes lines into events.
 pub fn codec(lines: &[u8]) -> Vec<AgentEvent> {
     events_of(lines)
 }
 
-/// Number of deltas, each a frame of 300 bytes.
+/// A batch of this many deltas, each a frame of 300 bytes.
 pub fn batch(events: usize) -> Batch {
     let data = format!(r#"{{"message_id":"msg_1","delta":{{"type":"text","text":"{}"}}}}"#, "x".repeat(200));
     Batch::new(vec![Event::new("message_delta", data); events])
@@ -45,12 +45,12 @@ pub fn append(stream: &RingStream, batch: Batch) {
     ready(stream.append(batch)).expect("it is open");
 }
 
-/// A reader of everything that is held.
+/// A reader that starts at the oldest event.
 pub fn reader(stream: &RingStream) -> RingTail {
     ready(stream.tail(Cursor::Oldest)).expect("it holds what is asked for")
 }
 
-/// What a reader finds: bytes until it waits.
+/// Reads until the reader would wait. Returns the number of bytes.
 pub fn read(tail: &mut RingTail) -> usize {
     let mut context = Context::from_waker(Waker::noop());
     let mut bytes = 0;
@@ -60,7 +60,7 @@ pub fn read(tail: &mut RingTail) -> usize {
     bytes
 }
 
-/// Nothing of a log in memory waits.
+/// Returns the output of a future of an event log in memory, which is ready at once.
 fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,

@@ -1,6 +1,6 @@
-//! Bodies from clients, and a session between them and an agent that says anything at any time.
+//! Bodies from clients, and a session whose agent may send any event at any time.
 //!
-//! The input is a script: steps with a record separator (0x1e) between them, see [`Run::take`].
+//! The input is a script: steps that are separated by record separators (0x1e), see [`Run::take`].
 #![no_main]
 
 mod observer;

@@ -1,11 +1,11 @@
-//! What must hold of a session's outputs, whatever happens to it.
+//! Checks the invariants of a session's outputs.
 
 use std::collections::BTreeSet;
 
 use agent_webkit::proto::{AgentCommand, Note, OutEvent, Output};
 use serde_json::Value;
 
-/// What was seen so far.
+/// The state of the session, as far as its outputs show it.
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
     pub(crate) agent_up: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    /// Of a new session, whose agent is being started.
+    /// Creates an observer of a new session, whose agent is being started.
     pub(crate) fn new() -> Self {
         Self { start_wanted: true, ..Self::default() }
     }
@@ -73,7 +73,8 @@ impl Observer {
         }
     }
 
-    /// The session goes on in another process, from its note; the prompts that were open are still to settle.
+    /// Records that the process was lost. The session is restored from its note, and the open prompts must
+    /// still settle.
     pub(crate) fn see_process_lost(&mut self) {
         self.agent_up = false;
         self.start_wanted = false;

@@ -1,4 +1,4 @@
-//! A session, the script's steps into it, and an observer of what comes out.
+//! Runs a script's steps on a session and observes the outputs.
 
 use std::time::{Duration, Instant};
 
@@ -33,8 +33,8 @@ impl Run {
         run
     }
 
-    /// A step that begins with `{` is a client's body. Of any other the first byte says what happens and
-    /// the next one to whom; what follows is JSON or text.
+    /// Runs a step. A step that begins with `{` is a client's body. In any other step the first byte is the
+    /// kind of event, the second one an id, and the rest is JSON or text.
     pub(crate) fn take(&mut self, step: &[u8]) {
         match step {
             [b'{', ..] => self.input(step),
@@ -103,7 +103,7 @@ impl Run {
         }
     }
 
-    /// What the agent says, and what the observer knows by it.
+    /// Builds an agent event and updates the observer.
     fn agent_event(&mut self, what: u8, of: u8, payload: &[u8]) -> Option<AgentEvent> {
         let id = char::from(of).to_string();
         Some(match what {
@@ -186,13 +186,13 @@ fn text(payload: &[u8]) -> String {
     String::from_utf8_lossy(payload).into_owned()
 }
 
-/// The payload as it is when it is JSON, and else as a string.
+/// Returns the payload as it is if it is JSON, and otherwise as a JSON string.
 fn json(payload: &[u8]) -> Box<RawValue> {
     serde_json::from_slice(payload)
         .unwrap_or_else(|_| to_raw_value(&text(payload)).expect("a string is JSON"))
 }
 
-/// One member of a name that is not the protocol's.
+/// Returns one member with a name that is not in the protocol.
 fn members(payload: &[u8]) -> Extra {
     vec![("payload".into(), json(payload))]
 }

@@ -1,4 +1,4 @@
-//! Upstreams that know nothing of resuming, made resumable.
+//! Recording makes streams of upstreams that cannot resume resumable.
 
 #![cfg(feature = "resume")]
 
@@ -300,7 +300,7 @@ async fn a_recording_that_panics_ends_its_stream_and_frees_its_key() {
     assert!(layer.recordings().is_empty());
 }
 
-/// An inner service that insists on being asked for readiness first.
+/// An inner service that fails if it was not polled ready.
 #[derive(Debug)]
 struct Ready(bool);
 

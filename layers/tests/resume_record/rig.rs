@@ -1,4 +1,4 @@
-//! A recording layer over an upstream that the test answers for.
+//! A recording layer over an upstream whose answers the test gives.
 
 use std::{
     io,
@@ -16,7 +16,7 @@ use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneService};
 
 pub(crate) type Sent = Result<&'static str, io::Error>;
 
-/// A body that the test feeds.
+/// A body with the data that the test sends.
 pub(crate) struct Fed(pub(crate) UnboundedReceiver<Sent>);
 
 impl Body for Fed {
@@ -28,7 +28,7 @@ impl Body for Fed {
     }
 }
 
-/// One call that the upstream was asked to answer.
+/// A call to the upstream.
 pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) answer: UnboundedSender<Response<Fed>>,
@@ -88,7 +88,7 @@ impl Got {
         String::from_utf8(self.body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
     }
 
-    /// What comes up to and including `end`.
+    /// Reads up to and including `end`.
     pub(crate) async fn text_up_to(&mut self, end: &str) -> String {
         let mut text = String::new();
         while !text.ends_with(end) {
@@ -103,7 +103,7 @@ impl Got {
 }
 
 impl Rig {
-    /// A request under way; its first poll has happened when this returns.
+    /// Sends a request and returns after its first poll.
     pub(crate) async fn send(
         &self,
         method: &str,
@@ -129,7 +129,7 @@ impl Rig {
         self.send("GET", path, id).await.await.unwrap().unwrap()
     }
 
-    /// A recording under way: its first reader and its upstream.
+    /// Starts a recording and returns its first reader and its upstream.
     pub(crate) async fn recording(&mut self) -> (Got, UnboundedSender<Sent>) {
         let first = self.send("GET", "/s/a", None).await;
         let feed = self.calls.recv().await.unwrap().stream();

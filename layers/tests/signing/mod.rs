@@ -1,4 +1,4 @@
-//! Tokens as an identity provider makes them, and as an attacker does.
+//! Makes tokens like those of an identity provider, and forged ones.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,12 +28,12 @@ pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// What a token of Ada's says.
+/// The claims of a token of Ada.
 pub(crate) fn claims() -> Value {
     json!({"sub": "ada", "iss": ISSUER, "aud": AUDIENCE, "exp": now() + 600, "nbf": now() - 10})
 }
 
-/// The same claims, but for these; `null` takes one away.
+/// The same claims with these changes; `null` removes a claim.
 pub(crate) fn claims_with(changes: &Value) -> Value {
     let mut claims = claims();
     let members = claims.as_object_mut().unwrap();
@@ -62,13 +62,13 @@ pub(crate) fn sign_with_secret(secret: &[u8], claims: &Value) -> String {
     sign(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(secret))
 }
 
-/// A token that names this key.
+/// Signs a token whose header names this key.
 pub(crate) fn sign_as(kid: Option<&str>, algorithm: Algorithm, pem: &str) -> String {
     let header = Header { kid: kid.map(str::to_owned), ..Header::new(algorithm) };
     sign(&header, &claims(), &private_key(algorithm, pem))
 }
 
-/// A key as it stands in a key set.
+/// A key as an entry of a key set.
 pub(crate) fn jwk(kid: &str, algorithm: Algorithm, pem: &str) -> Value {
     let mut jwk = Jwk::from_encoding_key(&private_key(algorithm, pem), algorithm).unwrap();
     jwk.common.key_id = Some(kid.to_owned());
@@ -79,7 +79,7 @@ pub(crate) fn key_set(keys: &[Value]) -> String {
     json!({"keys": keys}).to_string()
 }
 
-/// A token put together by hand: header and claims as they are, signed or not.
+/// A token with this header, these claims and this signature, valid or not.
 pub(crate) fn forge(header: &Value, claims: &Value, signature: &str) -> String {
     format!("{}.{}.{signature}", base64(header.to_string().as_bytes()), base64(claims.to_string().as_bytes()))
 }

@@ -10,8 +10,7 @@ use tower::BoxError;
 use crate::service::{failure::Failure, limits::Limits};
 
 /// Reads a whole body, within the limits on its length and its time. A body that announces a greater length
-/// is not
-/// read at all.
+/// is not read at all.
 pub(crate) async fn read<B>(headers: &HeaderMap, body: B, limits: &Limits) -> Result<Bytes, Failure>
 where
     B: Body<Data: Buf, Error: Into<BoxError>>,

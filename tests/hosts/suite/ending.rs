@@ -1,4 +1,4 @@
-//! The end of a session, and of all of them.
+//! The end of one session and of all sessions.
 
 use tokio::net::TcpStream;
 

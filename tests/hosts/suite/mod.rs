@@ -1,4 +1,4 @@
-//! The tests, each given a host that was started for it. `main` lists them.
+//! The tests. Each gets its own host; `main` lists them.
 
 mod ending;
 mod inputs;
@@ -18,10 +18,10 @@ use agent_webkit::proto::{AgentEvent, Delta};
 
 use crate::fake::Far;
 
-/// A session's id that is well-formed and nobody's.
+/// The path of a session that does not exist, with a well-formed id.
 const UNKNOWN: &str = "/sessions/a76c1a39-6d6e-4a53-ba9b-2f6f1a3a7a3b";
 
-/// The agent says so many words, each one event.
+/// Makes the agent send this many words, one event each.
 async fn words(agent: &Far, words: usize) {
     for word in 0..words {
         let delta = Delta::text(&format!("w{word} "));

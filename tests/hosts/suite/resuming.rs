@@ -1,4 +1,4 @@
-//! Coming back to a stream.
+//! Resuming a stream.
 
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -19,7 +19,7 @@ fn bytes_after(events: &Events, after: u64) -> Vec<u8> {
     events.seen.iter().filter(later).flat_map(|frame| frame.raw.clone()).collect()
 }
 
-/// Reads on until so many words came.
+/// Reads until this many words were received.
 async fn read_words(session: &mut Session, words: usize) {
     for _ in 0..words {
         session.until("message_delta").await;
@@ -61,7 +61,7 @@ pub(crate) async fn readers_that_join_meanwhile_miss_nothing_and_see_nothing_twi
     let mut readers = JoinSet::new();
     for _ in 0..30 {
         let after = session.events.last_id();
-        // The reader joins while these come; all of them together are fewer than the window.
+        // The reader attaches while these events arrive. All of them fit into the window.
         let (mut events, ()) =
             tokio::join!(session.client.events_after(&session.id, after), words(&agent, 20));
         readers.spawn(async move {

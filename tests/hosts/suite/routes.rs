@@ -1,4 +1,4 @@
-//! What is where, and for whom.
+//! Routes, and access to them.
 
 use http::Method;
 

@@ -1,4 +1,4 @@
-//! Making sessions, and whose they are.
+//! Creating sessions, and their owners.
 
 use http::Method;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Streams as they are read.
+//! Reading streams.
 
 use agent_webkit::layers::resume::EventStream;
 use http::{Method, Version};

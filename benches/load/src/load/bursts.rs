@@ -1,4 +1,4 @@
-//! Bursts to many readers, and what they cost.
+//! Bursts to many readers, and their cost.
 
 use std::{ops::AddAssign, time::Instant};
 
@@ -8,7 +8,7 @@ use super::{
     tests::BYTES,
 };
 
-/// A session, its readers, and the bursts they are given.
+/// A session with its readers, which receive bursts.
 pub struct Bursts {
     pub fleet: Fleet,
     pub session: String,
@@ -25,7 +25,7 @@ impl Bursts {
         Ok(Self { fleet, session, last: 1, extra })
     }
 
-    /// One after the other, each complete at every reader before the next.
+    /// Runs bursts one after the other. Every reader has received all of a burst before the next begins.
     pub fn run(&mut self, target: &mut Target, events: u64, bursts: u64) -> Result<Work, Failure> {
         let (delivered, cpu, start) = (self.fleet.delivered(), target.cpu()?, Instant::now());
         for _ in 0..bursts {
@@ -41,7 +41,7 @@ impl Bursts {
     }
 }
 
-/// What was delivered, and the seconds it took: of the server's CPU, and of everybody's time.
+/// The number of deliveries, the server's CPU seconds and the wall-clock seconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Work {
     delivered: f64,

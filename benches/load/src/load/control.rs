@@ -1,4 +1,4 @@
-//! Plain requests, one after the other on one connection.
+//! Sends plain requests, one after the other on one connection.
 
 use std::{
     io::{self, Read, Write},
@@ -21,7 +21,7 @@ impl Control {
         Ok(Self { stream, answer: Vec::new() })
     }
 
-    /// A new session's id.
+    /// Creates a session and returns its id.
     pub fn create(&mut self) -> Result<String, Failure> {
         self.ask_create()?;
         self.created()
@@ -60,7 +60,7 @@ impl Control {
         self.stream.write_all(request.as_bytes())
     }
 
-    /// The body of an answer that must have this status.
+    /// Returns the body of a response, which must have this status.
     fn receive(&mut self, status: u16) -> Result<String, Failure> {
         self.answer.clear();
         loop {

@@ -1,6 +1,7 @@
-//! The first delta of a session with the real CLI: the CLI by itself, and behind the product's binary.
+//! Measures the time to the first delta with the real CLI: the CLI by itself, and behind the product's
+//! binary.
 //!
-//! All talk to one practice model and run on all cores: the CLI is more than one thread.
+//! All use one practice model and run on all cores, because the CLI has more than one thread.
 
 mod bare;
 mod product;
@@ -25,21 +26,21 @@ use super::target::Failure;
 pub const TEST: &str = "first delta";
 pub const FIGURE: &str = "ms";
 
-/// What its ratios are to.
+/// The base of the ratios.
 pub const BARE: &str = "bare CLI";
 
 const SAMPLES: usize = 5;
 
 const MESSAGE: &str = "hello";
 
-/// A way to a first delta.
+/// A setup whose first delta is measured.
 trait Way {
-    /// How long it took this time. On return nothing that it started is busy any more.
+    /// Measures one time to the first delta. On return, nothing that it started is busy any more.
     fn sample(&mut self) -> Result<Duration, Failure>;
 }
 
-/// Samples in milliseconds, of one way after the other and again. The first of each is not taken: what the CLI
-/// and the server do once, is done then.
+/// Measures the ways in turn, several times, in milliseconds. The first sample of each is dropped, because it
+/// includes the one-time work of the CLI and the server.
 pub fn round() -> Result<Vec<(&'static str, f64)>, Failure> {
     let ground = Ground::new()?;
     let product = |name, options: &[&str]| Product::start(&ground.plot(name)?, options);
@@ -61,7 +62,7 @@ pub fn round() -> Result<Vec<(&'static str, f64)>, Failure> {
     Ok(samples)
 }
 
-/// The folders of a round, and its model.
+/// The folders and the model of a round.
 struct Ground {
     folder: PathBuf,
     claude: PathBuf,
@@ -69,12 +70,12 @@ struct Ground {
     _runtime: Runtime,
 }
 
-/// What one way has to itself: a home and a workspace, both empty at first.
+/// The home and the workspace of one way, both empty at first.
 struct Plot {
     home: PathBuf,
     workspace: PathBuf,
     claude: PathBuf,
-    /// All that the CLI's environment holds, whoever starts it.
+    /// The whole environment of the CLI, the same for every way.
     environment: Vec<(&'static str, OsString)>,
 }
 
@@ -111,7 +112,8 @@ impl Drop for Ground {
     }
 }
 
-/// The child is born where its parent is: no `taskset` whose start would count as well.
+/// Spawns a child that may run on all cores. It inherits the affinity of this thread; the start of `taskset`
+/// would be measured as well.
 fn spawn_on_all_cores(command: &mut Command) -> Result<Child, Failure> {
     let here = sched_getaffinity(None)?;
     let mut all = CpuSet::new();
@@ -122,7 +124,7 @@ fn spawn_on_all_cores(command: &mut Command) -> Result<Child, Failure> {
     Ok(child?)
 }
 
-/// The product as it is released.
+/// Returns the path of the released binary.
 fn binary() -> Result<PathBuf, Failure> {
     let binary = env::var_os("PRODUCT").ok_or("PRODUCT is not set to the product's binary")?;
     Ok(Path::new(&binary).canonicalize()?)

@@ -1,4 +1,4 @@
-//! Many readers of one stream, on one thread.
+//! Runs many readers of one stream on one thread.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -11,7 +11,7 @@ use mio::{Events, Interest, Poll, Token, net::TcpStream};
 use super::{parser::Parser, target::Failure};
 use agent_webkit_load::script::monotonic_nanos;
 
-/// Longer than any test may wait for anything.
+/// Maximum time that a test waits for something.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct Fleet {
@@ -19,14 +19,14 @@ pub struct Fleet {
     events: Events,
     buffer: Vec<u8>,
     readers: Vec<Reader>,
-    /// How long events were on their way, in nanoseconds.
+    /// The times from the creation of an event to its receipt, in nanoseconds.
     pub latencies: Vec<u64>,
 }
 
 struct Reader {
     stream: TcpStream,
     parser: Parser,
-    /// Reads nothing.
+    /// Whether it has stopped reading.
     stalled: bool,
 }
 
@@ -41,7 +41,7 @@ impl Fleet {
         })
     }
 
-    /// Adds readers of `session` that have seen the events up to `last`.
+    /// Adds readers of `session` that resume after the event `last`.
     pub fn join(&mut self, port: u16, session: &str, last: u64, readers: usize) -> io::Result<()> {
         let request = format!(
             "GET /sessions/{session}/stream HTTP/1.1\r\nhost: localhost\r\nlast-event-id: {last}\r\n\r\n"
@@ -58,19 +58,19 @@ impl Fleet {
         Ok(())
     }
 
-    /// One of the readers stops reading.
+    /// Makes a reader stop reading.
     pub fn stall(&mut self, reader: usize) -> io::Result<()> {
         let reader = &mut self.readers[reader];
         reader.stalled = true;
         self.poll.registry().deregister(&mut reader.stream)
     }
 
-    /// A reader that has stopped hangs up.
+    /// Disconnects a reader that has stopped.
     pub fn dismiss(&mut self, reader: usize) -> io::Result<()> {
         self.readers[reader].stream.shutdown(Shutdown::Both)
     }
 
-    /// Waits until every reader that reads has the event `last`.
+    /// Waits until every active reader has received the event `last`.
     pub fn until(&mut self, last: u64) -> Result<(), Failure> {
         let reads = |reader: &&Reader| !reader.stalled && reader.parser.last < last;
         let mut behind = self.readers.iter().filter(reads).count();
@@ -120,7 +120,7 @@ impl Reader {
             if count == 0 {
                 return Err("a stream ended".into());
             }
-            // A short read has emptied the socket.
+            // A short read means that the socket is empty.
             if count < buffer.len() {
                 return Ok(());
             }

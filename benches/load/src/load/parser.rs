@@ -1,22 +1,22 @@
-//! Reads an event stream off a chunked HTTP/1.1 response and checks it as it comes.
+//! Parses and checks an event stream in a chunked HTTP/1.1 response.
 
 use memchr::{memchr, memmem};
 
-/// Of a line so much is looked at.
+/// Maximum number of bytes of a line that are examined.
 const HEAD: usize = 160;
 
-/// What has come from one stream so far.
+/// The events of one stream so far.
 #[derive(Debug, Default)]
 pub struct Parser {
     /// The newest id.
     pub last: u64,
     /// Number of events with an id.
     pub events: u64,
-    /// Bytes of events, with comments and frames without an id.
+    /// Number of bytes of events, including comments and frames without an id.
     pub bytes: u64,
-    /// What is wrong with the stream, if anything is.
+    /// The error in the stream, if there is one.
     pub fault: Option<String>,
-    /// The times at which the events of the last [`Parser::feed`] were made.
+    /// The creation times of the events of the last [`Parser::feed`].
     pub stamps: Vec<u64>,
     state: State,
     line: Vec<u8>,
@@ -34,7 +34,7 @@ enum State {
 }
 
 impl Parser {
-    /// The next event must have the id after this one.
+    /// Creates a parser whose next event must have the id after this one.
     pub fn after(last: u64) -> Self {
         Self { last, ..Self::default() }
     }

@@ -1,4 +1,4 @@
-//! Which test runs on which servers.
+//! The plan: which test runs on which servers.
 
 use std::env;
 
@@ -9,15 +9,15 @@ use super::{
     tests::{self, Figure, TURN},
 };
 
-/// What is measured.
+/// A server to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Server {
     Ours,
-    /// Ours, with sessions that have let their agents go.
+    /// Ours, with hibernating sessions.
     OursResting,
     Sqlite,
     Postgres,
-    /// Ours, with agents that are processes.
+    /// Ours, with agents as processes.
     Pipe,
     Copy,
     Axum,
@@ -36,7 +36,7 @@ impl Server {
         }
     }
 
-    /// The events that a turn has besides its deltas.
+    /// Number of events of a turn besides its deltas.
     fn extra(self) -> u64 {
         match self {
             Self::Copy | Self::Axum => 0,

@@ -1,4 +1,4 @@
-//! What was measured, as a table.
+//! The table of the results.
 
 use std::{fmt::Write, fs, process::Command};
 
@@ -31,7 +31,7 @@ impl Report {
         }
     }
 
-    /// Medians, ranges and, where there is one of them, the ratio to `copy` or to the bare CLI.
+    /// Medians, ranges and, if `copy` or the bare CLI was measured, the ratio to it.
     pub fn table(&self) -> String {
         let mut table =
             String::from("| test | figure | server | median | range | ratio |\n|---|---|---|--:|--:|--:|\n");
@@ -53,7 +53,7 @@ impl Report {
         table
     }
 
-    /// The table as a page, with what it was measured on.
+    /// Writes the table as a page, with a description of the machine.
     pub fn write(&self, place: &str, rounds: usize) -> Result<(), Failure> {
         let cpus = fs::read_to_string("/proc/cpuinfo")?;
         let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
@@ -65,7 +65,7 @@ impl Report {
         let page = format!(
             "# Results\n\n\
              Made by `make bench` on {date}: {cores} × {model}, {kernel}, {compiler}; {rounds} interleaved rounds, \
-             the server alone on one core and the load on the other. What is what is in `load/README.md`.\n\n{}",
+             the server alone on one core and the load on the other. `load/README.md` describes the tests.\n\n{}",
             self.table()
         );
         fs::write(place, page)?;

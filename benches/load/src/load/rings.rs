@@ -1,4 +1,4 @@
-//! Sessions whose windows are full.
+//! Sessions with full windows.
 
 use super::{
     fleet::Fleet,
@@ -9,12 +9,12 @@ use super::{
 /// The product's window, in events.
 const WINDOW: u64 = 1000;
 
-/// How the events come.
+/// How a window is filled.
 #[derive(Clone, Copy, Debug)]
 pub enum Fill {
-    /// In one turn, at once.
+    /// In one turn, as a burst.
     Burst,
-    /// In turns of one delta, each event when the one before it has been read.
+    /// In turns of one delta. Each event is sent after the one before it was read.
     OneByOne,
 }
 
@@ -28,7 +28,7 @@ impl Fill {
     }
 }
 
-/// Fills the windows of so many sessions and tells what they hold beside their frames.
+/// Fills the windows of this many sessions and measures their memory beyond the frames.
 pub fn full(target: &mut Target, sessions: usize, fill: Fill) -> Result<Vec<Figure>, Failure> {
     let first = target.control.create()?;
     let last = fill_window(target, &first, fill)?;
@@ -46,7 +46,7 @@ pub fn full(target: &mut Target, sessions: usize, fill: Fill) -> Result<Vec<Figu
     ])
 }
 
-/// The session's newest event, when its window is full. One reader watches, as one does.
+/// Fills the session's window while one reader reads, and returns the newest event's id.
 fn fill_window(target: &mut Target, session: &str, fill: Fill) -> Result<u64, Failure> {
     let mut fleet = Fleet::new()?;
     fleet.join(target.port, session, 0, 1)?;
@@ -61,7 +61,7 @@ fn fill_window(target: &mut Target, session: &str, fill: Fill) -> Result<u64, Fa
     Ok(last)
 }
 
-/// The bytes of all frames in the window.
+/// Returns the number of bytes of all frames in the window.
 fn frames(target: &Target, session: &str, last: u64) -> Result<u64, Failure> {
     let mut fleet = Fleet::new()?;
     fleet.join(target.port, session, last - WINDOW, 1)?;

@@ -1,4 +1,4 @@
-//! A reader among many that stops reading.
+//! One reader among many that stops reading.
 
 use super::{
     bursts::{Bursts, Work},
@@ -8,20 +8,20 @@ use super::{
 
 const READERS: usize = 100;
 
-/// A burst: 300 KB.
+/// Number of events in a burst of 300 KB.
 const EVENTS: u64 = 1000;
 
-/// Number of bursts that fit into the sockets of a reader that does not read.
+/// Number of bursts that fit into the socket buffers of a stalled reader.
 const SOCKETS: u64 = 10;
 
-/// Number of further bursts that are kept for it.
+/// Number of further bursts that the server keeps for it.
 const KEPT: u64 = 24;
 
 /// Number of further bursts that exceed its lag budget.
 const TOO_MANY: u64 = 30;
 
-/// One reader after the other stops, and another comes in its place. What the others get while bursts are kept
-/// for it is compared with what they get while everybody reads.
+/// Stalls one reader after the other and replaces it. Compares the throughput of the others while bursts are
+/// kept for the stalled reader with their throughput while all read.
 pub fn one_of_many(target: &mut Target, extra: u64, stalls: usize) -> Result<Vec<Figure>, Failure> {
     let mut bench = Bursts::start(target, extra, READERS)?;
     bench.run(target, EVENTS, 2 * KEPT)?;

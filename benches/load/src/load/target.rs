@@ -1,4 +1,4 @@
-//! A server under test: a process of its own on a core of its own.
+//! A server under test, as a process on its own core.
 
 use std::{
     env,
@@ -13,7 +13,7 @@ use super::control::Control;
 
 pub type Failure = Box<dyn Error>;
 
-/// The kernel counts CPU time in units of this many per second.
+/// Number of ticks per second in which the kernel counts CPU time.
 const TICKS: f64 = 100.0;
 
 pub struct Target {
@@ -37,15 +37,15 @@ impl Target {
         Ok(Self { child, port, control: Control::connect(port)? })
     }
 
-    /// The CPU time it has used, in seconds.
+    /// Returns the CPU time that it has used, in seconds.
     pub fn cpu(&self) -> Result<f64, Failure> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name, in parentheses, may hold anything; the state is the third field.
+        // The name, in parentheses, may contain anything. The state is the third field.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         Ok(ticks(&fields)? as f64 / TICKS)
     }
 
-    /// Its memory that is resident and its own, in bytes.
+    /// Returns its anonymous resident memory, in bytes.
     pub fn memory(&self) -> Result<f64, Failure> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).ok_or("no RssAnon")?;
@@ -61,12 +61,12 @@ impl Drop for Target {
     }
 }
 
-/// The user's and the system's time of a process, by the fields of its `stat` after the name.
+/// Returns the user and system time of a process, from the fields of its `stat` after the name.
 pub fn ticks(stat: &[&str]) -> Result<u64, Failure> {
     Ok(stat[11].parse::<u64>()? + stat[12].parse::<u64>()?)
 }
 
-/// Where a server listens, which is the end of its first line.
+/// Returns the port of a server, from the end of its first line.
 pub fn port(server: &mut Child) -> Result<u16, Failure> {
     let mut line = String::new();
     BufReader::new(server.stdout.take().ok_or("no output")?).read_line(&mut line)?;

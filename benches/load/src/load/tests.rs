@@ -1,4 +1,4 @@
-//! The tests. Each takes a server that was just started and gives its figures.
+//! The tests. Each measures a new server and returns figures.
 
 use std::{thread, time::Duration};
 
@@ -9,16 +9,16 @@ use super::{
     target::{Failure, Target},
 };
 
-/// A figure's name, and its value.
+/// The name and the value of a figure.
 pub type Figure = (&'static str, f64);
 
-/// What a turn of the product has besides its deltas: the user's message and the result.
+/// Number of events in a turn of the product besides its deltas: the user's message and the result.
 pub const TURN: u64 = 2;
 
-/// A frame of 300 bytes.
+/// Length of a delta's text, for frames of 300 bytes.
 pub const BYTES: usize = 200;
 
-/// One after the other, bursts of `events` to `readers`, each complete at every reader before the next.
+/// Measures bursts of `events` to `readers`. Every reader has received all of a burst before the next begins.
 pub fn burst(
     target: &mut Target,
     extra: u64,
@@ -32,7 +32,7 @@ pub fn burst(
     Ok(vec![("events per CPU-second", work.per_cpu_second()), ("events per second", work.per_second())])
 }
 
-/// An event now and then, to many.
+/// Measures single events, with pauses, to many readers.
 pub fn trickle(
     target: &mut Target,
     extra: u64,
@@ -58,7 +58,7 @@ pub fn trickle(
     ])
 }
 
-/// Readers that come back for the newest 900 events.
+/// Measures readers that resume 900 events before the newest one.
 pub fn replay(target: &mut Target, extra: u64, replays: usize) -> Result<Vec<Figure>, Failure> {
     let mut bench = Bursts::start(target, extra, 1)?;
     bench.run(target, 990, 1)?;
@@ -76,7 +76,7 @@ pub fn replay(target: &mut Target, extra: u64, replays: usize) -> Result<Vec<Fig
     Ok(vec![("replays per CPU-second", run(replays)?)])
 }
 
-/// Sessions that are made and deleted, eight at a time.
+/// Measures creating and deleting sessions, eight at a time.
 pub fn create_delete(target: &mut Target, pairs: usize) -> Result<Vec<Figure>, Failure> {
     let mut controls = (0..8).map(|_| Control::connect(target.port)).collect::<Result<Vec<_>, _>>()?;
     let mut run = |pairs: usize| -> Result<f64, Failure> {
@@ -95,7 +95,7 @@ pub fn create_delete(target: &mut Target, pairs: usize) -> Result<Vec<Figure>, F
     Ok(vec![("pairs per CPU-second", run(pairs)?)])
 }
 
-/// What sessions and readers cost that do nothing.
+/// Measures the memory of idle sessions and readers.
 pub fn idle(target: &mut Target, sessions: usize, readers: usize) -> Result<Vec<Figure>, Failure> {
     let session = target.control.create()?;
     let mut warm = Fleet::new()?;
@@ -104,7 +104,7 @@ pub fn idle(target: &mut Target, sessions: usize, readers: usize) -> Result<Vec<
     let memory = settled(target)?;
     for session in 0..sessions {
         target.control.create()?;
-        // Time for some to let their agents go, whose memory the next ones take.
+        // Waits until some agents have been stopped, so that the next ones reuse their memory.
         if session % 200 == 199 {
             thread::sleep(Duration::from_millis(200));
         }
@@ -120,7 +120,7 @@ pub fn idle(target: &mut Target, sessions: usize, readers: usize) -> Result<Vec<
     ])
 }
 
-/// The memory, once it does not change any more.
+/// Returns the memory, once it does not change any more.
 pub fn settled(target: &Target) -> Result<f64, Failure> {
     let mut memory = target.memory()?;
     for _ in 0..20 {

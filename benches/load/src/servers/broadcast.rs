@@ -1,4 +1,4 @@
-//! What one writes with axum: `Sse` over a `tokio::sync::broadcast` channel, the newest events in a deque.
+//! A typical axum server: `Sse` over a `tokio::sync::broadcast` channel, with the newest events in a deque.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -25,7 +25,7 @@ use tokio_stream::wrappers::BroadcastStream;
 use agent_webkit_load::script::{Script, delta_data, filler, stamp};
 
 const WINDOW: usize = 1000;
-/// A reader that falls behind by more loses events.
+/// Number of events by which a reader may fall behind before it loses events.
 const CHANNEL: usize = 4096;
 
 type Sessions = Arc<Mutex<HashMap<String, Arc<Session>>>>;

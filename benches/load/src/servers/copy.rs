@@ -1,5 +1,5 @@
-//! The realistic limit: hyper alone. Frames are made once, and each reader joins those that wait for it into
-//! one write. No bound, no auth, no resume checks, no agent.
+//! The realistic limit: bare hyper. Frames are encoded once, and each reader joins its waiting frames into
+//! one write. It has no limits, no auth, no resume checks and no agent.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 
 use agent_webkit_load::script::{Script, delta_data, filler, stamp};
 
-/// A write is at most about so long, as the product's.
+/// Approximate maximum length of a write, as in the product.
 const WRITE: usize = 64 << 10;
 const WINDOW: usize = 1000;
 
@@ -93,7 +93,7 @@ struct Stream {
 
 #[derive(Default)]
 struct Log {
-    /// Frames are numbered from 1; `first` have left the window.
+    /// The frames, numbered from 1; the first `first` frames have left the window.
     frames: std::collections::VecDeque<Bytes>,
     first: usize,
     wakers: Vec<Waker>,
@@ -124,7 +124,7 @@ impl Stream {
             let _ = write!(frame, "id: {id}\nevent: {name}\ndata: {data}\n\n");
             log.frames.push_back(frame.into());
         }
-        // Twice the window, so that a reader that is behind finds a whole burst.
+        // Twice the window, so that a slow reader still finds a whole burst.
         while log.frames.len() > 2 * WINDOW + 100 {
             log.frames.pop_front();
             log.first += 1;

@@ -1,4 +1,4 @@
-//! The product, served as the binary serves it.
+//! The product, served by the binary's connection code.
 
 use std::{error::Error, future::pending, time::Duration};
 
@@ -14,7 +14,7 @@ pub async fn in_memory(listener: TcpListener) -> Result<(), BoxError> {
     serve(listener, service_fn(agent::start), RingLog::default()).await
 }
 
-/// With the log in the database at `url`.
+/// Serves with the event log in the database at `url`.
 pub async fn in_database(listener: TcpListener, url: &str) -> Result<(), BoxError> {
     let location: Location = url.parse()?;
     let database = Database::open(&location).await?.ok_or("no database")?;
@@ -22,7 +22,7 @@ pub async fn in_database(listener: TcpListener, url: &str) -> Result<(), BoxErro
     serve(listener, service_fn(agent::start), log).await
 }
 
-/// With agents that are processes of this program.
+/// Serves with agents that are processes of this program.
 pub async fn behind_a_pipe(listener: TcpListener, program: &str) -> Result<(), BoxError> {
     serve(listener, Claude::new(program), RingLog::default()).await
 }

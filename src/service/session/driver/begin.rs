@@ -108,8 +108,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         Self::assemble(parts, sessions, slot).begin(sessions, Begun::Created).await
     }
 
-    /// Restores a stored session, without an agent until one is needed. On return the session is registered, and turns,
-    /// prompts and tasks that were interrupted have ended.
+    /// Restores a stored session, without an agent until one is needed. On return the session is registered,
+    /// and turns, prompts and tasks that were interrupted have ended.
     pub(crate) async fn restore(
         owned: Owned,
         agent: A,

@@ -1,4 +1,4 @@
-//! A greeter that knows nothing of agents, behind bearer authentication alone and without a runtime.
+//! A greeter behind bearer authentication alone, without agents and without a runtime.
 
 use std::{
     convert::Infallible,
@@ -45,7 +45,7 @@ fn main() {
     );
 }
 
-/// Nothing here waits, so nothing is needed that could wake it.
+/// Returns the output of a future that is ready at once.
 fn at_once<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,

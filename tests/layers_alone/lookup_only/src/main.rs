@@ -1,4 +1,4 @@
-//! A greeter that knows nothing of agents, behind an id lookup alone and without a runtime.
+//! A greeter behind an id lookup alone, without agents and without a runtime.
 
 use std::{
     collections::HashMap,
@@ -41,7 +41,7 @@ fn main() {
     assert_eq!(ask("/"), (200, "hello whoever you are".into()));
 }
 
-/// Nothing here waits, so nothing is needed that could wake it.
+/// Returns the output of a future that is ready at once.
 fn at_once<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,

@@ -1,4 +1,4 @@
-//! A ticker that streams events, numbers them as it likes and knows nothing of resuming, made resumable.
+//! A ticker that streams events and cannot resume, made resumable.
 
 use std::{
     convert::Infallible,
@@ -50,7 +50,7 @@ async fn run() {
     assert_eq!(read, "id: 1\nevent: tick\ndata: 1\n\nid: 2\ndata: 2\n\n");
     drop(first);
 
-    // Nobody reads, and the ticker goes on.
+    // The ticker continues without a reader.
     ticks.send_data(Bytes::from("data: 3\n\ndata: 4\n\n")).await.expect("it is recorded");
     drop(ticks);
 

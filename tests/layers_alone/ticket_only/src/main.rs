@@ -1,4 +1,4 @@
-//! A feed that knows nothing of agents, opened by tickets in the URL and without a runtime.
+//! A feed that tickets in the URL open, without agents and without a runtime.
 
 use std::{
     convert::Infallible,
@@ -42,7 +42,7 @@ fn main() {
     assert_eq!(status("/rooms/1"), 401);
 }
 
-/// Nothing here waits, so nothing is needed that could wake it.
+/// Returns the output of a future that is ready at once.
 fn at_once<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,

@@ -1,4 +1,4 @@
-//! The CLI by itself, started as the product starts it.
+//! The CLI by itself, started in the same way as by the product.
 
 use std::{
     io::{BufRead, BufReader, Write},

@@ -18,12 +18,12 @@ use crate::load::{
 pub struct Product {
     child: Child,
     port: u16,
-    /// Agents that it keeps when it has no session.
+    /// Number of agents that it keeps without a session.
     kept: usize,
 }
 
 impl Product {
-    /// Serves, with these options besides.
+    /// Starts the binary with these additional options.
     pub fn start(plot: &Plot, options: &[&str]) -> Result<Self, Failure> {
         let mut command = Command::new(binary()?);
         command
@@ -44,7 +44,7 @@ impl Product {
         Ok(product)
     }
 
-    /// Waits until it has as many agents as without a session, and they do nothing.
+    /// Waits until it has as many agents as without a session, and all are idle.
     fn settle(&self) -> Result<(), Failure> {
         tree::settle(self.child.id(), self.kept)
     }
@@ -73,7 +73,7 @@ impl Way for Product {
 }
 
 impl Drop for Product {
-    /// By a signal that it heeds, so that its agents go with it.
+    /// Ends the server by a signal that it handles, so that its agents end as well.
     fn drop(&mut self) {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);

@@ -1,4 +1,4 @@
-//! What a server's agents do, from outside.
+//! Observes the agents of a server from outside.
 
 use std::{
     fs, thread,
@@ -7,20 +7,20 @@ use std::{
 
 use crate::load::target::{Failure, ticks};
 
-/// Time without CPU use after which processes count as idle. Longer than a tick of the kernel's clock.
+/// Time without CPU use after which processes count as idle. It is longer than a tick of the kernel's clock.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// Longer than agents may take to start or to end.
+/// Maximum time for agents to start or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The agents of a server: its children, without the shell that watches over them.
+/// The agents of a server: its child processes, without the watcher's shell.
 struct Agents {
     count: usize,
-    /// What they and their server have used, in the kernel's ticks.
+    /// The CPU time that they and the server have used, in the kernel's ticks.
     cpu: u64,
 }
 
-/// Waits until `server` has so many agents, and neither it nor they have done anything for a while.
+/// Waits until `server` has this many agents, and it and they have been idle for [`QUIET`].
 pub fn settle(server: u32, agents: usize) -> Result<(), Failure> {
     let deadline = Instant::now() + PATIENCE;
     let mut before = Agents::of(server)?;
@@ -43,11 +43,11 @@ impl Agents {
     fn of(server: u32) -> Result<Self, Failure> {
         let mut agents = Self { count: 0, cpu: 0 };
         for process in fs::read_dir("/proc")? {
-            // One that has gone meanwhile is not there.
+            // A process may have ended meanwhile.
             let Ok(stat) = fs::read_to_string(process?.path().join("stat")) else { continue };
             let Some((name, fields)) = stat.rsplit_once(')') else { continue };
             let fields: Vec<&str> = fields.split_whitespace().collect();
-            // After the name come the state and the parent.
+            // The fields after the name are the state and the parent.
             let is_child = fields[1].parse() == Ok(server) && !name.ends_with("(sh");
             if is_child || name.split(' ').next() == Some(server.to_string().as_str()) {
                 agents.count += usize::from(is_child);
