@@ -79,7 +79,7 @@ async fn what_the_cli_notes_at_its_first_start_is_there_at_the_next() {
 }
 
 #[tokio::test]
-async fn an_agent_knows_what_the_operator_configured_and_adds_to_it() {
+async fn an_agent_knows_what_the_operator_configured() {
     let machine = machine().await;
     let config = machine.dirs.path().join("config");
     let slug = machine.workspace().canonicalize().unwrap();
@@ -93,17 +93,28 @@ async fn an_agent_knows_what_the_operator_configured_and_adds_to_it() {
     agent.turn_end().await;
     assert!(agent.text().contains("The password is heron."), "{}", agent.text());
     assert!(agent.text().contains("The build needs egret."), "{}", agent.text());
-
-    agent.say(Script::bash("touch a")).await;
-    let ask = agent.ask().await;
-    let rules = json!([{"type": "addRules", "behavior": "allow", "destination": "userSettings",
-        "rules": [{"toolName": "Bash", "ruleContent": "touch:*"}]}]);
-    let updated_permissions = Some(to_raw_value(&rules).unwrap());
-    agent.decide(&ask, Decision::Allow { updated_input: None, updated_permissions }).await;
-    agent.turn_end().await;
     agent.close().await;
-    let settings = fs::read_to_string(config.join("settings.json")).expect("it was granted for ever");
-    assert!(settings.contains("Bash(touch:*)"), "{settings}");
+}
+
+#[tokio::test]
+async fn what_an_agent_may_for_ever_reaches_the_operators_settings_only_where_they_are_shared() {
+    for share_settings in [false, true] {
+        let machine = machine().await;
+        let settings = machine.dirs.path().join("config/settings.json");
+        let mut spec = machine.spec();
+        spec.share_settings = share_settings;
+        let mut agent = machine.start(spec).await;
+        agent.say(Script::bash("touch a")).await;
+        let ask = agent.ask().await;
+        let rules = json!([{"type": "addRules", "behavior": "allow", "destination": "userSettings",
+            "rules": [{"toolName": "Bash", "ruleContent": "touch:*"}]}]);
+        let updated_permissions = Some(to_raw_value(&rules).unwrap());
+        agent.decide(&ask, Decision::Allow { updated_input: None, updated_permissions }).await;
+        agent.turn_end().await;
+        agent.close().await;
+        let granted = fs::read_to_string(settings).is_ok_and(|text| text.contains("Bash(touch:*)"));
+        assert_eq!(granted, share_settings);
+    }
 }
 
 #[tokio::test]

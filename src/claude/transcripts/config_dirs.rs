@@ -313,6 +313,7 @@ mod tests {
         assert!(root.join("settings.json").exists(), "unless the operator shares the settings");
         fs::write(shared.path().join("projects/-w/s.jsonl"), "").unwrap();
         assert!(root.join("projects/-w/s.jsonl").exists(), "where the bare CLI finds it");
+        drop(shared);
 
         drop(config_dir);
         assert!(!here.exists() && root.join("CLAUDE.md").exists());
