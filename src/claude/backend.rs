@@ -18,6 +18,7 @@ use tower::Service;
 use super::{
     error::StartError,
     process::{cli_process, supervisor::Supervisor, tag::ProcessTag, watcher::Watcher},
+    protocol::{bridge::Bridge, permissions::Permissions},
     settings::{Grace, Settings},
     start::{self, Start},
     transcripts::config_dirs::ConfigDirs,
@@ -177,7 +178,8 @@ impl Claude {
         let child = cli_process::spawn(&settings.program, &arguments, &cwd, &environment)?;
         let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
         tracing::debug!(resume, "started");
-        Ok(Supervisor::start(child, tag, memory, settings, Arc::clone(&self.watcher), &self.tracker))
+        let bridge = Bridge::new(settings.hooks.as_deref(), &Permissions::of(&spec.permissions));
+        Ok(Supervisor::start(child, bridge, tag, memory, settings, Arc::clone(&self.watcher), &self.tracker))
     }
 
     /// Checks the spec and returns the canonical working directory.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::permissions::Permissions;
 use crate::proto::{AskKind, Decision};
 
 /// The message of a denial that has none: the CLI requires one.
@@ -51,9 +52,16 @@ pub(crate) enum Request<'a> {
     McpStatus,
     GetContextUsage { detail: &'static str },
     GetSettings,
+    ApplyFlagSettings { settings: FlagSettings<'a> },
     SetPermissionMode { mode: &'a str },
     SetModel { model: Option<&'a str> },
     StopTask { task_id: &'a str },
+}
+
+/// Settings for one process.
+#[derive(Serialize)]
+pub(crate) struct FlagSettings<'a> {
+    pub(crate) permissions: &'a Permissions,
 }
 
 impl<'a> RequestFrame<'a> {

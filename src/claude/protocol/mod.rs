@@ -6,5 +6,6 @@ pub(crate) mod codec;
 pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod outbox;
+pub(crate) mod permissions;
 pub(crate) mod stream;
 pub(crate) mod wire;

@@ -99,6 +99,7 @@ impl Supervisor {
     /// Spawns the supervisor of a process that was just started.
     pub(crate) fn start(
         mut child: Child,
+        bridge: Bridge,
         tag: ProcessTag,
         memory: Memory,
         settings: &Settings,
@@ -116,7 +117,7 @@ impl Supervisor {
             stderr: tracker.spawn(tail.clone().follow(stderr)),
             tail,
             framer: Framer::new(settings.line_limit),
-            bridge: Bridge::new(settings.hooks.as_deref()),
+            bridge,
             commands: Some(commands_in),
             waiting: VecDeque::new(),
             events: events_out,

@@ -10,8 +10,9 @@ use serde_json::value::RawValue;
 use super::{
     asks::Asks,
     decode::{self, Mirrored, Tasks},
-    encode::{Request, RequestFrame, ResponseFrame, UserFrame},
+    encode::{FlagSettings, Request, RequestFrame, ResponseFrame, UserFrame},
     outbox::Outbox,
+    permissions::Permissions,
     stream::Streams,
     wire::{Frame, Members, Text},
 };
@@ -53,6 +54,7 @@ enum Asked {
     McpStatus,
     ContextUsage,
     Settings,
+    FlagSettings,
     /// A command of the session with this number.
     Command(u64),
 }
@@ -66,8 +68,9 @@ struct Message {
 }
 
 impl Bridge {
-    /// Creates a bridge whose first frame is the handshake.
-    pub(crate) fn new(hooks: Option<&RawValue>) -> Self {
+    /// Creates a bridge whose first frame is the handshake, before the permissions of the session's earlier
+    /// agents.
+    pub(crate) fn new(hooks: Option<&RawValue>, permissions: &Permissions) -> Self {
         let mut bridge = Self {
             streams: Streams::default(),
             tasks: Tasks::default(),
@@ -83,6 +86,10 @@ impl Bridge {
             outbox: Outbox::default(),
         };
         bridge.ask(Asked::Initialize, Request::Initialize { hooks });
+        if !permissions.is_empty() {
+            let settings = FlagSettings { permissions };
+            bridge.ask(Asked::FlagSettings, Request::ApplyFlagSettings { settings });
+        }
         bridge
     }
 
@@ -295,7 +302,11 @@ impl Bridge {
             }
             (Asked::Interrupt, Ok(answer)) => self.interrupted(&answer),
             (Asked::McpStatus, Ok(answer)) => self.mcp_servers(answer.get("mcpServers")),
-            (Asked::ContextUsage, Ok(_)) => {}
+            (Asked::ContextUsage | Asked::FlagSettings, Ok(_)) => {}
+            (Asked::FlagSettings, Err(words)) => {
+                let message = format!("The agent did not take the session's permission rules: {words}");
+                self.events.push_back(AgentEvent::Error { code: "permissions_lost".to_owned(), message });
+            }
             (Asked::Settings, Ok(answer)) => {
                 let model = Members::of(answer.get("applied")).text("model").map(Into::into);
                 self.events.push_back(AgentEvent::Changed { permission_mode: None, model });
