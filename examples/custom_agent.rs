@@ -84,6 +84,7 @@ fn may_i(id: &str, words: &str) -> serde_json::Result<Ask> {
         name: "Echo".to_owned(),
         input: to_raw_value(&json!({ "words": words }))?,
         context: Vec::new(),
+        resumable: false,
     })
 }
 

@@ -28,6 +28,9 @@ pub struct SessionSpec {
     pub permission_mode: Option<String>,
     /// The permission updates that the session was granted for its whole life, in the CLI's form.
     pub permissions: Vec<Box<RawValue>>,
+    /// The prompts that an earlier agent of the session asked and that are not settled, or whose answer it did
+    /// not get. The agent has to ask them again, under the same ids.
+    pub open_prompts: Vec<String>,
     /// Whether to continue the session's stored conversation, if there is one.
     pub resume: bool,
     /// The transcript store for this agent. The service sets it when it has storage.
@@ -50,6 +53,7 @@ impl SessionSpec {
             model: None,
             permission_mode: None,
             permissions: Vec::new(),
+            open_prompts: Vec::new(),
             resume: false,
             transcripts: None,
             allow_bypass: false,

@@ -71,7 +71,15 @@ fn ask(kind: AskKind, id: &str) -> AgentEvent {
         name: "Bash".into(),
         input: RawValue::from_string("{}".into()).unwrap(),
         context: Vec::new(),
+        resumable: false,
     })
+}
+
+/// A permission request that another agent can ask again.
+fn resumable(id: &str) -> AgentEvent {
+    let AgentEvent::Ask(ask) = ask(AskKind::Permission, id) else { unreachable!() };
+    let context = vec![("blocked_path".to_owned(), RawValue::from_string("\"/x\"".into()).unwrap())];
+    AgentEvent::Ask(Ask { resumable: true, context, ..ask })
 }
 
 fn turn_ended() -> AgentEvent {
@@ -124,6 +132,81 @@ fn what_was_cut_is_ended() {
     let again = stored(&mut after);
     assert_eq!(again.status, Status::Idle);
     assert!(again.pending.is_empty() && memo(&again).tasks.is_empty());
+}
+
+#[test]
+fn a_prompt_that_can_be_asked_again_stays_open_and_its_answer_starts_an_agent() {
+    let now = Instant::now();
+    let mut before = session(now);
+    say(&mut before, now, "one");
+    say(&mut before, now, "two");
+    before.handle_agent(now, ask(AskKind::Permission, "lost"));
+    before.handle_agent(now, resumable("p1"));
+    drain(&mut before);
+    for suspended in [false, true] {
+        if suspended {
+            before.suspend();
+            let (events, others) = drain(&mut before);
+            assert_eq!(names(&events), ["prompt_resolved"], "the other one is lost");
+            assert!(matches!(others[..], [Output::Stop, Output::Closed]));
+        }
+        let note = before.take_note().map(|note| Note::decode(&note.encode())).unwrap();
+        assert_eq!(note.status, Status::RequiresAction);
+
+        let queued = memo(&note).queued.clone().into_iter();
+        let queued = queued.map(|uuid| (uuid, RawValue::from_string("\"two\"".into()).unwrap()));
+        let mut after = Session::restore(config(), note, queued.collect::<Vec<_>>(), now);
+        let (events, others) = drain(&mut after);
+        let lost: &[&str] = if suspended { &[] } else { &["prompt_resolved"] };
+        assert_eq!(names(&events), lost);
+        assert!(others.is_empty(), "no agent is needed until it is answered: {others:?}");
+        let state = stored(&mut after);
+        assert_eq!(state.pending[0].correlation_id, "p1");
+        assert!(state.pending[0].json.get().contains(r#""blocked_path":"/x""#));
+
+        let allow = br#"{"type":"permission_response","correlation_id":"p1","behavior":"allow"}"#;
+        after.handle_input(now, Inbound::parse(allow).unwrap(), None, new_id()).unwrap();
+        let (events, others) = drain(&mut after);
+        assert_eq!(names(&events), ["prompt_resolved"]);
+        assert_eq!(events[0].1["outcome"], "answered");
+        assert!(matches!(&others[..], [Output::Start { open_prompts, .. }] if *open_prompts == ["p1"]));
+        after.handle_started(now);
+        let (_, others) = drain(&mut after);
+        assert!(matches!(&others[..], [Output::Command(AgentCommand::Decide { correlation_id, .. })]
+            if correlation_id == "p1"));
+        after.handle_agent(now, turn_ended());
+        let (_, others) = drain(&mut after);
+        assert!(matches!(others[..], [Output::Command(AgentCommand::User { .. })]), "the next message");
+    }
+}
+
+#[test]
+fn an_agent_that_asks_again_changes_nothing() {
+    let now = Instant::now();
+    let mut session = session(now);
+    say(&mut session, now, "one");
+    session.handle_agent(now, resumable("p1"));
+    drain(&mut session);
+    session.take_note();
+    session.handle_agent(now, resumable("p1"));
+    assert!(drain(&mut session).0.is_empty());
+    assert!(session.take_note().is_none());
+}
+
+#[test]
+fn a_turn_that_waits_without_an_agent_can_be_interrupted() {
+    let now = Instant::now();
+    let mut before = session(now);
+    say(&mut before, now, "one");
+    before.handle_agent(now, resumable("p1"));
+    drain(&mut before);
+    let note = stored(&mut before);
+    let mut after = Session::restore(config(), note, [], now);
+    after.handle_input(now, Inbound::parse(br#"{"type":"interrupt"}"#).unwrap(), None, new_id()).unwrap();
+    let (events, others) = drain(&mut after);
+    assert_eq!(names(&events), ["prompt_resolved", "result"]);
+    assert!(others.is_empty());
+    assert_eq!(after.status(), Status::Idle);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use tower::Service;
 use super::{
     error::StartError,
     process::{cli_process, supervisor::Supervisor, tag::ProcessTag, watcher::Watcher},
-    protocol::{bridge::Bridge, permissions::Permissions},
+    protocol::{ask_again::AskAgain, bridge::Bridge, permissions::Permissions},
     settings::{Grace, Settings},
     start::{self, Start},
     transcripts::config_dirs::ConfigDirs,
@@ -165,7 +165,11 @@ impl Claude {
         let tag = self.watcher.tag().of_agent();
         // Before `config_dirs` creates a directory: the watcher removes it if this process is killed.
         self.watcher.ensure();
-        let environment = settings.environment(&tag);
+        let mut environment = settings.environment(&tag);
+        if spec.open_prompts.is_empty() {
+            // Else the CLI would go on with a call that was answered before its process was lost: it may have run.
+            environment.insert("CLAUDE_CODE_DISABLE_DEFERRED_TOOL_RESUME".into(), "1".into());
+        }
         let Start { resume, environment, memory } =
             match spec.transcripts.as_ref().or(settings.transcripts.as_ref()) {
                 Some(store) => {
@@ -178,7 +182,8 @@ impl Claude {
         let child = cli_process::spawn(&settings.program, &arguments, &cwd, &environment)?;
         let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
         tracing::debug!(resume, "started");
-        let bridge = Bridge::new(settings.hooks.as_deref(), &Permissions::of(&spec.permissions));
+        let again = AskAgain::new(spec.open_prompts);
+        let bridge = Bridge::new(settings.hooks.as_deref(), &Permissions::of(&spec.permissions), again);
         Ok(Supervisor::start(child, bridge, tag, memory, settings, Arc::clone(&self.watcher), &self.tracker))
     }
 

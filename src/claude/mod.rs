@@ -95,7 +95,7 @@ pub use self::process::cli_process::FLAGS;
 #[must_use]
 pub fn events_of(written: &[u8]) -> Vec<crate::proto::AgentEvent> {
     let mut framer = Framer::new(DEFAULT_LINE_LIMIT);
-    let mut bridge = protocol::bridge::Bridge::new(None, &protocol::permissions::Permissions::default());
+    let mut bridge = protocol::bridge::Bridge::new(None, &Default::default(), Default::default());
     let mut events = Vec::new();
     for chunk in written.chunks(64 << 10) {
         framer.feed(chunk);

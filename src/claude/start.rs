@@ -6,10 +6,12 @@ use std::{path::Path, sync::Arc};
 use super::{
     error::StartError,
     process::{environment::Environment, supervisor::Memory},
+    protocol::decode::Mirrored,
     settings::Grace,
     transcripts::{
         cli_files::{self, Project},
         config_dirs::{ConfigDir, ConfigDirs, Shared, configured_dir},
+        deferred::Deferred,
         materialise::Past,
         mirror::{Keys, Mirror},
     },
@@ -33,12 +35,19 @@ pub(super) async fn from_files(
     cwd: &Path,
 ) -> Result<Start, StartError> {
     let (session, resume, cwd) = (spec.session_id.clone(), spec.resume, cwd.to_owned());
+    let deferred = Deferred::of(spec);
     let shared = Shared { session_files: true, settings: spec.share_settings };
     let config_dirs = Arc::clone(config_dirs);
     let furnished = tokio::task::spawn_blocking(move || {
         let folder = configured_dir(&environment).filter(|_| resume);
         let resume = folder.is_some_and(|folder| {
-            cli_files::can_resume(&folder, &cwd, &session).unwrap_or_else(|error| {
+            let resumable = cli_files::can_resume(&folder, &cwd, &session).and_then(|resumable| {
+                if resumable {
+                    cli_files::defer(&folder, &cwd, &session, &deferred)?;
+                }
+                Ok(resumable)
+            });
+            resumable.unwrap_or_else(|error| {
                 tracing::warn!(%error, session, "cannot read the transcript; the session starts without it");
                 false
             })
@@ -68,12 +77,14 @@ pub(super) async fn from_store(
     // The CLI moves a transcript to another project when it enters a worktree; the key stays the same.
     let project_key = past.as_ref().map(|past| past.key.project_key.as_str()).or(project.folder());
     let project_key = project_key.map(str::to_owned);
-    let past = past.filter(Past::holds_a_message);
+    let mut past = past.filter(Past::holds_a_message);
     let resume = past.is_some();
+    let deferred = past.as_mut().map(|past| past.defer(&Deferred::of(spec))).unwrap_or_default();
     let config_dirs = Arc::clone(config_dirs);
     let shared = Shared { session_files: false, settings: spec.share_settings };
     let furnished = tokio::task::spawn_blocking(move || {
         let config_dir = config_dirs.make(&environment, shared)?;
+        let path = past.as_ref().map(|past| past.path(config_dir.path(), &project));
         if let Some(past) = past {
             past.write(config_dir.path(), &project)?;
         }
@@ -81,13 +92,17 @@ pub(super) async fn from_store(
             config_dir.share_memory(&environment, folder)?;
         }
         environment.insert("CLAUDE_CONFIG_DIR".into(), config_dir.path().into());
-        Ok((config_dir, environment))
+        Ok((config_dir, environment, path))
     });
-    let (config_dir, environment): (ConfigDir, _) = match furnished.await {
+    let (config_dir, environment, path): (ConfigDir, _, _) = match furnished.await {
         Ok(furnished) => furnished.map_err(StartError::Folder)?,
         Err(error) => return Err(StartError::Folder(error.into())),
     };
     let keys = Keys::new(config_dir.path(), &spec.session_id, project_key);
-    let mirror = Mirror::new(store.clone(), keys, grace.store);
+    let mut mirror = Mirror::new(store.clone(), keys, grace.store);
+    if let Some(path) = path.filter(|_| !deferred.is_empty()) {
+        // The CLI continues from these entries, so the transcript store needs them before its own.
+        mirror.take(Mirrored { path: path.to_string_lossy().into_owned(), entries: deferred });
+    }
     Ok(Start { resume, environment, memory: Memory { mirror: Some(mirror), config_dir: Some(config_dir) } })
 }

@@ -190,6 +190,8 @@ pub struct Ask {
     pub input: Box<RawValue>,
     /// Further members from the agent.
     pub context: Extra,
+    /// Whether another agent of the session can ask it again, under the same id.
+    pub resumable: bool,
 }
 
 /// The end of a turn.

@@ -84,6 +84,30 @@ impl Object {
     }
 }
 
+/// The members of a JSON object in their order, owned; none if it is not an object.
+pub(super) fn entries(object: &RawValue) -> Vec<(String, Box<RawValue>)> {
+    struct Entries;
+
+    impl<'de> serde::de::Visitor<'de> for Entries {
+        type Value = Vec<(String, Box<RawValue>)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = map.next_entry()? {
+                entries.push(entry);
+            }
+            Ok(entries)
+        }
+    }
+
+    let mut deserializer = serde_json::Deserializer::from_str(object.get());
+    serde::Deserializer::deserialize_map(&mut deserializer, Entries).unwrap_or_default()
+}
+
 /// Joins JSON values to an array on one line.
 pub(super) fn array<'a>(items: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let mut buffer = vec![b'['];

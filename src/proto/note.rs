@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    AskKind, IdempotencyKey,
+    Ask, AskKind, IdempotencyKey,
     json::{self, Object},
 };
 
@@ -86,6 +86,8 @@ pub struct Memo {
     pub queued: Vec<String>,
     /// Those of them whose text is for the model alone.
     pub verbatim: BTreeSet<String>,
+    /// The open prompts that another agent of the session can ask again.
+    pub resumable: BTreeSet<String>,
     /// The permission updates that were granted for the session's whole life.
     pub permissions: Vec<Box<RawValue>>,
     /// The idempotency keys of accepted inputs.
@@ -171,6 +173,29 @@ impl OpenPrompt {
     }
 }
 
+impl OpenPrompt {
+    /// The prompt as it was asked; for those that another agent can ask again.
+    pub(super) fn to_ask(&self) -> Option<Ask> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Asked {
+            tool_name: String,
+            input: Option<Box<RawValue>>,
+            questions: Option<Box<RawValue>>,
+            context: Option<Box<RawValue>>,
+        }
+        let Asked { tool_name, input, questions, context } = serde_json::from_str(self.json.get()).ok()?;
+        Some(Ask {
+            kind: self.kind,
+            correlation_id: self.correlation_id.clone(),
+            name: tool_name,
+            input: input.or(questions)?,
+            context: context.map(|context| json::entries(&context)).unwrap_or_default(),
+            resumable: true,
+        })
+    }
+}
+
 impl Serialize for OpenPrompt {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.json.serialize(serializer)
@@ -184,6 +209,8 @@ struct StoredMemo<'a> {
     queued: Cow<'a, [String]>,
     #[serde(skip_serializing_if = "is_empty")]
     verbatim: Cow<'a, BTreeSet<String>>,
+    #[serde(skip_serializing_if = "is_empty")]
+    resumable: Cow<'a, BTreeSet<String>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     permissions: Cow<'a, [Box<RawValue>]>,
     keys: Vec<(Cow<'a, str>, String)>,
@@ -201,6 +228,7 @@ impl Memo {
         let stored = StoredMemo {
             queued: Cow::Borrowed(&self.queued),
             verbatim: Cow::Borrowed(&self.verbatim),
+            resumable: Cow::Borrowed(&self.resumable),
             permissions: Cow::Borrowed(&self.permissions),
             keys: keys.collect(),
             tasks: Cow::Borrowed(&self.tasks),
@@ -210,7 +238,7 @@ impl Memo {
     }
 
     fn decode(json: &str) -> Self {
-        let StoredMemo { queued, verbatim, permissions, keys, tasks, mcp } =
+        let StoredMemo { queued, verbatim, resumable, permissions, keys, tasks, mcp } =
             serde_json::from_str(json).unwrap_or_default();
         let keys = keys.into_iter().filter_map(|(key, hex)| {
             let mut digest = [0; 32];
@@ -221,6 +249,7 @@ impl Memo {
             keys: keys.collect(),
             queued: queued.into_owned(),
             verbatim: verbatim.into_owned(),
+            resumable: resumable.into_owned(),
             permissions: permissions.into_owned(),
             tasks: tasks.into_owned(),
             mcp: mcp.into_owned(),
@@ -238,6 +267,7 @@ mod tests {
         let memo = Memo {
             queued: vec!["m1".into(), "m2".into()],
             verbatim: BTreeSet::from(["m2".into()]),
+            resumable: BTreeSet::from(["q".into()]),
             permissions: vec![RawValue::from_string(r#"{"type":"setMode"}"#.into()).unwrap()],
             keys: vec![IdempotencyKey { key: "é\n".into(), digest }],
             tasks: BTreeSet::from(["t".into()]),

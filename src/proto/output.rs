@@ -63,6 +63,8 @@ pub enum Output {
         permission_mode: Option<String>,
         /// The permission updates that were granted for the session's whole life.
         permissions: Vec<Box<RawValue>>,
+        /// The prompts that the agent has to ask again: they are open, or were answered just now.
+        open_prompts: Vec<String>,
     },
     /// Send the command to the agent. Comes only between `handle_started` and the agent's end or
     /// [`Output::Stop`].

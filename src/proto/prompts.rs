@@ -44,6 +44,32 @@ impl Prompts {
         self.open.drain(..).map(|ask| resolved(&ask, outcome)).collect()
     }
 
+    /// Settles the prompts that no other agent can ask again.
+    pub(super) fn settle_lost(&mut self, outcome: Outcome<'_>) -> Vec<OutEvent> {
+        let (kept, lost): (Vec<_>, Vec<_>) = self.open.drain(..).partition(|ask| ask.resumable);
+        self.open = kept;
+        self.changed |= !lost.is_empty();
+        lost.iter().map(|ask| resolved(ask, outcome)).collect()
+    }
+
+    /// The ids of the prompts that another agent can ask again.
+    pub(super) fn resumable(&self) -> Vec<String> {
+        let resumable = self.open.iter().filter(|ask| ask.resumable);
+        resumable.map(|ask| ask.correlation_id.clone()).collect()
+    }
+
+    /// Opens the prompts of an earlier process again; there is no event, for clients know them.
+    pub(super) fn restore(&mut self, asks: Vec<Ask>) {
+        self.open = asks;
+    }
+
+    /// Takes the place of an open prompt that the agent asks again. Returns whether there is one.
+    pub(super) fn replace(&mut self, ask: &Ask) -> bool {
+        let open =
+            self.open.iter_mut().find(|open| open.resumable && open.correlation_id == ask.correlation_id);
+        open.map(|open| open.clone_from(ask)).is_some()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }

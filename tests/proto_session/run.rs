@@ -166,6 +166,7 @@ impl Run {
                     name: "Tool".into(),
                     input: to_raw_value(&json!({"questions": []})).unwrap(),
                     context: Vec::new(),
+                    resumable: false,
                 }));
             }
             Step::Withdraw(id) => self.agent(AgentEvent::Withdrawn { correlation_id: prompt(id) }),

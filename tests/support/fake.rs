@@ -105,6 +105,7 @@ impl Far {
             name: "Bash".into(),
             input: RawValue::from_string(r#"{"command":"ls"}"#.into()).unwrap(),
             context: Vec::new(),
+            resumable: false,
         };
         self.say(AgentEvent::Ask(ask)).await;
     }

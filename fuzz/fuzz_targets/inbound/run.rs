@@ -179,7 +179,7 @@ fn config() -> SessionConfig {
 
 fn ask(kind: AskKind, correlation_id: String, payload: &[u8]) -> AgentEvent {
     let input = json(payload);
-    AgentEvent::Ask(Ask { kind, correlation_id, name: text(payload), input, context: Vec::new() })
+    AgentEvent::Ask(Ask { kind, correlation_id, name: text(payload), input, context: Vec::new(), resumable: false })
 }
 
 fn text(payload: &[u8]) -> String {

@@ -20,9 +20,15 @@ pub(crate) struct Open {
     pub(crate) request_id: String,
     pub(crate) kind: AskKind,
     pub(crate) input: Box<RawValue>,
+    resumable: bool,
 }
 
 impl Asks {
+    /// Whether a prompt is open that another process of the session can ask again.
+    pub(crate) fn any_resumable(&self) -> bool {
+        self.0.values().any(|open| open.resumable)
+    }
+
     /// Opens a prompt for a `can_use_tool` request: a permission, or a question.
     pub(crate) fn tool(&mut self, request_id: &str, request: &Members<'_>) -> Ask {
         let name: String = request.text("tool_name").unwrap_or_default().into();
@@ -32,8 +38,10 @@ impl Asks {
             context.push(("suggestions".to_owned(), suggestions.to_owned()));
         }
         let call = request.text("tool_use_id").filter(|id| !self.0.contains_key(&**id));
+        // A sub-agent's calls are not in the main transcript, from which the CLI resumes.
+        let resumable = call.is_some() && request.get("agent_id").is_none();
         let correlation_id = call.map_or_else(|| request_id.to_owned(), Into::into);
-        self.open(request_id, Ask { kind, correlation_id, name, input: input(request), context })
+        self.open(request_id, Ask { kind, correlation_id, name, input: input(request), context, resumable })
     }
 
     /// Opens a prompt for a `hook_callback` request.
@@ -47,12 +55,19 @@ impl Asks {
                 name,
                 input: input(request),
                 context: request.without(&["subtype", "input"]),
+                resumable: false,
             },
         )
     }
 
     fn open(&mut self, request_id: &str, ask: Ask) -> Ask {
-        let open = Open { request_id: request_id.to_owned(), kind: ask.kind, input: ask.input.clone() };
+        let Ask { kind, input, resumable, .. } = &ask;
+        let open = Open {
+            request_id: request_id.to_owned(),
+            kind: *kind,
+            input: input.clone(),
+            resumable: *resumable,
+        };
         self.0.insert(ask.correlation_id.clone(), open);
         ask
     }

@@ -113,6 +113,15 @@ enum Verdict<'a> {
 }
 
 impl<'a> ResponseFrame<'a> {
+    /// Creates the response with this content.
+    pub(crate) fn raw(request_id: &'a str, response: &'a RawValue) -> Self {
+        let response = Some(Verdict::Raw(response));
+        Self {
+            kind: "control_response",
+            response: Response { subtype: "success", request_id, response, error: None },
+        }
+    }
+
     /// Creates the response for a decision. The CLI requires an input with every `allow`: `original`, unless
     /// the decision edited it.
     pub(crate) fn decision(

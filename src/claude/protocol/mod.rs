@@ -1,5 +1,6 @@
 //! The CLI's control protocol, without I/O: lines, frames, and the conversation with one process.
 
+pub(crate) mod ask_again;
 pub(crate) mod asks;
 pub(crate) mod bridge;
 pub(crate) mod codec;

@@ -5,10 +5,13 @@
 //! between the two, and a file without a message, which neither accepts, is renamed.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufRead, BufReader},
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
 };
+
+use super::deferred::Deferred;
+use crate::storage::transcripts::Entry;
 
 /// The length at which the CLI cuts a directory name and appends a hash.
 const LONGEST_SLUG: usize = 200;
@@ -21,6 +24,17 @@ pub(crate) fn can_resume(config_dir: &Path, cwd: &Path, session_id: &str) -> io:
     }
     fs::rename(&path, path.with_extension("jsonl.unusable"))?;
     Ok(false)
+}
+
+/// Appends the entries that make the CLI ask again to the session's transcript.
+pub(crate) fn defer(config_dir: &Path, cwd: &Path, session_id: &str, deferred: &Deferred) -> io::Result<()> {
+    let Some(path) = find(config_dir, cwd, session_id).filter(|_| !deferred.is_empty()) else {
+        return Ok(());
+    };
+    let transcript: Vec<Entry> =
+        fs::read_to_string(&path)?.lines().filter_map(|line| line.parse().ok()).collect();
+    let mut file = OpenOptions::new().append(true).open(path)?;
+    deferred.entries(&transcript).iter().try_for_each(|entry| writeln!(file, "{}", entry.json()))
 }
 
 /// The CLI's directories for the transcripts of one working directory.

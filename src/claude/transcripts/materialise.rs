@@ -8,14 +8,14 @@ use std::{
     fs,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{cleared::since_clear, cli_files::Project, config_dirs::private_dir};
+use super::{cleared::since_clear, cli_files::Project, config_dirs::private_dir, deferred::Deferred};
 use crate::storage::transcripts::{Entry, StoreError, StoreFuture, TranscriptKey, TranscriptStore};
 
 /// How long requests to an unavailable transcript store are repeated before the start fails.
@@ -69,12 +69,25 @@ impl Past {
         self.main.iter().any(|entry| kind(entry).is_some_and(|kind| kind == "user"))
     }
 
+    /// Adds the entries that make the CLI ask again, and returns them.
+    pub(crate) fn defer(&mut self, deferred: &Deferred) -> Vec<Entry> {
+        let entries = deferred.entries(&self.main);
+        self.main.extend_from_slice(&entries);
+        entries
+    }
+
+    /// Returns the path of the main transcript below a config directory.
+    pub(crate) fn path(&self, config_dir: &Path, project: &Project) -> PathBuf {
+        let folder = config_dir.join("projects").join(project.folder_for(&self.key.project_key));
+        folder.join(format!("{}.jsonl", self.key.session_id))
+    }
+
     /// Writes the transcripts below a config directory. Blocks.
     pub(crate) fn write(&self, config_dir: &Path, project: &Project) -> io::Result<()> {
-        let folder = config_dir.join("projects").join(project.folder_for(&self.key.project_key));
-        let session = folder.join(&self.key.session_id);
+        let path = self.path(config_dir, project);
+        let session = path.with_extension("");
         private_dir().recursive(true).create(&session)?;
-        write_lines(&folder.join(format!("{}.jsonl", self.key.session_id)), self.main.iter())?;
+        write_lines(&path, self.main.iter())?;
         for (subpath, entries) in &self.others {
             match write_sub_agent(&session, subpath, entries) {
                 // Two subpaths collide, such as `a.jsonl` as a file and as a directory.

@@ -99,6 +99,9 @@ impl Session {
 
     fn ask(&mut self, ask: Ask) {
         // A prompt with the id of an open one replaces it; the open one still has to end.
+        if self.prompts.replace(&ask) {
+            return;
+        }
         self.settle(&ask.correlation_id, Outcome::Cancelled);
         let event = self.prompts.ask(ask);
         self.emit(event);

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Request, Session};
+use super::{Agent, Request, Session};
 use crate::proto::{
     Accepted, AgentCommand, Ask, AskKind, Decision, IdempotencyKey, Inbound, OutEvent, Refused,
     idempotency::Seen, permissions, prompts::Outcome, turn::Queued,
@@ -42,6 +42,9 @@ impl Session {
         match input {
             Inbound::UserMessage { content, verbatim } => {
                 self.take_message(Queued { content, message_uuid, verbatim })?;
+            }
+            Inbound::Interrupt if self.turns.is_running() && matches!(self.agent, Agent::Down) => {
+                self.drop_turn();
             }
             Inbound::Interrupt if self.turns.is_running() => self.tell(AgentCommand::Interrupt),
             Inbound::Interrupt => {}
@@ -85,6 +88,15 @@ impl Session {
         self.turns.push(message);
         self.send_next();
         Ok(())
+    }
+
+    /// Ends a turn that waits for answers and has no agent.
+    fn drop_turn(&mut self) {
+        self.settle_all(Outcome::Cancelled);
+        self.turns.abort();
+        let id = &self.config.session_id;
+        self.emit(OutEvent::aborted_result(id, "interrupted", self.cost.session()));
+        self.send_next();
     }
 
     fn open_prompt(&self, correlation_id: &str) -> Result<&Ask, Refused> {

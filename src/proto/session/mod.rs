@@ -251,11 +251,16 @@ impl Session {
             Agent::Up => self.outputs.push_back(Output::Command(command)),
             Agent::Starting(commands) => commands.push(command),
             Agent::Down => {
+                let mut open_prompts = self.prompts.resumable();
+                if let AgentCommand::Decide { correlation_id, .. } = &command {
+                    open_prompts.push(correlation_id.clone());
+                }
                 self.agent = Agent::Starting(vec![command]);
                 self.outputs.push_back(Output::Start {
                     model: self.config.model.clone(),
                     permission_mode: self.config.permission_mode.clone(),
                     permissions: self.permissions.clone(),
+                    open_prompts,
                 });
             }
         }

@@ -58,6 +58,7 @@ impl Session {
                 .filter(|queued| queued.verbatim)
                 .map(|queued| queued.message_uuid.clone())
                 .collect(),
+            resumable: self.prompts.resumable().into_iter().collect(),
             keys: self.keys.newest(KEYS).cloned().collect(),
             permissions: self.permissions.clone(),
             tasks: self.running_tasks.clone(),

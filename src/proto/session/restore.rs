@@ -5,15 +5,16 @@ use std::time::Instant;
 use serde_json::value::RawValue;
 
 use super::{Agent, Outcome, Session, SessionConfig};
-use crate::proto::{NoAnswer, Note, OutEvent, Output, Status, turn::Queued};
+use crate::proto::{NoAnswer, Note, OpenPrompt, OutEvent, Output, Status, turn::Queued};
 
 /// The code of the `error` and the `terminal_reason` of the `result` that end an interrupted turn.
 const RESTART: &str = "server_restart";
 
 impl Session {
-    /// Restores a session whose process has ended: its prompts settle as `cancelled`, its tasks as `killed`,
-    /// and an interrupted turn ends in an `error` and a `result` with `terminal_reason` `server_restart`. It
-    /// has no agent until a message needs one.
+    /// Restores a session whose process has ended. Prompts that another agent can ask again stay open, and
+    /// their turn continues once they are answered. Other prompts settle as `cancelled`, tasks as `killed`, and
+    /// an interrupted turn ends in an `error` and a `result` with `terminal_reason` `server_restart`. The
+    /// session has no agent until a message or an answer needs one.
     ///
     /// `note` is the last one that [`Session::take_note`] returned. `queued` are the uuids and contents of
     /// the messages that its [`Memo`](crate::proto::Memo) names; they are queued again.
@@ -31,13 +32,18 @@ impl Session {
         session.outputs.clear();
         session.agent = Agent::Down;
         session.cost.restore(session_cost_usd);
-        for prompt in &pending {
+        let (kept, lost): (Vec<_>, Vec<_>) =
+            pending.into_iter().partition(|prompt| memo.resumable.contains(&prompt.correlation_id));
+        for prompt in &lost {
             let id = &prompt.correlation_id;
             session.emit(OutEvent::prompt_resolved(id, prompt.kind, "cancelled", None));
         }
+        session.prompts.restore(kept.iter().filter_map(OpenPrompt::to_ask).collect());
         session.running_tasks = memo.tasks;
         session.kill_tasks();
-        if matches!(status, Status::Running | Status::RequiresAction) {
+        if !session.prompts.is_empty() {
+            session.turns.began();
+        } else if matches!(status, Status::Running | Status::RequiresAction) {
             session.cut_turn();
         }
         session.mcp = memo.mcp;
@@ -58,9 +64,10 @@ impl Session {
             return;
         }
         self.release_messages();
-        self.settle_all(Outcome::Cancelled);
+        let lost = self.prompts.settle_lost(Outcome::Cancelled);
+        self.emit_all(lost);
         self.kill_tasks();
-        if self.turns.abort() {
+        if self.prompts.is_empty() && self.turns.abort() {
             self.cut_turn();
         }
         self.refuse_requests(&NoAnswer::AgentGone);

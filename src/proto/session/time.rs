@@ -29,7 +29,9 @@ impl Session {
         self.send_next();
         if self.hibernates_at().is_some_and(|at| at <= now) {
             self.hibernate();
-            self.release_unless_watched(presence);
+            if !self.is_busy() {
+                self.release_unless_watched(presence);
+            }
         }
         if self.is_busy() || now < self.idle_at {
             return;
@@ -54,13 +56,21 @@ impl Session {
     }
 
     fn hibernates_at(&self) -> Option<Instant> {
-        let rests = matches!(self.agent, Agent::Up) && self.requests.is_empty() && !self.is_busy();
+        let quiet = !self.is_busy() || self.waits_for_answers();
+        let rests = matches!(self.agent, Agent::Up) && self.requests.is_empty() && quiet;
         self.config.hibernate_after.filter(|_| rests).map(|after| self.active_at + after)
     }
 
     fn hibernate(&mut self) {
+        self.release_messages();
         self.release_agent();
         self.emit(OutEvent::status("hibernating", &Vec::new()));
+    }
+
+    /// Whether the agent does nothing until a prompt is answered which another agent can ask again.
+    fn waits_for_answers(&self) -> bool {
+        let resumable = self.prompts.resumable().len();
+        resumable > 0 && resumable == self.prompts.open().len() && self.running_tasks.is_empty()
     }
 
     pub(super) fn is_busy(&self) -> bool {

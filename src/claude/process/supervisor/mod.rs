@@ -47,6 +47,10 @@ const CHUNK: usize = 64 << 10;
 /// The interval at which MCP statuses are requested while a server connects.
 const MCP_PAUSE: Duration = Duration::from_secs(1);
 
+/// Maximum time from the handshake until the CLI has asked again what an earlier process had asked. Measured:
+/// 0.1 s.
+const ASK_AGAIN: Duration = Duration::from_secs(20);
+
 /// Owns one CLI process: reads its output, writes its input, ends it and cleans up after it.
 pub(crate) struct Supervisor {
     child: Child,
@@ -67,6 +71,12 @@ pub(crate) struct Supervisor {
     tag: ProcessTag,
     mirror: Option<Mirror>,
     config_dir: Option<ConfigDir>,
+    /// The next event, a prompt, waits until its tool call is in the transcript, at most until then.
+    ask_held_until: Option<Instant>,
+    /// When the prompts must have been asked again.
+    ask_again_until: Option<Instant>,
+    /// The process was told to end while it asks: its stdin stays open, for its end would settle the prompt.
+    suspended: bool,
     /// The process is being killed; no grace time applies and nothing more is stored.
     aborted: bool,
     /// Keeps the watcher alive as long as this agent.
@@ -84,6 +94,8 @@ enum Wake {
     Deadline,
     PollMcp,
     Mirror(Option<AgentEvent>),
+    AskHeld,
+    AskAgain,
 }
 
 /// What an agent with a transcript store has besides its process.
@@ -127,6 +139,9 @@ impl Supervisor {
             tag,
             mirror: memory.mirror,
             config_dir: memory.config_dir,
+            ask_held_until: None,
+            ask_again_until: None,
+            suspended: false,
             aborted: false,
             _watcher: watcher,
             child,
@@ -170,6 +185,11 @@ impl Supervisor {
                     self.bridge.ask_mcp_status();
                 }
                 Wake::Mirror(report) => self.report_first(report),
+                Wake::AskHeld => self.release_ask(),
+                Wake::AskAgain => {
+                    self.ask_again_until = None;
+                    self.bridge.give_up_asking();
+                }
             }
         }
     }
@@ -192,6 +212,8 @@ impl Supervisor {
             () = self.events.closed(), if !closing => Wake::NobodyListens,
             () = until(self.termination.deadline()), if self.termination.deadline().is_some() => Wake::Deadline,
             () = until(self.poll_mcp_at), if self.poll_mcp_at.is_some() && !closing => Wake::PollMcp,
+            () = until(self.ask_held_until), if self.ask_held_until.is_some() => Wake::AskHeld,
+            () = until(self.ask_again_until), if self.ask_again_until.is_some() => Wake::AskAgain,
             report = progress(self.mirror.as_mut()), if self.mirror.is_some() => Wake::Mirror(report),
         }
     }
@@ -204,7 +226,10 @@ impl Supervisor {
         self.keep();
         self.note_first_start();
         match (self.termination.is_starting(), self.bridge.stage()) {
-            (true, Stage::Ready) => self.termination = Termination::Running,
+            (true, Stage::Ready) => {
+                self.termination = Termination::Running;
+                self.ask_again_until = self.bridge.asks_again().then(|| Instant::now() + ASK_AGAIN);
+            }
             (true, Stage::Failed) => self.close(),
             _ => {}
         }
@@ -251,14 +276,28 @@ impl Supervisor {
         for command in mem::take(&mut self.waiting) {
             self.bridge.handle_command(command);
         }
+        if self.bridge.can_be_suspended() {
+            return self.suspend();
+        }
         if self.bridge.in_turn() {
             self.bridge.interrupt();
         }
         self.termination = Termination::input_ended(&self.grace);
     }
 
+    /// Starts the termination of a process that waits for an answer. Measured: SIGTERM leaves the tool call open
+    /// in the transcript; an interrupt rejects it, and the end of stdin is an answer too.
+    fn suspend(&mut self) {
+        self.suspended = true;
+        self.termination = Termination::input_ended(&self.grace);
+        self.next_step();
+    }
+
     /// Closes stdin during termination, once everything is written.
     fn end_input(&mut self) {
+        if self.suspended {
+            return;
+        }
         if self.termination.is_closing() && self.bridge.outbox().rest().is_empty() {
             self.stdin = None;
         }

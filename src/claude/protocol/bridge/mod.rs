@@ -1,13 +1,14 @@
 //! The conversation with one CLI process, without I/O: takes lines and commands, produces events and bytes.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     mem,
 };
 
 use serde_json::value::RawValue;
 
 use super::{
+    ask_again::AskAgain,
     asks::Asks,
     decode::{self, Mirrored, Tasks},
     encode::{FlagSettings, Request, RequestFrame, ResponseFrame, UserFrame},
@@ -16,7 +17,10 @@ use super::{
     stream::Streams,
     wire::{Frame, Members, Text},
 };
-use crate::proto::{AgentCommand, AgentEvent, Decision};
+use crate::{
+    claude::transcripts::deferred,
+    proto::{AgentCommand, AgentEvent, Decision},
+};
 
 /// Our side of the control protocol with one process.
 #[derive(Debug)]
@@ -24,6 +28,9 @@ pub(crate) struct Bridge {
     streams: Streams,
     tasks: Tasks,
     asks: Asks,
+    again: AskAgain,
+    /// The tool calls in the transcript so far.
+    transcribed: HashSet<String>,
     /// Our requests that the CLI has not answered, by request id.
     asked: HashMap<u64, Asked>,
     last_request: u64,
@@ -70,11 +77,13 @@ struct Message {
 impl Bridge {
     /// Creates a bridge whose first frame is the handshake, before the permissions of the session's earlier
     /// agents.
-    pub(crate) fn new(hooks: Option<&RawValue>, permissions: &Permissions) -> Self {
+    pub(crate) fn new(hooks: Option<&RawValue>, permissions: &Permissions, again: AskAgain) -> Self {
         let mut bridge = Self {
             streams: Streams::default(),
             tasks: Tasks::default(),
             asks: Asks::default(),
+            again,
+            transcribed: HashSet::new(),
             asked: HashMap::new(),
             last_request: 0,
             messages: Vec::new(),
@@ -85,7 +94,8 @@ impl Bridge {
             mirrored: Vec::new(),
             outbox: Outbox::default(),
         };
-        bridge.ask(Asked::Initialize, Request::Initialize { hooks });
+        let hooks = bridge.again.hooks(hooks);
+        bridge.ask(Asked::Initialize, Request::Initialize { hooks: hooks.as_deref() });
         if !permissions.is_empty() {
             let settings = FlagSettings { permissions };
             bridge.ask(Asked::FlagSettings, Request::ApplyFlagSettings { settings });
@@ -121,7 +131,12 @@ impl Bridge {
             }
             "control_response" => self.answered(&Members::of(members.get("response"))),
             "command_lifecycle" => self.lifecycle(&members),
-            "transcript_mirror" => self.mirrored.extend(decode::mirrored(&members)),
+            "transcript_mirror" => {
+                let mirrored = decode::mirrored(&members);
+                let entries = mirrored.iter().flat_map(|mirrored| &mirrored.entries);
+                self.transcribed.extend(entries.flat_map(deferred::calls));
+                self.mirrored.extend(mirrored);
+            }
             kind => tracing::trace!(kind, "ignored a frame of an unknown type"),
         }
     }
@@ -182,6 +197,26 @@ impl Bridge {
     /// Returns the stage of the start-up.
     pub(crate) const fn stage(&self) -> Stage {
         self.stage
+    }
+
+    /// Whether a prompt is open that another process of the session can ask again.
+    pub(crate) fn can_be_suspended(&self) -> bool {
+        self.asks.any_resumable()
+    }
+
+    /// Whether the transcript has this tool call.
+    pub(crate) fn is_transcribed(&self, tool_use_id: &str) -> bool {
+        self.transcribed.contains(tool_use_id)
+    }
+
+    /// Ends the prompts that the CLI should have asked again by now, and their turn.
+    pub(crate) fn give_up_asking(&mut self) {
+        self.events.extend(self.again.give_up());
+    }
+
+    /// Whether prompts are left that the CLI has not asked again yet.
+    pub(crate) fn asks_again(&self) -> bool {
+        self.again.is_waiting()
     }
 
     /// Whether a turn runs or a user message waits for one.
@@ -264,7 +299,14 @@ impl Bridge {
         match &*request.text("subtype").unwrap_or_default() {
             "can_use_tool" => {
                 let ask = self.asks.tool(&id, &request);
-                self.events.push_back(AgentEvent::Ask(ask));
+                match self.again.asked(&ask.correlation_id) {
+                    Some(decision) => self.decide(&ask.correlation_id, &decision),
+                    None => self.events.push_back(AgentEvent::Ask(ask)),
+                }
+            }
+            "hook_callback" if self.again.is_own(&request) => {
+                let answer = self.again.answer(&request);
+                self.outbox.push(&ResponseFrame::raw(&id, &answer));
             }
             "hook_callback" => {
                 let ask = self.asks.hook(&id, &request);
@@ -360,6 +402,9 @@ impl Bridge {
 
     fn decide(&mut self, correlation_id: &str, decision: &Decision) {
         let Some(open) = self.asks.settle(correlation_id) else {
+            if self.again.decide(correlation_id, decision) {
+                return;
+            }
             tracing::debug!(correlation_id, "ignored a decision for a prompt that is not open");
             return;
         };

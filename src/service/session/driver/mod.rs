@@ -276,10 +276,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     fn perform(&mut self, output: Output) -> ControlFlow<End> {
         match output {
-            Output::Start { model, permission_mode, permissions } => {
+            Output::Start { model, permission_mode, permissions, open_prompts } => {
                 let (id, cwd) = (self.handle.id(), self.handle.cwd());
                 let spec = self.sessions.spec(id, cwd);
-                let spec = SessionSpec { model, permission_mode, permissions, resume: true, ..spec };
+                let spec =
+                    SessionSpec { model, permission_mode, permissions, open_prompts, resume: true, ..spec };
                 // The policy may have changed since the session was created.
                 match self.sessions.policy().check_directory(&spec.cwd) {
                     Ok(()) => self.connection.start(spec),
