@@ -30,19 +30,6 @@ async fn a_woken_session_remembers(place: Place) {
 }
 
 #[tokio::test]
-async fn an_open_prompt_keeps_the_agent() {
-    let place = Place::Sqlite;
-    let server = hibernating(&place).start().await;
-    let mut reader = Reader::create(server.client()).await;
-    reader.say("ask", Script::bash("touch asked").to_string()).await;
-    let request = reader.until("permission_request").await;
-    stays_awake(&server, &mut reader).await;
-    let id = request.str("correlation_id");
-    let allow = json!({"type": "permission_response", "correlation_id": id, "behavior": "allow"});
-    falls_asleep_after(&server, &mut reader, &allow).await;
-}
-
-#[tokio::test]
 async fn a_background_task_keeps_the_agent() {
     let place = Place::Sqlite;
     let server = hibernating(&place).start().await;
