@@ -25,3 +25,4 @@ mod smuggling;
 mod tasks;
 mod turns;
 mod typed;
+mod walls;
