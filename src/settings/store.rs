@@ -11,7 +11,7 @@ use super::{Settings, SettingsError};
 use crate::{
     layers::resume::{RingConfig, RingLog},
     storage::{
-        Storage, StorageConfig,
+        Storage, StorageConfig, StorageFault,
         database::{Database, InvalidLocation, Location},
         events::DurableConfig,
     },
@@ -31,6 +31,17 @@ pub enum Store {
 }
 
 impl Store {
+    /// Checks that sessions can be stored; memory always can. See [`Storage::check`].
+    ///
+    /// # Errors
+    /// What of the database does not work, and why.
+    pub async fn check(&self) -> Result<(), StorageFault> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::Database(storage) => storage.check().await,
+        }
+    }
+
     /// Stores the writes that are still queued. Call it after the sessions have been shut down.
     pub async fn shutdown(&self) {
         if let Self::Database(storage) = self {

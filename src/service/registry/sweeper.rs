@@ -41,7 +41,8 @@ impl<L: EventLog> Sessions<L> {
         loop {
             ticks.tick().await;
             if let Err(error) = self.leases().renew(&persistence.catalog).await {
-                tracing::warn!(error = with_sources(&error), "leases were not renewed");
+                // The database has told once that it does not work.
+                tracing::debug!(error = with_sources(&error), "leases were not renewed");
             }
         }
     }

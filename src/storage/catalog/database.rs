@@ -5,7 +5,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use sqlx::{FromRow, Row};
@@ -14,7 +14,10 @@ use super::{
     Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionMetadata, SessionRecord, StreamRecord,
     statements::Sql,
 };
-use crate::{storage::database::Database, sync::lock};
+use crate::{
+    storage::database::{Component, Database},
+    sync::lock,
+};
 
 /// Default lifetime of a lease. A host that does not renew its leases for this time may lose its sessions.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(15);
@@ -39,18 +42,31 @@ struct Inner {
     held: Mutex<HashMap<String, i64>>,
 }
 
-/// Runs a query on either kind of database.
+/// Runs a query on either kind of database: `reads` or `writes`.
+///
+/// A write that returns a row must read all rows: SQLite commits after the last one, and an error of the commit is
+/// lost on a caller who stops at the first.
 macro_rules! on {
-    ($catalog:expr, |$pool:ident| $query:expr) => {
-        match &$catalog.inner.db {
+    ($catalog:expr, $call:ident, |$pool:ident| $query:expr) => {{
+        let (database, call) = (&$catalog.inner.db, Component::Catalog.$call());
+        match database {
             #[cfg(feature = "sqlite")]
             Database::Sqlite(sqlite) => {
-                let $pool = &sqlite.writer;
-                $query.await.map_err(unavailable)
+                let $pool = on!(@ $call, sqlite);
+                sqlite.health.call(call, async { $query.await }).await.map_err(unavailable)
             }
             #[cfg(feature = "postgres")]
-            Database::Postgres($pool) => $query.await.map_err(unavailable),
+            Database::Postgres(server) => {
+                let $pool = &server.pool;
+                server.health.call(call, async { $query.await }).await.map_err(unavailable)
+            }
         }
+    }};
+    (@ reads, $sqlite:ident) => {
+        &$sqlite.readers
+    };
+    (@ writes, $sqlite:ident) => {
+        &$sqlite.writer
     };
 }
 
@@ -61,6 +77,19 @@ impl DbCatalog {
         let sql = Sql::new(&db);
         let host = db.host();
         Self { inner: Arc::new(Inner { db, sql, host, lease, held: Mutex::default() }) }
+    }
+
+    /// Writes and deletes a row that no caller sees, to find out whether the catalog works.
+    pub(in crate::storage) async fn try_out(&self) -> Result<(), CatalogError> {
+        let id = format!("check-{}", self.inner.host);
+        let record = SessionRecord::new(&id, Some("agent-webkit-check"), "/", SystemTime::now());
+        match self.create(&record).await {
+            // Left over from a try that did not get further.
+            Ok(_) | Err(CatalogError::Exists) => {}
+            Err(error) => return Err(error),
+        }
+        self.tombstone(&id).await?;
+        self.forget(&id).await
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<String, i64>> {
@@ -76,22 +105,23 @@ impl DbCatalog {
 
     /// Acquires the session for this host if it is free, and returns the new epoch.
     async fn take(&self, id: &str) -> Result<Option<i64>, CatalogError> {
-        on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().acquire())
+        on!(self, writes, |pool| sqlx::query_scalar::<_, i64>(self.sql().acquire())
             .bind(id)
             .bind(&self.inner.host)
             .bind(self.lease_ms())
-            .fetch_optional(pool))
+            .fetch_all(pool))
+        .map(|epochs| epochs.first().copied())
     }
 
     /// If this session's holder is known to be dead, releases all its sessions and returns `true`.
     async fn free_from_the_dead(&self, id: &str) -> Result<bool, CatalogError> {
-        let holder = on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().holder())
+        let holder = on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().holder())
             .bind(id)
             .fetch_optional(pool))?;
         let Some(holder) = holder.filter(|holder| self.inner.db.knows_dead(holder)) else {
             return Ok(false);
         };
-        on!(self, |pool| async {
+        on!(self, writes, |pool| async {
             sqlx::query(self.sql().free()).bind(holder).execute(pool).await.map(|_| true)
         })
     }
@@ -115,7 +145,7 @@ impl Catalog for DbCatalog {
         Box::pin(async move {
             let metadata = &record.metadata;
             let cwd = record.cwd.to_string_lossy();
-            let made = on!(self, |pool| async {
+            let made = on!(self, writes, |pool| async {
                 sqlx::query(self.sql().create())
                     .bind(&record.id)
                     .bind(&record.owner)
@@ -142,15 +172,19 @@ impl Catalog for DbCatalog {
 
     fn find<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, Option<SessionRecord>> {
         Box::pin(async move {
-            on!(self, |pool| sqlx::query_as::<_, Stored>(self.sql().find()).bind(id).fetch_optional(pool))
-                .map(|found| found.map(|stored| self.record(stored)))
+            on!(self, reads, |pool| sqlx::query_as::<_, Stored>(self.sql().find())
+                .bind(id)
+                .fetch_optional(pool))
+            .map(|found| found.map(|stored| self.record(stored)))
         })
     }
 
     fn list<'a>(&'a self, owner: Option<&'a str>) -> CatalogFuture<'a, Vec<SessionRecord>> {
         Box::pin(async move {
-            on!(self, |pool| sqlx::query_as::<_, Stored>(self.sql().list()).bind(owner).fetch_all(pool))
-                .map(|found| found.into_iter().map(|stored| self.record(stored)).collect())
+            on!(self, reads, |pool| sqlx::query_as::<_, Stored>(self.sql().list())
+                .bind(owner)
+                .fetch_all(pool))
+            .map(|found| found.into_iter().map(|stored| self.record(stored)).collect())
         })
     }
 
@@ -166,7 +200,7 @@ impl Catalog for DbCatalog {
                 let lease = Lease { session_id: id.to_owned(), epoch };
                 return Ok(record.map_or(Acquired::Unknown, |record| Acquired::Leased(record.into(), lease)));
             }
-            let left = on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().lease_left())
+            let left = on!(self, reads, |pool| sqlx::query_scalar::<_, i64>(self.sql().lease_left())
                 .bind(id)
                 .fetch_optional(pool))?;
             Ok(left.map_or(Acquired::Unknown, |left| {
@@ -180,7 +214,7 @@ impl Catalog for DbCatalog {
             let ids: Vec<&str> = leases.iter().map(|lease| lease.session_id.as_str()).collect();
             let ids = serde_json::to_string(&ids).expect("made of strings");
             let kept: HashMap<String, i64> =
-                on!(self, |pool| sqlx::query_as::<_, (String, i64)>(self.sql().renew())
+                on!(self, writes, |pool| sqlx::query_as::<_, (String, i64)>(self.sql().renew())
                     .bind(ids)
                     .bind(&self.inner.host)
                     .bind(self.lease_ms())
@@ -203,15 +237,15 @@ impl Catalog for DbCatalog {
 
     fn save<'a>(&'a self, lease: &'a Lease, metadata: &'a SessionMetadata) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            let saved = on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().save())
+            let saved = on!(self, writes, |pool| sqlx::query_scalar::<_, i64>(self.sql().save())
                 .bind(&lease.session_id)
                 .bind(lease.epoch)
                 .bind(&metadata.model)
                 .bind(&metadata.permission_mode)
                 .bind(&metadata.title)
                 .bind(&metadata.status)
-                .fetch_optional(pool))?;
-            if saved.is_none() {
+                .fetch_all(pool))?;
+            if saved.is_empty() {
                 self.lost(lease);
                 return Err(CatalogError::Fenced);
             }
@@ -222,7 +256,7 @@ impl Catalog for DbCatalog {
     fn release<'a>(&'a self, lease: &'a Lease) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
             self.lost(lease);
-            on!(self, |pool| async {
+            on!(self, writes, |pool| async {
                 sqlx::query(self.sql().release())
                     .bind(&lease.session_id)
                     .bind(lease.epoch)
@@ -236,7 +270,7 @@ impl Catalog for DbCatalog {
     fn tombstone<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
             self.held().remove(id);
-            on!(self, |pool| async {
+            on!(self, writes, |pool| async {
                 sqlx::query(self.sql().tombstone()).bind(id).execute(pool).await.map(drop)
             })
         })
@@ -244,7 +278,7 @@ impl Catalog for DbCatalog {
 
     fn forget<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            on!(self, |pool| async {
+            on!(self, writes, |pool| async {
                 sqlx::query(self.sql().forget()).bind(id).execute(pool).await.map(drop)
             })
         })
@@ -252,7 +286,7 @@ impl Catalog for DbCatalog {
 
     fn unused_for(&self, time: Duration) -> CatalogFuture<'_, Vec<String>> {
         Box::pin(async move {
-            on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().unused())
+            on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().unused())
                 .bind(millis(time))
                 .fetch_all(pool))
         })
@@ -260,7 +294,7 @@ impl Catalog for DbCatalog {
 
     fn tombstoned(&self) -> CatalogFuture<'_, Vec<String>> {
         Box::pin(async move {
-            on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().tombstoned())
+            on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().tombstoned())
                 .bind(millis(TOMBSTONE_LIFETIME))
                 .fetch_all(pool))
         })

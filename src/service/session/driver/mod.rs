@@ -126,10 +126,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
     }
 
-    /// Sets the timer to when the session wants to be told the time, if it does.
+    /// Sets the timer to when the session wants to be told the time or its row is to be saved again, if it is.
     fn set(&self, timer: Pin<&mut Sleep>) -> bool {
-        let Some(due) = self.session.poll_timeout() else { return false };
-        let due = due.into();
+        let retry = self.lease_guard.as_ref().and_then(|lease_guard| lease_guard.retries_at());
+        let due = self.session.poll_timeout().map(Into::into);
+        let Some(due) = [due, retry].into_iter().flatten().min() else { return false };
         if due != timer.deadline() {
             timer.reset(due);
         }
