@@ -13,6 +13,7 @@ use sqlx::{FromRow, Row};
 use super::{
     Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionMetadata, SessionRecord, StreamRecord,
     statements::Sql,
+    text::{read, stored},
 };
 use crate::{
     storage::database::{Component, Database},
@@ -106,7 +107,7 @@ impl DbCatalog {
     /// Acquires the session for this host if it is free, and returns the new epoch.
     async fn take(&self, id: &str) -> Result<Option<i64>, CatalogError> {
         on!(self, writes, |pool| sqlx::query_scalar::<_, i64>(self.sql().acquire())
-            .bind(id)
+            .bind(stored(id))
             .bind(&self.inner.host)
             .bind(self.lease_ms())
             .fetch_all(pool))
@@ -116,7 +117,7 @@ impl DbCatalog {
     /// If this session's holder is known to be dead, releases all its sessions and returns `true`.
     async fn free_from_the_dead(&self, id: &str) -> Result<bool, CatalogError> {
         let holder = on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().holder())
-            .bind(id)
+            .bind(stored(id))
             .fetch_optional(pool))?;
         let Some(holder) = holder.filter(|holder| self.inner.db.knows_dead(holder)) else {
             return Ok(false);
@@ -147,13 +148,13 @@ impl Catalog for DbCatalog {
             let cwd = record.cwd.to_string_lossy();
             let made = on!(self, writes, |pool| async {
                 sqlx::query(self.sql().create())
-                    .bind(&record.id)
-                    .bind(&record.owner)
-                    .bind(cwd.as_ref())
-                    .bind(&metadata.model)
-                    .bind(&metadata.permission_mode)
-                    .bind(&metadata.title)
-                    .bind(&metadata.status)
+                    .bind(stored(&record.id))
+                    .bind(record.owner.as_deref().map(stored))
+                    .bind(stored(&cwd))
+                    .bind(metadata.model.as_deref().map(stored))
+                    .bind(metadata.permission_mode.as_deref().map(stored))
+                    .bind(metadata.title.as_deref().map(stored))
+                    .bind(stored(&metadata.status))
                     .bind(record.created_at_ms)
                     .bind(&self.inner.host)
                     .bind(self.lease_ms())
@@ -173,18 +174,18 @@ impl Catalog for DbCatalog {
     fn find<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, Option<SessionRecord>> {
         Box::pin(async move {
             on!(self, reads, |pool| sqlx::query_as::<_, Stored>(self.sql().find())
-                .bind(id)
+                .bind(stored(id))
                 .fetch_optional(pool))
-            .map(|found| found.map(|stored| self.record(stored)))
+            .map(|found| found.map(|found| self.record(found)))
         })
     }
 
     fn list<'a>(&'a self, owner: Option<&'a str>) -> CatalogFuture<'a, Vec<SessionRecord>> {
         Box::pin(async move {
             on!(self, reads, |pool| sqlx::query_as::<_, Stored>(self.sql().list())
-                .bind(owner)
+                .bind(owner.map(stored))
                 .fetch_all(pool))
-            .map(|found| found.into_iter().map(|stored| self.record(stored)).collect())
+            .map(|found| found.into_iter().map(|found| self.record(found)).collect())
         })
     }
 
@@ -201,7 +202,7 @@ impl Catalog for DbCatalog {
                 return Ok(record.map_or(Acquired::Unknown, |record| Acquired::Leased(record.into(), lease)));
             }
             let left = on!(self, reads, |pool| sqlx::query_scalar::<_, i64>(self.sql().lease_left())
-                .bind(id)
+                .bind(stored(id))
                 .fetch_optional(pool))?;
             Ok(left.map_or(Acquired::Unknown, |left| {
                 Acquired::Held(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
@@ -211,7 +212,7 @@ impl Catalog for DbCatalog {
 
     fn renew<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, Vec<String>> {
         Box::pin(async move {
-            let ids: Vec<&str> = leases.iter().map(|lease| lease.session_id.as_str()).collect();
+            let ids: Vec<_> = leases.iter().map(|lease| stored(&lease.session_id)).collect();
             let ids = serde_json::to_string(&ids).expect("made of strings");
             let kept: HashMap<String, i64> =
                 on!(self, writes, |pool| sqlx::query_as::<_, (String, i64)>(self.sql().renew())
@@ -220,6 +221,7 @@ impl Catalog for DbCatalog {
                     .bind(self.lease_ms())
                     .fetch_all(pool))?
                 .into_iter()
+                .map(|(id, epoch)| (read(id), epoch))
                 .collect();
             let lost = leases.iter().filter(|lease| kept.get(&lease.session_id) != Some(&lease.epoch));
             Ok(lost
@@ -238,12 +240,12 @@ impl Catalog for DbCatalog {
     fn save<'a>(&'a self, lease: &'a Lease, metadata: &'a SessionMetadata) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
             let saved = on!(self, writes, |pool| sqlx::query_scalar::<_, i64>(self.sql().save())
-                .bind(&lease.session_id)
+                .bind(stored(&lease.session_id))
                 .bind(lease.epoch)
-                .bind(&metadata.model)
-                .bind(&metadata.permission_mode)
-                .bind(&metadata.title)
-                .bind(&metadata.status)
+                .bind(metadata.model.as_deref().map(stored))
+                .bind(metadata.permission_mode.as_deref().map(stored))
+                .bind(metadata.title.as_deref().map(stored))
+                .bind(stored(&metadata.status))
                 .fetch_all(pool))?;
             if saved.is_empty() {
                 self.lost(lease);
@@ -258,7 +260,7 @@ impl Catalog for DbCatalog {
             self.lost(lease);
             on!(self, writes, |pool| async {
                 sqlx::query(self.sql().release())
-                    .bind(&lease.session_id)
+                    .bind(stored(&lease.session_id))
                     .bind(lease.epoch)
                     .execute(pool)
                     .await
@@ -271,7 +273,7 @@ impl Catalog for DbCatalog {
         Box::pin(async move {
             self.held().remove(id);
             on!(self, writes, |pool| async {
-                sqlx::query(self.sql().tombstone()).bind(id).execute(pool).await.map(drop)
+                sqlx::query(self.sql().tombstone()).bind(stored(id)).execute(pool).await.map(drop)
             })
         })
     }
@@ -279,7 +281,7 @@ impl Catalog for DbCatalog {
     fn forget<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
             on!(self, writes, |pool| async {
-                sqlx::query(self.sql().forget()).bind(id).execute(pool).await.map(drop)
+                sqlx::query(self.sql().forget()).bind(stored(id)).execute(pool).await.map(drop)
             })
         })
     }
@@ -289,6 +291,7 @@ impl Catalog for DbCatalog {
             on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().unused())
                 .bind(millis(time))
                 .fetch_all(pool))
+            .map(|ids| ids.into_iter().map(read).collect())
         })
     }
 
@@ -297,6 +300,7 @@ impl Catalog for DbCatalog {
             on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().tombstoned())
                 .bind(millis(TOMBSTONE_LIFETIME))
                 .fetch_all(pool))
+            .map(|ids| ids.into_iter().map(read).collect())
         })
     }
 
@@ -335,14 +339,14 @@ where
         });
         let cwd: String = row.try_get("cwd")?;
         let record = SessionRecord {
-            id: row.try_get("id")?,
-            owner: row.try_get("owner")?,
-            cwd: PathBuf::from(cwd),
+            id: read(row.try_get("id")?),
+            owner: row.try_get::<Option<String>, _>("owner")?.map(read),
+            cwd: PathBuf::from(read(cwd)),
             metadata: SessionMetadata {
-                model: row.try_get("model")?,
-                permission_mode: row.try_get("permission_mode")?,
-                title: row.try_get("title")?,
-                status: row.try_get("status")?,
+                model: row.try_get::<Option<String>, _>("model")?.map(read),
+                permission_mode: row.try_get::<Option<String>, _>("permission_mode")?.map(read),
+                title: row.try_get::<Option<String>, _>("title")?.map(read),
+                status: read(row.try_get("status")?),
             },
             created_at_ms: row.try_get("created_at_ms")?,
             active_at_ms: row.try_get("active_at_ms")?,
