@@ -5,7 +5,7 @@ use std::{
     fmt, fs,
     future::Future,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -20,7 +20,7 @@ use super::{
     process::{cli_process, supervisor::Supervisor, tag::ProcessTag, watcher::Watcher},
     settings::{Grace, Settings},
     start::{self, Start},
-    transcripts::config_dirs::ConfigDirs,
+    transcripts::{config_dirs::ConfigDirs, config_root::ConfigRoot},
 };
 use crate::{
     agent::{AgentIo, SessionSpec},
@@ -66,13 +66,24 @@ impl Claude {
     /// Creates a backend that runs the CLI at this path.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        let config_dirs = ConfigDirs::new();
+        let config_dirs = ConfigDirs::new(ConfigRoot::temporary());
         Self {
             settings: Arc::new(Settings::new(program.into())),
             watcher: Arc::new(Watcher::new(ProcessTag::of_host(), config_dirs.path().to_owned())),
             config_dirs: Arc::new(config_dirs),
             tracker: TaskTracker::new(),
         }
+    }
+
+    /// Sets the directory in which the private config directories of agents with a transcript store are created.
+    /// Default: the temporary directory, which a cleaner may empty while agents work. It is created if it does
+    /// not exist; only this user may be able to write to it.
+    #[must_use]
+    pub fn state_dir(mut self, folder: impl AsRef<Path>) -> Self {
+        let config_dirs = ConfigDirs::new(ConfigRoot::in_state_dir(folder.as_ref()));
+        self.watcher = Arc::new(Watcher::new(ProcessTag::of_host(), config_dirs.path().to_owned()));
+        self.config_dirs = Arc::new(config_dirs);
+        self
     }
 
     /// Returns the path of the first executable `claude` on the `PATH`.
@@ -137,8 +148,8 @@ impl Claude {
     /// machine. For agents that are started without a stack; a stack sets the transcript store of its
     /// storage.
     ///
-    /// Every agent with a transcript store has a private config directory in the temporary directory, which
-    /// is removed when the agent ends. Settings, credentials, memory, agents, commands and skills of
+    /// Every agent with a transcript store has a private config directory in the
+    /// [`state_dir`](Self::state_dir), which is removed when the agent ends. Settings, credentials, memory, agents, commands and skills of
     /// [`config_dir`](Self::config_dir) are linked into it; transcripts are not.
     #[must_use]
     pub fn transcripts(self, store: AnyTranscriptStore) -> Self {
