@@ -11,10 +11,9 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{describe::Description, mailbox};
+use super::{describe::Description, mailbox, receipt::Reply};
 use crate::{
     layers::resume::{EventLog, EventStream, RingLog},
     proto::{IdempotencyKey, Inbound, NoAnswer, Note, Refused},
@@ -26,8 +25,7 @@ use crate::{
 pub(crate) struct Mail {
     pub(crate) input: Inbound,
     pub(crate) key: Option<IdempotencyKey>,
-    /// Dropped without a word when the session ends first.
-    pub(crate) reply: oneshot::Sender<Result<(), NotTaken>>,
+    pub(crate) reply: Reply,
 }
 
 /// Why an input was not taken.

@@ -85,7 +85,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         let Self { connection, stream, mailbox, registration, lease_guard, slot, handle, .. } = *self;
         drop((stream, registration));
         for mail in mailbox.close() {
-            let _ = mail.reply.send(Err(NotTaken::Released));
+            mail.reply.send(Err(NotTaken::Released));
         }
         drop(handle);
         // Transcript entries are written under the lease, so the lease is released after the agent is gone.
