@@ -58,6 +58,29 @@ async fn an_agent_lives_in_a_folder_of_its_own_that_goes_with_it() {
 }
 
 #[tokio::test]
+async fn agents_start_again_after_a_cleaner_has_removed_their_folders() {
+    let machine = machine().await;
+    let state = machine.dirs.path().join("state");
+    let machine = machine.with(|claude| claude.state_dir(&state));
+    let mut running = machine.agent().await;
+    running.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
+    let all = machine.home().parent().unwrap().to_owned();
+    assert_eq!(all.parent().unwrap(), state.canonicalize().unwrap());
+    // In one step, because the agent goes on to write.
+    fs::rename(&state, machine.dirs.path().join("cleaned")).unwrap();
+    // The one that runs creates its folder again, open to others.
+    running.say(Script::text("hi")).await;
+    running.turn_end().await;
+
+    let mut next = machine.agent().await;
+    next.say(Script::text("hi")).await;
+    next.turn_end().await;
+    assert_eq!(fs::metadata(&all).unwrap().permissions().mode() & 0o777, 0o700);
+    next.close().await;
+    running.close().await;
+}
+
+#[tokio::test]
 async fn what_the_cli_notes_at_its_first_start_is_there_at_the_next() {
     let machine = machine().await;
     let user = || {

@@ -5,7 +5,7 @@ use std::{
     fmt, fs,
     future::Future,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -21,7 +21,7 @@ use super::{
     protocol::{ask_again::AskAgain, bridge::Bridge, permissions::Permissions},
     settings::{Grace, Settings},
     start::{self, Start},
-    transcripts::config_dirs::ConfigDirs,
+    transcripts::{config_dirs::ConfigDirs, config_root::ConfigRoot},
 };
 use crate::{
     agent::{AgentIo, SessionSpec},
@@ -67,13 +67,24 @@ impl Claude {
     /// Creates a backend that runs the CLI at this path.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        let config_dirs = ConfigDirs::new();
+        let config_dirs = ConfigDirs::new(ConfigRoot::temporary());
         Self {
             settings: Arc::new(Settings::new(program.into())),
             watcher: Arc::new(Watcher::new(ProcessTag::of_host(), config_dirs.path().to_owned())),
             config_dirs: Arc::new(config_dirs),
             tracker: TaskTracker::new(),
         }
+    }
+
+    /// Sets the directory in which the private config directories of agents with a transcript store are created.
+    /// Default: the temporary directory, which a cleaner may empty while agents work. It is created if it does
+    /// not exist; only this user may be able to write to it.
+    #[must_use]
+    pub fn state_dir(mut self, folder: impl AsRef<Path>) -> Self {
+        let config_dirs = ConfigDirs::new(ConfigRoot::in_state_dir(folder.as_ref()));
+        self.watcher = Arc::new(Watcher::new(ProcessTag::of_host(), config_dirs.path().to_owned()));
+        self.config_dirs = Arc::new(config_dirs);
+        self
     }
 
     /// Returns the path of the first executable `claude` on the `PATH`.
@@ -138,8 +149,8 @@ impl Claude {
     /// machine. For agents that are started without a stack; a stack sets the transcript store of its
     /// storage.
     ///
-    /// Every agent has a private config directory in the temporary directory, which is removed when the agent
-    /// ends. Credentials, memory, agents, commands and skills of [`config_dir`](Self::config_dir) are linked
+    /// Every agent has a private config directory in the [`state_dir`](Self::state_dir), which is removed when
+    /// the agent ends. Credentials, memory, agents, commands and skills of [`config_dir`](Self::config_dir) are linked
     /// into it, and settings are copied. Transcripts stay in the transcript store; without one they are linked
     /// as well.
     #[must_use]

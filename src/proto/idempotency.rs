@@ -44,6 +44,10 @@ impl IdempotencyKeys {
         self.0.back()
     }
 
+    pub(super) fn forget(&mut self, key: &IdempotencyKey) {
+        self.0.retain(|known| known.key != key.key);
+    }
+
     pub(super) fn remember(&mut self, key: IdempotencyKey) {
         if self.0.len() == KEPT {
             self.0.pop_front();

@@ -87,6 +87,13 @@ impl Turns {
         !matches!(self.turn, Turn::Idle)
     }
 
+    /// Removes a message that waits; `false` if it does not wait.
+    pub(super) fn remove(&mut self, message_uuid: &str) -> bool {
+        let waiting = self.queue.len();
+        self.queue.retain(|queued| queued.message_uuid != message_uuid);
+        self.queue.len() < waiting
+    }
+
     /// The queued messages, in order.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Queued> {
         self.queue.iter()

@@ -28,9 +28,13 @@ impl Settings {
     pub async fn launch(&self) -> Result<Launched, SettingsError> {
         let Credentials { verifier, tokens_file } = self.credentials()?;
         let policy = self.policy()?;
-        let (claude, model) = self.agent().await?;
+        let (mut claude, model) = self.agent().await?;
         tracing::info!(workspaces = ?policy.workspaces(), "agents");
-        let store = self.open_store(|name| env::var_os(name)).await?;
+        let location = self.location(|name| env::var_os(name));
+        let store = self.open_store(&location).await?;
+        if let Some(state_dir) = self.state_dir(&location) {
+            claude = claude.state_dir(state_dir);
+        }
         let known = verifier.clone();
         let builder = |claude| {
             let builder = Stack::builder(claude, policy).auth(known).limits(self.limits());

@@ -88,6 +88,11 @@ pub struct Settings {
     #[arg(long, value_name = "STORE", env = "AGENT_WEBKIT_STORE", hide_env_values = true, value_parser = store::LocationParser)]
     pub store: Option<Location>,
 
+    /// Directory for the private config directories of agents that run. Default: that of the SQLite file, or the temporary
+    /// directory.
+    #[arg(long, value_name = "DIR", env = "AGENT_WEBKIT_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+
     /// Number of a session's newest events that clients can read again. Default: in memory 1000; in a database all,
     /// except the token deltas of finished messages that are older than the last 1000 events.
     #[arg(long, value_name = "EVENTS", env = "AGENT_WEBKIT_LOG_WINDOW")]

@@ -11,7 +11,7 @@ use super::{Settings, SettingsError};
 use crate::{
     layers::resume::{RingConfig, RingLog},
     storage::{
-        Storage, StorageConfig,
+        Storage, StorageConfig, StorageFault,
         database::{Database, InvalidLocation, Location},
         events::DurableConfig,
     },
@@ -31,6 +31,17 @@ pub enum Store {
 }
 
 impl Store {
+    /// Checks that sessions can be stored; memory always can. See [`Storage::check`].
+    ///
+    /// # Errors
+    /// What of the database does not work, and why.
+    pub async fn check(&self) -> Result<(), StorageFault> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::Database(storage) => storage.check().await,
+        }
+    }
+
     /// Stores the writes that are still queued. Call it after the sessions have been shut down.
     pub async fn shutdown(&self) {
         if let Self::Database(storage) = self {
@@ -40,14 +51,28 @@ impl Store {
 }
 
 impl Settings {
-    /// Opens the database of the settings, or an event log in memory.
-    pub(super) async fn open_store(
-        &self,
-        env: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Store, SettingsError> {
+    /// Where sessions are kept.
+    pub(super) fn location(&self, env: impl Fn(&str) -> Option<OsString>) -> Location {
+        self.store.clone().unwrap_or_else(|| default_location(env))
+    }
+
+    /// The directory of the settings for what running agents need, or the SQLite file's own.
+    pub(super) fn state_dir<'a>(&'a self, location: &'a Location) -> Option<&'a Path> {
+        let beside = match location {
+            // The parent of a file in the working directory is empty.
+            Location::Sqlite(path) => path.parent().map(|folder| match folder.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => folder,
+            }),
+            _ => None,
+        };
+        self.state_dir.as_deref().or(beside)
+    }
+
+    /// Opens the database, or an event log in memory.
+    pub(super) async fn open_store(&self, location: &Location) -> Result<Store, SettingsError> {
         let window = self.log_window.map(std::num::NonZero::get);
-        let location = self.store.clone().unwrap_or_else(|| default_location(env));
-        let database = match &location {
+        let database = match location {
             Location::Sqlite(path) => Database::sqlite(path).await,
             Location::Postgres(url) => Database::postgres(url, CONNECTIONS.0, CONNECTIONS.1).await,
             Location::Memory => {
@@ -98,6 +123,19 @@ fn default_location(env: impl Fn(&str) -> Option<OsString>) -> Location {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_agents_need_lies_beside_the_sqlite_file_unless_a_setting_says_where() {
+        let state_dir = |args: &[&str]| {
+            let settings = super::super::tests::parse(args, &[]).unwrap();
+            let location = settings.location(|_| None);
+            settings.state_dir(&location).map(Path::to_owned)
+        };
+        assert_eq!(state_dir(&["--store", "sqlite:/d/s.db"]), Some("/d".into()));
+        assert_eq!(state_dir(&["--store", "sqlite:s.db"]), Some(".".into()));
+        assert_eq!(state_dir(&["--store", "postgres://h/d"]), None);
+        assert_eq!(state_dir(&["--store", "sqlite:/d/s.db", "--state-dir", "/e"]), Some("/e".into()));
+    }
 
     #[test]
     fn the_users_data_directory_is_the_default() {

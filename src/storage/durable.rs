@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::{sync::Mutex, time::timeout};
+
 #[cfg(feature = "postgres")]
 use super::transcripts::PgTranscripts;
 #[cfg(feature = "sqlite")]
@@ -9,10 +11,14 @@ use super::transcripts::SqliteTranscripts;
 use super::{
     Persistence,
     catalog::{Catalog, DEFAULT_LEASE, DbCatalog},
-    database::Database,
+    database::{Component, Database},
     events::{DurableConfig, DurableLog},
-    transcripts::{AnyTranscriptStore, Fenced},
+    transcripts::{AnyTranscriptStore, Entry, Fenced, StoreError, TranscriptKey},
 };
+use crate::error_text::with_sources;
+
+/// Maximum time for [`Storage::check`] to try whether a component works again.
+const CHECK: Duration = Duration::from_secs(5);
 
 /// The session catalog, event log and transcript store in one [`Database`]. Clones share them.
 ///
@@ -41,7 +47,15 @@ pub struct Storage {
     log: DurableLog,
     catalog: Arc<DbCatalog>,
     transcripts: AnyTranscriptStore,
+    /// The transcript store, without leases.
+    unfenced: AnyTranscriptStore,
+    checking: Arc<Mutex<()>>,
 }
+
+/// What of a [`Storage`] does not work: one sentence, without passwords.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StorageFault(String);
 
 /// How sessions are stored.
 #[derive(Clone, Debug)]
@@ -83,14 +97,20 @@ impl Storage {
         let catalog = Arc::new(DbCatalog::new(database.clone(), config.lease));
         let held = Arc::clone(&catalog);
         let held = move |session_id: &str| held.epoch(session_id);
-        let transcripts: AnyTranscriptStore = match &database {
+        let (unfenced, transcripts): (AnyTranscriptStore, AnyTranscriptStore) = match &database {
             #[cfg(feature = "sqlite")]
-            Database::Sqlite(file) => Arc::new(Fenced::new(SqliteTranscripts::new(file.clone()), held)),
+            Database::Sqlite(file) => {
+                let store = SqliteTranscripts::new(file.clone());
+                (Arc::new(store.clone()), Arc::new(Fenced::new(store, held)))
+            }
             #[cfg(feature = "postgres")]
-            Database::Postgres(pool) => Arc::new(Fenced::new(PgTranscripts::new(pool.clone()), held)),
+            Database::Postgres(server) => {
+                let store = PgTranscripts::new(server.clone());
+                (Arc::new(store.clone()), Arc::new(Fenced::new(store, held)))
+            }
         };
         let log = DurableLog::new(database.clone(), config.events);
-        Self { database, log, catalog, transcripts }
+        Self { database, log, catalog, transcripts, unfenced, checking: Arc::default() }
     }
 
     /// The durable event log.
@@ -110,6 +130,44 @@ impl Storage {
     pub fn persistence(&self) -> Persistence {
         let catalog: Arc<dyn Catalog> = Arc::clone(&self.catalog) as _;
         Persistence { catalog, transcripts: Arc::clone(&self.transcripts) }
+    }
+
+    /// Checks that sessions can be stored, for a readiness probe. While everything works this only looks at how
+    /// the last calls ended. A component whose last call failed is tried with a write of its own.
+    ///
+    /// # Errors
+    /// What does not work, and why.
+    pub async fn check(&self) -> Result<(), StorageFault> {
+        let health = self.database.health();
+        let faulty = health.faulty();
+        if !faulty.is_empty() {
+            // One at a time, however many ask; the others hear how the last try ended.
+            if let Ok(_alone) = self.checking.try_lock() {
+                // What happens in time is noted by the calls themselves.
+                let _ = timeout(CHECK, self.try_out(&faulty)).await;
+            }
+        }
+        health.fault().map_or(Ok(()), |why| Err(StorageFault(why)))
+    }
+
+    async fn try_out(&self, faulty: &[Component]) {
+        for component in faulty {
+            let error = match component {
+                Component::Catalog => self.catalog.try_out().await.err().map(|error| with_sources(&error)),
+                Component::Events => self.log.try_out().await.err().map(|error| with_sources(&error)),
+                Component::Transcripts => {
+                    self.try_transcripts().await.err().map(|error| with_sources(&error))
+                }
+            };
+            tracing::debug!(?component, error, "tried whether it works again");
+        }
+    }
+
+    async fn try_transcripts(&self) -> Result<(), StoreError> {
+        let key = TranscriptKey::main("agent-webkit-check", self.database.host());
+        let entry: Entry = r#"{"type":"check"}"#.parse().expect("it is an object");
+        self.unfenced.append(&key, &[entry]).await?;
+        self.unfenced.delete(&key).await
     }
 
     /// Stores the events that still wait, and closes a SQLite file, so that it is complete without its

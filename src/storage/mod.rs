@@ -11,5 +11,5 @@ pub(crate) mod persistence;
 pub mod transcripts;
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use self::durable::{Storage, StorageConfig};
+pub use self::durable::{Storage, StorageConfig, StorageFault};
 pub use self::persistence::Persistence;

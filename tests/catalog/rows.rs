@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agent_webkit::storage::catalog::{Acquired, Catalog, CatalogError, SessionRecord};
+use agent_webkit::storage::catalog::{Acquired, Catalog, CatalogError, SessionMetadata, SessionRecord};
 
 use super::{LONG, Place, metadata, record};
 
@@ -22,6 +22,7 @@ on_both! {
     a_record_reads_back
     a_list_is_its_owners_and_oldest_first
     what_is_saved_is_found
+    any_text_is_stored_and_stays_its_owners
     an_id_is_given_once
     a_tombstoned_session_is_not_there_and_its_row_is_swept
     a_tombstone_of_an_earlier_version_is_still_one
@@ -69,6 +70,37 @@ async fn what_is_saved_is_found(place: Place) {
     changed.model = None;
     host.save(&lease, &changed).await.unwrap();
     assert_eq!(host.find(&session.id).await.unwrap().unwrap().metadata, changed);
+}
+
+async fn any_text_is_stored_and_stays_its_owners(place: Place) {
+    let host = place.host(LONG).await;
+    let hostile = "a\0b \u{fdd0}0 \\0 é";
+    let written = SessionRecord {
+        id: format!("{hostile}id"),
+        cwd: hostile.into(),
+        metadata: SessionMetadata {
+            model: Some(hostile.into()),
+            permission_mode: Some(hostile.into()),
+            title: Some(hostile.into()),
+            status: hostile.into(),
+        },
+        ..record(Some(hostile))
+    };
+    let lease = host.create(&written).await.unwrap();
+    host.save(&lease, &written.metadata).await.unwrap();
+    assert_eq!(host.renew(std::slice::from_ref(&lease)).await.unwrap(), [""; 0]);
+    let found = host.find(&written.id).await.unwrap().unwrap();
+    assert_eq!(SessionRecord { active_at_ms: 0, ..found }, written);
+    assert_eq!(host.list(Some(hostile)).await.unwrap().len(), 1);
+    for another in ["a", "a\u{fdd0}0b \u{fdd0}0 \\0 é", "a\u{fffd}b \u{fdd0}0 \\0 é"] {
+        assert_eq!(host.list(Some(another)).await.unwrap(), []);
+    }
+    host.release(&lease).await.unwrap();
+    assert!(matches!(host.acquire(&written.id).await.unwrap(), Acquired::Leased(..)));
+    assert_eq!(host.unused_for(Duration::ZERO).await.unwrap(), [""; 0]);
+    host.tombstone(&written.id).await.unwrap();
+    host.forget(&written.id).await.unwrap();
+    assert_eq!(host.find(&written.id).await.unwrap(), None);
 }
 
 async fn an_id_is_given_once(place: Place) {

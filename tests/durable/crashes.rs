@@ -54,10 +54,12 @@ fn ended_once(reader: &Reader) {
 
 /// Checks that the agents that were killed with their servers leave no config directory.
 async fn no_agent_is_left(server: Server) {
-    let tmp = server.dir("tmp");
+    // Beside the SQLite file, or in the temporary directory.
+    let folders = [server.dir("home"), server.dir("tmp")];
     let _dirs = server.stop();
     eventually("the end of every private folder", async || {
-        let mut entries = std::fs::read_dir(&tmp).expect("the server's own folder");
+        let mut entries =
+            folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("the server's own folder"));
         entries.all(|entry| {
             !entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("agent-webkit"))
         })

@@ -14,6 +14,7 @@ on_both! {
     a_key_is_remembered,
     an_open_prompt_is_cancelled,
     a_turn_that_was_cut_is_not_listed_as_running,
+    a_message_with_a_nul_keeps_no_row_from_being_saved,
 }
 
 fn contents(reader: &Reader) -> Vec<&Value> {
@@ -91,6 +92,17 @@ async fn a_turn_that_was_cut_is_not_listed_as_running(place: Place) {
     // The lease of the killed server may have to expire first.
     eventually("its rest", async || listed_status(&server).await == "idle").await;
     assert_eq!(reader.until("result").await["terminal_reason"], "server_restart");
+}
+
+async fn a_message_with_a_nul_keeps_no_row_from_being_saved(place: Place) {
+    let server = place.server().start().await;
+    let mut reader = Reader::create(server.client()).await;
+    reader.say("nul", "one\0two").await;
+    reader.until("result").await;
+    let server = server.kill().start().await;
+    let listed = server.client().get("/sessions").await.json();
+    assert_eq!(listed["sessions"][0]["title"], "one\u{fffd}two");
+    assert_eq!(server.client().get("/readyz").await.status, StatusCode::OK);
 }
 
 async fn listed_status(server: &Server) -> Value {

@@ -2,11 +2,14 @@
 //! `claude` CLI continues, and a client that reconnects has missed nothing.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
+#[path = "../support/small_disk.rs"]
+mod small_disk;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod cost;
 mod crashes;
+mod full_disk;
 mod hibernation;
 mod hosts;
 mod inputs;

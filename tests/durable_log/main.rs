@@ -4,6 +4,7 @@
 mod compaction;
 mod crash;
 mod ending;
+mod full_disk;
 mod groups;
 mod layer;
 mod lost_answers;
@@ -18,3 +19,5 @@ mod writers;
 
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/small_disk.rs"]
+mod small_disk;

@@ -11,6 +11,7 @@ use std::{
 use agent_webkit::{
     layers::resume::{AppendError, Batch, Cursor, Event, EventLog, EventStream, RingConfig, TailError},
     storage::{
+        Storage, StorageConfig,
         database::Database,
         events::{DurableConfig, DurableLog, DurableStream, Part},
     },
@@ -18,7 +19,7 @@ use agent_webkit::{
 use sqlx::{Connection, PgConnection};
 
 use crate::{
-    place::Place,
+    place::{Place, on_both},
     postgres::{Cluster, TestDatabase},
     reader::{PATIENCE, Reader, eventually, frames, numbers},
 };
@@ -227,4 +228,27 @@ async fn an_event_that_can_never_be_stored_fails_alone() {
     let nul = Event::new("a\0b", "{}");
     assert!(matches!(stream.append(nul.into()).await, Err(AppendError::Unavailable(_))));
     assert_eq!(stream.append(numbers(1..=1)).await.unwrap(), 1..=1);
+}
+
+on_both!(events_wait_for_a_table_that_is_missing_for_a_while);
+
+async fn events_wait_for_a_table_that_is_missing_for_a_while(place: Place) {
+    let storage = Storage::new(place.database.clone(), StorageConfig::default());
+    let stream = storage.log().open("key").await.unwrap();
+    stream.append(numbers(1..=1)).await.unwrap();
+    place.execute("alter table agent_webkit_runs rename to mislaid").await;
+    let waits = stream.clone();
+    let waits = tokio::spawn(async move { waits.append(numbers(2..=3)).await });
+    eventually("a fault that is seen", async || storage.check().await.is_err()).await;
+    let fault = storage.check().await.unwrap_err().to_string();
+    assert!(
+        fault.starts_with("the event log does not work: ") && fault.contains("agent_webkit_runs"),
+        "{fault}"
+    );
+    assert!(!waits.is_finished());
+
+    place.execute("alter table mislaid rename to agent_webkit_runs").await;
+    assert_eq!(waits.await.unwrap().unwrap(), 2..=3);
+    eventually("no fault", async || storage.check().await.is_ok()).await;
+    assert_eq!(Reader::attach(&stream, Cursor::Oldest).await.until(3).await, frames(1..=3));
 }

@@ -39,22 +39,29 @@ impl Place {
         }
     }
 
-    /// Changes the tables past the event log and opens the database again.
-    pub(crate) async fn reopened_after(mut self, sql: &str) -> Self {
+    /// Changes the tables past the event log.
+    pub(crate) async fn execute(&self, sql: &str) {
         let sql = AssertSqlSafe(sql.to_owned());
-        match (&self.kind, &mut self.database) {
-            (Kind::Sqlite(folder), database) => {
+        match &self.kind {
+            Kind::Sqlite(folder) => {
                 let url = format!("sqlite:{}", path(folder).display());
                 let mut connection = SqliteConnection::connect(&url).await.unwrap();
                 sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-                *database = Database::sqlite(path(folder)).await.unwrap();
             }
-            (Kind::Postgres(server), database) => {
+            Kind::Postgres(server) => {
                 let mut connection = PgConnection::connect(server.url()).await.unwrap();
                 sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-                *database = Database::postgres(server.url(), 0, 5).await.unwrap();
             }
         }
+    }
+
+    /// Changes the tables past the log, and opens the database once more.
+    pub(crate) async fn reopened_after(mut self, sql: &str) -> Self {
+        self.execute(sql).await;
+        self.database = match &self.kind {
+            Kind::Sqlite(folder) => Database::sqlite(path(folder)).await.unwrap(),
+            Kind::Postgres(server) => Database::postgres(server.url(), 0, 5).await.unwrap(),
+        };
         self
     }
 

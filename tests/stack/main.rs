@@ -10,6 +10,8 @@ mod counted;
 #[path = "../support/fake.rs"]
 mod fake;
 mod inputs;
+#[cfg(feature = "sqlite")]
+mod locked;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(all(feature = "metrics", feature = "sqlite"))]

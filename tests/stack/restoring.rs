@@ -1,6 +1,10 @@
 //! Sessions that outlive their server, in a SQLite file.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use agent_webkit::{
     layers::resume::EventLog,
@@ -40,13 +44,18 @@ impl Disk {
         Self { data: tempfile::tempdir().unwrap(), workspace: tempfile::tempdir().unwrap() }
     }
 
+    /// The SQLite file.
+    pub(super) fn database(&self) -> PathBuf {
+        self.data.path().join("sessions.db")
+    }
+
     pub(super) async fn host(&self, limits: Limits) -> Host {
         self.host_of(self.workspace.path(), limits).await
     }
 
     /// Starts a server whose agents may work in this workspace.
     async fn host_of(&self, workspace: &Path, limits: Limits) -> Host {
-        let database = Database::sqlite(self.data.path().join("sessions.db")).await.unwrap();
+        let database = Database::sqlite(self.database()).await.unwrap();
         let storage = Storage::new(database, StorageConfig::default());
         let (agents, far) = FakeAgents::new();
         let stack = builder(agents, workspace).limits(limits).storage(&storage).build();
@@ -70,7 +79,7 @@ impl Host {
         });
     }
 
-    async fn replay(&self, id: &str) -> Vec<Event> {
+    pub(super) async fn replay(&self, id: &str) -> Vec<Event> {
         let mut events = self.rig.events(id, None).await;
         let mut replay = Vec::new();
         loop {
@@ -87,7 +96,7 @@ fn message(text: &str) -> String {
     json!({"type": "user_message", "content": text}).to_string()
 }
 
-fn names(events: &[Event]) -> Vec<&str> {
+pub(super) fn names(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.name.as_str()).collect()
 }
 

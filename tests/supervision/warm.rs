@@ -78,9 +78,10 @@ async fn sigterm_ends_them() {
     let status = server.wait(Duration::from_secs(15)).expect("the server ends within 15 s");
     assert!(status.success(), "{status}");
     assert!(waiting.iter().all(|id| agent_of(id).is_empty()));
-    let left = std::fs::read_dir(server.dir("tmp")).expect("its folder");
+    let state = server.dir("home").join(".local/share/agent-webkit");
+    let left = std::fs::read_dir(state).expect("the folder of its database");
     let left: Vec<_> = left.map(|entry| entry.expect("an entry").file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("agent-webkit")), "{left:?}");
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("agent-webkit-")), "{left:?}");
 }
 
 #[tokio::test]

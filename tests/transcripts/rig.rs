@@ -19,8 +19,7 @@ use crate::postgres::TestDatabase;
 macro_rules! on_every_store {
     ($($name:ident),* $(,)?) => {
         on_every_store!(@ memory, $($name)*);
-        on_every_store!(@ sqlite, $($name)*);
-        on_every_store!(@ postgres, $($name)*);
+        on_both!($($name),*);
     };
     (@ $kind:ident, $($name:ident)*) => {
         mod $kind {
@@ -31,6 +30,14 @@ macro_rules! on_every_store {
                 }
             )*
         }
+    };
+}
+
+/// The same without memory, for what only databases do.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        on_every_store!(@ sqlite, $($name)*);
+        on_every_store!(@ postgres, $($name)*);
     };
 }
 

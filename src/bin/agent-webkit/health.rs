@@ -1,6 +1,7 @@
 //! The probes `/healthz` and `/readyz`, which need no credentials.
 
 use std::{
+    borrow::Cow,
     pin::Pin,
     sync::{
         Arc,
@@ -9,7 +10,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use agent_webkit::layers::reply::{Refusal, json_response};
+use agent_webkit::{
+    layers::reply::{Refusal, json_response},
+    settings::Store,
+};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
@@ -19,20 +23,25 @@ use tower::Service;
 /// The body of a short response.
 pub(crate) type Small = Full<Bytes>;
 
+/// A probe's answer. Boxed: it may ask the database.
+type Answer = Pin<Box<dyn Future<Output = Response<Small>> + Send>>;
+
 /// Answers the two probes and passes other requests to the inner service.
 #[derive(Clone, Debug)]
 pub(crate) struct Probed<S> {
     inner: S,
     draining: Arc<AtomicBool>,
+    store: Store,
 }
 
 impl<S> Probed<S> {
-    /// `/healthz` always returns 200, `/readyz` returns 503 once `draining` is set.
-    pub(crate) fn new(inner: S, draining: Arc<AtomicBool>) -> Self {
-        Self { inner, draining }
+    /// `/healthz` always returns 200, `/readyz` returns 503 once `draining` is set, and while the store takes no
+    /// writes.
+    pub(crate) fn new(inner: S, draining: Arc<AtomicBool>, store: Store) -> Self {
+        Self { inner, draining, store }
     }
 
-    fn probe<B>(&self, request: &Request<B>) -> Option<Response<Small>> {
+    fn probe<B>(&self, request: &Request<B>) -> Option<Answer> {
         let head = match *request.method() {
             Method::GET => false,
             Method::HEAD => true,
@@ -41,14 +50,25 @@ impl<S> Probed<S> {
         let answer = match request.uri().path() {
             "/healthz" => json_response(StatusCode::OK, r#"{"status":"ok"}"#, head),
             "/readyz" if self.draining.load(Ordering::Relaxed) => {
-                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down")
-                    .into_response(head)
+                unready("the server is shutting down").into_response(head)
             }
-            "/readyz" => json_response(StatusCode::OK, r#"{"status":"ready"}"#, head),
+            "/readyz" => {
+                let store = self.store.clone();
+                return Some(Box::pin(async move {
+                    match store.check().await {
+                        Ok(()) => json_response(StatusCode::OK, r#"{"status":"ready"}"#, head),
+                        Err(fault) => unready(fault.to_string()).into_response(head),
+                    }
+                }));
+            }
             _ => return None,
         };
-        Some(answer)
+        Some(Box::pin(std::future::ready(answer)))
     }
+}
+
+fn unready(why: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
 impl<S, B, R> Service<Request<B>> for Probed<S>
@@ -65,7 +85,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.probe(&request) {
-            Some(answer) => ResponseFuture::Probe { answer: Some(answer) },
+            Some(answer) => ResponseFuture::Probe { answer },
             None => ResponseFuture::Inner { future: self.inner.call(request) },
         }
     }
@@ -75,7 +95,7 @@ pin_project! {
     /// The response of a probe or of the inner service.
     #[project = Projection]
     pub(crate) enum ResponseFuture<F> {
-        Probe { answer: Option<Response<Small>> },
+        Probe { answer: Answer },
         Inner { #[pin] future: F },
     }
 }
@@ -89,8 +109,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         match self.project() {
             Projection::Probe { answer } => {
-                let answer = answer.take().expect("a response future is not polled after it was ready");
-                Poll::Ready(Ok(answer.map(Either::Left)))
+                answer.as_mut().poll(cx).map(|answer| Ok(answer.map(Either::Left)))
             }
             Projection::Inner { future } => future.poll(cx),
         }

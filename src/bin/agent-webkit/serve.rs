@@ -33,7 +33,8 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
         .service(stack);
     let draining = drain::Draining::listen().map_err(|error| Failure::Io(error.to_string()))?;
     let reloading = Reloading::listen(tokens_file).map_err(|error| Failure::Io(error.to_string()))?;
-    let connections = Connections::accept(listener, health::Probed::new(stack, draining.flag()));
+    let connections =
+        Connections::accept(listener, health::Probed::new(stack, draining.flag(), store.clone()));
     announce(address);
 
     tokio::select! {

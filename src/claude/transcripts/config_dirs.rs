@@ -14,14 +14,15 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs, io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink},
+    fs, io,
+    os::unix::fs::{OpenOptionsExt, symlink},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
 use serde_json::Value;
 
+use super::config_root::{ConfigRoot, private_dir, remove};
 use crate::claude::process::environment::Environment;
 
 /// Files of one process or one machine, which are not linked. None of them configures an agent.
@@ -85,10 +86,10 @@ pub(crate) struct Shared {
     pub(crate) settings: bool,
 }
 
-/// The directory that holds all config directories of one backend. Removed on drop, or by the watcher.
+/// The config directories of one backend.
 #[derive(Debug)]
 pub(crate) struct ConfigDirs {
-    path: PathBuf,
+    root: ConfigRoot,
     /// What the first agent's CLI wrote to `.claude.json`, if the operator has no such file.
     first_start: OnceLock<Vec<u8>>,
 }
@@ -103,23 +104,20 @@ pub(crate) struct ConfigDir {
 }
 
 impl ConfigDirs {
-    /// Chooses a path in the temporary directory. Creates nothing.
-    pub(crate) fn new() -> Self {
-        let temporary = env::temp_dir();
-        let temporary = temporary.canonicalize().unwrap_or(temporary);
-        let path = temporary.join(format!("agent-webkit-{}", uuid::Uuid::new_v4()));
-        Self { path, first_start: OnceLock::new() }
+    /// Creates config directories in this directory.
+    pub(crate) const fn new(root: ConfigRoot) -> Self {
+        Self { root, first_start: OnceLock::new() }
     }
 
-    /// The path of the directory.
+    /// The path of the directory that holds all of them.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.root.path()
     }
 
     /// Creates a config directory for one agent, linked to the operator's. Blocks on file access.
     pub(crate) fn make(self: &Arc<Self>, environment: &Environment, shared: Shared) -> io::Result<ConfigDir> {
-        make_private(&self.path)?;
-        let path = self.path.join(uuid::Uuid::new_v4().to_string());
+        self.root.ensure()?;
+        let path = self.root.path().join(uuid::Uuid::new_v4().to_string());
         private_dir().create(&path)?;
         let mut config_dir = ConfigDir { path, config_dirs: Arc::clone(self), is_first: false };
         if let Some(operators) = configured_dir(environment) {
@@ -138,12 +136,6 @@ impl ConfigDirs {
             }
         }
         Ok(config_dir)
-    }
-}
-
-impl Drop for ConfigDirs {
-    fn drop(&mut self) {
-        remove(&self.path);
     }
 }
 
@@ -214,26 +206,6 @@ fn variable(environment: &Environment, name: &str) -> Option<PathBuf> {
     (!value.is_empty()).then(|| PathBuf::from(value))
 }
 
-/// Returns a builder of directories that only this user can access.
-pub(crate) fn private_dir() -> fs::DirBuilder {
-    let mut builder = fs::DirBuilder::new();
-    builder.mode(0o700);
-    builder
-}
-
-/// Creates the directory, or checks that the existing one is ours and closed to others: anyone can create a
-/// directory or link in the temporary directory.
-fn make_private(path: &Path) -> io::Result<()> {
-    match private_dir().create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let found = fs::symlink_metadata(path)?;
-            let ours = found.uid() == rustix::process::geteuid().as_raw();
-            if found.is_dir() && ours && found.mode() & 0o077 == 0 { Ok(()) } else { Err(error) }
-        }
-        made => made,
-    }
-}
-
 fn furnish(config_dir: &Path, operators: &Path, shared: Shared) -> io::Result<()> {
     // The CLI would create it, too. If it cannot be created, there is nothing to link.
     let _ = private_dir().recursive(true).create(operators);
@@ -270,18 +242,9 @@ fn write(to: &Path, content: &[u8]) -> io::Result<()> {
     io::Write::write_all(&mut file, content)
 }
 
-fn remove(folder: &Path) {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::error!(%error, folder = %folder.display(), "cannot remove an agent's config directory");
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{env, os::unix::fs::PermissionsExt};
 
     use super::*;
 
@@ -297,7 +260,7 @@ mod tests {
     #[test]
     fn a_home_shows_what_is_configured_and_none_of_the_transcripts() {
         let (root, environment) = operators("shows");
-        let config_dirs = Arc::new(ConfigDirs::new());
+        let config_dirs = Arc::new(ConfigDirs::new(ConfigRoot::temporary()));
         let config_dir = config_dirs.make(&environment, Shared::default()).unwrap();
         for folder in [config_dirs.path(), config_dir.path()] {
             assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
@@ -326,7 +289,7 @@ mod tests {
     #[test]
     fn what_is_noted_at_a_first_start_is_there_at_the_next_unless_the_operator_has_one() {
         let (root, environment) = operators("first");
-        let config_dirs = Arc::new(ConfigDirs::new());
+        let config_dirs = Arc::new(ConfigDirs::new(ConfigRoot::temporary()));
         let known = config_dirs.make(&environment, Shared::default()).unwrap();
         assert!(!known.is_first(), "the operator has started it before");
 
@@ -351,18 +314,5 @@ mod tests {
         let config_dir = config_dirs.make(&environment, Shared::default()).unwrap();
         assert_eq!(fs::read_to_string(config_dir.path().join(".claude.json")).unwrap(), "the operator's");
         fs::remove_dir_all(root).unwrap();
-    }
-
-    #[test]
-    fn a_folder_of_someone_elses_is_not_taken() {
-        let config_dirs = Arc::new(ConfigDirs::new());
-        let elsewhere = config_dirs.path().with_extension("elsewhere");
-        private_dir().create(&elsewhere).unwrap();
-        symlink(&elsewhere, config_dirs.path()).unwrap();
-        assert!(config_dirs.make(&Environment::new(), Shared::default()).is_err());
-        fs::remove_file(config_dirs.path()).unwrap();
-        private_dir().mode(0o755).create(config_dirs.path()).unwrap();
-        assert!(config_dirs.make(&Environment::new(), Shared::default()).is_err());
-        fs::remove_dir(elsewhere).unwrap();
     }
 }

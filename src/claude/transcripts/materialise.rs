@@ -15,7 +15,7 @@ use std::{
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{cleared::since_clear, cli_files::Project, config_dirs::private_dir, deferred::Deferred};
+use super::{cleared::since_clear, cli_files::Project, config_root::private_dir, deferred::Deferred};
 use crate::storage::transcripts::{Entry, StoreError, StoreFuture, TranscriptKey, TranscriptStore};
 
 /// How long requests to an unavailable transcript store are repeated before the start fails.

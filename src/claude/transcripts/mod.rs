@@ -4,6 +4,7 @@
 pub(crate) mod cleared;
 pub(crate) mod cli_files;
 pub(crate) mod config_dirs;
+pub(crate) mod config_root;
 pub(crate) mod deferred;
 pub(crate) mod materialise;
 pub(crate) mod mirror;

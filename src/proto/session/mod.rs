@@ -5,6 +5,7 @@ mod input;
 mod noted;
 mod restore;
 mod time;
+mod withdraw;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -153,6 +153,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
         B: Body<Data: Buf, Error: Into<BoxError>>,
     {
         let Shared { sessions, warm, limits, tickets } = &*self.shared;
+        let wait = input::Wait::new(limits);
         sessions.start_background_tasks();
         warm.start_filling();
         let caller = Caller::of(&parts.extensions);
@@ -189,7 +190,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
                 let session = self.session(parts, id).await?;
                 caller.must_send_something()?;
                 let body = body::read(&parts.headers, body, limits).await?;
-                input::take(&parts.headers, &body, caller, session, sessions, limits).await?;
+                input::take(&parts.headers, &body, caller, session, sessions, &wait).await?;
                 Ok(reply::no_content())
             }
             (&Method::POST, Route::Tickets(id)) => {

@@ -1,10 +1,10 @@
 //! `POST /sessions/{id}/input`.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use http::{HeaderMap, HeaderName, StatusCode};
 use sha2::{Digest, Sha256};
-use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use super::{scope::Caller, span::record_in_current_span};
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
         session::{
             handle::{Mail, NotTaken, SessionHandle},
             mailbox::SendError,
+            receipt::receipt,
         },
     },
 };
@@ -28,6 +29,22 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Maximum length of an `Idempotency-Key`, in bytes.
 const MAX_KEY: usize = 255;
 
+/// How long a request waits for what becomes of its input.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    answer_timeout: Duration,
+    /// The request as a whole, which ends a little later.
+    until: Instant,
+}
+
+impl Wait {
+    /// Of a request that came now.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let until = Instant::now() + limits.request_timeout.mul_f32(0.9);
+        Self { answer_timeout: limits.answer_timeout, until }
+    }
+}
+
 /// Parses one message, delivers it to a session and waits for its outcome. A session that leaves memory
 /// meanwhile is restored.
 pub(crate) async fn take<L: EventLog>(
@@ -36,11 +53,11 @@ pub(crate) async fn take<L: EventLog>(
     caller: Caller<'_>,
     session: SessionHandle<L>,
     sessions: &Sessions<L>,
-    limits: &Limits,
+    wait: &Wait,
 ) -> Result<(), Failure> {
     let input = Input::parse(headers, body, caller, session.cwd(), sessions.policy());
     let outcome = match &input {
-        Ok(input) => input.deliver(session, caller, sessions, limits).await,
+        Ok(input) => input.deliver(session, caller, sessions, wait).await,
         Err(failure) => Err(failure.clone()),
     };
     let message = input.as_ref().ok().map(|input| &input.message);
@@ -99,9 +116,9 @@ impl Input {
         mut session: SessionHandle<L>,
         caller: Caller<'_>,
         sessions: &Sessions<L>,
-        limits: &Limits,
+        wait: &Wait,
     ) -> Result<(), Failure> {
-        while let Taken::NotHere = self.give_to(&session, limits).await? {
+        while let Taken::NotHere = self.give_to(&session, wait).await? {
             let found = sessions.find(session.id(), caller.name()).await?;
             session = found.ok_or_else(Failure::unknown_session)?;
         }
@@ -109,12 +126,8 @@ impl Input {
     }
 
     /// Puts the message into the session's mailbox and waits for its outcome.
-    async fn give_to<L: EventLog>(
-        &self,
-        session: &SessionHandle<L>,
-        limits: &Limits,
-    ) -> Result<Taken, Failure> {
-        let (reply, outcome) = oneshot::channel();
+    async fn give_to<L: EventLog>(&self, session: &SessionHandle<L>, wait: &Wait) -> Result<Taken, Failure> {
+        let (reply, mut receipt) = receipt();
         let mail = Mail { input: self.message.clone(), key: self.key.clone(), reply };
         match session.shared().mailbox.send(mail) {
             Ok(()) => {}
@@ -122,15 +135,23 @@ impl Input {
             Err(SendError::Closed) if session.shared().outlives() => return Ok(Taken::NotHere),
             Err(SendError::Closed) => return Err(Failure::unknown_session()),
         }
-        match tokio::time::timeout(limits.answer_timeout, outcome).await {
-            Ok(Ok(Ok(()))) => Ok(Taken::Done),
-            Ok(Ok(Err(NotTaken::Released))) => Ok(Taken::NotHere),
-            Ok(Ok(Err(not_taken))) => Err(failure(not_taken)),
-            Ok(Err(_)) if session.shared().outlives() && !session.shared().is_deleted() => {
+        let until = wait.until.min(Instant::now() + wait.answer_timeout);
+        let outcome = match timeout_at(until, receipt.outcome()).await {
+            Ok(outcome) => outcome,
+            // What is answered here as not taken must not take effect later.
+            Err(_) if receipt.give_up() => {
+                return Err(Failure::unavailable("the session did not answer in time"));
+            }
+            Err(_) => receipt.outcome().await,
+        };
+        match outcome {
+            Some(Ok(())) => Ok(Taken::Done),
+            Some(Err(NotTaken::Released)) => Ok(Taken::NotHere),
+            Some(Err(not_taken)) => Err(failure(not_taken)),
+            None if session.shared().outlives() && !session.shared().is_deleted() => {
                 Err(Failure::unavailable("the session moved to another host; try again"))
             }
-            Ok(Err(_)) => Err(Failure::unknown_session()),
-            Err(_) => Err(Failure::unavailable("the agent did not answer in time")),
+            None => Err(Failure::unknown_session()),
         }
     }
 }

@@ -42,7 +42,8 @@ impl<L: EventLog> Sessions<L> {
         loop {
             ticks.tick().await;
             if let Err(error) = self.leases().renew(&persistence.catalog).await {
-                tracing::warn!(error = with_sources(&error), "failed to renew leases");
+                // The catalog has reported once that it does not work.
+                tracing::debug!(error = with_sources(&error), "failed to renew leases");
             }
         }
     }

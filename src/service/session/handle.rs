@@ -11,10 +11,9 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{describe::Description, mailbox};
+use super::{describe::Description, mailbox, receipt::Reply};
 use crate::{
     layers::resume::{EventLog, EventStream, RingLog},
     proto::{IdempotencyKey, Inbound, NoAnswer, Note, Refused},
@@ -27,7 +26,7 @@ pub(crate) struct Mail {
     pub(crate) input: Inbound,
     pub(crate) key: Option<IdempotencyKey>,
     /// Dropped without a value if the session ends first.
-    pub(crate) reply: oneshot::Sender<Result<(), NotTaken>>,
+    pub(crate) reply: Reply,
 }
 
 /// Why a session did not handle an input.

@@ -6,5 +6,6 @@ pub(crate) mod driver;
 pub(crate) mod handle;
 pub(crate) mod lease_guard;
 pub(crate) mod mailbox;
+pub(crate) mod receipt;
 pub(crate) mod stream_end;
 pub(crate) mod title;

@@ -17,7 +17,13 @@ pub(crate) fn of(input: &Inbound) -> Option<String> {
         _ => return None,
     };
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-    Some(line.chars().take(LENGTH).collect())
+    // A NUL ends the text in many of the places where a title is shown.
+    Some(
+        line.chars()
+            .take(LENGTH)
+            .map(|char| if char == '\0' { char::REPLACEMENT_CHARACTER } else { char })
+            .collect(),
+    )
 }
 
 #[cfg(test)]
@@ -34,5 +40,6 @@ mod tests {
         assert_eq!(title(r#"[{"type":"text","text":"hé"}]"#).as_deref(), Some("hé"));
         assert_eq!(title(&format!(r#""{}""#, "é".repeat(200))).unwrap().chars().count(), LENGTH);
         assert_eq!(title(r#"" ""#), None);
+        assert_eq!(title(r#""a\u0000b""#).as_deref(), Some("a\u{fffd}b"));
     }
 }

@@ -5,7 +5,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use sqlx::{FromRow, Row};
@@ -13,8 +13,12 @@ use sqlx::{FromRow, Row};
 use super::{
     Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionMetadata, SessionRecord, StreamRecord,
     statements::Sql,
+    text::{read, stored},
 };
-use crate::{storage::database::Database, sync::lock};
+use crate::{
+    storage::database::{Component, Database},
+    sync::lock,
+};
 
 /// Default lifetime of a lease. A host that does not renew its leases for this time may lose its sessions.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(15);
@@ -39,18 +43,31 @@ struct Inner {
     held: Mutex<HashMap<String, i64>>,
 }
 
-/// Runs a query on either kind of database.
+/// Runs a query on either kind of database: `reads` or `writes`.
+///
+/// A write that returns a row must read all rows: SQLite commits after the last one, and an error of the commit is
+/// lost on a caller who stops at the first.
 macro_rules! on {
-    ($catalog:expr, |$pool:ident| $query:expr) => {
-        match &$catalog.inner.db {
+    ($catalog:expr, $call:ident, |$pool:ident| $query:expr) => {{
+        let (database, call) = (&$catalog.inner.db, Component::Catalog.$call());
+        match database {
             #[cfg(feature = "sqlite")]
             Database::Sqlite(sqlite) => {
-                let $pool = &sqlite.writer;
-                $query.await.map_err(unavailable)
+                let $pool = on!(@ $call, sqlite);
+                sqlite.health.call(call, async { $query.await }).await.map_err(unavailable)
             }
             #[cfg(feature = "postgres")]
-            Database::Postgres($pool) => $query.await.map_err(unavailable),
+            Database::Postgres(server) => {
+                let $pool = &server.pool;
+                server.health.call(call, async { $query.await }).await.map_err(unavailable)
+            }
         }
+    }};
+    (@ reads, $sqlite:ident) => {
+        &$sqlite.readers
+    };
+    (@ writes, $sqlite:ident) => {
+        &$sqlite.writer
     };
 }
 
@@ -61,6 +78,19 @@ impl DbCatalog {
         let sql = Sql::new(&db);
         let host = db.host();
         Self { inner: Arc::new(Inner { db, sql, host, lease, held: Mutex::default() }) }
+    }
+
+    /// Writes and deletes a row that no caller sees, to find out whether the catalog works.
+    pub(in crate::storage) async fn try_out(&self) -> Result<(), CatalogError> {
+        let id = format!("check-{}", self.inner.host);
+        let record = SessionRecord::new(&id, Some("agent-webkit-check"), "/", SystemTime::now());
+        match self.create(&record).await {
+            // Left over from a try that did not get further.
+            Ok(_) | Err(CatalogError::Exists) => {}
+            Err(error) => return Err(error),
+        }
+        self.tombstone(&id).await?;
+        self.forget(&id).await
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<String, i64>> {
@@ -76,22 +106,23 @@ impl DbCatalog {
 
     /// Acquires the session for this host if it is free, and returns the new epoch.
     async fn take(&self, id: &str) -> Result<Option<i64>, CatalogError> {
-        on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().acquire())
-            .bind(id)
+        on!(self, writes, |pool| sqlx::query_scalar::<_, i64>(self.sql().acquire())
+            .bind(stored(id))
             .bind(&self.inner.host)
             .bind(self.lease_ms())
-            .fetch_optional(pool))
+            .fetch_all(pool))
+        .map(|epochs| epochs.first().copied())
     }
 
     /// If this session's holder is known to be dead, releases all its sessions and returns `true`.
     async fn free_from_the_dead(&self, id: &str) -> Result<bool, CatalogError> {
-        let holder = on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().holder())
-            .bind(id)
+        let holder = on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().holder())
+            .bind(stored(id))
             .fetch_optional(pool))?;
         let Some(holder) = holder.filter(|holder| self.inner.db.knows_dead(holder)) else {
             return Ok(false);
         };
-        on!(self, |pool| async {
+        on!(self, writes, |pool| async {
             sqlx::query(self.sql().free()).bind(holder).execute(pool).await.map(|_| true)
         })
     }
@@ -115,15 +146,15 @@ impl Catalog for DbCatalog {
         Box::pin(async move {
             let metadata = &record.metadata;
             let cwd = record.cwd.to_string_lossy();
-            let made = on!(self, |pool| async {
+            let made = on!(self, writes, |pool| async {
                 sqlx::query(self.sql().create())
-                    .bind(&record.id)
-                    .bind(&record.owner)
-                    .bind(cwd.as_ref())
-                    .bind(&metadata.model)
-                    .bind(&metadata.permission_mode)
-                    .bind(&metadata.title)
-                    .bind(&metadata.status)
+                    .bind(stored(&record.id))
+                    .bind(record.owner.as_deref().map(stored))
+                    .bind(stored(&cwd))
+                    .bind(metadata.model.as_deref().map(stored))
+                    .bind(metadata.permission_mode.as_deref().map(stored))
+                    .bind(metadata.title.as_deref().map(stored))
+                    .bind(stored(&metadata.status))
                     .bind(record.created_at_ms)
                     .bind(&self.inner.host)
                     .bind(self.lease_ms())
@@ -142,15 +173,19 @@ impl Catalog for DbCatalog {
 
     fn find<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, Option<SessionRecord>> {
         Box::pin(async move {
-            on!(self, |pool| sqlx::query_as::<_, Stored>(self.sql().find()).bind(id).fetch_optional(pool))
-                .map(|found| found.map(|stored| self.record(stored)))
+            on!(self, reads, |pool| sqlx::query_as::<_, Stored>(self.sql().find())
+                .bind(stored(id))
+                .fetch_optional(pool))
+            .map(|found| found.map(|found| self.record(found)))
         })
     }
 
     fn list<'a>(&'a self, owner: Option<&'a str>) -> CatalogFuture<'a, Vec<SessionRecord>> {
         Box::pin(async move {
-            on!(self, |pool| sqlx::query_as::<_, Stored>(self.sql().list()).bind(owner).fetch_all(pool))
-                .map(|found| found.into_iter().map(|stored| self.record(stored)).collect())
+            on!(self, reads, |pool| sqlx::query_as::<_, Stored>(self.sql().list())
+                .bind(owner.map(stored))
+                .fetch_all(pool))
+            .map(|found| found.into_iter().map(|found| self.record(found)).collect())
         })
     }
 
@@ -166,8 +201,8 @@ impl Catalog for DbCatalog {
                 let lease = Lease { session_id: id.to_owned(), epoch };
                 return Ok(record.map_or(Acquired::Unknown, |record| Acquired::Leased(record.into(), lease)));
             }
-            let left = on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().lease_left())
-                .bind(id)
+            let left = on!(self, reads, |pool| sqlx::query_scalar::<_, i64>(self.sql().lease_left())
+                .bind(stored(id))
                 .fetch_optional(pool))?;
             Ok(left.map_or(Acquired::Unknown, |left| {
                 Acquired::Held(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
@@ -177,15 +212,16 @@ impl Catalog for DbCatalog {
 
     fn renew<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, Vec<String>> {
         Box::pin(async move {
-            let ids: Vec<&str> = leases.iter().map(|lease| lease.session_id.as_str()).collect();
+            let ids: Vec<_> = leases.iter().map(|lease| stored(&lease.session_id)).collect();
             let ids = serde_json::to_string(&ids).expect("made of strings");
             let kept: HashMap<String, i64> =
-                on!(self, |pool| sqlx::query_as::<_, (String, i64)>(self.sql().renew())
+                on!(self, writes, |pool| sqlx::query_as::<_, (String, i64)>(self.sql().renew())
                     .bind(ids)
                     .bind(&self.inner.host)
                     .bind(self.lease_ms())
                     .fetch_all(pool))?
                 .into_iter()
+                .map(|(id, epoch)| (read(id), epoch))
                 .collect();
             let lost = leases.iter().filter(|lease| kept.get(&lease.session_id) != Some(&lease.epoch));
             Ok(lost
@@ -203,15 +239,15 @@ impl Catalog for DbCatalog {
 
     fn save<'a>(&'a self, lease: &'a Lease, metadata: &'a SessionMetadata) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            let saved = on!(self, |pool| sqlx::query_scalar::<_, i64>(self.sql().save())
-                .bind(&lease.session_id)
+            let saved = on!(self, writes, |pool| sqlx::query_scalar::<_, i64>(self.sql().save())
+                .bind(stored(&lease.session_id))
                 .bind(lease.epoch)
-                .bind(&metadata.model)
-                .bind(&metadata.permission_mode)
-                .bind(&metadata.title)
-                .bind(&metadata.status)
-                .fetch_optional(pool))?;
-            if saved.is_none() {
+                .bind(metadata.model.as_deref().map(stored))
+                .bind(metadata.permission_mode.as_deref().map(stored))
+                .bind(metadata.title.as_deref().map(stored))
+                .bind(stored(&metadata.status))
+                .fetch_all(pool))?;
+            if saved.is_empty() {
                 self.lost(lease);
                 return Err(CatalogError::Fenced);
             }
@@ -222,9 +258,9 @@ impl Catalog for DbCatalog {
     fn release<'a>(&'a self, lease: &'a Lease) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
             self.lost(lease);
-            on!(self, |pool| async {
+            on!(self, writes, |pool| async {
                 sqlx::query(self.sql().release())
-                    .bind(&lease.session_id)
+                    .bind(stored(&lease.session_id))
                     .bind(lease.epoch)
                     .execute(pool)
                     .await
@@ -236,33 +272,35 @@ impl Catalog for DbCatalog {
     fn tombstone<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
             self.held().remove(id);
-            on!(self, |pool| async {
-                sqlx::query(self.sql().tombstone()).bind(id).execute(pool).await.map(drop)
+            on!(self, writes, |pool| async {
+                sqlx::query(self.sql().tombstone()).bind(stored(id)).execute(pool).await.map(drop)
             })
         })
     }
 
     fn forget<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            on!(self, |pool| async {
-                sqlx::query(self.sql().forget()).bind(id).execute(pool).await.map(drop)
+            on!(self, writes, |pool| async {
+                sqlx::query(self.sql().forget()).bind(stored(id)).execute(pool).await.map(drop)
             })
         })
     }
 
     fn unused_for(&self, time: Duration) -> CatalogFuture<'_, Vec<String>> {
         Box::pin(async move {
-            on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().unused())
+            on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().unused())
                 .bind(millis(time))
                 .fetch_all(pool))
+            .map(|ids| ids.into_iter().map(read).collect())
         })
     }
 
     fn tombstoned(&self) -> CatalogFuture<'_, Vec<String>> {
         Box::pin(async move {
-            on!(self, |pool| sqlx::query_scalar::<_, String>(self.sql().tombstoned())
+            on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().tombstoned())
                 .bind(millis(TOMBSTONE_LIFETIME))
                 .fetch_all(pool))
+            .map(|ids| ids.into_iter().map(read).collect())
         })
     }
 
@@ -301,14 +339,14 @@ where
         });
         let cwd: String = row.try_get("cwd")?;
         let record = SessionRecord {
-            id: row.try_get("id")?,
-            owner: row.try_get("owner")?,
-            cwd: PathBuf::from(cwd),
+            id: read(row.try_get("id")?),
+            owner: row.try_get::<Option<String>, _>("owner")?.map(read),
+            cwd: PathBuf::from(read(cwd)),
             metadata: SessionMetadata {
-                model: row.try_get("model")?,
-                permission_mode: row.try_get("permission_mode")?,
-                title: row.try_get("title")?,
-                status: row.try_get("status")?,
+                model: row.try_get::<Option<String>, _>("model")?.map(read),
+                permission_mode: row.try_get::<Option<String>, _>("permission_mode")?.map(read),
+                title: row.try_get::<Option<String>, _>("title")?.map(read),
+                status: read(row.try_get("status")?),
             },
             created_at_ms: row.try_get("created_at_ms")?,
             active_at_ms: row.try_get("active_at_ms")?,

@@ -8,6 +8,8 @@
 mod database;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod statements;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod text;
 
 use std::{
     fmt,

@@ -24,7 +24,7 @@ impl OpenError {
 }
 
 /// The reason of an sqlx error, without the prefix that sqlx puts before it.
-fn reason(error: &Error) -> String {
+pub(super) fn reason(error: &Error) -> String {
     match error {
         Error::Database(error) => error.message().to_owned(),
         Error::Io(error) => error.to_string(),

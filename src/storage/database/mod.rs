@@ -24,6 +24,8 @@
 //! ```
 
 mod error;
+mod fault;
+mod health;
 mod location;
 mod migrations;
 #[cfg(feature = "postgres")]
@@ -34,13 +36,17 @@ mod sqlite;
 mod sqlite_file;
 #[cfg(feature = "sqlite")]
 mod sqlite_hosts;
-mod transient;
 
 pub use self::error::OpenError;
+pub use self::fault::is_fault_of_row;
+pub(crate) use self::health::{Call, CallError, Component, Health};
 pub use self::location::{InvalidLocation, Location};
+#[cfg(feature = "postgres")]
+pub use self::postgres::Postgres;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::Sqlite;
-pub use self::transient::is_transient;
+
+use std::sync::Arc;
 
 /// An open database whose tables are up to date. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -51,7 +57,7 @@ pub enum Database {
     Sqlite(Sqlite),
     /// A Postgres server, which several hosts may share.
     #[cfg(feature = "postgres")]
-    Postgres(sqlx::PgPool),
+    Postgres(Postgres),
 }
 
 /// Maximum number of connections to a Postgres server.
@@ -94,6 +100,16 @@ impl Database {
             Self::Sqlite(file) => file.hosts.is_dead(host),
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => false,
+        }
+    }
+
+    /// What does not work of it.
+    pub(crate) fn health(&self) -> &Arc<Health> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(file) => &file.health,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => &server.health,
         }
     }
 

@@ -1,16 +1,24 @@
 //! Opens a database on a Postgres server.
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
     Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{Database, Location, OpenError, migrations};
+use super::{Database, Health, Location, OpenError, migrations};
 
 /// Maximum time to wait for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// Connections to a Postgres server.
+#[derive(Clone, Debug)]
+pub struct Postgres {
+    pub(crate) pool: PgPool,
+    /// What does not work of it.
+    pub(crate) health: Arc<Health>,
+}
 
 impl Database {
     /// Connects to the Postgres server at `url` with `min` to `max` connections, and migrates its tables.
@@ -26,6 +34,14 @@ impl Database {
             .min_connections(min)
             .max_connections(max)
             .acquire_timeout(ACQUIRE)
+            .after_release(|connection, _| {
+                // Before a connection is used again, `sqlx` waits for the rest of a call that was given up. On a
+                // connection that hangs that is for ever, and the pool would have one less.
+                Box::pin(async {
+                    let rest = tokio::time::timeout(ACQUIRE, connection.ping()).await;
+                    rest.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+                })
+            })
             .connect_lazy_with(options);
         Self::from_pool(pool).await
     }
@@ -39,7 +55,7 @@ impl Database {
             .run(&pool)
             .await
             .map_err(|error| OpenError::new("the tables on the Postgres server cannot be used", error))?;
-        Ok(Self::Postgres(pool))
+        Ok(Self::Postgres(Postgres { pool, health: Arc::default() }))
     }
 }
 

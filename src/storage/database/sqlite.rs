@@ -3,11 +3,11 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    SqlitePool,
+    Connection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Database, OpenError, migrations, sqlite_file, sqlite_hosts::Hosts};
+use super::{Database, Health, OpenError, migrations, sqlite_file, sqlite_hosts::Hosts};
 
 /// Maximum time for a statement to wait while other processes write.
 const BUSY: Duration = Duration::from_secs(5);
@@ -21,6 +21,8 @@ pub struct Sqlite {
     pub(crate) readers: SqlitePool,
     /// The processes that share the file.
     pub(crate) hosts: Arc<Hosts>,
+    /// What does not work of it.
+    pub(crate) health: Arc<Health>,
 }
 
 impl Sqlite {
@@ -54,8 +56,8 @@ impl Database {
             .synchronous(SqliteSynchronous::Full);
         let unusable =
             |error| OpenError::new(format!("the SQLite file {} cannot be used", path.display()), error);
-        // A file does not disconnect; testing a connection would cost one more trip to its thread.
-        let pool = SqlitePoolOptions::new().test_before_acquire(false);
+        let health = Arc::new(Health::default());
+        let pool = pool(&health);
         let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(unusable)?;
         migrations::sqlite().run(&writer).await.map_err(|error| {
             OpenError::new(format!("the tables in the SQLite file {} cannot be used", path.display()), error)
@@ -63,6 +65,18 @@ impl Database {
         let readers =
             pool.max_connections(4).connect_with(options.read_only(true)).await.map_err(unusable)?;
         let hosts = Arc::new(Hosts::join(path)?);
-        Ok(Self::Sqlite(Sqlite { writer, readers, hosts }))
+        Ok(Self::Sqlite(Sqlite { writer, readers, hosts, health }))
     }
+}
+
+/// Closes a connection in place of using it again if an error has spoilt it, or if `sqlx` counts a transaction
+/// that is open: SQLite rolls back by itself when it runs out of disk or memory, and every later transaction on
+/// the connection would fail.
+fn pool(health: &Arc<Health>) -> SqlitePoolOptions {
+    let health = Arc::clone(health);
+    // A file does not disconnect; testing a connection would cost one more trip to its thread.
+    SqlitePoolOptions::new().test_before_acquire(false).before_acquire(move |connection, metadata| {
+        let usable = !connection.is_in_transaction() && !health.has_spoilt(metadata.age);
+        Box::pin(async move { Ok(usable) })
+    })
 }

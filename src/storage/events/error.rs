@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::storage::database::is_transient;
+use crate::storage::database::is_fault_of_row;
 
 /// The database of a durable event log cannot be used now.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -16,9 +16,9 @@ impl From<sqlx::Error> for LogError {
 }
 
 impl LogError {
-    /// Whether a retry cannot succeed.
-    pub(super) fn is_lasting(&self) -> bool {
-        !is_transient(&self.source)
+    /// Whether the database refuses what the batch holds, so that a retry cannot succeed.
+    pub(super) fn is_fault_of_row(&self) -> bool {
+        is_fault_of_row(&self.source)
     }
 }
 

@@ -71,13 +71,20 @@ pub use self::stream::DurableStream;
 pub use self::tail::DurableTail;
 
 use self::{
-    backend::SqlBackend,
+    backend::{SqlBackend, StreamRow, Write},
     open_stream::{Job, OpenStream, ROOM_UNIT, Shared, Table},
-    outage::{Outage, in_time},
+    outage::Outage,
     writer::{Postponed, Writer},
 };
 use super::database::Database;
-use crate::{layers::resume::EventLog, metrics::CommitTimes, sync::lock};
+use crate::{
+    layers::resume::{Event, EventLog},
+    metrics::CommitTimes,
+    sync::lock,
+};
+
+/// The key of the stream that is written to find out whether the log works. No session has such an id.
+const CHECK: &str = "agent-webkit-check";
 
 /// An [`EventLog`] in a database. Clones share their streams.
 ///
@@ -133,6 +140,16 @@ impl DurableLog {
         Self { core: Arc::new(core) }
     }
 
+    /// Writes and deletes a stream of its own, to find out whether the log works.
+    pub(in crate::storage) async fn try_out(&self) -> Result<(), LogError> {
+        let rows = &self.core.rows;
+        let StreamRow { id, epoch, last: expected, .. } = rows.take(CHECK).await?;
+        let mut write = Write { id, epoch, expected, note: None, close: false, runs: Vec::new() };
+        write.add(&Event::new("check", "{}"), Part::None);
+        rows.commit(&[write]).await?;
+        Ok(rows.forget(CHECK).await?)
+    }
+
     /// Stores what waits, unless the database is unavailable, and releases all streams. Later appends fail.
     pub async fn shutdown(&self) {
         let core = &*self.core;
@@ -158,13 +175,13 @@ impl EventLog for DurableLog {
         let _opening = core.opening(key).lock().await;
         let open = core.table().get(key).cloned();
         if let Some(open) = open {
-            let row = in_time(core.rows.look(key)).await?;
+            let row = core.rows.look(key).await?;
             if row.is_some_and(|row| (row.id, row.epoch) == (open.id, open.epoch)) {
                 return Ok(DurableStream::open(open));
             }
             open.release();
         }
-        let row = in_time(core.rows.take(key)).await?;
+        let row = core.rows.take(key).await?;
         let open = Arc::new(OpenStream::new(core.shared(), key, &row));
         if !row.closed {
             core.table().insert(key.to_owned(), Arc::clone(&open));
@@ -180,7 +197,7 @@ impl EventLog for DurableLog {
         if let Some(open) = open {
             return Ok(Some(DurableStream::open(open)));
         }
-        let row = in_time(core.rows.look(key)).await?;
+        let row = core.rows.look(key).await?;
         Ok(row.map(|row| DurableStream::view(key, Arc::clone(&core.rows), core.config.clone(), row)))
     }
 
@@ -188,7 +205,7 @@ impl EventLog for DurableLog {
         let core = &*self.core;
         let _opening = core.opening(key).lock().await;
         let open = core.table().get(key).cloned();
-        in_time(core.rows.forget(key)).await?;
+        core.rows.forget(key).await?;
         if let Some(open) = open {
             open.forget();
         }

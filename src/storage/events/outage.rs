@@ -6,8 +6,6 @@ use tokio::time::Instant;
 
 use crate::{backoff::Backoff, metrics::OutageMetrics};
 
-/// Maximum time for one call to the database.
-const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -53,11 +51,6 @@ impl Outage {
     pub(super) fn end(&mut self) -> Option<Duration> {
         self.0.take().map(|outage| outage.since.elapsed())
     }
-}
-
-/// Awaits one call; fails with `PoolTimedOut` if it takes too long.
-pub(super) async fn in_time<T>(call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    tokio::time::timeout(PATIENCE, call).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 #[cfg(all(test, feature = "metrics"))]

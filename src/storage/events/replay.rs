@@ -13,7 +13,7 @@ use std::{
 use super::{
     LogError,
     backend::{Page, SqlBackend, StoredEvent},
-    outage::{Outage, in_time},
+    outage::Outage,
     retention::Hold,
 };
 use crate::layers::resume::{Chunk, Evicted, TailError, encode_frame_into};
@@ -56,7 +56,7 @@ impl Replay {
         hold: Option<Arc<Hold>>,
     ) -> Result<Self, TailError> {
         let Range { start: after, end: until } = range;
-        let page = in_time(rows.page(id, after, until)).await.map_err(LogError::from)?;
+        let page = rows.page(id, after, until).await.map_err(LogError::from)?;
         let page = page.ok_or(Evicted { after, oldest: until + 1 }).map_err(TailError::Evicted)?;
         if page.oldest > after + 1 {
             return Err(TailError::Evicted(Evicted { after, oldest: page.oldest }));
@@ -126,7 +126,7 @@ async fn fetch(
 ) -> Result<Option<Page>, LogError> {
     let mut outage = Outage::default();
     loop {
-        match in_time(rows.page(id, range.start, range.end)).await {
+        match rows.page(id, range.start, range.end).await {
             Ok(page) => return Ok(page),
             Err(error) if outage.is_over(bound) => return Err(error.into()),
             Err(_) => outage.pause().await,

@@ -4,7 +4,6 @@ use super::{
     DurableConfig, LogError,
     backend::{SqlBackend, StreamRow},
     open_stream::OpenStream,
-    outage::in_time,
     replay::Replay,
     tail::DurableTail,
 };
@@ -112,7 +111,7 @@ impl EventStream for DurableStream {
             Kind::OpenStream(open) => (&open.shared.rows, open.id),
             Kind::View(view) => (&view.rows, view.found.id),
         };
-        let newest = in_time(rows.newest(id, name, limit)).await.map_err(LogError::from)?;
+        let newest = rows.newest(id, name, limit).await.map_err(LogError::from)?;
         Ok(newest.into_iter().rev().map(|event| Event::new(event.name.to_string(), event.data)).collect())
     }
 }
@@ -123,7 +122,7 @@ impl View {
     }
 
     async fn tail(&self, cursor: Cursor) -> Result<DurableTail, TailError> {
-        let row = in_time(self.rows.look(&self.key)).await.map_err(LogError::from)?;
+        let row = self.rows.look(&self.key).await.map_err(LogError::from)?;
         let Some(row) = row.filter(|row| row.id == self.found.id) else {
             let Bounds { oldest, last, .. } = self.bounds(&self.found);
             return Err(TailError::Evicted(Evicted { after: oldest - 1, oldest: last + 1 }));

@@ -1,6 +1,6 @@
 //! A transcript store on a Postgres server, in the tables of the Python reference's `PgSessionStore`.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, collections::HashSet, future::ready};
 
 use serde_json::Map;
 use sha2::{Digest, Sha256};
@@ -10,7 +10,7 @@ use super::{
     Entry, FencedAppend, SessionSummary, StoreError, StoreFuture, StoredSession, TranscriptKey,
     TranscriptStore, shape::Shape, sql, summary,
 };
-use crate::storage::database::{Database, OpenError};
+use crate::storage::database::{Call, Component, Database, OpenError, Postgres as Server};
 
 /// A transcript store on a Postgres server, in the tables of the Python reference's `PgSessionStore`.
 ///
@@ -19,14 +19,17 @@ use crate::storage::database::{Database, OpenError};
 /// entry is ever lost.
 #[derive(Clone, Debug)]
 pub struct PgTranscripts {
-    pool: PgPool,
+    server: Server,
 }
 
+const ENTRIES: &str = "select coalesce(verbatim, entry::text) from session_entries
+    where project_key = $1 and session_id = $2 and subpath = $3 order by seq";
+
 impl PgTranscripts {
-    /// Uses a database whose tables are up to date: the pool of a [`Database::Postgres`].
+    /// Uses a database whose tables are up to date, that of a [`Database::Postgres`].
     #[must_use]
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub const fn new(server: Server) -> Self {
+        Self { server }
     }
 
     /// Connects to the Postgres server at `url` with `min` to `max` connections, and migrates its tables.
@@ -47,23 +50,42 @@ impl PgTranscripts {
 
     fn of(database: Database) -> Self {
         match database {
-            Database::Postgres(pool) => Self::new(pool),
+            Database::Postgres(server) => Self::new(server),
             #[cfg(feature = "sqlite")]
             Database::Sqlite(_) => unreachable!("a Postgres server was opened"),
         }
     }
 
-    async fn write(
+    fn call<'a, T: 'a>(
+        &'a self,
+        call: Call,
+        future: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(self.server.health.call(call, future))
+    }
+
+    fn write<'a>(
+        &'a self,
+        key: &'a TranscriptKey,
+        entries: &'a [Entry],
+        epoch: Option<i64>,
+    ) -> StoreFuture<'a, ()> {
+        if let Err(error) = key.check() {
+            return Box::pin(ready(Err(error)));
+        }
+        if entries.is_empty() {
+            return Box::pin(ready(Ok(())));
+        }
+        self.call(Component::Transcripts.writes().of_many_rows(), self.insert(key, entries, epoch))
+    }
+
+    async fn insert(
         &self,
         key: &TranscriptKey,
         entries: &[Entry],
         epoch: Option<i64>,
     ) -> Result<(), StoreError> {
-        key.check()?;
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.server.pool.begin().await?;
         if let Some(epoch) = epoch {
             // `for share`: a host that acquires the session meanwhile waits for this transaction.
             let held: Option<i64> =
@@ -91,60 +113,59 @@ impl FencedAppend for PgTranscripts {
         entries: &'a [Entry],
         epoch: i64,
     ) -> StoreFuture<'a, ()> {
-        Box::pin(self.write(key, entries, Some(epoch)))
+        self.write(key, entries, Some(epoch))
     }
 }
 
 impl TranscriptStore for PgTranscripts {
     fn append<'a>(&'a self, key: &'a TranscriptKey, entries: &'a [Entry]) -> StoreFuture<'a, ()> {
-        Box::pin(self.write(key, entries, None))
+        self.write(key, entries, None)
     }
 
     fn load<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, Option<Vec<Entry>>> {
-        Box::pin(async move {
+        self.call(Component::Transcripts.reads().of_many_rows(), async move {
             if key.check().is_err() {
                 return Ok(None);
             }
-            let texts = sqlx::query_scalar(
-                "select coalesce(verbatim, entry::text) from session_entries
-                 where project_key = $1 and session_id = $2 and subpath = $3 order by seq",
-            )
-            .bind(&key.project_key)
-            .bind(&key.session_id)
-            .bind(&key.subpath)
-            .fetch_all(&self.pool)
-            .await?;
+            let texts = sqlx::query_scalar(ENTRIES)
+                .bind(&key.project_key)
+                .bind(&key.session_id)
+                .bind(&key.subpath)
+                .fetch_all(&self.server.pool)
+                .await?;
             sql::entries(texts)
         })
     }
 
     fn list_sessions<'a>(&'a self, project_key: &'a str) -> StoreFuture<'a, Vec<StoredSession>> {
-        Box::pin(async move {
+        self.call(Component::Transcripts.reads().of_many_rows(), async move {
             if project_key.contains('\0') {
                 return Ok(Vec::new());
             }
-            Ok(sql::sessions(sqlx::query_as(sql::SESSIONS).bind(project_key).fetch_all(&self.pool).await?))
+            Ok(sql::sessions(
+                sqlx::query_as(sql::SESSIONS).bind(project_key).fetch_all(&self.server.pool).await?,
+            ))
         })
     }
 
     fn list_session_summaries<'a>(&'a self, project_key: &'a str) -> StoreFuture<'a, Vec<SessionSummary>> {
-        Box::pin(async move {
+        self.call(Component::Transcripts.reads().of_many_rows(), async move {
             if project_key.contains('\0') {
                 return Ok(Vec::new());
             }
             let found = sqlx::query_as(
                 "select session_id, mtime_ms, data::text from session_summaries where project_key = $1",
             );
-            sql::summaries(found.bind(project_key).fetch_all(&self.pool).await?)
+            sql::summaries(found.bind(project_key).fetch_all(&self.server.pool).await?)
         })
     }
 
     fn delete<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, ()> {
-        Box::pin(async move {
+        self.call(Component::Transcripts.writes().of_many_rows(), async move {
             if key.check().is_err() {
                 return Ok(());
             }
-            let mut transaction = self.pool.begin().await?;
+            let mut transaction = self.server.pool.begin().await?;
             lock(&mut transaction, key).await?;
             for statement in sql::DELETES {
                 sqlx::query(statement)
@@ -159,21 +180,21 @@ impl TranscriptStore for PgTranscripts {
     }
 
     fn list_subkeys<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, Vec<String>> {
-        Box::pin(async move {
+        self.call(Component::Transcripts.reads(), async move {
             if key.check().is_err() {
                 return Ok(Vec::new());
             }
             let found = sqlx::query_scalar(sql::SUBKEYS).bind(&key.project_key).bind(&key.session_id);
-            Ok(found.fetch_all(&self.pool).await?)
+            Ok(found.fetch_all(&self.server.pool).await?)
         })
     }
 
     fn find<'a>(&'a self, session_id: &'a str) -> StoreFuture<'a, Vec<String>> {
-        Box::pin(async move {
+        self.call(Component::Transcripts.reads(), async move {
             if session_id.contains('\0') {
                 return Ok(Vec::new());
             }
-            Ok(sqlx::query_scalar(sql::FIND).bind(session_id).fetch_all(&self.pool).await?)
+            Ok(sqlx::query_scalar(sql::FIND).bind(session_id).fetch_all(&self.server.pool).await?)
         })
     }
 }
@@ -235,8 +256,19 @@ async fn fold(connection: &mut PgConnection, key: &TranscriptKey, new: &[&Entry]
     .bind(&key.session_id)
     .fetch_one(&mut *connection)
     .await?;
-    let mut data = sql::data(&before).unwrap_or_else(|_| Map::new());
-    summary::fold(&mut data, new.iter().copied());
+    let data = match sql::data(&before) {
+        Ok(before) => summary::folded(before, new.iter().copied()),
+        // It is derived from the entries, so it is made again from all of them.
+        Err(_) => {
+            let all = sqlx::query_scalar(ENTRIES)
+                .bind(&key.project_key)
+                .bind(&key.session_id)
+                .bind(&key.subpath)
+                .fetch_all(&mut *connection)
+                .await?;
+            summary::folded(Map::new(), sql::entries(all)?.iter().flatten())
+        }
+    };
     sqlx::query(
         "update session_summaries
          set data = $3::jsonb,

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Entry, SessionSummary, StoreError, StoredSession};
+use crate::storage::database::{CallError, is_fault_of_row};
 
 pub(super) const SESSIONS: &str = "select session_id, max(inserted_at_ms) from session_entries
     where project_key = $1 and subpath = '' group by session_id";
@@ -23,7 +24,7 @@ pub(super) fn entries(texts: Vec<String>) -> Result<Option<Vec<Entry>>, StoreErr
     if texts.is_empty() {
         return Ok(None);
     }
-    let entry = |text: String| Entry::owned(text).map_err(|error| StoreError::Invalid(error.to_string()));
+    let entry = |text: String| Entry::owned(text).map_err(|error| StoreError::Unavailable(error.into()));
     texts.into_iter().map(entry).collect::<Result<_, _>>().map(Some)
 }
 
@@ -40,15 +41,24 @@ pub(super) fn summaries(rows: Vec<(String, i64, String)>) -> Result<Vec<SessionS
 /// Parses a summary's data.
 pub(super) fn data(json: &str) -> Result<Map<String, Value>, StoreError> {
     serde_json::from_str(json)
-        .map_err(|error| StoreError::Invalid(format!("a summary is not a JSON object: {error}")))
+        .map_err(|error| StoreError::Unavailable(format!("a summary is not a JSON object: {error}").into()))
 }
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if crate::storage::database::is_transient(&error) {
+        if !is_fault_of_row(&error) {
             Self::Unavailable(error.into())
         } else {
             Self::Invalid(error.to_string())
+        }
+    }
+}
+
+impl CallError for StoreError {
+    fn of_database(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Unavailable(error) => error.downcast_ref(),
+            Self::Fenced | Self::Invalid(_) => None,
         }
     }
 }

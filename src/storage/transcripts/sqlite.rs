@@ -1,5 +1,7 @@
 //! A transcript store in a SQLite file, which stores entries as their original text.
 
+use std::future::ready;
+
 use serde_json::Map;
 use sqlx::{Sqlite as Driver, Transaction, sqlite::SqliteConnection};
 
@@ -7,7 +9,7 @@ use super::{
     Entry, FencedAppend, SessionSummary, StoreError, StoreFuture, StoredSession, TranscriptKey,
     TranscriptStore, clock::now_ms, sql, summary,
 };
-use crate::storage::database::Sqlite;
+use crate::storage::database::{Call, Component, Sqlite};
 
 /// A transcript store in a SQLite file.
 ///
@@ -36,6 +38,9 @@ pub struct SqliteTranscripts {
     file: Sqlite,
 }
 
+const ENTRIES: &str = "select entry from session_entries
+    where project_key = ? and session_id = ? and subpath = ? order by seq";
+
 impl SqliteTranscripts {
     /// Uses this file, whose tables are up to date.
     #[must_use]
@@ -43,16 +48,35 @@ impl SqliteTranscripts {
         Self { file }
     }
 
-    async fn write(
+    fn call<'a, T: 'a>(
+        &'a self,
+        call: Call,
+        future: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(self.file.health.call(call, future))
+    }
+
+    fn write<'a>(
+        &'a self,
+        key: &'a TranscriptKey,
+        entries: &'a [Entry],
+        epoch: Option<i64>,
+    ) -> StoreFuture<'a, ()> {
+        if let Err(error) = key.check() {
+            return Box::pin(ready(Err(error)));
+        }
+        if entries.is_empty() {
+            return Box::pin(ready(Ok(())));
+        }
+        self.call(Component::Transcripts.writes().of_many_rows(), self.insert(key, entries, epoch))
+    }
+
+    async fn insert(
         &self,
         key: &TranscriptKey,
         entries: &[Entry],
         epoch: Option<i64>,
     ) -> Result<(), StoreError> {
-        key.check()?;
-        if entries.is_empty() {
-            return Ok(());
-        }
         let mut transaction = self.begin().await?;
         if let Some(epoch) = epoch {
             let held: Option<i64> =
@@ -85,39 +109,36 @@ impl FencedAppend for SqliteTranscripts {
         entries: &'a [Entry],
         epoch: i64,
     ) -> StoreFuture<'a, ()> {
-        Box::pin(self.write(key, entries, Some(epoch)))
+        self.write(key, entries, Some(epoch))
     }
 }
 
 impl TranscriptStore for SqliteTranscripts {
     fn append<'a>(&'a self, key: &'a TranscriptKey, entries: &'a [Entry]) -> StoreFuture<'a, ()> {
-        Box::pin(self.write(key, entries, None))
+        self.write(key, entries, None)
     }
 
     fn load<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, Option<Vec<Entry>>> {
-        Box::pin(async move {
-            let texts = sqlx::query_scalar(
-                "select entry from session_entries
-                 where project_key = ? and session_id = ? and subpath = ? order by seq",
-            )
-            .bind(&key.project_key)
-            .bind(&key.session_id)
-            .bind(&key.subpath)
-            .fetch_all(&self.file.readers)
-            .await?;
+        self.call(Component::Transcripts.reads().of_many_rows(), async move {
+            let texts = sqlx::query_scalar(ENTRIES)
+                .bind(&key.project_key)
+                .bind(&key.session_id)
+                .bind(&key.subpath)
+                .fetch_all(&self.file.readers)
+                .await?;
             sql::entries(texts)
         })
     }
 
     fn list_sessions<'a>(&'a self, project_key: &'a str) -> StoreFuture<'a, Vec<StoredSession>> {
-        Box::pin(async move {
+        self.call(Component::Transcripts.reads().of_many_rows(), async move {
             let found = sqlx::query_as(sql::SESSIONS).bind(project_key).fetch_all(&self.file.readers).await?;
             Ok(sql::sessions(found))
         })
     }
 
     fn list_session_summaries<'a>(&'a self, project_key: &'a str) -> StoreFuture<'a, Vec<SessionSummary>> {
-        Box::pin(async move {
+        self.call(Component::Transcripts.reads().of_many_rows(), async move {
             let found = sqlx::query_as(
                 "select session_id, mtime_ms, data from session_summaries where project_key = ?",
             )
@@ -129,7 +150,7 @@ impl TranscriptStore for SqliteTranscripts {
     }
 
     fn delete<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, ()> {
-        Box::pin(async move {
+        self.call(Component::Transcripts.writes().of_many_rows(), async move {
             let mut transaction = self.begin().await?;
             for statement in sql::DELETES {
                 sqlx::query(statement)
@@ -144,7 +165,7 @@ impl TranscriptStore for SqliteTranscripts {
     }
 
     fn list_subkeys<'a>(&'a self, key: &'a TranscriptKey) -> StoreFuture<'a, Vec<String>> {
-        Box::pin(async move {
+        self.call(Component::Transcripts.reads(), async move {
             Ok(sqlx::query_scalar(sql::SUBKEYS)
                 .bind(&key.project_key)
                 .bind(&key.session_id)
@@ -154,7 +175,7 @@ impl TranscriptStore for SqliteTranscripts {
     }
 
     fn find<'a>(&'a self, session_id: &'a str) -> StoreFuture<'a, Vec<String>> {
-        Box::pin(async move {
+        self.call(Component::Transcripts.reads(), async move {
             Ok(sqlx::query_scalar(sql::FIND).bind(session_id).fetch_all(&self.file.readers).await?)
         })
     }
@@ -201,8 +222,20 @@ async fn fold(
             .bind(&key.session_id)
             .fetch_optional(&mut *connection)
             .await?;
-    let mut data = before.as_deref().map_or(Ok(Map::new()), sql::data)?;
-    summary::fold(&mut data, new.iter().copied());
+    let data = match before.as_deref().map(sql::data) {
+        None => summary::folded(Map::new(), new.iter().copied()),
+        Some(Ok(before)) => summary::folded(before, new.iter().copied()),
+        // It is derived from the entries, so it is made again from all of them.
+        Some(Err(_)) => {
+            let all = sqlx::query_scalar(ENTRIES)
+                .bind(&key.project_key)
+                .bind(&key.session_id)
+                .bind(&key.subpath)
+                .fetch_all(&mut *connection)
+                .await?;
+            summary::folded(Map::new(), sql::entries(all)?.iter().flatten())
+        }
+    };
     sqlx::query(
         "insert into session_summaries (project_key, session_id, mtime_ms, data) values (?, ?, ?, ?)
          on conflict (project_key, session_id)

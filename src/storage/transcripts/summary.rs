@@ -30,6 +30,15 @@ pub(super) fn fold<'a>(data: &mut Map<String, Value>, entries: impl IntoIterator
     }
 }
 
+/// The summary's data after these entries.
+pub(super) fn folded<'a>(
+    mut data: Map<String, Value>,
+    entries: impl IntoIterator<Item = &'a Entry>,
+) -> Map<String, Value> {
+    fold(&mut data, entries);
+    data
+}
+
 /// An entry's members, decoded on demand.
 struct Members<'a>(HashMap<String, &'a RawValue>);
 

@@ -89,7 +89,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         drop((stream, registration));
         // After the registration is dropped, because the sender of each input now looks the session up again.
         for mail in mailbox.close() {
-            let _ = mail.reply.send(Err(NotTaken::Released));
+            mail.reply.send(Err(NotTaken::Released));
         }
         drop(handle);
         // Transcript entries are written under the lease, so the lease is released after the agent is gone.

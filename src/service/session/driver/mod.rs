@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::oneshot, time::Sleep};
+use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -20,6 +20,7 @@ use super::{
     handle::{Mail, NotTaken, SessionHandle},
     lease_guard::{Fenced, LeaseGuard},
     mailbox,
+    receipt::Reply,
     stream_end::ReleasedOnDrop,
     title,
 };
@@ -28,7 +29,10 @@ use crate::{
     error_text::with_sources,
     layers::resume::{AppendError, Batch, Event, EventLog, EventStream},
     metrics::SessionMetrics,
-    proto::{Accepted, AgentCommand, AgentEvent, Decision, Note, Output, Presence, Session},
+    proto::{
+        Accepted, AgentCommand, AgentEvent, Decision, IdempotencyKey, Inbound, Note, Output, Presence,
+        Session,
+    },
     service::registry::{
         sessions::{Registration, Sessions},
         slots::Slot,
@@ -37,8 +41,6 @@ use crate::{
 };
 
 pub(crate) use self::begin::Request;
-
-type Reply = oneshot::Sender<Result<(), NotTaken>>;
 
 /// A session and everything it owns. Dropping it at any point releases the stream and removes the session
 /// from the registry.
@@ -49,7 +51,7 @@ pub(crate) struct Driver<A, L: EventLog> {
     handle: SessionHandle<L>,
     mailbox: mailbox::Receiver<Mail>,
     /// The outcomes of inputs, sent once the events that the inputs caused are in the event log.
-    replies: Vec<(Reply, Result<(), NotTaken>)>,
+    replies: Vec<Answer>,
     /// The inputs that wait for the agent's answer, by request id.
     asked: BTreeMap<u64, Reply>,
     /// Set once the first events are in the event log.
@@ -64,6 +66,19 @@ pub(crate) struct Driver<A, L: EventLog> {
     sessions: Sessions<L>,
     metrics: SessionMetrics,
     slot: Slot,
+}
+
+/// The answer to an input that was taken.
+struct Answer {
+    reply: Reply,
+    outcome: Result<(), NotTaken>,
+    /// A user's message, which is withdrawn if the request no longer waits.
+    message: Option<Message>,
+}
+
+struct Message {
+    uuid: String,
+    key: Option<IdempotencyKey>,
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
@@ -130,10 +145,12 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
     }
 
-    /// Sets the timer to the session's next timeout. Returns whether there is one.
+    /// Sets the timer to the session's next timeout, or to when its row is to be saved again. Returns whether there
+    /// is one.
     fn set(&self, timer: Pin<&mut Sleep>) -> bool {
-        let Some(due) = self.session.poll_timeout() else { return false };
-        let due = due.into();
+        let retry = self.lease_guard.as_ref().and_then(|lease_guard| lease_guard.retries_at());
+        let due = self.session.poll_timeout().map(Into::into);
+        let Some(due) = [due, retry].into_iter().flatten().min() else { return false };
         if due != timer.deadline() {
             timer.reset(due);
         }
@@ -158,17 +175,25 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         self.lease_guard.is_some() && !self.handle.shared().is_deleted()
     }
 
-    fn take(&mut self, mail: Mail) {
+    fn take(&mut self, Mail { input, key, reply }: Mail) {
+        if !reply.take() {
+            return;
+        }
         if self.title.is_none() {
-            self.title = title::of(&mail.input);
+            self.title = title::of(&input);
         }
-        match self.session.handle_input(now(), mail.input, mail.key, Uuid::new_v4().to_string()) {
-            Ok(Accepted::Done) => self.replies.push((mail.reply, Ok(()))),
+        let uuid = Uuid::new_v4().to_string();
+        let is_message = matches!(input, Inbound::UserMessage { .. });
+        let message = is_message.then(|| Message { uuid: uuid.clone(), key: key.clone() });
+        let answer = match self.session.handle_input(now(), input, key, uuid) {
+            Ok(Accepted::Done) => Answer { reply, outcome: Ok(()), message },
             Ok(Accepted::Asked(request)) => {
-                self.asked.insert(request, mail.reply);
+                self.asked.insert(request, reply);
+                return;
             }
-            Err(refused) => self.replies.push((mail.reply, Err(NotTaken::Refused(refused)))),
-        }
+            Err(refused) => Answer { reply, outcome: Err(NotTaken::Refused(refused)), message: None },
+        };
+        self.replies.push(answer);
     }
 
     fn hear(&mut self, update: AgentUpdate) {
@@ -204,11 +229,9 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 }
             }
             self.publish(batch).await?;
-            for (reply, outcome) in self.replies.drain(..) {
-                let _ = reply.send(outcome);
-            }
+            let withdrawn = self.answer(&mut rest);
             self.save().await?;
-            if rest.is_empty() {
+            if rest.is_empty() && !withdrawn {
                 self.measure();
                 return ControlFlow::Continue(());
             }
@@ -216,6 +239,22 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 self.perform(output)?;
             }
         }
+    }
+
+    /// Answers the inputs whose events are in the log by now. Takes back the messages whose requests were answered
+    /// meanwhile that they do not run; returns whether there were any.
+    fn answer(&mut self, rest: &mut Vec<Output>) -> bool {
+        let mut withdrawn = false;
+        for Answer { reply, outcome, message } in self.replies.drain(..) {
+            if let (false, Some(Message { uuid, key })) = (reply.send(outcome), message) {
+                rest.retain(|output| {
+                    !matches!(output, Output::Command(AgentCommand::User { message_uuid, .. }) if *message_uuid == uuid)
+                });
+                self.session.withdraw(&uuid, key.as_ref());
+                withdrawn = true;
+            }
+        }
+        withdrawn
     }
 
     fn measure(&mut self) {
@@ -292,7 +331,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Output::Release => self.may_leave = self.lease_guard.is_some(),
             Output::Answer { request, outcome } => {
                 if let Some(reply) = self.asked.remove(&request) {
-                    let _ = reply.send(outcome.map_err(NotTaken::NoAnswer));
+                    reply.send(outcome.map_err(NotTaken::NoAnswer));
                 }
             }
             Output::Closed if self.outlives() => return ControlFlow::Break(End::Suspended),

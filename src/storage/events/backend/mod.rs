@@ -109,7 +109,7 @@ pub(super) fn of(database: Database) -> Arc<dyn SqlBackend> {
         #[cfg(feature = "sqlite")]
         Database::Sqlite(file) => Arc::new(sqlite::SqliteBackend::new(file)),
         #[cfg(feature = "postgres")]
-        Database::Postgres(pool) => Arc::new(postgres::PostgresBackend::new(pool)),
+        Database::Postgres(server) => Arc::new(postgres::PostgresBackend::new(server)),
     }
 }
 
@@ -144,25 +144,27 @@ fn page(rows: Vec<PageTuple>, after: u64, until: u64) -> Result<Option<Page>, sq
     Ok(Some(Page { oldest, events }))
 }
 
-/// The methods whose SQL is the same in both databases; `readers` and `writer` are pools.
+/// The methods whose SQL is the same in both databases; `readers` and `writer` are pools, `call` applies the
+/// database's policy for calls.
 macro_rules! shared_backend {
     () => {
         fn take<'a>(&'a self, key: &'a str) -> BackendFuture<'a, StreamRow> {
-            Box::pin(async move {
-                let row = sqlx::query_as(statements::TAKE).bind(key).fetch_one(&self.writer).await?;
-                Ok(stream_row(row))
+            self.call(Component::Events.writes(), async move {
+                // All rows, of which there is one: SQLite commits after the last, and may fail only then.
+                let rows = sqlx::query_as(statements::TAKE).bind(key).fetch_all(&self.writer).await?;
+                rows.into_iter().next().map(stream_row).ok_or(sqlx::Error::RowNotFound)
             })
         }
 
         fn look<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>> {
-            Box::pin(async move {
+            self.call(Component::Events.reads(), async move {
                 let row = sqlx::query_as(statements::LOOK).bind(key).fetch_optional(&self.readers).await?;
                 Ok(row.map(stream_row))
             })
         }
 
         fn page(&self, id: i64, after: u64, until: u64) -> BackendFuture<'_, Option<Page>> {
-            Box::pin(async move {
+            self.call(Component::Events.reads(), async move {
                 let page_query =
                     sqlx::query_as(statements::PAGE).bind(id).bind(signed(after)).bind(signed(until));
                 let page_query = page_query.bind(statements::PAGE_EVENTS).bind(statements::PAGE_BYTES);
@@ -171,7 +173,7 @@ macro_rules! shared_backend {
         }
 
         fn newest<'a>(&'a self, id: i64, name: &'a str, limit: usize) -> BackendFuture<'a, Vec<StoredEvent>> {
-            Box::pin(async move {
+            self.call(Component::Events.reads(), async move {
                 let rows = i64::try_from(limit).unwrap_or(i64::MAX);
                 let newest = sqlx::query_as(statements::NEWEST).bind(id).bind(name).bind(rows);
                 let mut events = Vec::new();
@@ -184,7 +186,7 @@ macro_rules! shared_backend {
         }
 
         fn forget<'a>(&'a self, key: &'a str) -> BackendFuture<'a, ()> {
-            Box::pin(async move {
+            self.call(Component::Events.writes().of_many_rows(), async move {
                 let mut transaction = self.begin().await?;
                 // The stream's row first: this waits for a concurrent writer, and later ones find no row.
                 let id: Option<(i64,)> = sqlx::query_as(statements::FORGET_STREAM)
@@ -199,7 +201,7 @@ macro_rules! shared_backend {
         }
 
         fn trim(&self, id: i64, epoch: i64, oldest: u64) -> BackendFuture<'_, ()> {
-            Box::pin(async move {
+            self.call(Component::Events.writes(), async move {
                 let mut transaction = self.begin().await?;
                 let mark = sqlx::query(statements::MARK_TRIMMED).bind(id).bind(epoch).bind(signed(oldest));
                 if mark.execute(&mut *transaction).await?.rows_affected() == 1 {
@@ -214,7 +216,7 @@ macro_rules! shared_backend {
         }
 
         fn compact(&self, id: i64, epoch: i64, after: u64, until: u64) -> BackendFuture<'_, ()> {
-            Box::pin(async move {
+            self.call(Component::Events.writes(), async move {
                 let mut transaction = self.begin().await?;
                 let mark = sqlx::query(statements::MARK_COMPACTED).bind(id).bind(epoch).bind(signed(until));
                 if mark.execute(&mut *transaction).await?.rows_affected() == 1 {

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use sqlx::{PgPool, Transaction};
 
@@ -6,16 +6,26 @@ use super::{
     BackendFuture, Page, SqlBackend, StoredEvent, StreamRow, Write, cut_run, page, run, shared_backend,
     signed, statements, stream_row,
 };
+use crate::storage::database::{Call, Component, Health, Postgres};
 
 #[derive(Debug)]
 pub(super) struct PostgresBackend {
     writer: PgPool,
     readers: PgPool,
+    health: Arc<Health>,
 }
 
 impl PostgresBackend {
-    pub(super) fn new(pool: PgPool) -> Self {
-        Self { writer: pool.clone(), readers: pool }
+    pub(super) fn new(Postgres { pool, health }: Postgres) -> Self {
+        Self { writer: pool.clone(), readers: pool, health }
+    }
+
+    fn call<'a, T: 'a>(
+        &'a self,
+        call: Call,
+        future: impl Future<Output = Result<T, sqlx::Error>> + Send + 'a,
+    ) -> BackendFuture<'a, T> {
+        Box::pin(self.health.call(call, future))
     }
 
     async fn begin(&self) -> Result<Transaction<'static, sqlx::Postgres>, sqlx::Error> {
@@ -45,7 +55,7 @@ const FIND_OUT: &str = "select id, epoch, last_seq from agent_webkit_streams whe
 
 impl SqlBackend for PostgresBackend {
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BackendFuture<'a, Vec<bool>> {
-        Box::pin(async move {
+        self.call(Component::Events.writes().of_many_rows(), async move {
             let told: HashSet<(i64,)> = store(&self.writer, writes).await?.into_iter().collect();
             let mut stored: Vec<bool> = writes.iter().map(|write| told.contains(&(write.id,))).collect();
             let others: Vec<i64> = writes

@@ -6,19 +6,27 @@ use super::{
     BackendFuture, Page, Run, SqlBackend, StoredEvent, StreamRow, Write, cut_run, page, run, shared_backend,
     signed, statements, stream_row,
 };
-use crate::storage::database::Sqlite;
+use crate::storage::database::{Call, Component, Sqlite};
 
 #[derive(Debug)]
 pub(super) struct SqliteBackend {
     writer: SqlitePool,
     readers: SqlitePool,
     /// Held so that other processes see this one as alive while it writes.
-    _file: Sqlite,
+    file: Sqlite,
 }
 
 impl SqliteBackend {
     pub(super) fn new(file: Sqlite) -> Self {
-        Self { writer: file.writer.clone(), readers: file.readers.clone(), _file: file }
+        Self { writer: file.writer.clone(), readers: file.readers.clone(), file }
+    }
+
+    fn call<'a, T: 'a>(
+        &'a self,
+        call: Call,
+        future: impl Future<Output = Result<T, sqlx::Error>> + Send + 'a,
+    ) -> BackendFuture<'a, T> {
+        Box::pin(self.file.health.call(call, future))
     }
 
     async fn begin(&self) -> Result<Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
@@ -26,13 +34,17 @@ impl SqliteBackend {
     }
 }
 
-/// Updates the stream and, if that took effect, inserts the first run. Both are one call, because each call
-/// is a round trip to the connection's thread.
+/// Inserts the first run, if there is one and the stream may be written, and then updates the stream. Both are
+/// one call, because each call is a round trip to the connection's thread.
+///
+/// The statement that names both tables comes first. If one is missing, that statement fails. If the second one
+/// did, `sqlx` 0.9 would panic when it resets the first, and leave the file locked.
 const STORE: &str = "
-    update agent_webkit_streams set last_seq = $4, note = coalesce($5, note), closed = $6
-    where id = $1 and epoch = $2 and last_seq = $3 and not closed;
     insert into agent_webkit_runs (stream, seq, events, name, data, sizes, piece_of, whole_of)
-    select $1, $7, $8, $9, $10, $11, $12, $13 where changes() = 1 and $8 > 0";
+    select $1, $7, $8, $9, $10, $11, $12, $13 from agent_webkit_streams
+    where id = $1 and epoch = $2 and last_seq = $3 and not closed and $8 > 0;
+    update agent_webkit_streams set last_seq = $4, note = coalesce($5, note), closed = $6
+    where id = $1 and epoch = $2 and last_seq = $3 and not closed";
 /// Inserts each further run.
 const STORE_MORE: &str = "
     insert into agent_webkit_runs (stream, seq, events, name, data, sizes, piece_of, whole_of)
@@ -41,7 +53,7 @@ const FIND_OUT: &str = "select epoch, last_seq from agent_webkit_streams where i
 
 impl SqlBackend for SqliteBackend {
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BackendFuture<'a, Vec<bool>> {
-        Box::pin(async move {
+        self.call(Component::Events.writes().of_many_rows(), async move {
             let mut transaction = self.begin().await?;
             let mut stored = Vec::with_capacity(writes.len());
             for write in writes {

@@ -18,7 +18,7 @@ use super::{
     DurableConfig, LogError,
     backend::{SqlBackend, Write},
     open_stream::{Job, OpenStream},
-    outage::{Outage, in_time},
+    outage::Outage,
     retention::Step,
 };
 use crate::{layers::resume::AppendError, metrics::CommitTimes};
@@ -27,8 +27,6 @@ use crate::{layers::resume::AppendError, metrics::CommitTimes};
 const JOBS: usize = 1024;
 /// Time between two tries of a retention step that fails.
 const RETRY_RETENTION: Duration = Duration::from_secs(1);
-/// Maximum time for one try to store a group.
-const TRY: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -102,7 +100,7 @@ impl Writer {
             }
             Err(error) => {
                 // A write that the database refuses must not fail the writes of other streams.
-                let alone = error.is_lasting() && writes.len() > 1;
+                let alone = error.is_fault_of_row() && writes.len() > 1;
                 for (entry, write) in entries.into_iter().zip(&writes) {
                     let outcome = match alone {
                         true => self.commit(std::slice::from_ref(write)).await.map(|stored| stored == [true]),
@@ -118,8 +116,7 @@ impl Writer {
     async fn commit(&mut self, writes: &[Write]) -> Result<Vec<bool>, LogError> {
         loop {
             let since = Instant::now();
-            let tried = tokio::time::timeout(TRY, self.rows.commit(writes)).await;
-            let error = match tried.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+            let error = match self.rows.commit(writes).await {
                 Ok(stored) => {
                     self.times.took(since.elapsed());
                     if let Some(lasted) = self.outage.end() {
@@ -129,7 +126,7 @@ impl Writer {
                 }
                 Err(error) => LogError::from(error),
             };
-            if error.is_lasting() {
+            if error.is_fault_of_row() {
                 return Err(error);
             }
             if !self.outage.is_on() {
@@ -174,10 +171,10 @@ impl Writer {
             stream.retention().waiting = false;
             return;
         };
-        let done = in_time(match step {
+        let done = match step {
             Step::Trim { oldest } => self.rows.trim(stream.id, stream.epoch, oldest),
             Step::Compact { after, until } => self.rows.compact(stream.id, stream.epoch, after, until),
-        });
+        };
         let done = done.await;
         if let Err(error) = done {
             tracing::debug!(%error, "a retention step failed; old events stay for now");
