@@ -12,7 +12,7 @@ pub enum Accepted {
 }
 
 /// Why an input was not taken. Nothing changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// No such prompt is open.
@@ -21,6 +21,10 @@ pub enum Refused {
     /// A `question_response` for a prompt that is no question.
     #[error("this prompt is not a question; answer it with a permission_response")]
     NotAQuestion,
+    /// A `question_response` that answers none of the prompt's questions, or also something else. It holds the
+    /// questions, quoted.
+    #[error("answers must be for the questions of this prompt, which are {0}")]
+    OtherQuestions(String),
     /// The queue is full.
     #[error("too many messages are queued; try again later")]
     Backpressure,

@@ -123,7 +123,7 @@ fn failure(not_taken: NotTaken) -> Failure {
     match not_taken {
         NotTaken::Refused(refused) => match refused {
             Refused::Settled => Failure::new(StatusCode::CONFLICT, refused.to_string()),
-            Refused::NotAQuestion => Failure::bad_request(refused.to_string()),
+            Refused::NotAQuestion | Refused::OtherQuestions(_) => Failure::bad_request(refused.to_string()),
             Refused::Backpressure => Failure::backpressure(),
             Refused::KeyReused => Failure::unprocessable(refused.to_string()),
             Refused::Closed => Failure::unknown_session(),
