@@ -77,7 +77,7 @@ async fn tokens_have_names_and_scopes_and_are_revoked_by_a_signal() {
 
     fs::write(&file, "broken").unwrap();
     server.signal(Signal::HUP);
-    eventually("the broken file is told", async || server.log().contains("stay as they were")).await;
+    eventually("the broken file is told", async || server.log().contains("old tokens stay valid")).await;
     assert_eq!(as_("ada-1").get(&path).await.status, 200);
 
     fs::write(&file, "ada:ada-2\n").unwrap();
