@@ -7,6 +7,7 @@ mod support;
 
 mod cost;
 mod crashes;
+mod deleting;
 mod hibernation;
 mod hosts;
 mod inputs;

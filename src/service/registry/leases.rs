@@ -57,7 +57,6 @@ impl Leases {
                 && let Some(guarded) = table.remove(&lease.session_id)
                 && !guarded.deleted.load(Ordering::Acquire)
             {
-                tracing::warn!(session = lease.session_id, "another host has taken the session over");
                 guarded.fenced.cancel();
             }
         }

@@ -41,6 +41,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             (End::Closed, _) | (End::LogLost, false) => self.close().await,
             (End::Fenced, _) => {
                 metrics::lease_lost();
+                tracing::warn!(session = self.handle.id(), "another host has taken the session over");
                 self.connection.abort();
                 self.hand_over().await;
             }
