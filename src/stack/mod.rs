@@ -2,21 +2,22 @@
 //!
 //! From the outside in:
 //!
-//! 1. before anything is logged, the `Authorization` header is marked as sensitive and a ticket is taken out
+//! 1. drain: what the rest leaves of a request's body is read before the answer is passed on ([`Drain`]);
+//! 2. before anything is logged, the `Authorization` header is marked as sensitive and a ticket is taken out
 //!    of the URL ([`TakeTicket`]); the request gets an `x-request-id`, if it has none, and so does its answer;
-//! 2. trace: a span for the request ([`RequestSpan`]), its outcome, and its end;
-//! 3. [`CORS`](StackBuilder::cors), if it is wanted: a browser's preflight is answered before anybody asks for
+//! 3. trace: a span for the request ([`RequestSpan`]), its outcome, and its end;
+//! 4. [`CORS`](StackBuilder::cors), if it is wanted: a browser's preflight is answered before anybody asks for
 //!    a token;
-//! 4. catch-panic: a bug is a 500;
-//! 5. [`Auth`]: 401, or the caller as `Principal` in the extensions, known by a credential or by a ticket;
-//! 6. [`Expiry`]: streams end with the credential;
-//! 7. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
-//! 8. [`Resume`]: the session's stream, at any event that is still held;
-//! 9. [`AgentService`]: everything else. It waits for a request's body for
+//! 5. catch-panic: a bug is a 500;
+//! 6. [`Auth`]: 401, or the caller as `Principal` in the extensions, known by a credential or by a ticket;
+//! 7. [`Expiry`]: streams end with the credential;
+//! 8. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
+//! 9. [`Resume`]: the session's stream, at any event that is still held;
+//! 10. [`AgentService`]: everything else. It waits for a request's body for
 //!    [`Limits::body_timeout`](crate::service::Limits::body_timeout) and for its own answer for
 //!    [`Limits::request_timeout`](crate::service::Limits::request_timeout); streams have all the time.
 //!
-//! 1 to 4 are `tower-http`'s. A host that has its own takes them out ([`StackBuilder::trace`],
+//! 2 to 5 are `tower-http`'s. A host that has its own takes them out ([`StackBuilder::trace`],
 //! [`StackBuilder::request_id`]) and puts its own around, with a [`TicketLayer`](crate::layers::ticket::TicketLayer) outside of all that logs:
 //!
 //! ```
@@ -79,6 +80,7 @@ use crate::{
     agent::Agent,
     layers::{
         auth::{AnyOf, Auth, Verify, expiry::Expiry},
+        drain::Drain,
         lookup::Lookup,
         resume::{Attach, Attachment, EventLog, Resume, RingLog},
         ticket::{MemoryStore, TakeTicket, TicketVerifier},
@@ -129,8 +131,10 @@ pub struct Stack<A, V, L: EventLog = RingLog> {
     sessions: Sessions<L>,
 }
 
-type Layers<A, V, L> = SetSensitiveRequestHeaders<
-    TakeTicket<Numbered<trace::Traced<Shared<CatchPanic<Known<Found<A, L>, V>, panic::Answer>>>>>,
+type Layers<A, V, L> = Drain<
+    SetSensitiveRequestHeaders<
+        TakeTicket<Numbered<trace::Traced<Shared<CatchPanic<Known<Found<A, L>, V>, panic::Answer>>>>>,
+    >,
 >;
 
 type Numbered<S> = Either<SetRequestId<PropagateRequestId<S>, MakeRequestUuid>, S>;

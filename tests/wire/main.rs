@@ -20,6 +20,7 @@ mod npm_clients;
 mod permissions;
 mod policy;
 mod questions;
+mod refused_early;
 mod resume;
 mod smuggling;
 mod tasks;
