@@ -138,7 +138,8 @@ async fn the_response_waits_for_the_last_byte_and_no_longer() {
     };
     let inner = service_fn(|_| ready(Ok::<_, Infallible>(refusal(StatusCode::NOT_FOUND))));
     let mut answer = pin!(DrainLayer::new().layer(inner).oneshot(Request::post("/").body(body).unwrap()));
-    poll_fn(|cx| Poll::Ready(assert!(answer.as_mut().poll(cx).is_pending()))).await;
+    let polled = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
+    assert!(polled.is_pending());
     more.notify_one();
     assert_eq!(answer.await.unwrap().status(), StatusCode::NOT_FOUND);
     assert!(*told.lock().unwrap());

@@ -53,11 +53,16 @@ impl<'a> Fields<'a> {
         self.0.get(name).copied().ok_or_else(|| Invalid::Field(format!("{name} is missing")))
     }
 
-    /// A name that must be given: an id, a mode, a word of the protocol.
-    pub(super) fn name(&self, name: &str) -> Result<String, Invalid> {
+    /// A word that must be given and is compared with others: an id, or a word of the protocol.
+    pub(super) fn word(&self, name: &str) -> Result<String, Invalid> {
         let value =
             text(self.required(name)?).ok_or_else(|| Invalid::Field(format!("{name} must be a string")))?;
         short(name, value, MAX_NAME)
+    }
+
+    /// A name that must be given. It may become an argument of a process.
+    pub(super) fn name(&self, name: &str) -> Result<String, Invalid> {
+        without_nul(name, self.word(name)?)
     }
 
     /// A name that may be absent, null or empty. It may become an argument of a process.
@@ -72,7 +77,7 @@ impl<'a> Fields<'a> {
 
     fn argument(&self, name: &str, longest: usize) -> Result<Option<String>, Invalid> {
         let value = self.optional_string(name)?.filter(|value| !value.is_empty());
-        value.map(|value| short(name, value, longest)).transpose()
+        value.map(|value| without_nul(name, short(name, value, longest)?)).transpose()
     }
 
     fn optional_string(&self, name: &str) -> Result<Option<String>, Invalid> {
@@ -109,7 +114,7 @@ impl<'a> Fields<'a> {
     pub(super) fn decision(&self) -> Result<Decision, Invalid> {
         let interrupt = self.optional_bool("interrupt")?;
         let message = self.optional_string("message")?;
-        match self.name("behavior")?.as_str() {
+        match self.word("behavior")?.as_str() {
             "allow" if interrupt => Err(Invalid::Field("interrupt goes with behavior \"deny\" only".into())),
             "allow" => Ok(Decision::Allow {
                 updated_input: self.optional_raw("updated_input", '{', "an object")?,
@@ -123,11 +128,15 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A process argument holds no NUL, a row of a database neither, and both have a longest length.
 fn short(name: &str, value: String, longest: usize) -> Result<String, Invalid> {
     if value.len() > longest {
         return Err(Invalid::Field(format!("{name} must not be longer than {longest} bytes")));
     }
+    Ok(value)
+}
+
+/// No argument of a process can hold a NUL, and no text in Postgres.
+fn without_nul(name: &str, value: String) -> Result<String, Invalid> {
     if value.contains('\0') {
         return Err(Invalid::Field(format!("{name} must not hold a NUL character")));
     }
@@ -143,13 +152,13 @@ fn check_names(path: &str, raw: &RawValue) -> Result<(), Invalid> {
             .try_for_each(|(at, item)| check_names(&format!("{path}[{at}]"), item));
     }
     let Ok(members) = serde_json::from_str::<Members<'_>>(raw.get()) else { return Ok(()) };
-    members.into_iter().try_for_each(|(key, value)| {
-        let longest = match key.as_str() {
-            "type" | "mode" | "behavior" | "destination" | "toolName" => MAX_NAME,
-            "rules" => return check_names(&format!("{path}.rules"), value),
-            _ => return Ok(()),
-        };
-        text(value).map_or(Ok(()), |value| short(&format!("{path}.{key}"), value, longest).map(drop))
+    members.into_iter().try_for_each(|(key, value)| match (key.as_str(), text(value)) {
+        ("rules", _) => check_names(&format!("{path}.rules"), value),
+        ("type" | "mode" | "behavior" | "destination" | "toolName", Some(name)) => {
+            let path = format!("{path}.{key}");
+            without_nul(&path, short(&path, name, MAX_NAME)?).map(drop)
+        }
+        _ => Ok(()),
     })
 }
 

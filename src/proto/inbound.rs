@@ -107,15 +107,15 @@ impl Inbound {
     /// What is wrong with the body; a 400 whatever it is.
     pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
         let fields = Fields::parse(body)?;
-        match fields.name("type")?.as_str() {
+        match fields.word("type")?.as_str() {
             "user_message" => Ok(Self::UserMessage { content: content(fields.required("content")?)? }),
             "interrupt" => Ok(Self::Interrupt),
             "permission_response" => Ok(Self::PermissionResponse {
-                correlation_id: fields.name("correlation_id")?,
+                correlation_id: fields.word("correlation_id")?,
                 decision: fields.decision()?,
             }),
             "question_response" => Ok(Self::QuestionResponse {
-                correlation_id: fields.name("correlation_id")?,
+                correlation_id: fields.word("correlation_id")?,
                 answers: Answers::parse(fields.required("answers")?)?,
             }),
             "set_permission_mode" => Ok(Self::SetPermissionMode { mode: fields.name("mode")? }),
@@ -123,7 +123,7 @@ impl Inbound {
                 fields.required("model")?;
                 Ok(Self::SetModel { model: fields.optional_name("model")? })
             }
-            "stop_task" => Ok(Self::StopTask { task_id: fields.name("task_id")? }),
+            "stop_task" => Ok(Self::StopTask { task_id: fields.word("task_id")? }),
             unknown => Err(Invalid::Field(format!("type {unknown:?} is not known"))),
         }
     }
@@ -231,21 +231,28 @@ mod tests {
     }
 
     #[test]
-    fn every_name_is_short_and_without_a_nul() {
+    fn every_name_is_short_and_those_for_the_agent_are_without_a_nul() {
         let allow = r#""type":"permission_response","correlation_id":"c","behavior":"allow""#;
         let wrong = ["\\u0000".to_owned(), "é".repeat(MAX_NAME / 2 + 1), "x".repeat(200_000)];
-        for name in &wrong {
+        for word in &wrong[1..] {
             for (body, field) in [
-                (format!(r#""type":"{name}""#), "type"),
-                (format!(r#""type":"set_model","model":"{name}""#), "model"),
-                (format!(r#""type":"set_permission_mode","mode":"{name}""#), "mode"),
-                (format!(r#""type":"stop_task","task_id":"{name}""#), "task_id"),
-                (format!(r#""type":"question_response","correlation_id":"{name}""#), "correlation_id"),
-                (format!(r#""type":"permission_response","correlation_id":"{name}""#), "correlation_id"),
+                (format!(r#""type":"{word}""#), "type"),
+                (format!(r#""type":"stop_task","task_id":"{word}""#), "task_id"),
+                (format!(r#""type":"question_response","correlation_id":"{word}""#), "correlation_id"),
+                (format!(r#""type":"permission_response","correlation_id":"{word}""#), "correlation_id"),
                 (
-                    format!(r#""type":"permission_response","correlation_id":"c","behavior":"{name}""#),
+                    format!(r#""type":"permission_response","correlation_id":"c","behavior":"{word}""#),
                     "behavior",
                 ),
+            ] {
+                let error = Inbound::parse(format!("{{{body}}}").as_bytes()).expect_err(&body).to_string();
+                assert!(error.starts_with(&format!("{field} must not ")), "{error}");
+            }
+        }
+        for name in &wrong {
+            for (body, field) in [
+                (format!(r#""type":"set_model","model":"{name}""#), "model"),
+                (format!(r#""type":"set_permission_mode","mode":"{name}""#), "mode"),
                 (
                     format!(r#"{allow},"updated_permissions":[7,{{"type":"setMode","mode":"{name}"}}]"#),
                     "updated_permissions[1].mode",
