@@ -9,6 +9,7 @@ mod support;
 
 mod around;
 mod auth;
+mod broken_streams;
 mod create;
 mod http;
 mod idempotency;

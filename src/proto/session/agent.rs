@@ -43,6 +43,8 @@ impl Session {
     fn handle_other(&mut self, now: Instant, event: AgentEvent) {
         match event {
             AgentEvent::Delta { message_id, parent_tool_use_id, delta } => {
+                let given_up = self.messages.piece(&message_id, parent_tool_use_id.as_deref());
+                self.emit_all(given_up);
                 self.emit(OutEvent::message_delta(&message_id, parent_tool_use_id.as_deref(), &delta));
             }
             AgentEvent::TurnStarted { permission_mode } => {
@@ -110,6 +112,10 @@ impl Session {
     }
 
     fn end_turn(&mut self, now: Instant, end: &TurnEnd) {
+        // A background task may still write its messages.
+        let given_up =
+            if self.running_tasks.is_empty() { self.messages.clear() } else { self.messages.end_own() };
+        self.emit_all(given_up);
         let turn_cost = self.cost.turn(end);
         let result = OutEvent::result(
             &self.config.session_id,
@@ -119,9 +125,6 @@ impl Session {
             &end.extra,
         );
         self.emit(result);
-        if self.running_tasks.is_empty() {
-            self.messages.clear();
-        }
         self.touch(now);
         self.turns.ended(now, end.unprompted);
         self.send_next();
@@ -133,6 +136,7 @@ impl Session {
             return;
         }
         self.agent = Agent::Down;
+        self.clear_messages();
         self.settle_all(Outcome::Cancelled);
         self.kill_tasks();
         self.emit(OutEvent::error(code, message));
@@ -140,7 +144,6 @@ impl Session {
             self.emit(OutEvent::aborted_result(&self.config.session_id, code, self.cost.session()));
         }
         self.refuse_requests(&NoAnswer::AgentGone);
-        self.messages.clear();
         self.cost.new_process();
         self.touch(now);
         self.send_next();

@@ -169,7 +169,7 @@ impl Session {
         if self.closed {
             return;
         }
-        self.release_messages();
+        self.clear_messages();
         self.settle_all(Outcome::SessionClosed);
         self.refuse_requests(&NoAnswer::SessionClosed);
         self.emit(OutEvent::done());
@@ -234,6 +234,12 @@ impl Session {
     fn release_messages(&mut self) {
         let events = self.messages.release();
         self.emit_all(events);
+    }
+
+    fn clear_messages(&mut self) {
+        self.release_messages();
+        let given_up = self.messages.clear();
+        self.emit_all(given_up);
     }
 
     /// Tells the agent, and starts one if there is none.

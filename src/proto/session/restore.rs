@@ -54,7 +54,7 @@ impl Session {
         if self.closed {
             return;
         }
-        self.release_messages();
+        self.clear_messages();
         self.settle_all(Outcome::Cancelled);
         self.kill_tasks();
         if self.turns.abort() {
