@@ -20,6 +20,8 @@ pub(crate) struct Open {
     pub(crate) request_id: String,
     pub(crate) kind: AskKind,
     pub(crate) input: Box<RawValue>,
+    /// A sub-agent waits for the answer.
+    pub(crate) of_sub_agent: bool,
 }
 
 impl Asks {
@@ -33,26 +35,27 @@ impl Asks {
         }
         let call = request.text("tool_use_id").filter(|id| !self.0.contains_key(&**id));
         let correlation_id = call.map_or_else(|| request_id.to_owned(), Into::into);
-        self.open(request_id, Ask { kind, correlation_id, name, input: input(request), context })
+        let of_sub_agent = request.get("agent_id").is_some();
+        let ask = Ask { kind, correlation_id, name, input: input(request), context };
+        self.open(request_id, ask, of_sub_agent)
     }
 
     /// Opens a prompt for a `hook_callback` request.
     pub(crate) fn hook(&mut self, request_id: &str, request: &Members<'_>) -> Ask {
         let name = Members::of(request.get("input")).text("hook_event_name").unwrap_or_default().into();
-        self.open(
-            request_id,
-            Ask {
-                kind: AskKind::Hook,
-                correlation_id: request_id.to_owned(),
-                name,
-                input: input(request),
-                context: request.without(&["subtype", "input"]),
-            },
-        )
+        let ask = Ask {
+            kind: AskKind::Hook,
+            correlation_id: request_id.to_owned(),
+            name,
+            input: input(request),
+            context: request.without(&["subtype", "input"]),
+        };
+        self.open(request_id, ask, false)
     }
 
-    fn open(&mut self, request_id: &str, ask: Ask) -> Ask {
-        let open = Open { request_id: request_id.to_owned(), kind: ask.kind, input: ask.input.clone() };
+    fn open(&mut self, request_id: &str, ask: Ask, of_sub_agent: bool) -> Ask {
+        let (request_id, input) = (request_id.to_owned(), ask.input.clone());
+        let open = Open { request_id, kind: ask.kind, input, of_sub_agent };
         self.0.insert(ask.correlation_id.clone(), open);
         ask
     }
