@@ -10,7 +10,7 @@
 //!    a token;
 //! 5. catch-panic: a bug is a 500;
 //! 6. [`Auth`]: 401, or the caller as `Principal` in the extensions, known by a credential or by a ticket;
-//! 7. [`Expiry`]: streams end with the credential;
+//! 7. [`Expiry`]: streams end with the credential, when it expires or is revoked;
 //! 8. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
 //! 9. [`Resume`]: the session's stream, at any event that is still held;
 //! 10. [`AgentService`]: everything else. It waits for a request's body for
