@@ -3,12 +3,12 @@
 
 mod support;
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command, time::Duration};
 
-use http::Method;
+use http::{Method, StatusCode};
 use rustix::process::Signal;
 use serde_json::json;
-use support::Server;
+use support::{Server, eventually};
 
 #[tokio::test]
 async fn what_cannot_be_is_one_sentence_and_exit_code_2() {
@@ -58,6 +58,53 @@ async fn while_it_drains_it_is_alive_not_ready_and_takes_no_session() {
 
     let status = server.wait(Duration::from_secs(15)).expect("it ends in time");
     assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_hangup_without_a_tokens_file_changes_nothing() {
+    let mut server = Server::start().await;
+    let id = server.client().created(&json!({})).await;
+    server.signal(Signal::HUP);
+    eventually("the signal is heard", async || server.log().contains("SIGHUP")).await;
+    assert_eq!(server.client().get(&format!("/sessions/{id}")).await.status, 200);
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait(Duration::from_secs(15)).expect("it ends in time").code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_tokens_file_that_blocks_keeps_neither_the_next_signal_nor_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, pipe) = (folder.path().join("tokens"), folder.path().join("pipe"));
+    fs::write(&path, "ada:first").unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut server = Server::builder().option("--tokens-file", &path).start().await;
+    let status = async |token| server.client().with_token(Some(token)).get("/sessions").await.status;
+
+    // Opening a pipe for writing waits for its reader; a writer that writes nothing keeps that one waiting.
+    let block = async || {
+        fs::remove_file(&path).unwrap();
+        fs::hard_link(&pipe, &path).unwrap();
+        server.signal(Signal::HUP);
+        let (pipe, patience) = (pipe.clone(), Duration::from_secs(20));
+        let open = tokio::task::spawn_blocking(move || fs::File::options().write(true).open(pipe).unwrap());
+        tokio::time::timeout(patience, open).await.expect("the file is read again").unwrap()
+    };
+    let writer = block().await;
+    assert_eq!(status("first").await, 200);
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "ada:second").unwrap();
+    server.signal(Signal::HUP);
+    eventually("the second reload", async || status("second").await == 200).await;
+    drop(writer);
+    assert_eq!(
+        (status("first").await, status("second").await),
+        (StatusCode::UNAUTHORIZED, StatusCode::OK),
+        "the abandoned read counts for nothing"
+    );
+
+    let _writer = block().await;
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait(Duration::from_secs(15)).expect("it ends in time").code(), Some(0));
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "auth")]
 pub mod auth;
+#[cfg(feature = "drain")]
+pub mod drain;
 #[cfg(any(feature = "auth", feature = "lookup"))]
 mod gate;
 #[cfg(feature = "host")]
@@ -15,7 +17,7 @@ pub mod lookup;
 pub mod reply;
 #[cfg(feature = "resume")]
 pub mod resume;
-#[cfg(any(feature = "auth", feature = "resume", feature = "ticket"))]
+#[cfg(any(feature = "auth", feature = "drain", feature = "resume", feature = "ticket"))]
 #[doc(hidden)]
 pub mod sync;
 #[cfg(feature = "ticket")]

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use agent_webkit_layers::auth::{Principal, expiry::ExpiryLayer};
+use agent_webkit_layers::auth::{Principal, Revocation, expiry::ExpiryLayer};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
@@ -145,4 +145,30 @@ async fn a_body_that_may_be_cut_promises_no_length() {
     assert_eq!((hint.lower(), hint.upper()), (0, Some(9)));
     let hint = body_for(None, Silent).await.size_hint();
     assert_eq!((hint.lower(), hint.upper()), (3, Some(9)));
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_credential_is_revoked_and_others_go_on() {
+    let [revocation, other] = [Revocation::new(), Revocation::new()];
+    let revocable = |revocation: &Revocation| Some(Principal::new("ada").revocable_by(revocation.clone()));
+    let mut silent = Box::pin(body_for(revocable(&revocation), Silent).await);
+    let (stream, readers) = ticks();
+    let mut ticking = Box::pin(body_for(revocable(&revocation), stream).await);
+    let (stream, _others) = ticks();
+    let mut untouched = Box::pin(body_for(revocable(&other), stream).await);
+    assert!(ticking.frame().await.is_some());
+
+    let waiting = tokio::spawn(async move { silent.frame().await.is_none() });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    revocation.revoke();
+    assert!(waiting.await.unwrap(), "one that waits is woken");
+    assert!(ticking.frame().await.is_none() && ticking.is_end_stream());
+    assert_eq!(Arc::strong_count(&readers), 1);
+    assert!(untouched.frame().await.is_some());
+
+    let (stream, _readers) = ticks();
+    assert!(Box::pin(body_for(revocable(&revocation), stream).await).frame().await.is_none(), "too late");
+    let whole = Box::pin(body_for(revocable(&revocation), Full::new(Bytes::from_static(b"whole"))).await);
+    assert_eq!(whole.collect().await.unwrap().to_bytes(), "whole");
 }

@@ -37,6 +37,23 @@ impl Answers {
             .map(Self)
     }
 
+    /// Checks that every answer belongs to a question of the tool's input, and that there is an answer: the agent reads
+    /// any other one as silence. An input in which no question is found admits every answer.
+    ///
+    /// # Errors
+    /// The questions, if the answers are for others.
+    pub(super) fn check(&self, input: &RawValue) -> Result<(), Vec<String>> {
+        let questions = questions(input);
+        let is_asked = |question: &String| questions.contains(question);
+        if questions.is_empty()
+            || (!self.0.is_empty() && self.0.iter().all(|(question, _)| is_asked(question)))
+        {
+            Ok(())
+        } else {
+            Err(questions)
+        }
+    }
+
     /// Returns the tool's original input with these `answers` in it, which is what the agent expects.
     pub(super) fn with_input(&self, input: &RawValue) -> Box<RawValue> {
         let original: Members<'_> = serde_json::from_str(input.get()).unwrap_or_default();
@@ -53,6 +70,18 @@ impl Answers {
             .finish();
         json::into_raw(merged)
     }
+}
+
+/// The texts of the questions in the tool's input.
+fn questions(input: &RawValue) -> Vec<String> {
+    let question = |item: &&RawValue| {
+        let members: Members<'_> = serde_json::from_str(item.get()).ok()?;
+        serde_json::from_str(members.get("question")?.get()).ok()
+    };
+    let members: Members<'_> = serde_json::from_str(input.get()).unwrap_or_default();
+    let items: Vec<&RawValue> =
+        members.get("questions").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    items.iter().filter_map(question).collect()
 }
 
 fn listed(at: usize, item: &RawValue) -> Result<(String, String), Invalid> {
@@ -91,6 +120,26 @@ mod tests {
         assert_eq!(merged(r#"[{"question":"Which?","selectedOptions":["Red","Blue"]}]"#, input), want);
         assert_eq!(merged(r#"{"Which?":["Red","Blue"]}"#, input), want);
         assert_eq!(merged(r#"{"Which?":"Red, Blue"}"#, r#"{"questions":[1],"answers":{"x":"y"}}"#), want);
+    }
+
+    #[test]
+    fn answers_must_be_for_the_questions_that_were_asked() {
+        let check = |answers: &str, input: &str| {
+            let answers = Answers::parse(&RawValue::from_string(answers.into()).unwrap()).unwrap();
+            answers.check(&RawValue::from_string(input.into()).unwrap())
+        };
+        let asked = r#"{"questions":[{"question":"A?"},{"question":"B?"}]}"#;
+        for fits in
+            [r#"{"A?":"x"}"#, r#"{"B?":[],"A?":"x"}"#, r#"[{"question":"B?","selectedOptions":["x"]}]"#]
+        {
+            assert_eq!(check(fits, asked), Ok(()), "{fits}");
+        }
+        for other in ["{}", "[]", r#"{"a?":"x"}"#, r#"{"A?":"x","C?":"y"}"#] {
+            assert_eq!(check(other, asked), Err(vec!["A?".to_owned(), "B?".to_owned()]), "{other}");
+        }
+        for unreadable in ["{}", "[]", r#"{"questions":[]}"#, r#"{"questions":[1]}"#] {
+            assert_eq!(check(r#"{"A?":"x"}"#, unreadable), Ok(()), "{unreadable}");
+        }
     }
 
     #[test]

@@ -78,6 +78,17 @@ impl OutEvent {
         )
     }
 
+    /// A message that the agent gave up before it had a whole block.
+    pub(super) fn message_abandoned(message_id: &str, parent: Option<&str>) -> Self {
+        let message = Object::new()
+            .string("id", message_id)
+            .string("role", "assistant")
+            .json("content", b"[]")
+            .finish();
+        let data = Object::new().string("message_id", message_id).json("message", &message);
+        Self::new("message_complete", data.optional("parent_tool_use_id", parent).bool("abandoned", true))
+    }
+
     pub(super) fn tool_use(message: &AgentMessage, id: &str, name: &str, input: &RawValue) -> Self {
         let data = Object::new()
             .string("message_id", &message.id)

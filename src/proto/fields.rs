@@ -10,6 +10,12 @@ use super::{
 /// Maximum nesting of a body, because agents parse recursively. No real message is nested this deep.
 const MAX_DEPTH: usize = 128;
 
+/// The longest name in a body, in bytes: an id, a model, a mode, a tool.
+pub(super) const MAX_NAME: usize = 1024;
+
+/// The longest path in a body, in bytes; Linux opens no longer one.
+const MAX_PATH: usize = 4096;
+
 /// The members of a body. Each error names the field.
 pub(super) struct Fields<'a>(Members<'a>);
 
@@ -23,7 +29,19 @@ impl<'a> Fields<'a> {
         if json::depth(body) > MAX_DEPTH {
             return Err(Invalid::NotJson(format!("nested deeper than {MAX_DEPTH} levels")));
         }
-        serde_json::from_str(raw.get()).map(Self).map_err(|error| Invalid::NotJson(error.to_string()))
+        let lone = |place: &str| Err(Invalid::LoneSurrogate(place.to_owned()));
+        // Looked for before any string is decoded, because the decoder has no better word for it than "not a string".
+        if !json::has_lone_surrogate(raw.get()) {
+            return serde_json::from_str(raw.get())
+                .map(Self)
+                .map_err(|error| Invalid::NotJson(error.to_string()));
+        }
+        let Ok(members) = serde_json::from_str::<Members<'_>>(raw.get()) else {
+            return lone("the name of a member");
+        };
+        let named = members.iter().find(|(_, value)| json::has_lone_surrogate(value.get()));
+        // An earlier member of the same name may have had it.
+        lone(named.map_or("the body", |(name, _)| name))
     }
 
     /// Returns a member that is present and not null.
@@ -35,26 +53,37 @@ impl<'a> Fields<'a> {
         self.0.get(name).copied().ok_or_else(|| Invalid::Field(format!("{name} is missing")))
     }
 
-    pub(super) fn string(&self, name: &str) -> Result<String, Invalid> {
-        text(self.required(name)?).ok_or_else(|| Invalid::Field(format!("{name} must be a string")))
+    /// A word that must be given and is compared with others: an id, or a word of the protocol.
+    pub(super) fn word(&self, name: &str) -> Result<String, Invalid> {
+        let value =
+            text(self.required(name)?).ok_or_else(|| Invalid::Field(format!("{name} must be a string")))?;
+        short(name, value, MAX_NAME)
     }
 
-    pub(super) fn optional_string(&self, name: &str) -> Result<Option<String>, Invalid> {
+    /// A name that must be given. It may become an argument of a process.
+    pub(super) fn name(&self, name: &str) -> Result<String, Invalid> {
+        without_nul(name, self.word(name)?)
+    }
+
+    /// A name that may be absent, null or empty. It may become an argument of a process.
+    pub(super) fn optional_name(&self, name: &str) -> Result<Option<String>, Invalid> {
+        self.argument(name, MAX_NAME)
+    }
+
+    /// A path that may be absent, null or empty.
+    pub(super) fn optional_path(&self, name: &str) -> Result<Option<String>, Invalid> {
+        self.argument(name, MAX_PATH)
+    }
+
+    fn argument(&self, name: &str, longest: usize) -> Result<Option<String>, Invalid> {
+        let value = self.optional_string(name)?.filter(|value| !value.is_empty());
+        value.map(|value| without_nul(name, short(name, value, longest)?)).transpose()
+    }
+
+    fn optional_string(&self, name: &str) -> Result<Option<String>, Invalid> {
         self.given(name)
             .map(|raw| text(raw).ok_or_else(|| Invalid::Field(format!("{name} must be a string or null"))))
             .transpose()
-    }
-
-    /// Returns a string that may become a process argument, which must not contain NUL. An empty string is
-    /// `None`.
-    pub(super) fn argument(&self, name: &str) -> Result<Option<String>, Invalid> {
-        let value = self.optional_string(name)?.filter(|value| !value.is_empty());
-        match &value {
-            Some(value) if value.contains('\0') => {
-                Err(Invalid::Field(format!("{name} must not contain a NUL character")))
-            }
-            _ => Ok(value),
-        }
     }
 
     fn optional_bool(&self, name: &str) -> Result<bool, Invalid> {
@@ -73,14 +102,23 @@ impl<'a> Fields<'a> {
         }
     }
 
+    fn updated_permissions(&self) -> Result<Option<Box<RawValue>>, Invalid> {
+        const NAME: &str = "updated_permissions";
+        let updates = self.optional_raw(NAME, '[', "an array")?;
+        if let Some(updates) = &updates {
+            check_names(NAME, updates)?;
+        }
+        Ok(updates)
+    }
+
     pub(super) fn decision(&self) -> Result<Decision, Invalid> {
         let interrupt = self.optional_bool("interrupt")?;
         let message = self.optional_string("message")?;
-        match self.string("behavior")?.as_str() {
+        match self.word("behavior")?.as_str() {
             "allow" if interrupt => Err(Invalid::Field("interrupt goes with behavior \"deny\" only".into())),
             "allow" => Ok(Decision::Allow {
                 updated_input: self.optional_raw("updated_input", '{', "an object")?,
-                updated_permissions: self.optional_raw("updated_permissions", '[', "an array")?,
+                updated_permissions: self.updated_permissions()?,
             }),
             "deny" => Ok(Decision::Deny { message, interrupt }),
             unknown => {
@@ -90,6 +128,40 @@ impl<'a> Fields<'a> {
     }
 }
 
+fn short(name: &str, value: String, longest: usize) -> Result<String, Invalid> {
+    if value.len() > longest {
+        return Err(Invalid::Field(format!("{name} must not be longer than {longest} bytes")));
+    }
+    Ok(value)
+}
+
+/// No argument of a process can hold a NUL, and no text in Postgres.
+fn without_nul(name: &str, value: String) -> Result<String, Invalid> {
+    if value.contains('\0') {
+        return Err(Invalid::Field(format!("{name} must not hold a NUL character")));
+    }
+    Ok(value)
+}
+
+/// Checks the names in permission updates, wherever they stand. The content of a rule is no name.
+fn check_names(path: &str, raw: &RawValue) -> Result<(), Invalid> {
+    if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
+        return items
+            .into_iter()
+            .enumerate()
+            .try_for_each(|(at, item)| check_names(&format!("{path}[{at}]"), item));
+    }
+    let Ok(members) = serde_json::from_str::<Members<'_>>(raw.get()) else { return Ok(()) };
+    members.into_iter().try_for_each(|(key, value)| match (key.as_str(), text(value)) {
+        ("rules", _) => check_names(&format!("{path}.rules"), value),
+        ("type" | "mode" | "behavior" | "destination" | "toolName", Some(name)) => {
+            let path = format!("{path}.{key}");
+            without_nul(&path, short(&path, name, MAX_NAME)?).map(drop)
+        }
+        _ => Ok(()),
+    })
+}
+
 pub(super) fn text(raw: &RawValue) -> Option<String> {
     serde_json::from_str(raw.get()).ok()
 }
@@ -97,10 +169,7 @@ pub(super) fn text(raw: &RawValue) -> Option<String> {
 /// Checks the content of a user's message: a string, or an array of text and image blocks.
 pub(super) fn content(raw: &RawValue) -> Result<Box<RawValue>, Invalid> {
     if raw.get().starts_with('"') {
-        return match text(raw) {
-            Some(_) => Ok(json::owned(raw)),
-            None => Err(Invalid::Field("content is not valid text".into())),
-        };
+        return Ok(json::owned(raw));
     }
     let blocks: Vec<&RawValue> = serde_json::from_str(raw.get())
         .map_err(|_| Invalid::Field("content must be a string or an array of content blocks".into()))?;

@@ -41,9 +41,9 @@ impl CreateSession {
         }
         let fields = Fields::parse(body)?;
         Ok(Self {
-            model: fields.argument("model")?,
-            permission_mode: fields.argument("permission_mode")?,
-            cwd: fields.argument("cwd")?,
+            model: fields.optional_name("model")?,
+            permission_mode: fields.optional_name("permission_mode")?,
+            cwd: fields.optional_path("cwd")?,
         })
     }
 }
@@ -110,25 +110,25 @@ impl Inbound {
     /// The body is invalid, which becomes a 400.
     pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
         let fields = Fields::parse(body)?;
-        match fields.string("type")?.as_str() {
+        match fields.word("type")?.as_str() {
             "user_message" => {
                 Ok(Self::UserMessage { content: content(fields.required("content")?)?, verbatim: false })
             }
             "interrupt" => Ok(Self::Interrupt),
             "permission_response" => Ok(Self::PermissionResponse {
-                correlation_id: fields.string("correlation_id")?,
+                correlation_id: fields.word("correlation_id")?,
                 decision: fields.decision()?,
             }),
             "question_response" => Ok(Self::QuestionResponse {
-                correlation_id: fields.string("correlation_id")?,
+                correlation_id: fields.word("correlation_id")?,
                 answers: Answers::parse(fields.required("answers")?)?,
             }),
-            "set_permission_mode" => Ok(Self::SetPermissionMode { mode: fields.string("mode")? }),
+            "set_permission_mode" => Ok(Self::SetPermissionMode { mode: fields.name("mode")? }),
             "set_model" => {
                 fields.required("model")?;
-                Ok(Self::SetModel { model: fields.optional_string("model")? })
+                Ok(Self::SetModel { model: fields.optional_name("model")? })
             }
-            "stop_task" => Ok(Self::StopTask { task_id: fields.string("task_id")? }),
+            "stop_task" => Ok(Self::StopTask { task_id: fields.word("task_id")? }),
             unknown => Err(Invalid::Field(format!("type {unknown:?} is not known"))),
         }
     }
@@ -173,6 +173,7 @@ impl Inbound {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::fields::MAX_NAME;
 
     #[test]
     fn every_mistake_is_named() {
@@ -219,6 +220,82 @@ mod tests {
             let error = Inbound::parse(body.as_bytes()).expect_err(body).to_string();
             assert!(error.contains(named), "{body}: {error}");
         }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_named_wherever_it_stands() {
+        let allow = r#""type":"permission_response","correlation_id":"c","behavior":"allow""#;
+        for (body, field) in [
+            (r#""type":"user_message","content":"\ud800""#.to_owned(), "content"),
+            (
+                r#""type":"user_message","content":[{"type":"text","text":"x","y":["\udc00"]}]"#.to_owned(),
+                "content",
+            ),
+            (r#""type":"\ud800""#.to_owned(), "type"),
+            (r#""type":"set_model","model":"\ud800""#.to_owned(), "model"),
+            (
+                r#""type":"question_response","correlation_id":"c","answers":{"\ud800":"x"}"#.to_owned(),
+                "answers",
+            ),
+            (r#""type":"permission_response","behavior":"deny","message":"\udead""#.to_owned(), "message"),
+            (format!(r#"{allow},"updated_input":{{"a":"\ud800"}}"#), "updated_input"),
+            (r#""type":"interrupt","\ud800":1"#.to_owned(), "the name of a member"),
+            (r#""a":"\ud800","a":1"#.to_owned(), "the body"),
+        ] {
+            let error = Inbound::parse(format!("{{{body}}}").as_bytes()).expect_err(&body);
+            assert_eq!(error, Invalid::LoneSurrogate(field.to_owned()), "{body}");
+        }
+        let model = CreateSession::parse(br#"{"model":"\ud800"}"#);
+        assert_eq!(model, Err(Invalid::LoneSurrogate("model".into())));
+        let pair = r#"{"type":"user_message","content":"\ud83e\udd80"}"#;
+        assert!(Inbound::parse(pair.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn every_name_is_short_and_those_for_the_agent_are_without_a_nul() {
+        let allow = r#""type":"permission_response","correlation_id":"c","behavior":"allow""#;
+        let wrong = ["\\u0000".to_owned(), "é".repeat(MAX_NAME / 2 + 1), "x".repeat(200_000)];
+        for word in &wrong[1..] {
+            for (body, field) in [
+                (format!(r#""type":"{word}""#), "type"),
+                (format!(r#""type":"stop_task","task_id":"{word}""#), "task_id"),
+                (format!(r#""type":"question_response","correlation_id":"{word}""#), "correlation_id"),
+                (format!(r#""type":"permission_response","correlation_id":"{word}""#), "correlation_id"),
+                (
+                    format!(r#""type":"permission_response","correlation_id":"c","behavior":"{word}""#),
+                    "behavior",
+                ),
+            ] {
+                let error = Inbound::parse(format!("{{{body}}}").as_bytes()).expect_err(&body).to_string();
+                assert!(error.starts_with(&format!("{field} must not ")), "{error}");
+            }
+        }
+        for name in &wrong {
+            for (body, field) in [
+                (format!(r#""type":"set_model","model":"{name}""#), "model"),
+                (format!(r#""type":"set_permission_mode","mode":"{name}""#), "mode"),
+                (
+                    format!(r#"{allow},"updated_permissions":[7,{{"type":"setMode","mode":"{name}"}}]"#),
+                    "updated_permissions[1].mode",
+                ),
+                (
+                    format!(r#"{allow},"updated_permissions":[{{"rules":[{{"toolName":"{name}"}}]}}]"#),
+                    "updated_permissions[0].rules[0].toolName",
+                ),
+            ] {
+                let error = Inbound::parse(format!("{{{body}}}").as_bytes()).expect_err(&body).to_string();
+                assert!(error.starts_with(&format!("{field} must not ")), "{error}");
+            }
+            let error = CreateSession::parse(format!(r#"{{"model":"{name}"}}"#).as_bytes()).unwrap_err();
+            assert!(matches!(&error, Invalid::Field(text) if text.starts_with("model must not ")), "{error}");
+        }
+        let path = format!(r#"{{"cwd":"{}"}}"#, "x".repeat(4097));
+        assert!(CreateSession::parse(path.as_bytes()).unwrap_err().to_string().contains("4096 bytes"));
+        let longest = format!(r#"{{"type":"set_model","model":"{}"}}"#, "x".repeat(MAX_NAME));
+        assert!(Inbound::parse(longest.as_bytes()).is_ok());
+        let command =
+            format!(r#"[{{"rules":[{{"toolName":"Bash","ruleContent":"{}"}}]}}]"#, "x".repeat(9000));
+        assert!(Inbound::parse(format!(r#"{{{allow},"updated_permissions":{command}}}"#).as_bytes()).is_ok());
     }
 
     #[test]

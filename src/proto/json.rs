@@ -150,6 +150,26 @@ pub(super) fn into_raw(json: Vec<u8>) -> Box<RawValue> {
     RawValue::from_string(text).expect("made of whole JSON values")
 }
 
+/// Whether a string in valid JSON has an escape like `\ud800` that is half of a surrogate pair. JSON's grammar allows it,
+/// but it is no text: no Rust string, no UTF-8 and no text column can hold it.
+pub(super) fn has_lone_surrogate(json: &str) -> bool {
+    let unit = |at: usize| match json.as_bytes().get(at..at + 6) {
+        Some([b'\\', b'u', hex @ ..]) => u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok(),
+        _ => None,
+    };
+    let mut at = 0;
+    while let Some(next) = memchr::memchr(b'\\', &json.as_bytes()[at..]) {
+        at += next;
+        at += match unit(at) {
+            Some(0xd800..=0xdbff) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => 12,
+            Some(0xd800..=0xdfff) => return true,
+            Some(_) => 6,
+            None => 2,
+        };
+    }
+    false
+}
+
 /// Returns the nesting depth of arrays and objects in valid JSON.
 pub(super) fn depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
@@ -189,6 +209,35 @@ mod tests {
         for spaces in 0..300 {
             let json = format!("[{}\r\n1]", " ".repeat(spaces));
             assert_eq!(one_line(&json), format!("[{}1]", " ".repeat(spaces)));
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_found_and_a_whole_one_is_text() {
+        for text in [
+            r"",
+            r"\ud83d\ude00",
+            r"\\ud800",
+            r"\\\ud83d\ude00",
+            r"ud800",
+            r"\ue000\ud7ff",
+            r"\n\u000a",
+            "é🦀",
+        ] {
+            assert!(!has_lone_surrogate(&format!(r#"["{text}"]"#)), "{text}");
+            assert!(serde_json::from_str::<String>(&format!(r#""{text}""#)).is_ok(), "{text}");
+        }
+        for half in [
+            r"\ud800",
+            r"\uDFFF",
+            r"\ude00\ud83d",
+            r"\ud83dx",
+            r"\ud83d\n",
+            r"\\\udc00",
+            r"\ud83d\ud83d\ude00",
+        ] {
+            assert!(has_lone_surrogate(&format!(r#"{{"a":["{half}"]}}"#)), "{half}");
+            assert!(serde_json::from_str::<String>(&format!(r#""{half}""#)).is_err(), "{half}");
         }
     }
 

@@ -23,6 +23,16 @@ const GROWING: usize = 64;
 pub(super) struct Messages {
     growing: VecDeque<Growing>,
     held: Option<Held>,
+    /// Of each writer at most one, in the order in which they began.
+    half_written: VecDeque<HalfWritten>,
+}
+
+/// A message of which pieces were sent that no `message_complete` has replaced.
+#[derive(Debug)]
+struct HalfWritten {
+    message_id: String,
+    /// Its writer: the agent, or a sub-agent.
+    parent: Option<String>,
 }
 
 #[derive(Debug)]
@@ -41,10 +51,30 @@ struct Held {
 }
 
 impl Messages {
-    /// Adds new blocks. Returns the events of another message that was held.
+    /// A piece of a message is about to be sent. Gives the end of the message that its writer left half-written.
+    pub(super) fn piece(&mut self, message_id: &str, parent: Option<&str>) -> Vec<OutEvent> {
+        let mut of_writer = self.half_written.iter().filter(|half| half.parent.as_deref() == parent);
+        if of_writer.any(|half| half.message_id == message_id) {
+            return Vec::new();
+        }
+        let mut events = self.give_up(|half| half.parent.as_deref() == parent);
+        if self.half_written.len() == GROWING
+            && let Some(oldest) = self.half_written.pop_front()
+        {
+            events.push(self.end_of(&oldest));
+        }
+        let half = HalfWritten { message_id: message_id.to_owned(), parent: parent.map(str::to_owned) };
+        self.half_written.push_back(half);
+        events
+    }
+
+    /// Adds new blocks. Returns the events of another message that was held, and the end of one that was left
+    /// half-written.
     pub(super) fn add(&mut self, now: Instant, mut new: AgentMessage) -> Vec<OutEvent> {
         let same = self.held.as_ref().is_some_and(|held| held.message_id == new.id);
-        let events = if same { Vec::new() } else { self.release() };
+        let mut events = if same { Vec::new() } else { self.release() };
+        events
+            .extend(self.give_up(|half| half.parent == new.parent_tool_use_id && half.message_id != new.id));
         self.held = Some(Held { message_id: new.id.clone(), until: now + HOLD });
         match self.growing.iter_mut().rfind(|growing| growing.message.id == new.id) {
             Some(growing) => {
@@ -88,7 +118,9 @@ impl Messages {
             }
         }
         growing.told = message.blocks.len();
-        self.held = None;
+        if let Some(Held { message_id, .. }) = self.held.take() {
+            self.half_written.retain(|half| half.message_id != message_id);
+        }
         events
     }
 
@@ -96,10 +128,32 @@ impl Messages {
         self.held.as_ref().map(|held| held.until)
     }
 
-    /// Forgets all messages. Call it when no block can follow.
-    pub(super) fn clear(&mut self) {
+    /// The agent writes no more on its message. Gives the end of one that it left half-written.
+    pub(super) fn end_own(&mut self) -> Vec<OutEvent> {
+        self.give_up(|half| half.parent.is_none())
+    }
+
+    /// Forgets all messages. Call it when no block can follow. Returns the ends of those that were left half-written.
+    pub(super) fn clear(&mut self) -> Vec<OutEvent> {
         debug_assert!(self.held.is_none(), "release first");
+        let events = self.give_up(|_| true);
         self.growing.clear();
+        events
+    }
+
+    /// Ends those of the half-written messages.
+    fn give_up(&mut self, which: impl Fn(&HalfWritten) -> bool) -> Vec<OutEvent> {
+        let (given_up, kept) = std::mem::take(&mut self.half_written).into_iter().partition(which);
+        self.half_written = kept;
+        VecDeque::iter(&given_up).map(|half| self.end_of(half)).collect()
+    }
+
+    /// A message ends with the blocks that were finished, which the agent keeps. Without one it is abandoned.
+    fn end_of(&self, half: &HalfWritten) -> OutEvent {
+        match self.growing.iter().rfind(|growing| growing.message.id == half.message_id) {
+            Some(growing) => OutEvent::message_complete(&growing.message),
+            None => OutEvent::message_abandoned(&half.message_id, half.parent.as_deref()),
+        }
     }
 
     fn held_message(&mut self) -> Option<&mut Growing> {
@@ -164,6 +218,37 @@ mod tests {
         messages.add(now, block(r#"{"type":"text","text":"more"}"#));
         assert_eq!(messages.release().len(), 1, "the tool call is not told again");
         assert!(messages.release().is_empty());
+    }
+
+    #[test]
+    fn a_message_that_the_agent_gives_up_is_closed_before_the_next_one() {
+        let mut messages = Messages::default();
+        assert!(messages.piece("half", None).is_empty() && messages.piece("half", None).is_empty());
+        assert!(messages.piece("sub", Some("t1")).is_empty(), "a sub-agent writes beside it");
+        let abandoned = r#"message_complete {"message_id":"half","message":{"id":"half","role":"assistant","content":[]},"abandoned":true}"#;
+        assert_eq!(text(&messages.piece("m1", None)), [abandoned]);
+        let mut error = block(r#"{"type":"text","text":"API Error"}"#);
+        error.id = "m2".into();
+        assert!(text(&messages.add(Instant::now(), error))[0].contains(r#""message_id":"m1""#));
+        messages.release();
+        assert!(messages.end_own().is_empty(), "m2 is whole");
+        let of_sub_agent = text(&messages.clear());
+        assert!(
+            of_sub_agent[0].ends_with(r#""parent_tool_use_id":"t1","abandoned":true}"#),
+            "{of_sub_agent:?}"
+        );
+        assert!(messages.clear().is_empty());
+    }
+
+    #[test]
+    fn finished_blocks_outlive_a_half_written_one() {
+        let mut messages = Messages::default();
+        messages.piece("m1", None);
+        messages.add(Instant::now(), block(r#"{"type":"text","text":"whole"}"#));
+        let whole = text(&messages.release());
+        assert!(messages.end_own().is_empty(), "nothing is half-written");
+        messages.piece("m1", None);
+        assert_eq!(text(&messages.piece("m2", None)), whole, "the pieces after it are taken back");
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub enum Accepted {
 }
 
 /// Why an input was refused. The session has not changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// No prompt with this id is open.
@@ -23,6 +23,10 @@ pub enum Refused {
     /// A `question_response` to a prompt that is not a question.
     #[error("this prompt is not a question; answer it with a permission_response")]
     NotAQuestion,
+    /// A `question_response` that answers none of the prompt's questions, or also something else. It holds the
+    /// questions, quoted.
+    #[error("answers must be for the questions of this prompt, which are {0}")]
+    OtherQuestions(String),
     /// The queue is full.
     #[error("too many messages are queued; try again later")]
     Backpressure,

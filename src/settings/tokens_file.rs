@@ -39,12 +39,16 @@ impl TokensFile {
         self.tokens.clone()
     }
 
-    /// Reads the file again. From the next request on its tokens replace the previous ones.
+    /// Reads the file again, on a thread where it may block. From the next request on its tokens replace the previous
+    /// ones. If the future is dropped before it is ready, they stay unchanged.
     ///
     /// # Errors
     /// As for [`open`](Self::open). The tokens then stay unchanged.
-    pub fn reload(&self) -> Result<(), SettingsError> {
-        self.tokens.replace(&read(&self.path)?);
+    pub async fn reload(&self) -> Result<(), SettingsError> {
+        let path = Arc::clone(&self.path);
+        let read = tokio::task::spawn_blocking(move || read(&path)).await;
+        let tokens = read.unwrap_or_else(|error| Err(SettingsError::new(error.to_string())))?;
+        self.tokens.replace(&tokens);
         Ok(())
     }
 
@@ -139,17 +143,17 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_reload_changes_who_is_let_in_or_nothing() {
+    #[tokio::test]
+    async fn a_reload_changes_who_is_let_in_or_nothing() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "ada:old").unwrap();
         let opened = TokensFile::open(file.path()).unwrap();
         let serving = opened.tokens();
         std::fs::write(file.path(), "ada:new\nbroken").unwrap();
-        assert!(opened.reload().is_err());
+        assert!(opened.reload().await.is_err());
         assert!(bearer(&serving, "old").is_some() && bearer(&serving, "new").is_none());
         std::fs::write(file.path(), "ada:new").unwrap();
-        opened.reload().unwrap();
+        opened.reload().await.unwrap();
         assert!(bearer(&serving, "old").is_none() && bearer(&serving, "new").is_some());
         assert!(!format!("{opened:?}").contains("new"));
     }

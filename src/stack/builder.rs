@@ -18,6 +18,7 @@ use crate::{
     agent::Agent,
     layers::{
         auth::{AnyOf, AuthLayer, Verify, expiry::ExpiryLayer},
+        drain::DrainLayer,
         lookup::LookupLayer,
         resume::{EventLog, ResumeLayer, RingLog},
         ticket::TicketLayer,
@@ -163,6 +164,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
             (set, PropagateRequestIdLayer::new(X_REQUEST_ID))
         });
         let inner = ServiceBuilder::new()
+            .layer(DrainLayer::new())
             // Outside the trace layer, so that no credential reaches the log.
             .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION]))
             .layer(TicketLayer::new())

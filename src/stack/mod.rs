@@ -2,17 +2,18 @@
 //!
 //! From the outside in:
 //!
-//! 1. before anything is logged, the `Authorization` header is marked as sensitive and a ticket is removed
+//! 1. drain: the rest of a request's body is read before a response that did not need it ([`Drain`]);
+//! 2. before anything is logged, the `Authorization` header is marked as sensitive and a ticket is removed
 //!    from the URL ([`TakeTicket`]); a request without an `x-request-id` gets one, and the response repeats
 //!    it;
-//! 2. trace: a span for the request ([`RequestSpan`]); its outcome and its end are logged;
-//! 3. [`CORS`](StackBuilder::cors), if it is set: a browser's preflight is answered before authentication;
-//! 4. catch-panic: a panic becomes a 500;
-//! 5. [`Auth`]: 401, or the caller as `Principal` in the extensions, known by a credential or by a ticket;
-//! 6. [`Expiry`]: streams end when the credential expires;
-//! 7. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
-//! 8. [`Resume`]: the session's stream, from any event that is still held;
-//! 9. [`AgentService`]: everything else, within
+//! 3. trace: a span for the request ([`RequestSpan`]); its outcome and its end are logged;
+//! 4. [`CORS`](StackBuilder::cors), if it is set: a browser's preflight is answered before authentication;
+//! 5. catch-panic: a panic becomes a 500;
+//! 6. [`Auth`]: 401, or the caller as `Principal` in the extensions, known by a credential or by a ticket;
+//! 7. [`Expiry`]: streams end when the credential expires or is revoked;
+//! 8. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
+//! 9. [`Resume`]: the session's stream, from any event that is still held;
+//! 10. [`AgentService`]: everything else, within
 //!    [`Limits::body_timeout`](crate::service::Limits::body_timeout) for a request's body and
 //!    [`Limits::request_timeout`](crate::service::Limits::request_timeout) for its response; a stream has no
 //!    time limit.
@@ -81,6 +82,7 @@ use crate::{
     agent::Agent,
     layers::{
         auth::{AnyOf, Auth, Verify, expiry::Expiry},
+        drain::Drain,
         lookup::Lookup,
         resume::{Attach, Attachment, EventLog, Resume, RingLog},
         ticket::{MemoryStore, TakeTicket, TicketVerifier},
@@ -131,8 +133,10 @@ pub struct Stack<A, V, L: EventLog = RingLog> {
     sessions: Sessions<L>,
 }
 
-type Layers<A, V, L> = SetSensitiveRequestHeaders<
-    TakeTicket<Numbered<trace::Traced<Shared<CatchPanic<Known<Found<A, L>, V>, panic::Answer>>>>>,
+type Layers<A, V, L> = Drain<
+    SetSensitiveRequestHeaders<
+        TakeTicket<Numbered<trace::Traced<Shared<CatchPanic<Known<Found<A, L>, V>, panic::Answer>>>>>,
+    >,
 >;
 
 type Numbered<S> = Either<SetRequestId<PropagateRequestId<S>, MakeRequestUuid>, S>;

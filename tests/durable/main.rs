@@ -9,6 +9,7 @@ mod support;
 
 mod cost;
 mod crashes;
+mod deleting;
 mod full_disk;
 mod hibernation;
 mod hosts;

@@ -13,6 +13,8 @@ pub(crate) struct Observer {
     pub(crate) names: Vec<&'static str>,
     pub(crate) open_prompts: BTreeSet<String>,
     pub(crate) blocks: BTreeMap<String, Vec<Value>>,
+    /// Messages with pieces after their last completion.
+    pub(crate) half_written: BTreeSet<String>,
     pub(crate) agent_up: bool,
     pub(crate) start_wanted: bool,
     pub(crate) turn_runs: bool,
@@ -90,13 +92,20 @@ impl Observer {
                 assert!(self.open_prompts.remove(&text("correlation_id")), "settled twice, or never asked");
                 assert!(["answered", "cancelled", "session_closed"].contains(&text("outcome").as_str()));
             }
+            "message_delta" => {
+                self.half_written.insert(text("message_id"));
+                assert_eq!(self.half_written.len(), 1, "the agent writes one message at a time");
+            }
             "message_complete" => {
+                self.half_written.remove(&text("message_id"));
                 let blocks = data["message"]["content"].as_array().expect("content is an array").clone();
                 let before = self.blocks.insert(text("message_id"), blocks.clone()).unwrap_or_default();
                 assert!(blocks.starts_with(&before), "a block was lost or moved: {before:?} then {blocks:?}");
             }
             "error" => self.blocks.clear(),
+            "done" => assert!(self.half_written.is_empty(), "half-written for ever: {:?}", self.half_written),
             "result" => {
+                assert!(self.half_written.is_empty(), "half-written for ever: {:?}", self.half_written);
                 self.blocks.clear();
                 self.session_cost += data["total_cost_usd"].as_f64().unwrap_or_default();
                 let told = data["session_cost_usd"].as_f64().expect("session_cost_usd is a number");

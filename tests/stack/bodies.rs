@@ -25,6 +25,7 @@ async fn a_new_session_is_asked_for_in_json() {
         (r#"{"permission_mode":[]}"#, StatusCode::UNPROCESSABLE_ENTITY, "permission_mode"),
         (r#"{"cwd":{}}"#, StatusCode::UNPROCESSABLE_ENTITY, "cwd"),
         (r#"{"model":"a\u0000b"}"#, StatusCode::UNPROCESSABLE_ENTITY, "model"),
+        (r#"{"model":"\ud800"}"#, StatusCode::BAD_REQUEST, "surrogate"),
         (r#"{"permission_mode":"bypassPermissions"}"#, StatusCode::FORBIDDEN, "bypassPermissions"),
         (r#"{"permission_mode":"whatever"}"#, StatusCode::FORBIDDEN, "permission_mode"),
         (r#"{"cwd":"/"}"#, StatusCode::FORBIDDEN, "cwd"),
@@ -67,7 +68,8 @@ async fn what_is_chosen_reaches_the_agent() {
 #[tokio::test]
 async fn a_message_names_what_is_wrong_with_it() {
     let mut rig = Rig::new();
-    let (id, _agent) = rig.session().await;
+    let (id, mut agent) = rig.session().await;
+    let long = format!(r#"{{"type":"set_model","model":"{}"}}"#, "x".repeat(200_000));
     for (body, named) in [
         ("", "JSON"),
         ("nonsense", "JSON"),
@@ -76,13 +78,17 @@ async fn a_message_names_what_is_wrong_with_it() {
         (r#"{"type":"dance"}"#, "dance"),
         (r#"{"type":"user_message"}"#, "content"),
         (r#"{"type":"permission_response","behavior":"allow"}"#, "correlation_id"),
+        (r#"{"type":"user_message","content":"\ud800"}"#, "content holds an escape of half a surrogate pair"),
+        (r#"{"type":"set_model","model":"a\u0000b"}"#, "model must not hold a NUL"),
+        (long.as_str(), "model must not be longer than"),
     ] {
-        let reply = rig.input(&id, body).await;
+        let reply = rig.input(&id, body.to_owned()).await;
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{body}");
         assert!(reply.detail().contains(named), "{body}: {}", reply.detail());
     }
     let reply = rig.input(&id, r#"{"type":"set_permission_mode","mode":"bypassPermissions"}"#).await;
     assert_eq!(reply.status, StatusCode::FORBIDDEN);
+    assert!(agent.commands.try_recv().is_err(), "nothing reached the agent");
 }
 
 /// An endless body of spaces that is not `Sync` and whose chunks are not `Bytes`.

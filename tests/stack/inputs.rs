@@ -52,6 +52,29 @@ async fn of_twenty_answers_to_a_prompt_one_wins() {
 }
 
 #[tokio::test]
+async fn an_answer_to_other_questions_names_the_questions_and_leaves_the_prompt_open() {
+    let mut rig = Rig::new();
+    let (id, mut agent) = rig.session().await;
+    let mut events = rig.events(&id, None).await;
+    agent.asks_question("q1", &["Which color?", "Which \"size\"?"]).await;
+    events.until("ask_user_question").await;
+
+    let answer = |answers: &str| {
+        format!(r#"{{"type":"question_response","correlation_id":"q1","answers":{answers}}}"#)
+    };
+    for other in ["{}", "[]", r#"{"Color":"Red"}"#, r#"{"Which color?":"Red","Size":"S"}"#] {
+        let reply = rig.input(&id, answer(other)).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{other}");
+        assert!(reply.detail().contains(r#""Which color?", "Which \"size\"?""#), "{}", reply.detail());
+    }
+    assert_eq!(rig.get(&format!("/sessions/{id}")).await.json()["pending"][0]["correlation_id"], "q1");
+    let some = rig.input(&id, answer(r#"{"Which color?":"Red"}"#)).await;
+    assert_eq!(some.status, StatusCode::NO_CONTENT);
+    assert!(matches!(agent.hears().await, AgentCommand::Decide { .. }));
+    assert_eq!(events.until("prompt_resolved").await.data["outcome"], "answered");
+}
+
+#[tokio::test]
 async fn an_answer_of_the_agent_is_waited_for() {
     let mut rig = Rig::new();
     let (id, mut agent) = rig.session().await;

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use agent_webkit::service::Limits;
+use agent_webkit::{layers::auth::StaticTokens, service::Limits};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use tokio::time::Instant;
 
-use super::rig::{Reply, Rig};
+use super::{
+    fake::FakeAgents,
+    rig::{Reply, Rig},
+};
 
 async fn ticket(rig: &Rig, token: &str, id: &str) -> String {
     let reply = rig.ask_as(token, Method::POST, &format!("/sessions/{id}/tickets"), "").await;
@@ -118,4 +121,25 @@ async fn a_stream_outlives_its_ticket_but_not_the_credential_behind_it() {
     let events = rig.open(bare(Method::GET, &format!("/sessions/{id}/stream?ticket={ticket}"), "")).await;
     assert!(events.rest().await.iter().all(|event| event.name != "done"));
     assert!((55..=60).contains(&opened.elapsed().as_secs()), "{:?}", opened.elapsed());
+}
+
+#[tokio::test]
+async fn a_revoked_token_takes_its_streams_and_its_tickets_along() {
+    let tokens = StaticTokens::default().with("ada", "ada").unwrap().with("ada", "second").unwrap();
+    let (agents, far) = FakeAgents::new();
+    let mut rig = Rig::build(agents, far, |builder| builder.auth(tokens.clone()));
+    let (id, _agent) = rig.session().await;
+    let [revoked, kept] = [ticket(&rig, "ada", &id).await, ticket(&rig, "second", &id).await];
+    let url = |ticket: &str| format!("/sessions/{id}/stream?ticket={ticket}");
+    let own = rig.events(&id, None).await;
+    let by_ticket = rig.open(bare(Method::GET, &url(&revoked), "")).await;
+    let mut other = rig.open(bare(Method::GET, &url(&kept), "")).await;
+
+    tokens.replace(&StaticTokens::default().with("ada", "second").unwrap());
+    for events in [own, by_ticket] {
+        assert!(events.rest().await.iter().all(|event| event.name != "done"), "the session goes on");
+    }
+    assert_eq!(status(&rig, Method::GET, &url(&revoked)).await, StatusCode::UNAUTHORIZED);
+    rig.ask_as("second", Method::DELETE, &format!("/sessions/{id}"), "").await;
+    other.until("done").await;
 }

@@ -13,7 +13,7 @@ use agent_webkit::{
     agent::{AgentIo, SessionSpec},
     proto::{AgentCommand, AgentEvent, Ask, AskKind, TurnEnd},
 };
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::mpsc;
 use tower::{BoxError, Service};
 
@@ -104,6 +104,19 @@ impl Far {
             correlation_id: correlation_id.into(),
             name: "Bash".into(),
             input: RawValue::from_string(r#"{"command":"ls"}"#.into()).unwrap(),
+            context: Vec::new(),
+            resumable: false,
+        };
+        self.say(AgentEvent::Ask(ask)).await;
+    }
+
+    pub(crate) async fn asks_question(&self, correlation_id: &str, questions: &[&str]) {
+        let questions: Vec<_> = questions.iter().map(|text| serde_json::json!({"question": text})).collect();
+        let ask = Ask {
+            kind: AskKind::Question,
+            correlation_id: correlation_id.into(),
+            name: "AskUserQuestion".into(),
+            input: to_raw_value(&serde_json::json!({"questions": questions})).unwrap(),
             context: Vec::new(),
             resumable: false,
         };

@@ -12,6 +12,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::JoinHandle,
 };
 
@@ -61,6 +62,52 @@ impl BreakingNetwork {
 }
 
 impl Drop for BreakingNetwork {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// A proxy in front of a server, whose open connections all break when the test says so. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Cuttable {
+    address: SocketAddr,
+    cut: Arc<Notify>,
+    accepting: JoinHandle<()>,
+}
+
+impl Cuttable {
+    /// In front of `server`, a `host:port`.
+    pub(crate) async fn before(server: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (cut, server) = (Arc::<Notify>::default(), server.to_owned());
+        let notify = Arc::clone(&cut);
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (server, notify) = (server.clone(), Arc::clone(&notify));
+                tokio::spawn(async move {
+                    let whole = Cut { up: u64::MAX, down: u64::MAX, reset: true };
+                    tokio::select! {
+                        _ = whole.relay(client, &server) => {}
+                        () = notify.notified() => {}
+                    }
+                });
+            }
+        });
+        Self { address, cut, accepting }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Breaks the connections that are open now.
+    pub(crate) fn cut(&self) {
+        self.cut.notify_waiters();
+    }
+}
+
+impl Drop for Cuttable {
     fn drop(&mut self) {
         self.accepting.abort();
     }

@@ -9,6 +9,7 @@ mod support;
 
 mod around;
 mod auth;
+mod broken_streams;
 mod create;
 mod http;
 mod idempotency;
@@ -20,6 +21,7 @@ mod npm_clients;
 mod permissions;
 mod policy;
 mod questions;
+mod refused_early;
 mod resume;
 mod smuggling;
 mod tasks;

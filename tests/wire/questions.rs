@@ -67,7 +67,10 @@ async fn a_bad_answer_leaves_the_question_open() {
     let server = Server::start().await;
     let mut session = server.session().await;
     let request = asked(&mut session).await;
-    for answers in [json!("Blue"), json!(7), json!([{"question": 1}]), json!({"Which color?": 7})] {
+    let other = json!({"Which color?": "Red", "Color": "Red"});
+    for answers in
+        [json!("Blue"), json!(7), json!([{"question": 1}]), json!({"Which color?": 7}), json!({}), other]
+    {
         let id = &request["correlation_id"];
         let bad = json!({"type": "question_response", "correlation_id": id, "answers": answers});
         let reply = session.input(&bad).await;

@@ -35,6 +35,44 @@ async fn what_a_sub_agent_says_is_marked() {
     session.close().await;
 }
 
+/// Denies what a sub-agent asks for, so that the turn ends; gives what the agent itself said.
+async fn said_after_the_denial(in_background: bool) -> Vec<String> {
+    let server = Server::start().await;
+    let mut session = server.session().await;
+    let inner = format!("Look. {}", Script::bash("touch made"));
+    let input = json!({"description": "look", "prompt": inner, "subagent_type": "general-purpose",
+                       "run_in_background": in_background});
+    let outer = Script::new(tool("toolu_sub", "Task", &input)).then("outer 1").then("outer 2");
+    session.say(outer).await;
+    let request = session.until("permission_request").await;
+    let id = request.str("correlation_id");
+    let answer = json!({"type": "permission_response", "correlation_id": id, "behavior": "deny",
+                        "message": "Stop.", "interrupt": true});
+    session.put(&answer).await;
+    if session.events.all("result").next().is_none() {
+        session.until("result").await;
+    }
+    session.turn(Script::text("after")).await;
+    assert!(!server.workspace().join("made").exists());
+    let own = session.events.all("message_complete").filter(|frame| frame["parent_tool_use_id"].is_null());
+    let text = own.filter_map(|frame| frame["message"]["content"][0]["text"].as_str().map(str::to_owned));
+    let said = text.collect();
+    session.close().await;
+    said
+}
+
+#[tokio::test]
+async fn a_denial_in_a_sub_agent_can_end_the_turn() {
+    assert_eq!(said_after_the_denial(false).await, ["after"]);
+}
+
+#[tokio::test]
+async fn a_denial_in_a_background_sub_agent_begins_no_turn() {
+    let said = said_after_the_denial(true).await;
+    assert!(said.iter().all(|text| text != "outer 2"), "{said:?}");
+    assert_eq!(said.last().unwrap(), "after");
+}
+
 #[tokio::test]
 async fn a_background_task_is_told_and_can_be_stopped() {
     let server = Server::start().await;

@@ -1,9 +1,9 @@
-//! Ends streams when the credential of their request expires.
+//! Ends streams when the credential of their request expires or is revoked.
 //!
 //! An event stream may last for hours, a token for minutes. [`ExpiryLayer`], put inside of
-//! [`AuthLayer`](super::AuthLayer), ends the body of a response when the request's [`Principal`] expires. The body
-//! ends without an error and between two frames, so that the client of an event stream reconnects by itself, with a
-//! fresh credential.
+//! [`AuthLayer`](super::AuthLayer), ends the body of a response when the request's [`Principal`] expires or its
+//! [`Revocation`] comes. The body ends without an error and between two frames, so that the client of an event stream
+//! reconnects by itself, with a fresh credential.
 //!
 //! ```
 //! use agent_webkit_layers::auth::{AuthLayer, StaticTokens, expiry::ExpiryLayer};
@@ -38,9 +38,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::Principal;
+use super::{Principal, Revocation, Revoked};
 
-/// Applies [`Expiry`]: responses end when the request's principal expires.
+/// Applies [`Expiry`]: responses end when the request's principal expires or is revoked.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ExpiryLayer(());
 
@@ -60,7 +60,7 @@ impl<S> Layer<S> for ExpiryLayer {
     }
 }
 
-/// Ends the bodies of the inner service's responses when the request's principal expires.
+/// Ends the bodies of the inner service's responses when the request's principal expires or is revoked.
 #[derive(Clone, Copy)]
 pub struct Expiry<S> {
     inner: S,
@@ -80,8 +80,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let expires_at = request.extensions().get::<Principal>().and_then(|principal| principal.expires_at);
-        ResponseFuture { inner: self.inner.call(request), expires_at }
+        let principal = request.extensions().get::<Principal>();
+        let end = principal.map_or_else(End::default, |principal| End {
+            expires_at: principal.expires_at,
+            revocation: principal.revocation.clone(),
+        });
+        ResponseFuture { inner: self.inner.call(request), end }
     }
 }
 
@@ -91,12 +95,19 @@ impl<S> fmt::Debug for Expiry<S> {
     }
 }
 
+/// When a credential ends.
+#[derive(Default)]
+struct End {
+    expires_at: Option<SystemTime>,
+    revocation: Option<Revocation>,
+}
+
 pin_project! {
     /// The future of [`Expiry`], over that of the inner service.
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        expires_at: Option<SystemTime>,
+        end: End,
     }
 }
 
@@ -110,7 +121,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.inner.poll(cx))?;
-        Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, *this.expires_at))))
+        let end = std::mem::take(this.end);
+        Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, end))))
     }
 }
 
@@ -121,19 +133,23 @@ impl<F> fmt::Debug for ResponseFuture<F> {
 }
 
 pin_project! {
-    /// A body that ends at a given time at the latest.
+    /// A body that ends with the credential at the latest.
     pub struct ResponseBody<B> {
-        // Dropped when the time is over, so that its resources are freed at that moment.
+        // Dropped with the credential, so that its resources are freed at that moment.
         #[pin]
         inner: Option<B>,
-        end: Option<Pin<Box<Sleep>>>,
+        expired: Option<Pin<Box<Sleep>>>,
+        revoked: Option<Revoked>,
     }
 }
 
 impl<B: Body> ResponseBody<B> {
-    fn new(inner: B, expires_at: Option<SystemTime>) -> Self {
-        let end = expires_at.filter(|_| inner.size_hint().exact().is_none()).and_then(instant);
-        Self { inner: Some(inner), end: end.map(|end| Box::pin(sleep_until(end))) }
+    fn new(inner: B, end: End) -> Self {
+        let End { expires_at, revocation } =
+            if inner.size_hint().exact().is_none() { end } else { End::default() };
+        let expired = expires_at.and_then(instant).map(|end| Box::pin(sleep_until(end)));
+        let revoked = revocation.map(|revocation| revocation.revoked());
+        Self { inner: Some(inner), expired, revoked }
     }
 }
 
@@ -152,9 +168,11 @@ impl<B: Body> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        if this.end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready()) {
+        if this.expired.as_mut().is_some_and(|expired| expired.as_mut().poll(cx).is_ready())
+            || this.revoked.as_mut().is_some_and(|revoked| Pin::new(revoked).poll(cx).is_ready())
+        {
             this.inner.set(None);
-            *this.end = None;
+            (*this.expired, *this.revoked) = (None, None);
         }
         match this.inner.as_pin_mut() {
             Some(inner) => inner.poll_frame(cx),
@@ -168,7 +186,7 @@ impl<B: Body> Body for ResponseBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
-            Some(inner) if self.end.is_none() => inner.size_hint(),
+            Some(inner) if self.expired.is_none() && self.revoked.is_none() => inner.size_hint(),
             Some(inner) => {
                 let mut hint = SizeHint::new();
                 if let Some(upper) = inner.size_hint().upper() {

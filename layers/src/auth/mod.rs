@@ -52,8 +52,9 @@
 //!
 //! # What a principal may do
 //!
-//! A [`Principal`] has a name, [`Scopes`] and possibly an expiry time. The layer does not check scopes; the inner
-//! service does. The layer in `expiry` (feature `expiry`) ends a response when the credential expires.
+//! A [`Principal`] has a name, [`Scopes`] and possibly an expiry time and a [`Revocation`]. The layer does not check
+//! scopes; the inner service does. The layer in `expiry` (feature `expiry`) ends a response when the credential expires or
+//! is revoked.
 //!
 //! The layer exempts no path: put it only around services that need it. Put a CORS layer outside of it, because
 //! preflight requests carry no credentials.
@@ -73,6 +74,7 @@ pub mod jwt;
 
 mod layer;
 mod principal;
+mod revocation;
 mod scopes;
 mod service;
 mod static_tokens;
@@ -86,6 +88,7 @@ pub use self::{
     future::ResponseFuture,
     layer::AuthLayer,
     principal::Principal,
+    revocation::{Revocation, Revoked},
     scopes::Scopes,
     service::Auth,
     static_tokens::{StaticTokens, TokenError},

@@ -8,7 +8,7 @@ use std::{
 use http::request::Parts;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use super::{Denied, Principal, Verify, bearer};
+use super::{Denied, Principal, Revocation, Verify, bearer};
 use crate::sync::lock;
 
 /// A fixed set of tokens with the names of their principals.
@@ -34,13 +34,34 @@ use crate::sync::lock;
 /// ```
 #[derive(Clone, Default)]
 pub struct StaticTokens {
-    current: Arc<Mutex<Arc<[Known]>>>,
+    current: Arc<Mutex<Arc<[Arc<Known>]>>>,
 }
 
-#[derive(Clone)]
+/// A token and its principal, with a revocation of this set's own.
 struct Known {
     token: Box<[u8]>,
     principal: Principal,
+}
+
+impl Known {
+    fn new(token: &[u8], principal: Principal) -> Self {
+        Self { token: token.into(), principal: principal.revocable_by(Revocation::new()) }
+    }
+
+    /// The same token in another set.
+    fn anew(&self) -> Self {
+        Self::new(&self.token, self.principal.clone())
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.token == other.token && self.principal == other.principal
+    }
+
+    fn revoke(&self) {
+        if let Some(revocation) = &self.principal.revocation {
+            revocation.revoke();
+        }
+    }
 }
 
 impl StaticTokens {
@@ -78,17 +99,26 @@ impl StaticTokens {
         if !token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(TokenError::NotSendable);
         }
-        let added = Known { token: token.as_bytes().into(), principal };
-        let known = self.known().iter().cloned().chain([added]).collect();
+        let added = Known::new(token.as_bytes(), principal);
+        let known =
+            self.known().iter().map(|known| Arc::new(known.anew())).chain([Arc::new(added)]).collect();
         Ok(Self { current: Arc::new(Mutex::new(known)) })
     }
 
     /// Replaces the set by that of `other`, from the next request on, for all clones.
     ///
-    /// Open streams stay open.
+    /// A token that `other` has not, or has for another principal or other scopes, is revoked. The layer in
+    /// `expiry` (feature `expiry`) ends the streams that it opened.
     pub fn replace(&self, other: &Self) {
-        let known = other.known();
-        *lock(&self.current) = known;
+        let new = other.known();
+        let replaced = {
+            let mut current = lock(&self.current);
+            let kept = |new: &Arc<Known>| current.iter().find(|old| old.is_same(new)).cloned();
+            let next = new.iter().map(|new| kept(new).unwrap_or_else(|| Arc::new(new.anew()))).collect();
+            std::mem::replace(&mut *current, next)
+        };
+        let revoked = replaced.iter().filter(|old| !new.iter().any(|new| new.is_same(old)));
+        revoked.for_each(|old| old.revoke());
     }
 
     /// Whether the set is empty, so that no request is accepted.
@@ -97,7 +127,7 @@ impl StaticTokens {
         self.known().is_empty()
     }
 
-    fn known(&self) -> Arc<[Known]> {
+    fn known(&self) -> Arc<[Arc<Known>]> {
         Arc::clone(&lock(&self.current))
     }
 
@@ -188,6 +218,24 @@ mod tests {
         assert_eq!(name_of(&tokens, "new").as_deref(), Some("ada"));
         assert_eq!(name_of(&grown, "old").as_deref(), Some("default"));
         assert_eq!(name_of(&tokens, "robot"), None);
+    }
+
+    #[test]
+    fn what_the_next_set_has_not_or_not_so_is_revoked_and_nothing_else() {
+        let scoped = |scope: &str| Principal::new("ada").with_scopes(super::super::Scopes::of([scope]));
+        let with = |tokens: StaticTokens, scope| tokens.with_principal(scoped(scope), "scoped").unwrap();
+        let tokens = with(StaticTokens::new(["kept", "gone"]).unwrap(), "read");
+        let other = tokens.clone().with("ci", "robot").unwrap();
+        let of = |tokens: &StaticTokens, token| tokens.principal_of(token).unwrap();
+        let [kept, gone, changed] = ["kept", "gone", "scoped"].map(|token| of(&tokens, token));
+        let elsewhere = of(&other, "gone");
+
+        tokens.replace(&with(StaticTokens::new(["kept", "new"]).unwrap(), "write"));
+        assert_eq!([&kept, &gone, &changed].map(Principal::is_revoked), [false, true, true]);
+        assert!(!elsewhere.is_revoked(), "another set has its own");
+        assert!(["kept", "new", "scoped"].iter().all(|token| !of(&tokens, token).is_revoked()));
+        tokens.replace(&StaticTokens::default());
+        assert!(kept.is_revoked(), "a token that was kept can still be revoked");
     }
 
     #[test]

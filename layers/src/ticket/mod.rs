@@ -49,7 +49,7 @@
 //! - It is bound to the resource and the principal that it was issued for.
 //! - It can be used any number of times until it expires, because an `EventSource` that lost its connection reconnects
 //!   with the same URL. It never outlives the credential that requested it.
-//! - A stream that was opened in time continues after the ticket has expired, until that credential expires.
+//! - A stream that was opened in time continues after the ticket has expired, until that credential expires or is revoked.
 //! - The number of valid tickets is limited, [per principal](Tickets::per_principal) and
 //!   [in total](MemoryStore::capacity).
 

@@ -88,6 +88,7 @@ where
             StateProjection::Looking { grant, resource } => match ready!(grant.poll(cx)) {
                 Ok(grant) => grant
                     .filter(|grant| *grant.resource == **resource && grant.expires_at > SystemTime::now())
+                    .filter(|grant| !grant.principal.is_revoked())
                     .map(|grant| grant.principal)
                     .ok_or(Denied::Invalid),
                 Err(StoreError) => Err(Denied::Unavailable),

@@ -5,28 +5,47 @@ use std::{future::pending, io};
 use agent_webkit::settings::TokensFile;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Waits for SIGHUP if there is a token file.
+/// Waits for SIGHUP.
 #[derive(Debug)]
-pub(crate) struct Reloading(Option<(TokensFile, Signal)>);
+pub(crate) struct Reloading {
+    file: Option<TokensFile>,
+    hangup: Signal,
+}
 
 impl Reloading {
-    /// Installs the handler of SIGHUP. Without a token file the signal still ends the process.
+    /// Installs the handler of SIGHUP. Without a token file the signal has no effect: a service manager may send it
+    /// whether there is one or not.
     pub(crate) fn listen(file: Option<TokensFile>) -> io::Result<Self> {
-        file.map(|file| Ok((file, signal(SignalKind::hangup())?))).transpose().map(Self)
+        Ok(Self { file, hangup: signal(SignalKind::hangup())? })
     }
 
     /// Reloads the file at every signal. Never returns.
-    pub(crate) async fn run(self) {
-        let Some((file, mut hangup)) = self.0 else { return pending().await };
-        while hangup.recv().await.is_some() {
-            // Blocking here is acceptable: the file is short and reloads are rare.
-            match file.reload() {
-                Ok(()) => tracing::info!(path = %file.path().display(), "read the tokens file again"),
-                Err(error) => {
-                    tracing::error!(%error, "cannot read the tokens file again; the tokens stay as they were")
-                }
+    pub(crate) async fn run(mut self) {
+        while self.hangup.recv().await.is_some() {
+            let Some(file) = &self.file else {
+                tracing::info!("SIGHUP received; there is no token file to reload");
+                continue;
+            };
+            // A file that is a pipe may keep its reader waiting for ever; the next signal starts anew.
+            while let Some(()) = interrupted(reload(file), &mut self.hangup).await {
+                tracing::warn!(path = %file.path().display(), "SIGHUP received while the token file is read; reading it anew");
             }
         }
         pending::<()>().await;
+    }
+}
+
+async fn reload(file: &TokensFile) {
+    match file.reload().await {
+        Ok(()) => tracing::info!(path = %file.path().display(), "reloaded the token file"),
+        Err(error) => tracing::error!(%error, "cannot reload the token file; old tokens stay valid"),
+    }
+}
+
+/// Runs `reload` to its end, or returns `Some` if a signal comes first.
+async fn interrupted(reload: impl Future<Output = ()>, hangup: &mut Signal) -> Option<()> {
+    tokio::select! {
+        () = reload => None,
+        signal = hangup.recv() => signal,
     }
 }

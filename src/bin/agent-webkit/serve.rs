@@ -3,13 +3,13 @@
 use std::{io::Write, net::SocketAddr};
 
 use agent_webkit::{
-    layers::{host::AllowHostLayer, reply::Refusal},
+    layers::{drain::DrainLayer, host::AllowHostLayer, reply::Refusal},
     settings::{Launched, Settings},
 };
 use http::StatusCode;
 use http_body_util::Either;
 use tokio::net::{TcpListener, lookup_host};
-use tower::ServiceBuilder;
+use tower::{Layer, ServiceBuilder};
 use tower_http::csrf::CsrfLayer;
 
 use crate::{Failure, connections::Connections, drain, health, metrics::Metrics, reload::Reloading};
@@ -33,8 +33,9 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
         .service(stack);
     let draining = drain::Draining::listen().map_err(|error| Failure::Io(error.to_string()))?;
     let reloading = Reloading::listen(tokens_file).map_err(|error| Failure::Io(error.to_string()))?;
-    let connections =
-        Connections::accept(listener, health::Probed::new(stack, draining.flag(), store.clone()));
+    // Around everything that answers by itself, also outside of the stack.
+    let service = DrainLayer::new().layer(health::Probed::new(stack, draining.flag(), store.clone()));
+    let connections = Connections::accept(listener, service);
     announce(address);
 
     tokio::select! {

@@ -20,6 +20,8 @@ pub(crate) struct Open {
     pub(crate) request_id: String,
     pub(crate) kind: AskKind,
     pub(crate) input: Box<RawValue>,
+    /// A sub-agent waits for the answer.
+    pub(crate) of_sub_agent: bool,
     resumable: bool,
 }
 
@@ -41,33 +43,28 @@ impl Asks {
         // A sub-agent's calls are not in the main transcript, from which the CLI resumes.
         let resumable = call.is_some() && request.get("agent_id").is_none();
         let correlation_id = call.map_or_else(|| request_id.to_owned(), Into::into);
-        self.open(request_id, Ask { kind, correlation_id, name, input: input(request), context, resumable })
+        let of_sub_agent = request.get("agent_id").is_some();
+        let ask = Ask { kind, correlation_id, name, input: input(request), context, resumable };
+        self.open(request_id, ask, of_sub_agent)
     }
 
     /// Opens a prompt for a `hook_callback` request.
     pub(crate) fn hook(&mut self, request_id: &str, request: &Members<'_>) -> Ask {
         let name = Members::of(request.get("input")).text("hook_event_name").unwrap_or_default().into();
-        self.open(
-            request_id,
-            Ask {
-                kind: AskKind::Hook,
-                correlation_id: request_id.to_owned(),
-                name,
-                input: input(request),
-                context: request.without(&["subtype", "input"]),
-                resumable: false,
-            },
-        )
+        let ask = Ask {
+            kind: AskKind::Hook,
+            correlation_id: request_id.to_owned(),
+            name,
+            input: input(request),
+            context: request.without(&["subtype", "input"]),
+            resumable: false,
+        };
+        self.open(request_id, ask, false)
     }
 
-    fn open(&mut self, request_id: &str, ask: Ask) -> Ask {
-        let Ask { kind, input, resumable, .. } = &ask;
-        let open = Open {
-            request_id: request_id.to_owned(),
-            kind: *kind,
-            input: input.clone(),
-            resumable: *resumable,
-        };
+    fn open(&mut self, request_id: &str, ask: Ask, of_sub_agent: bool) -> Ask {
+        let (request_id, input) = (request_id.to_owned(), ask.input.clone());
+        let open = Open { request_id, kind: ask.kind, input, of_sub_agent, resumable: ask.resumable };
         self.0.insert(ask.correlation_id.clone(), open);
         ask
     }

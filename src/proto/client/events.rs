@@ -90,6 +90,9 @@ pub struct MessageComplete {
     /// The tool call that started the sub-agent, if a sub-agent wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_tool_use_id: Option<String>,
+    /// The agent gave the message up, and nothing of it is left: `message` has no content.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub abandoned: bool,
     /// Further members.
     #[serde(flatten)]
     pub more: Members,

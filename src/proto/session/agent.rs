@@ -44,6 +44,8 @@ impl Session {
     fn handle_other(&mut self, now: Instant, event: AgentEvent) {
         match event {
             AgentEvent::Delta { message_id, parent_tool_use_id, delta } => {
+                let given_up = self.messages.piece(&message_id, parent_tool_use_id.as_deref());
+                self.emit_all(given_up);
                 self.emit(OutEvent::message_delta(&message_id, parent_tool_use_id.as_deref(), &delta));
             }
             AgentEvent::TurnStarted { permission_mode } => {
@@ -120,6 +122,10 @@ impl Session {
     }
 
     fn end_turn(&mut self, now: Instant, end: &TurnEnd) {
+        // A background task may still write its messages.
+        let given_up =
+            if self.running_tasks.is_empty() { self.messages.clear() } else { self.messages.end_own() };
+        self.emit_all(given_up);
         let turn_cost = self.cost.turn(end);
         let result = OutEvent::result(
             &self.config.session_id,
@@ -129,10 +135,6 @@ impl Session {
             &end.extra,
         );
         self.emit(result);
-        // The sub-agent of a background task may still add blocks after the turn.
-        if self.running_tasks.is_empty() {
-            self.messages.clear();
-        }
         self.touch(now);
         self.turns.ended(now, end.unprompted);
         self.send_next();
@@ -144,6 +146,7 @@ impl Session {
             return;
         }
         self.agent = Agent::Down;
+        self.clear_messages();
         self.settle_all(Outcome::Cancelled);
         self.kill_tasks();
         self.emit(OutEvent::error(code, message));
@@ -151,7 +154,6 @@ impl Session {
             self.emit(OutEvent::aborted_result(&self.config.session_id, code, self.cost.session()));
         }
         self.refuse_requests(&NoAnswer::AgentGone);
-        self.messages.clear();
         self.cost.new_process();
         self.touch(now);
         self.send_next();

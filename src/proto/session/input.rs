@@ -56,6 +56,7 @@ impl Session {
                 if ask.kind != AskKind::Question {
                     return Err(Refused::NotAQuestion);
                 }
+                answers.check(&ask.input).map_err(|questions| Refused::OtherQuestions(quoted(&questions)))?;
                 let updated_input = Some(answers.with_input(&ask.input));
                 self.decide(&correlation_id, Decision::Allow { updated_input, updated_permissions: None })?;
             }
@@ -125,4 +126,8 @@ impl Session {
         self.requests.insert(id, request);
         Ok(id)
     }
+}
+
+fn quoted(questions: &[String]) -> String {
+    questions.iter().map(|question| format!("{question:?}")).collect::<Vec<_>>().join(", ")
 }

@@ -178,7 +178,7 @@ impl Session {
         if self.closed {
             return;
         }
-        self.release_messages();
+        self.clear_messages();
         self.settle_all(Outcome::SessionClosed);
         self.refuse_requests(&NoAnswer::SessionClosed);
         self.emit(OutEvent::done());
@@ -244,6 +244,12 @@ impl Session {
     fn release_messages(&mut self) {
         let events = self.messages.release();
         self.emit_all(events);
+    }
+
+    fn clear_messages(&mut self) {
+        self.release_messages();
+        let given_up = self.messages.clear();
+        self.emit_all(given_up);
     }
 
     /// Sends a command to the agent, and starts an agent if there is none.

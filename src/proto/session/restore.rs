@@ -63,7 +63,7 @@ impl Session {
         if self.closed {
             return;
         }
-        self.release_messages();
+        self.clear_messages();
         let lost = self.prompts.settle_lost(Outcome::Cancelled);
         self.emit_all(lost);
         self.kill_tasks();

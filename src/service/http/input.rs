@@ -17,8 +17,9 @@ use crate::{
         policy::{Denied, Policy},
         registry::sessions::Sessions,
         session::{
-            handle::{Mail, NotTaken, SessionHandle},
+            handle::{Mail, SessionHandle},
             mailbox::SendError,
+            receipt::NotTaken,
             receipt::receipt,
         },
     },
@@ -160,7 +161,7 @@ fn failure(not_taken: NotTaken) -> Failure {
     match not_taken {
         NotTaken::Refused(refused) => match refused {
             Refused::Settled => Failure::new(StatusCode::CONFLICT, refused.to_string()),
-            Refused::NotAQuestion => Failure::bad_request(refused.to_string()),
+            Refused::NotAQuestion | Refused::OtherQuestions(_) => Failure::bad_request(refused.to_string()),
             Refused::Backpressure => Failure::backpressure(),
             Refused::KeyReused => Failure::unprocessable(refused.to_string()),
             Refused::Closed => Failure::unknown_session(),

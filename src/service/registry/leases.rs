@@ -60,7 +60,6 @@ impl Leases {
                 && let Some(guarded) = table.remove(&lease.session_id)
                 && !guarded.deleted.load(Ordering::Acquire)
             {
-                tracing::warn!(session = lease.session_id, "another host has taken over the session");
                 guarded.fenced.cancel();
             }
         }

@@ -8,7 +8,16 @@ use std::sync::{
 
 use tokio::sync::oneshot;
 
-use super::handle::NotTaken;
+use crate::proto::{NoAnswer, Refused};
+
+/// Why a session did not handle an input.
+#[derive(Clone, Debug)]
+pub(crate) enum NotTaken {
+    Refused(Refused),
+    NoAnswer(NoAnswer),
+    /// The session left memory before it handled the input.
+    Released,
+}
 
 /// In the mailbox.
 const WAITS: u8 = 0;

@@ -409,6 +409,10 @@ impl Bridge {
             return;
         };
         self.outbox.push(&ResponseFrame::decision(&open.request_id, open.kind, &open.input, decision));
+        // With the denial alone, the CLI ends the sub-agent and goes on with the turn.
+        if open.of_sub_agent && matches!(decision, Decision::Deny { interrupt: true, .. }) {
+            self.interrupt();
+        }
     }
 
     fn ask(&mut self, asked: Asked, request: Request<'_>) {

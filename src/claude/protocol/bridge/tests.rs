@@ -130,6 +130,26 @@ fn a_prompt_is_answered_once_with_its_own_input() {
 }
 
 #[test]
+fn a_denial_that_ends_the_turn_ends_more_than_the_sub_agent_that_asked() {
+    let deny = |interrupt| Decision::Deny { message: None, interrupt };
+    for (agent, interrupt, told) in [("a1", true, 2), ("a1", false, 1), ("", true, 1)] {
+        let mut cli = Cli::ready();
+        let mut request =
+            json!({"subtype": "can_use_tool", "tool_name": "Bash", "input": {}, "tool_use_id": "toolu_p"});
+        if !agent.is_empty() {
+            request["agent_id"] = agent.into();
+        }
+        cli.writes(&json!({"type": "control_request", "request_id": "q1", "request": request}));
+        let (correlation_id, decision) = ("toolu_p".to_owned(), deny(interrupt));
+        cli.bridge.handle_command(AgentCommand::Decide { correlation_id, decision });
+        let frames = cli.told();
+        assert_eq!(frames.len(), told, "{agent} {interrupt}: {frames:?}");
+        assert_eq!(frames[0]["response"]["response"]["behavior"], "deny");
+        assert!(frames[1..].iter().all(|frame| frame["request"]["subtype"] == "interrupt"));
+    }
+}
+
+#[test]
 fn a_withdrawn_prompt_is_never_answered() {
     let mut cli = Cli::ready();
     cli.asks("q1");

@@ -198,7 +198,8 @@ impl Mirror {
                 None
             }
             Err(StoreError::Fenced) => {
-                tracing::warn!("fenced: the session no longer belongs to this host, its agent is aborted");
+                // No warning: a session that was deleted here ends in the same way. Its driver knows which it is.
+                tracing::debug!("the session no longer belongs to this host; its agent is aborted");
                 self.batches.clear();
                 Some(AgentEvent::Fenced)
             }

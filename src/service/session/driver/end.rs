@@ -10,7 +10,7 @@ use crate::{
     error_text::with_sources,
     layers::resume::{EventLog, EventStream},
     metrics,
-    service::session::{handle::NotTaken, stream_end::all_read},
+    service::session::{receipt::NotTaken, stream_end::all_read},
 };
 
 /// Maximum time to wait for the agent when a session is handed over.
@@ -41,6 +41,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             (End::Closed, _) | (End::LogLost, false) => self.close().await,
             (End::Fenced, _) => {
                 metrics::lease_lost();
+                tracing::warn!(session = self.handle.id(), "another host has taken the session over");
                 self.connection.abort();
                 self.hand_over().await;
             }

@@ -17,9 +17,10 @@ use uuid::Uuid;
 use self::end::End;
 use super::{
     connection::{AgentConnection, AgentUpdate, Stuck},
-    handle::{Mail, NotTaken, SessionHandle},
+    handle::{Mail, SessionHandle},
     lease_guard::{Fenced, LeaseGuard},
     mailbox,
+    receipt::NotTaken,
     receipt::Reply,
     stream_end::ReleasedOnDrop,
     title,
