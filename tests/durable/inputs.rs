@@ -12,7 +12,7 @@ use crate::{
 on_both! {
     messages_that_wait_get_their_turns,
     a_key_is_remembered,
-    an_open_prompt_is_cancelled,
+    an_open_prompt_can_be_interrupted_without_its_agent,
     a_turn_that_was_cut_is_not_listed_as_running,
     a_message_with_a_nul_keeps_no_row_from_being_saved,
 }
@@ -61,18 +61,21 @@ async fn a_key_is_remembered(place: Place) {
     reader.replays().await;
 }
 
-async fn an_open_prompt_is_cancelled(place: Place) {
+async fn an_open_prompt_can_be_interrupted_without_its_agent(place: Place) {
     let server = place.server().start().await;
     let mut reader = Reader::create(server.client()).await;
     reader.say("ask", Script::bash("touch asked").to_string()).await;
     let request = reader.until("permission_request").await;
     let server = server.kill().start().await;
+    let path = format!("/sessions/{}", reader.id);
+    eventually("the session is here", async || server.client().get(&path).await.status == StatusCode::OK).await;
+    let interrupt = json!({"type": "interrupt"});
+    assert_eq!(reader.client.input(&reader.id, &interrupt).await.status, StatusCode::NO_CONTENT);
     let resolved = reader.until("prompt_resolved").await;
     assert_eq!(resolved["correlation_id"], request["correlation_id"]);
     assert_eq!(resolved["outcome"], "cancelled");
-    assert_eq!(reader.until("result").await["terminal_reason"], "server_restart");
-    let state = reader.client.get(&format!("/sessions/{}", reader.id)).await.json();
-    assert_eq!(state["pending"], json!([]));
+    assert_eq!(reader.until("result").await["terminal_reason"], "interrupted");
+    assert_eq!(reader.client.get(&path).await.json()["pending"], json!([]));
     assert_eq!(reader.client.input(&reader.id, &allow(&request)).await.status, StatusCode::CONFLICT);
     assert!(!server.workspace().join("asked").exists());
     reader.say("on", "It goes on.").await;
