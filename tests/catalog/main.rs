@@ -4,6 +4,7 @@
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod hangs;
 mod leases;
 mod rows;
 

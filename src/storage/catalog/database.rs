@@ -58,8 +58,14 @@ macro_rules! on {
             }
             #[cfg(feature = "postgres")]
             Database::Postgres(server) => {
-                let $pool = &server.pool;
-                server.health.call(call, async { $query.await }).await.map_err(unavailable)
+                let asked = async {
+                    let mut link = server.link().await?;
+                    let $pool = &mut *link;
+                    let answer = $query.await?;
+                    link.done().await?;
+                    Ok(answer)
+                };
+                server.health.call(call, asked).await.map_err(unavailable)
             }
         }
     }};

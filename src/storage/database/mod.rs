@@ -42,6 +42,8 @@ pub use self::fault::is_fault_of_row;
 pub(crate) use self::health::{Call, CallError, Component, Health};
 pub use self::location::{InvalidLocation, Location};
 #[cfg(feature = "postgres")]
+pub(crate) use self::postgres::Link;
+#[cfg(feature = "postgres")]
 pub use self::postgres::Postgres;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::Sqlite;

@@ -1,9 +1,19 @@
-//! Opens a database on a Postgres server.
+//! Opens a database on a Postgres server, directly or through a pooler.
+//!
+//! A pooler of transactions, such as PgBouncer, gives each transaction whichever of its connections is free. So
+//! nothing may outlive a transaction: no prepared statement, no lock of a session. Behind one, every call is a
+//! transaction, which first drops the statements that others have prepared on the connection.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{
+    ops::{Deref, DerefMut},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    Connection, PgConnection, PgPool, Row, Transaction,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -12,24 +22,87 @@ use super::{Database, Health, Location, OpenError, migrations};
 /// Maximum time to wait for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
+/// So many looks at two connections find out whether there is a pooler.
+const LOOKS: usize = 3;
+
+/// The lock of whoever migrates the tables.
+const MIGRATES: &str = "select pg_advisory_xact_lock(7239014522061)";
+
 /// Connections to a Postgres server.
 #[derive(Clone, Debug)]
 pub struct Postgres {
-    pub(crate) pool: PgPool,
+    pool: PgPool,
+    is_pooled: bool,
     /// What does not work of it.
     pub(crate) health: Arc<Health>,
 }
 
+/// A connection for one statement: behind a pooler, a transaction.
+pub(crate) enum Link {
+    Connection(PoolConnection<sqlx::Postgres>),
+    Transaction(Transaction<'static, sqlx::Postgres>),
+}
+
+impl Postgres {
+    /// A connection for one statement. Call [`Link::done`] after it.
+    pub(crate) async fn link(&self) -> sqlx::Result<Link> {
+        match self.is_pooled {
+            false => self.pool.acquire().await.map(Link::Connection),
+            true => self.begin().await.map(Link::Transaction),
+        }
+    }
+
+    pub(crate) async fn begin(&self) -> sqlx::Result<Transaction<'static, sqlx::Postgres>> {
+        match self.is_pooled {
+            false => self.pool.begin().await,
+            true => self.pool.begin_with("begin; deallocate all").await,
+        }
+    }
+}
+
+impl Link {
+    /// Keeps what the statement did.
+    pub(crate) async fn done(self) -> sqlx::Result<()> {
+        match self {
+            Self::Connection(_) => Ok(()),
+            Self::Transaction(transaction) => transaction.commit().await,
+        }
+    }
+}
+
+impl Deref for Link {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match self {
+            Self::Connection(connection) => connection,
+            Self::Transaction(transaction) => transaction,
+        }
+    }
+}
+
+impl DerefMut for Link {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Connection(connection) => connection,
+            Self::Transaction(transaction) => transaction,
+        }
+    }
+}
+
 impl Database {
     /// Connects to the Postgres server at `url` with `min` to `max` connections, and migrates its tables.
-    /// Several hosts may do so at once.
+    /// Several hosts may do so at once. There may be a pooler before the server, also one of transactions.
     ///
     /// # Errors
     /// The URL is invalid, the server cannot be reached, or the tables cannot be migrated.
     pub async fn postgres(url: &str, min: u32, max: u32) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)
-            .map_err(|error| OpenError::new("the URL of the Postgres server cannot be read", error))?;
-        reach(&options, &Location::Postgres(url.to_owned())).await?;
+            .map_err(|error| OpenError::new("the URL of the Postgres server cannot be read", error))?
+            // PgBouncer refuses this parameter, and no column is a float.
+            .extra_float_digits(None);
+        let is_pooled = reach(&options, url).await?;
+        let options = if is_pooled { options.statement_cache_capacity(0) } else { options };
         let pool = PgPoolOptions::new()
             .min_connections(min)
             .max_connections(max)
@@ -43,30 +116,64 @@ impl Database {
                 })
             })
             .connect_lazy_with(options);
-        Self::from_pool(pool).await
+        Self::migrated(Postgres { pool, is_pooled, health: Arc::default() }).await
     }
 
-    /// Uses the application's own pool, and migrates the tables.
+    /// Uses the application's own pool, and migrates the tables. Its connections must be to the server itself, or
+    /// through a pooler of sessions.
     ///
     /// # Errors
     /// The tables cannot be migrated.
     pub async fn from_pool(pool: PgPool) -> Result<Self, OpenError> {
-        migrations::postgres()
-            .run(&pool)
+        Self::migrated(Postgres { pool, is_pooled: false, health: Arc::default() }).await
+    }
+
+    async fn migrated(server: Postgres) -> Result<Self, OpenError> {
+        let migrated = async {
+            let mut transaction = server.begin().await?;
+            sqlx::raw_sql(MIGRATES).execute(&mut *transaction).await?;
+            migrations::postgres().set_locking(false).run_direct(None, &mut *transaction, false).await?;
+            transaction.commit().await.map_err(sqlx::migrate::MigrateError::from)
+        };
+        migrated
             .await
             .map_err(|error| OpenError::new("the tables on the Postgres server cannot be used", error))?;
-        Ok(Self::Postgres(Postgres { pool, health: Arc::default() }))
+        Ok(Self::Postgres(server))
     }
 }
 
-/// Opens one connection to find out why the server cannot be used: a pool retries and reports only a timeout.
-async fn reach(options: &PgConnectOptions, place: &Location) -> Result<(), OpenError> {
-    let unusable = |error| OpenError::new(format!("the Postgres server {place:?} cannot be used"), error);
-    let connection =
-        tokio::time::timeout(ACQUIRE, PgConnection::connect_with(options)).await.map_err(|_| {
-            OpenError::sentence(format!("the Postgres server {place:?} cannot be used: it does not answer"))
-        })?;
-    // The connection is not used again, so an error while closing it does not matter.
-    let _ = connection.map_err(unusable)?.close().await;
-    Ok(())
+/// Opens two connections, to find out why the server cannot be used, and whether a pooler of transactions is before
+/// it: a pool retries and reports only a timeout.
+async fn reach(options: &PgConnectOptions, url: &str) -> Result<bool, OpenError> {
+    let place = format!("the Postgres server {:?} cannot be used", Location::Postgres(url.to_owned()));
+    match tokio::time::timeout(ACQUIRE, is_pooled(options)).await {
+        Ok(found) => found.map_err(|error| OpenError::new(place, error)),
+        Err(_) => Err(OpenError::sentence(format!("{place}: it does not answer"))),
+    }
+}
+
+async fn is_pooled(options: &PgConnectOptions) -> sqlx::Result<bool> {
+    let mut one = PgConnection::connect_with(options).await?;
+    let mut other = PgConnection::connect_with(options).await?;
+    let is_pooled = share(&mut one, &mut other).await?;
+    // The connections are not used again, so an error while closing them does not matter.
+    let _ = (one.close().await, other.close().await);
+    Ok(is_pooled)
+}
+
+/// Whether both connections are in one process of the server, or one of them in several: a connection to the server
+/// itself has a process of its own.
+async fn share(one: &mut PgConnection, other: &mut PgConnection) -> sqlx::Result<bool> {
+    let first = process(one).await?;
+    for _ in 0..LOOKS {
+        if process(other).await? == first || process(one).await? != first {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The server's process. Asked without a prepared statement.
+async fn process(connection: &mut PgConnection) -> sqlx::Result<i32> {
+    sqlx::raw_sql("select pg_backend_pid()").fetch_one(connection).await?.try_get(0)
 }

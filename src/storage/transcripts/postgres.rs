@@ -85,7 +85,7 @@ impl PgTranscripts {
         entries: &[Entry],
         epoch: Option<i64>,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.server.pool.begin().await?;
+        let mut transaction = self.server.begin().await?;
         if let Some(epoch) = epoch {
             // `for share`: a host that acquires the session meanwhile waits for this transaction.
             let held: Option<i64> =
@@ -127,12 +127,14 @@ impl TranscriptStore for PgTranscripts {
             if key.check().is_err() {
                 return Ok(None);
             }
+            let mut link = self.server.link().await?;
             let texts = sqlx::query_scalar(ENTRIES)
                 .bind(&key.project_key)
                 .bind(&key.session_id)
                 .bind(&key.subpath)
-                .fetch_all(&self.server.pool)
+                .fetch_all(&mut *link)
                 .await?;
+            link.done().await?;
             sql::entries(texts)
         })
     }
@@ -142,9 +144,10 @@ impl TranscriptStore for PgTranscripts {
             if project_key.contains('\0') {
                 return Ok(Vec::new());
             }
-            Ok(sql::sessions(
-                sqlx::query_as(sql::SESSIONS).bind(project_key).fetch_all(&self.server.pool).await?,
-            ))
+            let mut link = self.server.link().await?;
+            let found = sqlx::query_as(sql::SESSIONS).bind(project_key).fetch_all(&mut *link).await?;
+            link.done().await?;
+            Ok(sql::sessions(found))
         })
     }
 
@@ -153,10 +156,13 @@ impl TranscriptStore for PgTranscripts {
             if project_key.contains('\0') {
                 return Ok(Vec::new());
             }
+            let mut link = self.server.link().await?;
             let found = sqlx::query_as(
                 "select session_id, mtime_ms, data::text from session_summaries where project_key = $1",
             );
-            sql::summaries(found.bind(project_key).fetch_all(&self.server.pool).await?)
+            let found = found.bind(project_key).fetch_all(&mut *link).await?;
+            link.done().await?;
+            sql::summaries(found)
         })
     }
 
@@ -165,7 +171,7 @@ impl TranscriptStore for PgTranscripts {
             if key.check().is_err() {
                 return Ok(());
             }
-            let mut transaction = self.server.pool.begin().await?;
+            let mut transaction = self.server.begin().await?;
             lock(&mut transaction, key).await?;
             for statement in sql::DELETES {
                 sqlx::query(statement)
@@ -185,7 +191,10 @@ impl TranscriptStore for PgTranscripts {
                 return Ok(Vec::new());
             }
             let found = sqlx::query_scalar(sql::SUBKEYS).bind(&key.project_key).bind(&key.session_id);
-            Ok(found.fetch_all(&self.server.pool).await?)
+            let mut link = self.server.link().await?;
+            let found = found.fetch_all(&mut *link).await?;
+            link.done().await?;
+            Ok(found)
         })
     }
 
@@ -194,7 +203,10 @@ impl TranscriptStore for PgTranscripts {
             if session_id.contains('\0') {
                 return Ok(Vec::new());
             }
-            Ok(sqlx::query_scalar(sql::FIND).bind(session_id).fetch_all(&self.server.pool).await?)
+            let mut link = self.server.link().await?;
+            let found = sqlx::query_scalar(sql::FIND).bind(session_id).fetch_all(&mut *link).await?;
+            link.done().await?;
+            Ok(found)
         })
     }
 }

@@ -144,21 +144,25 @@ fn page(rows: Vec<PageTuple>, after: u64, until: u64) -> Result<Option<Page>, sq
     Ok(Some(Page { oldest, events }))
 }
 
-/// The methods whose SQL is the same in both databases; `readers` and `writer` are pools, `call` applies the
-/// database's policy for calls.
+/// The methods whose SQL is the same in both databases; `call` applies the database's policy for
+/// calls, `reads` and `writes` give a connection for one statement, and `done` keeps what it did.
 macro_rules! shared_backend {
     () => {
         fn take<'a>(&'a self, key: &'a str) -> BackendFuture<'a, StreamRow> {
             self.call(Component::Events.writes(), async move {
                 // All rows, of which there is one: SQLite commits after the last, and may fail only then.
-                let rows = sqlx::query_as(statements::TAKE).bind(key).fetch_all(&self.writer).await?;
+                let mut connection = self.writes().await?;
+                let rows = sqlx::query_as(statements::TAKE).bind(key).fetch_all(&mut *connection).await?;
+                self.done(connection).await?;
                 rows.into_iter().next().map(stream_row).ok_or(sqlx::Error::RowNotFound)
             })
         }
 
         fn look<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>> {
             self.call(Component::Events.reads(), async move {
-                let row = sqlx::query_as(statements::LOOK).bind(key).fetch_optional(&self.readers).await?;
+                let mut connection = self.reads().await?;
+                let row = sqlx::query_as(statements::LOOK).bind(key).fetch_optional(&mut *connection).await?;
+                self.done(connection).await?;
                 Ok(row.map(stream_row))
             })
         }
@@ -168,16 +172,22 @@ macro_rules! shared_backend {
                 let page_query =
                     sqlx::query_as(statements::PAGE).bind(id).bind(signed(after)).bind(signed(until));
                 let page_query = page_query.bind(statements::PAGE_EVENTS).bind(statements::PAGE_BYTES);
-                page(page_query.fetch_all(&self.readers).await?, after, until)
+                let mut connection = self.reads().await?;
+                let rows = page_query.fetch_all(&mut *connection).await?;
+                self.done(connection).await?;
+                page(rows, after, until)
             })
         }
 
         fn newest<'a>(&'a self, id: i64, name: &'a str, limit: usize) -> BackendFuture<'a, Vec<StoredEvent>> {
             self.call(Component::Events.reads(), async move {
-                let rows = i64::try_from(limit).unwrap_or(i64::MAX);
-                let newest = sqlx::query_as(statements::NEWEST).bind(id).bind(name).bind(rows);
+                let limit_rows = i64::try_from(limit).unwrap_or(i64::MAX);
+                let newest = sqlx::query_as(statements::NEWEST).bind(id).bind(name).bind(limit_rows);
+                let mut connection = self.reads().await?;
+                let rows = newest.fetch_all(&mut *connection).await?;
+                self.done(connection).await?;
                 let mut events = Vec::new();
-                for row in newest.fetch_all(&self.readers).await? {
+                for row in rows {
                     events.extend(run::unpack(row)?.into_iter().rev());
                 }
                 events.truncate(limit);

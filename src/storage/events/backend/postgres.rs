@@ -1,23 +1,21 @@
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
-use sqlx::{PgPool, Transaction};
+use sqlx::{PgConnection, Transaction};
 
 use super::{
     BackendFuture, Page, SqlBackend, StoredEvent, StreamRow, Write, cut_run, page, run, shared_backend,
     signed, statements, stream_row,
 };
-use crate::storage::database::{Call, Component, Health, Postgres};
+use crate::storage::database::{Call, Component, Link, Postgres};
 
 #[derive(Debug)]
 pub(super) struct PostgresBackend {
-    writer: PgPool,
-    readers: PgPool,
-    health: Arc<Health>,
+    server: Postgres,
 }
 
 impl PostgresBackend {
-    pub(super) fn new(Postgres { pool, health }: Postgres) -> Self {
-        Self { writer: pool.clone(), readers: pool, health }
+    pub(super) const fn new(server: Postgres) -> Self {
+        Self { server }
     }
 
     fn call<'a, T: 'a>(
@@ -25,15 +23,27 @@ impl PostgresBackend {
         call: Call,
         future: impl Future<Output = Result<T, sqlx::Error>> + Send + 'a,
     ) -> BackendFuture<'a, T> {
-        Box::pin(self.health.call(call, future))
+        Box::pin(self.server.health.call(call, future))
     }
 
     async fn begin(&self) -> Result<Transaction<'static, sqlx::Postgres>, sqlx::Error> {
-        self.writer.begin().await
+        self.server.begin().await
+    }
+
+    async fn reads(&self) -> Result<Link, sqlx::Error> {
+        self.server.link().await
+    }
+
+    async fn writes(&self) -> Result<Link, sqlx::Error> {
+        self.server.link().await
+    }
+
+    async fn done(&self, link: Link) -> Result<(), sqlx::Error> {
+        link.done().await
     }
 }
 
-/// A single statement is one transaction and one round trip. A connection that breaks leaves no transaction
+/// A single statement is one transaction and one round trip, unless a pooler is before the server. A connection that breaks leaves no transaction
 /// open.
 const COMMIT: &str = "
     with told as (
@@ -56,7 +66,8 @@ const FIND_OUT: &str = "select id, epoch, last_seq from agent_webkit_streams whe
 impl SqlBackend for PostgresBackend {
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BackendFuture<'a, Vec<bool>> {
         self.call(Component::Events.writes().of_many_rows(), async move {
-            let told: HashSet<(i64,)> = store(&self.writer, writes).await?.into_iter().collect();
+            let mut link = self.writes().await?;
+            let told: HashSet<(i64,)> = store(&mut link, writes).await?.into_iter().collect();
             let mut stored: Vec<bool> = writes.iter().map(|write| told.contains(&(write.id,))).collect();
             let others: Vec<i64> = writes
                 .iter()
@@ -66,13 +77,14 @@ impl SqlBackend for PostgresBackend {
                 .collect();
             if !others.is_empty() {
                 let found: Vec<(i64, i64, i64)> =
-                    sqlx::query_as(FIND_OUT).bind(others).fetch_all(&self.writer).await?;
+                    sqlx::query_as(FIND_OUT).bind(others).fetch_all(&mut *link).await?;
                 for (write, stored) in writes.iter().zip(&mut stored) {
                     *stored |= found
                         .iter()
                         .any(|&(id, epoch, last)| id == write.id && write.is_stored_as(epoch, last));
                 }
             }
+            self.done(link).await?;
             Ok(stored)
         })
     }
@@ -81,7 +93,7 @@ impl SqlBackend for PostgresBackend {
 }
 
 /// Stores the writes and returns the ids of the streams in which they took effect.
-async fn store(pool: &PgPool, writes: &[Write]) -> Result<Vec<(i64,)>, sqlx::Error> {
+async fn store(connection: &mut PgConnection, writes: &[Write]) -> Result<Vec<(i64,)>, sqlx::Error> {
     let runs =
         || writes.iter().flat_map(|write| write.numbered().map(|(seqs, run)| (write.id, *seqs.end(), run)));
     let of_writes = |field: fn(&Write) -> i64| writes.iter().map(field).collect::<Vec<_>>();
@@ -100,6 +112,6 @@ async fn store(pool: &PgPool, writes: &[Write]) -> Result<Vec<(i64,)>, sqlx::Err
         .bind(runs().map(|(.., run)| run.sizes()).collect::<Vec<_>>())
         .bind(runs().map(|(.., run)| run.piece_of()).collect::<Vec<_>>())
         .bind(runs().map(|(.., run)| run.whole_of()).collect::<Vec<_>>())
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
 }

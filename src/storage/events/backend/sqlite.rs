@@ -1,6 +1,6 @@
 use std::ops::RangeInclusive;
 
-use sqlx::{SqlitePool, Transaction, sqlite::SqliteArguments};
+use sqlx::{Transaction, pool::PoolConnection, sqlite::SqliteArguments};
 
 use super::{
     BackendFuture, Page, Run, SqlBackend, StoredEvent, StreamRow, Write, cut_run, page, run, shared_backend,
@@ -10,15 +10,13 @@ use crate::storage::database::{Call, Component, Sqlite};
 
 #[derive(Debug)]
 pub(super) struct SqliteBackend {
-    writer: SqlitePool,
-    readers: SqlitePool,
-    /// Held so that other processes see this one as alive while it writes.
+    /// Held also so that other processes see this one as alive while it writes.
     file: Sqlite,
 }
 
 impl SqliteBackend {
-    pub(super) fn new(file: Sqlite) -> Self {
-        Self { writer: file.writer.clone(), readers: file.readers.clone(), file }
+    pub(super) const fn new(file: Sqlite) -> Self {
+        Self { file }
     }
 
     fn call<'a, T: 'a>(
@@ -30,7 +28,21 @@ impl SqliteBackend {
     }
 
     async fn begin(&self) -> Result<Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
-        self.writer.begin_with("begin immediate").await
+        self.file.writer.begin_with("begin immediate").await
+    }
+
+    async fn reads(&self) -> Result<PoolConnection<sqlx::Sqlite>, sqlx::Error> {
+        self.file.readers.acquire().await
+    }
+
+    async fn writes(&self) -> Result<PoolConnection<sqlx::Sqlite>, sqlx::Error> {
+        self.file.writer.acquire().await
+    }
+
+    /// A statement is a transaction of its own.
+    async fn done(&self, connection: PoolConnection<sqlx::Sqlite>) -> Result<(), sqlx::Error> {
+        drop(connection);
+        Ok(())
     }
 }
 

@@ -1,0 +1,124 @@
+//! Connections to the server that hang: nothing comes and nothing breaks.
+
+use std::time::Duration;
+
+use agent_webkit::storage::{
+    catalog::{Catalog, CatalogError, DbCatalog, Lease},
+    database::Database,
+    transcripts::{PgTranscripts, StoreError, TranscriptStore},
+};
+use sqlx::{Connection, PgConnection};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+use super::{LONG, metadata, postgres::TestDatabase, record};
+
+/// Far above the time limit of a call, far below a lost connection's in TCP.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A way to the server on which all connections can be made to hang for good. Those that come later do not.
+struct Way {
+    url: String,
+    hang: watch::Sender<()>,
+}
+
+impl Way {
+    async fn to(database: &TestDatabase) -> Self {
+        let url = database.url();
+        let place = url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = url.replace(&place, &listener.local_addr().unwrap().to_string());
+        let hang = watch::Sender::new(());
+        let way = Self { url, hang: hang.clone() };
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut server = TcpStream::connect(&place).await.unwrap();
+                let mut hangs = hang.subscribe();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        _ = hangs.changed() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        way
+    }
+
+    fn hang(&self) {
+        self.hang.send_replace(());
+    }
+}
+
+#[tokio::test]
+async fn a_call_on_a_connection_that_hangs_fails_in_time_and_the_next_has_another() {
+    let database = TestDatabase::new().await;
+    let way = Way::to(&database).await;
+    // One connection, so that none can be spared.
+    let catalog = DbCatalog::new(Database::postgres(&way.url, 0, 1).await.unwrap(), LONG);
+    let session = record(Some("ada"));
+    let lease = catalog.create(&session).await.unwrap();
+    // Once between two calls, and once in the middle of one.
+    way.hang();
+    let saved = timeout(PATIENCE, catalog.save(&lease, &metadata("running"))).await.expect("a limit");
+    assert!(matches!(saved, Err(CatalogError::Unavailable(_))), "{saved:?}");
+    saves_again(&catalog, &lease).await;
+
+    let lock = Lock::on(&database).await;
+    let saving = tokio::spawn({
+        let (catalog, lease) = (catalog.clone(), lease.clone());
+        async move { catalog.save(&lease, &metadata("running")).await }
+    });
+    let lock = lock.somebody_waits().await;
+    way.hang();
+    lock.release().await;
+    let saved = timeout(PATIENCE, saving).await.expect("a limit").unwrap();
+    assert!(matches!(saved, Err(CatalogError::Unavailable(_))), "{saved:?}");
+    saves_again(&catalog, &lease).await;
+    assert_eq!(catalog.find(&session.id).await.unwrap().unwrap().metadata.status, "running");
+
+    let transcripts = PgTranscripts::connect(&way.url, 0, 1).await.unwrap();
+    assert_eq!(transcripts.find("nobody").await.unwrap(), [""; 0]);
+    way.hang();
+    let found = timeout(PATIENCE, transcripts.find("nobody")).await.expect("a limit");
+    assert!(matches!(found, Err(StoreError::Unavailable(_))), "{found:?}");
+}
+
+/// The pool has not lost the connection that hung.
+async fn saves_again(catalog: &DbCatalog, lease: &Lease) {
+    let deadline = Instant::now() + PATIENCE;
+    while catalog.save(lease, &metadata("running")).await.is_err() {
+        assert!(Instant::now() < deadline, "the connection that hangs is held for good");
+    }
+}
+
+/// A lock that keeps every call on the catalog waiting.
+struct Lock(PgConnection);
+
+impl Lock {
+    async fn on(database: &TestDatabase) -> Self {
+        let mut connection = PgConnection::connect(database.url()).await.unwrap();
+        sqlx::raw_sql("begin; lock table agent_webkit_sessions in access exclusive mode")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        Self(connection)
+    }
+
+    async fn somebody_waits(mut self) -> Self {
+        let waiting = "select exists (select from pg_locks where not granted
+            and relation = 'agent_webkit_sessions'::regclass)";
+        while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut self.0).await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+        self
+    }
+
+    async fn release(mut self) {
+        sqlx::raw_sql("rollback").execute(&mut self.0).await.unwrap();
+    }
+}
