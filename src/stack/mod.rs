@@ -14,8 +14,8 @@
 //! 8. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
 //! 9. [`Resume`]: the session's stream, at any event that is still held;
 //! 10. [`AgentService`]: everything else. It waits for a request's body for
-//!    [`Limits::body_timeout`](crate::service::Limits::body_timeout) and for its own answer for
-//!    [`Limits::request_timeout`](crate::service::Limits::request_timeout); streams have all the time.
+//!     [`Limits::body_timeout`](crate::service::Limits::body_timeout) and for its own answer for
+//!     [`Limits::request_timeout`](crate::service::Limits::request_timeout); streams have all the time.
 //!
 //! 2 to 5 are `tower-http`'s. A host that has its own takes them out ([`StackBuilder::trace`],
 //! [`StackBuilder::request_id`]) and puts its own around, with a [`TicketLayer`](crate::layers::ticket::TicketLayer) outside of all that logs:

@@ -204,7 +204,7 @@ impl<L: EventLog> Sessions<L> {
 
     async fn end(&self, session: &SessionHandle<L>) {
         self.table().remove(session.id());
-        session.shared().cancel.cancel();
+        session.shared().ending.session.cancel();
         session.shared().mailbox.closed().await;
     }
 
