@@ -187,8 +187,9 @@ async fn everything_else_passes_untouched() {
     }
 }
 
+/// A stream of which no reader can be attached.
 #[derive(Clone, Debug)]
-struct Broken;
+struct Broken(fn() -> TailError);
 
 impl EventStream for Broken {
     type Tail = RingTail;
@@ -198,7 +199,7 @@ impl EventStream for Broken {
     }
 
     async fn tail(&self, _: Cursor) -> Result<RingTail, TailError> {
-        Err(TailError::Unavailable("password=hunter2".into()))
+        Err(self.0())
     }
 
     fn close(&self) {}
@@ -216,7 +217,8 @@ impl EventStream for Broken {
 
 #[tokio::test]
 async fn a_log_that_cannot_be_read_is_a_503_that_tells_no_secrets() {
-    let layer = ResumeLayer::attach(|_: &Parts| Some(Attachment::new(Broken)));
+    let broken = Broken(|| TailError::Unavailable("password=hunter2".into()));
+    let layer = ResumeLayer::attach(move |_: &Parts| Some(Attachment::new(broken.clone())));
     let response = layer.layer(Inner::default()).oneshot(get("/", None)).await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(
@@ -224,6 +226,18 @@ async fn a_log_that_cannot_be_read_is_a_503_that_tells_no_secrets() {
         [("content-type", "application/json"), ("content-length", "58"), ("retry-after", "1")]
     );
     assert_eq!(text(response).await, "{\"detail\":\"the event log is not available now; try again\"}");
+}
+
+#[tokio::test]
+async fn a_stream_that_went_elsewhere_is_a_503_whatever_the_reader_has_seen() {
+    let layer = ResumeLayer::attach(|_: &Parts| Some(Attachment::new(Broken(|| TailError::Fenced))));
+    for method in ["GET", "HEAD"] {
+        let request = Request::builder().method(method).uri("/").header("last-event-id", "7");
+        let request = request.body(()).unwrap();
+        let response = layer.layer(Inner::default()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{method}");
+        assert_eq!(response.headers()["retry-after"], "1");
+    }
 }
 
 #[tokio::test]

@@ -14,9 +14,9 @@
 //! 8. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
 //! 9. [`Resume`]: the session's stream, from any event that is still held;
 //! 10. [`AgentService`]: everything else, within
-//!    [`Limits::body_timeout`](crate::service::Limits::body_timeout) for a request's body and
-//!    [`Limits::request_timeout`](crate::service::Limits::request_timeout) for its response; a stream has no
-//!    time limit.
+//!     [`Limits::body_timeout`](crate::service::Limits::body_timeout) for a request's body and
+//!     [`Limits::request_timeout`](crate::service::Limits::request_timeout) for its response; a stream has no
+//!     time limit.
 //!
 //! A host that has its own tracing and request ids turns those of the stack off ([`StackBuilder::trace`],
 //! [`StackBuilder::request_id`]) and puts its own layers around the stack. A

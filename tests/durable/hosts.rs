@@ -127,6 +127,8 @@ async fn a_frozen_host_writes_nothing_when_it_is_thawed() {
 
     let before = rows.all(&reader.id).await;
     owner.signal(Signal::CONT);
+    let ahead = owner.client().stream(&reader.id, Some(&reader.last_id().to_string())).await;
+    assert!(is_elsewhere(&Reply::from(ahead).await), "it knows nothing of what the new host has sent");
     let said_at_once = owner.client().input(&reader.id, &say("to the host that woke up")).await;
     assert!(is_elsewhere(&said_at_once), "{said_at_once:?}");
     let witness = ends(witness).await;

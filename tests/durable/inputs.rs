@@ -68,7 +68,8 @@ async fn an_open_prompt_can_be_interrupted_without_its_agent(place: Place) {
     let request = reader.until("permission_request").await;
     let server = server.kill().start().await;
     let path = format!("/sessions/{}", reader.id);
-    eventually("the session is here", async || server.client().get(&path).await.status == StatusCode::OK).await;
+    eventually("the session is here", async || server.client().get(&path).await.status == StatusCode::OK)
+        .await;
     let interrupt = json!({"type": "interrupt"});
     assert_eq!(reader.client.input(&reader.id, &interrupt).await.status, StatusCode::NO_CONTENT);
     let resolved = reader.until("prompt_resolved").await;

@@ -1,7 +1,7 @@
 //! A stream has one writer at a time.
 
 use agent_webkit::{
-    layers::resume::{AppendError, Cursor, EventLog, EventStream},
+    layers::resume::{AppendError, Cursor, EventLog, EventStream, TailError},
     storage::events::DurableConfig,
 };
 
@@ -54,6 +54,22 @@ async fn whoever_opens_a_stream_fences_those_before(place: Place) {
     let back = ours.open("key").await.unwrap();
     assert_eq!(back.append(numbers(7..=7)).await.unwrap(), 7..=7);
     assert!(matches!(new.append(numbers(7..=7)).await, Err(AppendError::Fenced)));
+}
+
+async fn a_writer_that_was_overtaken_unnoticed_says_nothing_of_newer_events(place: Place) {
+    let (ours, theirs) = (place.log(DurableConfig::default()), place.log(DurableConfig::default()));
+    let old = ours.open("key").await.unwrap();
+    old.append(numbers(1..=5)).await.unwrap();
+    let mut reader = Reader::attach(&old, Cursor::Oldest).await;
+    assert!(matches!(old.tail(Cursor::After(6)).await, Err(TailError::Ahead { after: 6, last: 5 })));
+
+    let new = theirs.open("key").await.unwrap();
+    new.append(numbers(6..=7)).await.unwrap();
+    assert!(matches!(old.tail(Cursor::After(7)).await, Err(TailError::Fenced)));
+    assert_eq!(reader.rest().await, frames(1..=5), "its readers go where the writer is");
+    assert!(matches!(new.tail(Cursor::After(8)).await, Err(TailError::Ahead { after: 8, last: 7 })));
+    theirs.forget("key").await.unwrap();
+    assert!(matches!(new.tail(Cursor::After(8)).await, Err(TailError::Ahead { .. })), "it is nowhere else");
 }
 
 async fn a_stream_that_was_taken_over_unnoticed_is_taken_back_by_opening_it(place: Place) {
@@ -119,6 +135,7 @@ on_both!(
     sequence_numbers_go_on_after_the_stream_is_opened_again,
     a_stream_that_is_opened_twice_here_is_the_same,
     whoever_opens_a_stream_fences_those_before,
+    a_writer_that_was_overtaken_unnoticed_says_nothing_of_newer_events,
     a_stream_that_was_taken_over_unnoticed_is_taken_back_by_opening_it,
     a_fenced_stream_fails_no_other_of_its_group,
     of_many_that_open_and_append_at_once_one_is_left_and_no_number_is_given_twice,

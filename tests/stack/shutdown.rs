@@ -1,6 +1,8 @@
 //! The shutdown of all sessions.
 
-use http::StatusCode;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
 
 use super::rig::Rig;
 
@@ -40,5 +42,23 @@ async fn a_reader_that_never_reads_keeps_nobody() {
     drop(agent);
     tokio::time::pause();
     rig.stack.sessions().shutdown().await;
-    drop(stalled);
+    let last = stalled.rest().await.pop().unwrap();
+    assert_eq!((last.name.as_str(), last.id), ("error", None));
+    assert_eq!(last.data["code"], "server_shutdown");
+    assert!(last.data["message"].as_str().unwrap().contains("server is shutting down"), "{last:?}");
+}
+
+#[tokio::test]
+async fn a_reader_that_did_not_read_a_deleted_session_is_told_so() {
+    let mut rig = Rig::new();
+    let (id, agent) = rig.session().await;
+    let stalled = rig.events(&id, None).await;
+    drop(agent);
+    tokio::time::pause();
+    rig.ask(Method::DELETE, &format!("/sessions/{id}"), "").await;
+    // Its stream is kept for a while, in which a reader may still read it.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let last = stalled.rest().await.pop().unwrap();
+    assert_eq!((last.name.as_str(), last.id), ("error", None));
+    assert_eq!(last.data["code"], "session_closed");
 }

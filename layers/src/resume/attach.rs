@@ -82,8 +82,10 @@ impl<St: EventStream> Attachment<St> {
                 Ok(cursor) => cursor,
                 Err(invalid) => return invalid_response(invalid),
             };
-            if head {
-                return head_response(&self.stream.bounds(), cursor);
+            let bounds = self.stream.bounds();
+            // Why a cursor is refused, the stream knows better than its bounds.
+            if head && bounds.admit(cursor).is_ok() {
+                return head_response(&bounds, cursor);
             }
             match self.stream.tail(cursor).await {
                 Ok(tail) => {

@@ -156,6 +156,8 @@ pub enum TailError {
         /// The newest sequence number.
         last: u64,
     },
+    /// Another writer has taken the stream over, so that nothing can be said here about its newest events.
+    Fenced,
     /// The event log cannot be read now.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -167,6 +169,7 @@ impl fmt::Display for TailError {
             Self::Ahead { after, last } => {
                 write!(f, "event {after} was never sent: the newest event is {last}")
             }
+            Self::Fenced => f.write_str("the stream is not written here any more"),
             Self::Unavailable(_) => f.write_str("the event log cannot be read now"),
         }
     }
@@ -176,7 +179,7 @@ impl std::error::Error for TailError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unavailable(source) => Some(&**source),
-            Self::Evicted(_) | Self::Ahead { .. } => None,
+            Self::Evicted(_) | Self::Ahead { .. } | Self::Fenced => None,
         }
     }
 }

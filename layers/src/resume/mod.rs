@@ -61,7 +61,7 @@
 //! | 200 `text/event-stream` | the events after the last one seen, without a gap or a duplicate, then live events; `: keepalive` after 15 s of silence |
 //! | 400 | the id is not a number |
 //! | 412 | events after the id are no longer held, or the id was never sent |
-//! | 503 with `retry-after` | the event log cannot be read now |
+//! | 503 with `retry-after` | the event log cannot be read now, or another process has taken the stream over |
 //!
 //! Errors have the body `{"detail": "<one sentence>"}`. A reader that still has more than the lag budget to read, part
 //! of which has left the window, is *evicted*: it receives a last frame without an id, `event: error` with

@@ -36,5 +36,6 @@ pub(super) fn attach<L: EventLog>(
     if request.method == Method::GET && last_event_id(request).is_err() {
         Attach::Malformed.count();
     }
-    Attachment::new(WatchedStream::new(session.stream().clone())).state(session_state)
+    let stream = WatchedStream::new(session.stream().clone(), session.shared().ending.clone());
+    Attachment::new(stream).state(session_state)
 }

@@ -1,4 +1,4 @@
-//! A session's stream with metrics of its readers and what they receive.
+//! A session's stream with metrics of its readers and what they receive. It says why a reader is cut off.
 
 use std::{
     fmt,
@@ -6,21 +6,30 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
+use serde_json::json;
+
 use crate::{
     layers::resume::{
         AppendError, Attached, Batch, Bounds, Chunk, Cursor, Event, EventStream, Evicted, Readers, Tail,
-        TailError,
+        TailError, encode_frame,
     },
     metrics::{Attach, ReaderMetrics},
+    service::session::handle::Ending,
 };
 
 /// A stream that counts its readers in the metrics and records the start of each in the request's span.
+///
+/// A reader that has not read everything when the session's events are deleted gets an `error` that says so.
 #[derive(Clone, Debug)]
-pub struct WatchedStream<S>(S);
+pub struct WatchedStream<S> {
+    stream: S,
+    ending: Ending,
+}
 
 impl<S> WatchedStream<S> {
-    pub(super) const fn new(stream: S) -> Self {
-        Self(stream)
+    pub(super) const fn new(stream: S, ending: Ending) -> Self {
+        Self { stream, ending }
     }
 }
 
@@ -28,36 +37,36 @@ impl<S: EventStream> EventStream for WatchedStream<S> {
     type Tail = WatchedTail<S::Tail>;
 
     async fn append(&self, batch: Batch) -> Result<RangeInclusive<u64>, AppendError> {
-        self.0.append(batch).await
+        self.stream.append(batch).await
     }
 
     async fn tail(&self, cursor: Cursor) -> Result<Self::Tail, TailError> {
-        let tail = self.0.tail(cursor).await;
+        let tail = self.stream.tail(cursor).await;
         attach(cursor, &tail).count();
         let tail = tail?;
         let given = tail.attached().after;
         tracing::Span::current().record("from_seq", given + 1);
-        Ok(WatchedTail { tail, given, metrics: ReaderMetrics::attached() })
+        Ok(WatchedTail { tail, given, ending: self.ending.clone(), metrics: ReaderMetrics::attached() })
     }
 
     fn close(&self) {
-        self.0.close();
+        self.stream.close();
     }
 
     fn release(&self) {
-        self.0.release();
+        self.stream.release();
     }
 
     fn bounds(&self) -> Bounds {
-        self.0.bounds()
+        self.stream.bounds()
     }
 
     fn readers(&self) -> Readers {
-        self.0.readers()
+        self.stream.readers()
     }
 
     async fn newest(&self, name: &str, limit: usize) -> Result<Vec<Event>, TailError> {
-        self.0.newest(name, limit).await
+        self.stream.newest(name, limit).await
     }
 }
 
@@ -75,6 +84,7 @@ fn attach<T>(cursor: Cursor, tail: &Result<T, TailError>) -> Attach {
 pub struct WatchedTail<T> {
     tail: T,
     given: u64,
+    ending: Ending,
     metrics: ReaderMetrics,
 }
 
@@ -85,6 +95,12 @@ impl<T: Tail> Tail for WatchedTail<T> {
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>> {
         let polled = self.tail.poll_chunk(cx);
+        if let Poll::Ready(Some(Err(_))) = &polled
+            && let Some(frame) = self.ending.frame()
+        {
+            // Nothing comes after an `Err`, so this is the last frame.
+            return Poll::Ready(Some(Ok(Chunk { bytes: frame, last_seq: self.given })));
+        }
         match &polled {
             Poll::Ready(Some(Ok(chunk))) => {
                 self.metrics.given(chunk.last_seq - self.given, chunk.bytes.len());
@@ -94,6 +110,24 @@ impl<T: Tail> Tail for WatchedTail<T> {
             Poll::Ready(None) | Poll::Pending => {}
         }
         polled
+    }
+}
+
+impl Ending {
+    /// The last frame of a reader whose unread events are gone because the session or the server ends.
+    fn frame(&self) -> Option<Bytes> {
+        let (code, message) = match () {
+            () if self.server.is_cancelled() => (
+                "server_shutdown",
+                "The server is shutting down; events that this reader has not read are lost.",
+            ),
+            () if self.session.is_cancelled() => {
+                ("session_closed", "The session has ended; events that this reader has not read are deleted.")
+            }
+            () => return None,
+        };
+        let data = json!({"code": code, "message": message}).to_string();
+        Some(encode_frame(None, "error", data.as_bytes()))
     }
 }
 

@@ -208,7 +208,7 @@ impl<L: EventLog> Sessions<L> {
     async fn end(&self, session: &SessionHandle<L>) {
         // Removed first, so that no new request finds a session that is ending.
         self.table().remove(session.id());
-        session.shared().cancel.cancel();
+        session.shared().ending.session.cancel();
         session.shared().mailbox.closed().await;
     }
 

@@ -44,10 +44,19 @@ pub(crate) struct Shared<S> {
     pub(crate) created_at: SystemTime,
     pub(crate) stream: S,
     pub(crate) mailbox: mailbox::Sender<Mail>,
-    pub(crate) cancel: CancellationToken,
+    pub(crate) ending: Ending,
     /// `Some` for a stored session: whether a client has deleted it.
     pub(crate) deleted: Option<Arc<AtomicBool>>,
     pub(crate) latest: Mutex<Latest>,
+}
+
+/// Tells the readers of a session why it ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    /// Cancelled when the session is to end, also with the server.
+    pub(crate) session: CancellationToken,
+    /// Cancelled when the server shuts down.
+    pub(crate) server: CancellationToken,
 }
 
 /// The latest state of a session, from which it is described.

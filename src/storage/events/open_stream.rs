@@ -15,6 +15,7 @@ use super::{
     DurableConfig, LogError,
     backend::{Run, SqlBackend, StreamRow, Write},
     error::{NulInName, ShutDown},
+    outage::in_time,
     retention::{Hold, Retention, Step},
     tail::DurableTail,
 };
@@ -124,7 +125,10 @@ impl OpenStream {
     /// Attaches to the events in memory first, so that the reader misses nothing appended from now on, and
     /// then reads the events before them from the database.
     pub(super) async fn tail(self: &Arc<Self>, cursor: Cursor) -> Result<DurableTail, TailError> {
-        let after = self.bounds().admit(cursor)?;
+        let after = match self.bounds().admit(cursor) {
+            Err(ahead @ TailError::Ahead { .. }) => return Err(self.ahead(ahead).await),
+            admitted => admitted?,
+        };
         let live = match self.ring.tail(Cursor::After(after)).await {
             Err(TailError::Evicted(_)) => self.ring.tail(Cursor::Oldest).await?,
             other => other?,
@@ -141,6 +145,21 @@ impl OpenStream {
         let replay =
             super::replay::Replay::start(rows, self.id, after..from, self.shared.config.outage, hold);
         Ok(DurableTail::new(attached, Some(replay.await?), Some(live)))
+    }
+
+    /// A reader names an event that was not sent here. Who has sent it, or whether nobody has, the database knows: a
+    /// process that was frozen may have lost the stream without having noticed.
+    async fn ahead(&self, ahead: TailError) -> TailError {
+        match in_time(self.shared.rows.look(&self.key)).await {
+            Ok(Some(row)) if (row.id, row.epoch) == (self.id, self.epoch) => ahead,
+            // Deleted here, and by nobody else.
+            Ok(None) if *self.phase() == Phase::Closed => ahead,
+            Ok(_) => {
+                self.release();
+                TailError::Fenced
+            }
+            Err(error) => LogError::from(error).into(),
+        }
     }
 
     pub(super) fn bounds(&self) -> Bounds {

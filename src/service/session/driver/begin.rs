@@ -25,7 +25,7 @@ use crate::{
         },
         session::{
             connection::{AgentConnection, AgentUpdate},
-            handle::{Latest, SessionHandle, Shared},
+            handle::{Ending, Latest, SessionHandle, Shared},
             lease_guard::LeaseGuard,
             mailbox::mailbox,
             stream_end::ReleasedOnDrop,
@@ -164,7 +164,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             created_at,
             stream: stream.clone(),
             mailbox: mail,
-            cancel: slot.cancel.clone(),
+            ending: Ending { session: slot.cancel.clone(), server: sessions.ending().clone() },
             deleted: deleted.clone(),
             latest: Latest { as_of: stream.bounds().last, ..Latest::default() }.into(),
         });
