@@ -10,6 +10,7 @@ use super::{
     transcripts::{
         cli_files::{self, Project},
         config_dirs::{ConfigDir, ConfigDirs, Shared, configured_dir},
+        kept_files::KeptFiles,
         materialise::Past,
         mirror::{Keys, Mirror},
     },
@@ -80,14 +81,15 @@ pub(super) async fn from_store(
         if let Some(folder) = project.folder() {
             config_dir.share_memory(&environment, folder)?;
         }
+        let files = KeptFiles::new(config_dir.path());
         environment.insert("CLAUDE_CONFIG_DIR".into(), config_dir.path().into());
-        Ok((config_dir, environment))
+        Ok((config_dir, files, environment))
     });
-    let (config_dir, environment): (ConfigDir, _) = match furnished.await {
+    let (config_dir, files, environment): (ConfigDir, _, _) = match furnished.await {
         Ok(furnished) => furnished.map_err(StartError::Folder)?,
         Err(error) => return Err(StartError::Folder(error.into())),
     };
     let keys = Keys::new(config_dir.path(), &spec.session_id, project_key);
-    let mirror = Mirror::new(store.clone(), keys, grace.store);
+    let mirror = Mirror::new(store.clone(), keys, files, grace.store);
     Ok(Start { resume, environment, memory: Memory { mirror: Some(mirror), config_dir: Some(config_dir) } })
 }

@@ -4,5 +4,7 @@
 pub(crate) mod cleared;
 pub(crate) mod cli_files;
 pub(crate) mod config_dirs;
+pub(crate) mod kept_files;
 pub(crate) mod materialise;
 pub(crate) mod mirror;
+mod safe_paths;
