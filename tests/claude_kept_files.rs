@@ -57,19 +57,20 @@ async fn call(agent: &mut Agent, name: &str, input: Value) -> String {
     text
 }
 
-/// Returns the path that begins like this and ends like that.
+/// Returns the first path that begins and ends like this.
 fn path_in(text: &str, begins: &Path, ends: &str) -> PathBuf {
     let begins = begins.to_str().unwrap();
-    let (_, rest) = text.split_once(begins).unwrap_or_else(|| panic!("no {begins} in {text}"));
-    let (path, _) = rest.split_once(ends).unwrap();
-    format!("{begins}{path}{ends}").into()
+    let paths = text.split(begins).skip(1).map(|rest| rest.split(['"', '\\', ' ', '\n']).next().unwrap());
+    let path = paths.map(|rest| format!("{begins}{rest}")).find(|path| path.ends_with(ends));
+    path.unwrap_or_else(|| panic!("no {begins}…{ends} in {text}")).into()
 }
 
 /// Writes a plan, in a turn that goes on with these steps.
-async fn plan(machine: &Machine, agent: &mut Agent, then: impl Into<Value>) {
-    agent.say(Script::text("ECHO_HISTORY")).await;
+async fn plan(machine: &Machine, agent: &mut Agent, session_id: &str, then: impl Into<Value>) {
+    agent.say("hello").await;
     agent.turn_end().await;
-    let path = path_in(&agent.text(), &machine.home().join("plans"), ".md");
+    let home = machine.home();
+    let path = path_in(&transcript(&home, session_id), &home.join("plans"), ".md");
     let write = tool("toolu_plan", "Write", &json!({"file_path": path, "content": "# The heron plan\n"}));
     agent.say(Script::new(write).then(then).then("done")).await;
 }
@@ -93,7 +94,7 @@ async fn a_plan_is_asked_for_after_a_resume() {
     let first = machine(&store).await;
     let spec = spec(&first, "plan");
     let mut agent = first.start(spec.clone()).await;
-    plan(&first, &mut agent, "written").await;
+    plan(&first, &mut agent, &spec.session_id, "written").await;
     agent.turn_end().await;
     let files = store.files().await.concat();
     assert!(files.contains("# The heron plan"), "it is stored before the end of the turn: {files}");
@@ -109,7 +110,6 @@ async fn a_plan_is_asked_for_after_a_resume() {
         let path = Path::new(input["planFilePath"].as_str().unwrap());
         assert!(path.starts_with(next.home()), "{}", path.display());
         agent.close().await;
-        assert_eq!(store.files().await.concat().matches("# The heron plan").count(), 1, "it has not changed");
     }
 }
 
@@ -119,7 +119,8 @@ async fn a_plan_is_stored_with_the_prompt_that_asks_about_it() {
     let first = machine(&store).await;
     let spec = spec(&first, "plan");
     let mut agent = first.start(spec.clone()).await;
-    plan(&first, &mut agent, tool("toolu_exit", "ExitPlanMode", &json!({}))).await;
+    let exit = tool("toolu_exit", "ExitPlanMode", &json!({}));
+    plan(&first, &mut agent, &spec.session_id, exit).await;
     agent.ask().await;
     comes_true("the plan is stored", async || store.files().await.concat().contains("# The heron plan"))
         .await;
@@ -140,32 +141,27 @@ async fn a_plan_is_stored_with_the_prompt_that_asks_about_it() {
 #[tokio::test]
 async fn a_large_output_is_readable_again_by_the_path_in_the_transcript() {
     let store = FaultyStore::new();
-    let mut spec = None;
-    for _ in 0..3 {
+    let first = machine(&store).await;
+    let spec = first.spec();
+    let mut agent = first.start(spec.clone()).await;
+    let output = call(&mut agent, "Bash", json!({"command": "seq 1 40000"})).await;
+    path_in(&output, &first.home().join("projects"), ".txt");
+    agent.close().await;
+    drop(first);
+
+    // Every machine has another config directory, and another project, which the working directory names.
+    for _ in 0..2 {
         let next = machine(&store).await;
-        let mut agent = match &spec {
-            None => next.start(spec.insert(next.spec()).clone()).await,
-            Some(spec) => resume(&next, spec).await,
-        };
+        let mut agent = resume(&next, &spec).await;
         agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
         let home = next.home();
-        let path = if agent_is_new(&store) {
-            let output = call(&mut agent, "Bash", json!({"command": "seq 1 40000"})).await;
-            path_in(&output, &home.join("projects"), ".txt")
-        } else {
-            let transcript = transcript(&home, &spec.as_ref().unwrap().session_id);
-            assert_eq!(transcript.matches("/plans/").count(), 0);
-            path_in(&transcript, &home.join("projects"), ".txt")
-        };
+        let path = path_in(&transcript(&home, &spec.session_id), &home.join("projects"), ".txt");
         let read = call(&mut agent, "Read", json!({"file_path": path, "offset": 39_999, "limit": 2})).await;
         assert!(read.contains("39999") && read.contains("40000"), "{read}");
         agent.close().await;
+        let stored = store.files().await.concat().matches("tool-results/").count();
+        assert_eq!(stored, 1, "it has not changed");
     }
-}
-
-/// Whether no agent of the session has had a turn.
-fn agent_is_new(store: &FaultyStore) -> bool {
-    store.keys().is_empty()
 }
 
 /// The CLI's own transcript.
