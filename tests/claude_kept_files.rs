@@ -12,13 +12,12 @@ use std::{
 
 use agent_webkit::{
     agent::SessionSpec,
-    proto::{AgentEvent, Ask},
+    proto::{AgentCommand, AgentEvent, Ask},
 };
 use serde_json::{Value, json};
 use support::{
     Agent, Machine, comes_true,
-    faulty_store::{FaultyStore, Mood},
-    kill,
+    faulty_store::FaultyStore,
     script::{Script, tool},
 };
 
@@ -124,11 +123,9 @@ async fn a_plan_is_stored_with_the_prompt_that_asks_about_it() {
     agent.ask().await;
     comes_true("the plan is stored", async || store.files().await.concat().contains("# The heron plan"))
         .await;
-    // What the cleanup finds is not stored any more.
-    store.is(Mood::Away);
-    kill(first.cli());
+    // As if the server were killed: nothing more is stored.
+    agent.command(AgentCommand::Abort).await;
     agent.exited().await;
-    store.is(Mood::Well);
     drop(first);
 
     let second = machine(&store).await;
@@ -144,9 +141,14 @@ async fn a_large_output_is_readable_again_by_the_path_in_the_transcript() {
     let first = machine(&store).await;
     let spec = first.spec();
     let mut agent = first.start(spec.clone()).await;
-    let output = call(&mut agent, "Bash", json!({"command": "seq 1 40000"})).await;
+    let seq = tool("toolu_seq", "Bash", &json!({"command": "seq 1 40000"}));
+    agent.say(Script::new(seq).then(json!({"hang": 60}))).await;
+    let (output, _) = agent.tool_result("toolu_seq").await;
     path_in(&output, &first.home().join("projects"), ".txt");
-    agent.close().await;
+    comes_true("it is stored", async || store.files().await.concat().contains("tool-results/")).await;
+    // As if the server were killed in the middle of the turn: nothing more is stored.
+    agent.command(AgentCommand::Abort).await;
+    agent.exited().await;
     drop(first);
 
     // Every machine has another config directory, and another project, which the working directory names.

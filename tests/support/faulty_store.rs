@@ -65,8 +65,8 @@ impl FaultyStore {
 
     /// The entries of the session's other files, as text.
     pub(crate) async fn files(&self) -> Vec<String> {
-        let key = self.keys().first().expect("a transcript").with_subpath(FILES);
-        self.lines(&key).await
+        let Some(main) = self.keys().into_iter().next() else { return Vec::new() };
+        self.lines(&main.with_subpath(FILES)).await
     }
 
     /// The entries of this transcript, as text.

@@ -1,8 +1,8 @@
 //! Keeps a session's files beside its transcripts: plans, large tool outputs, task lists and file checkpoints.
 //!
 //! Measured: the CLI writes them to its config directory, does not report them, and reads them again on
-//! `--resume`. So the config directory is scanned when a turn ends and when the agent asks, and the files
-//! that changed become entries of the transcript store, under the subpath [`SUBPATH`].
+//! `--resume`. So the config directory is scanned when a turn ends, when the agent asks and when the
+//! transcript names a tool output, and the files that changed become entries of the transcript store, under the subpath [`SUBPATH`].
 
 mod format;
 mod restore;
@@ -26,6 +26,11 @@ const TREES: [&str; 4] = ["file-history", "plans", "tasks", "todos"];
 /// The kept folder of a session's directory, `projects/<project>/<session>`. It is stored without that
 /// directory, which is another one after a change of the working directory.
 const TOOL_RESULTS: &str = "tool-results";
+
+/// Whether a transcript's entry names a large tool output.
+pub(crate) fn names_tool_result(entry: &Entry) -> bool {
+    entry.json().get().contains("/tool-results/")
+}
 
 /// Scans one agent's config directory in the background.
 #[derive(Debug)]

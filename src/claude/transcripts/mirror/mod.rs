@@ -126,9 +126,14 @@ impl Mirror {
             tracing::warn!(path, "ignored entries of a transcript at an unexpected path");
             return None;
         };
+        let names_output = entries.iter().any(kept_files::names_tool_result);
         let report = self.queue(&key, entries);
         // Only now, so that a session without a transcript stores nothing.
         let config_dir = self.files.take_config_dir().and_then(|entry| self.queue_files(vec![entry]));
+        // The process may die in the middle of the turn.
+        if names_output {
+            self.scan_files();
+        }
         report.or(config_dir)
     }
 
