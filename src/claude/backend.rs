@@ -151,8 +151,8 @@ impl Claude {
     ///
     /// Every agent has a private config directory in the [`state_dir`](Self::state_dir), which is removed when
     /// the agent ends. Credentials, memory, agents, commands and skills of [`config_dir`](Self::config_dir) are linked
-    /// into it, and settings are copied. Transcripts stay in the transcript store; without one they are linked
-    /// as well.
+    /// into it, and settings are copied. Transcripts and the files that belong to a session, such as plans, stay
+    /// in the transcript store; without one they are linked as well.
     #[must_use]
     pub fn transcripts(self, store: AnyTranscriptStore) -> Self {
         self.with(|settings| settings.transcripts = Some(store))

@@ -12,6 +12,7 @@ use super::{
         cli_files::{self, Project},
         config_dirs::{ConfigDir, ConfigDirs, Shared, configured_dir},
         deferred::Deferred,
+        kept_files::KeptFiles,
         materialise::Past,
         mirror::{Keys, Mirror},
     },
@@ -91,15 +92,16 @@ pub(super) async fn from_store(
         if let Some(folder) = project.folder() {
             config_dir.share_memory(&environment, folder)?;
         }
+        let files = KeptFiles::new(config_dir.path());
         environment.insert("CLAUDE_CONFIG_DIR".into(), config_dir.path().into());
-        Ok((config_dir, environment, path))
+        Ok((config_dir, files, environment, path))
     });
-    let (config_dir, environment, path): (ConfigDir, _, _) = match furnished.await {
+    let (config_dir, files, environment, path): (ConfigDir, _, _, _) = match furnished.await {
         Ok(furnished) => furnished.map_err(StartError::Folder)?,
         Err(error) => return Err(StartError::Folder(error.into())),
     };
     let keys = Keys::new(config_dir.path(), &spec.session_id, project_key);
-    let mut mirror = Mirror::new(store.clone(), keys, grace.store);
+    let mut mirror = Mirror::new(store.clone(), keys, files, grace.store);
     if let Some(path) = path.filter(|_| !deferred.is_empty()) {
         // The CLI continues from these entries, so the transcript store needs them before its own.
         mirror.take(Mirrored { path: path.to_string_lossy().into_owned(), entries: deferred });

@@ -11,6 +11,9 @@ use agent_webkit::storage::transcripts::{
 };
 use tokio::sync::watch;
 
+/// The subpath of a session's other files.
+const FILES: &str = "agent-webkit/files";
+
 /// How the transcript store behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
@@ -55,9 +58,15 @@ impl FaultyStore {
         self.asked.subscribe().wait_for(|asked| *asked >= before + times).await.expect("it is there");
     }
 
-    /// The keys of all transcripts.
+    /// The keys of all transcripts, without the sessions' other files.
     pub(crate) fn keys(&self) -> Vec<TranscriptKey> {
-        self.keys.lock().unwrap().iter().cloned().collect()
+        self.keys.lock().unwrap().iter().filter(|key| key.subpath != FILES).cloned().collect()
+    }
+
+    /// The entries of the session's other files, as text.
+    pub(crate) async fn files(&self) -> Vec<String> {
+        let Some(main) = self.keys().into_iter().next() else { return Vec::new() };
+        self.lines(&main.with_subpath(FILES)).await
     }
 
     /// The entries of this transcript, as text.

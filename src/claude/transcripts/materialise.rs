@@ -3,11 +3,10 @@
 //! Measured: `--resume` needs only the main transcript, in the CLI's directory for the working directory. The
 //! members of an entry may have any order, and entries may come from another working directory. Sub-agents'
 //! transcripts lie below it, each with a `.meta.json`, which is stored as an entry of type `agent_metadata`.
+//! Files that the transcripts name are written by [`kept_files`](super::kept_files).
 
 use std::{
-    fs,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,7 +14,14 @@ use std::{
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{cleared::since_clear, cli_files::Project, config_root::private_dir, deferred::Deferred};
+use super::{
+    cleared::since_clear,
+    cli_files::Project,
+    config_root::private_dir,
+    deferred::Deferred,
+    kept_files::{self, Rewrite, Stored},
+    safe_paths::{create, is_collision, is_safe},
+};
 use crate::storage::transcripts::{Entry, StoreError, StoreFuture, TranscriptKey, TranscriptStore};
 
 /// How long requests to an unavailable transcript store are repeated before the start fails.
@@ -27,13 +33,6 @@ const NO_ANSWER: Duration = Duration::from_secs(30);
 /// The pause between two requests.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The maximum length of a subpath, in bytes. The CLI's are much shorter.
-const LONGEST_SUBPATH: usize = 512;
-
-/// The maximum length of a part of a subpath, in bytes: file systems allow 255, of which the extension needs
-/// some.
-const LONGEST_PART: usize = 200;
-
 /// The transcripts of a session in the transcript store.
 #[derive(Debug)]
 pub(crate) struct Past {
@@ -41,6 +40,8 @@ pub(crate) struct Past {
     pub(crate) key: TranscriptKey,
     main: Vec<Entry>,
     others: Vec<(String, Vec<Entry>)>,
+    /// The session's other files, and the config directories of its earlier agents.
+    files: Vec<Entry>,
 }
 
 impl Past {
@@ -52,16 +53,20 @@ impl Past {
         session_id: &str,
     ) -> Result<Option<Self>, StoreError> {
         let Some((key, main)) = load_main(store, project, session_id).await? else { return Ok(None) };
-        let mut others = Vec::new();
+        let (mut others, mut files) = (Vec::new(), Vec::new());
         for subpath in patiently(|| store.list_subkeys(&key)).await? {
             if !is_safe(&subpath) {
                 tracing::warn!(subpath, session = session_id, "ignored a transcript whose subpath is unsafe");
                 continue;
             }
             let sub = key.with_subpath(&subpath);
-            others.extend(patiently(|| store.load(&sub)).await?.map(|entries| (subpath, entries)));
+            let entries = patiently(|| store.load(&sub)).await?;
+            match &*subpath {
+                kept_files::SUBPATH => files = entries.unwrap_or_default(),
+                _ => others.extend(entries.map(|entries| (subpath, entries))),
+            }
         }
-        Ok(Some(Self { key, main: since_clear(main), others }))
+        Ok(Some(Self { key, main: since_clear(main), others, files }))
     }
 
     /// Whether the main transcript holds a message, without which the CLI cannot resume.
@@ -82,21 +87,19 @@ impl Past {
         folder.join(format!("{}.jsonl", self.key.session_id))
     }
 
-    /// Writes the transcripts below a config directory. Blocks.
+    /// Writes the transcripts and the session's other files below a config directory. Blocks.
     pub(crate) fn write(&self, config_dir: &Path, project: &Project) -> io::Result<()> {
         let path = self.path(config_dir, project);
         let session = path.with_extension("");
         private_dir().recursive(true).create(&session)?;
-        write_lines(&path, self.main.iter())?;
+        let stored = Stored::of(&self.files);
+        stored.write(config_dir, &session)?;
+        let rewrite = stored.rewrite(config_dir, &session);
+        write_lines(&path, self.main.iter(), &rewrite)?;
         for (subpath, entries) in &self.others {
-            match write_sub_agent(&session, subpath, entries) {
-                // Two subpaths collide, such as `a.jsonl` as a file and as a directory.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory
-                    ) =>
-                {
+            match write_sub_agent(&session, subpath, entries, &rewrite) {
+                // Such as `a.jsonl` as a file and as a directory.
+                Err(error) if is_collision(&error) => {
                     tracing::warn!(subpath, %error, "ignored a sub-agent's transcript whose path collides");
                 }
                 written => written?,
@@ -157,16 +160,6 @@ async fn patiently<'a, T>(mut ask: impl FnMut() -> StoreFuture<'a, T>) -> Result
     }
 }
 
-/// Whether a subpath is relative, stays below the session's directory and has only ordinary names. A
-/// transcript store may be shared, so its subpaths are not trusted.
-fn is_safe(subpath: &str) -> bool {
-    let odd = |char: char| char.is_control() || matches!(char, '\\' | ':');
-    let ordinary = |part: &str| {
-        !part.is_empty() && part.len() <= LONGEST_PART && !part.starts_with('.') && !part.contains(odd)
-    };
-    subpath.len() <= LONGEST_SUBPATH && subpath.split('/').all(ordinary)
-}
-
 fn kind(entry: &Entry) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Kind {
@@ -176,7 +169,12 @@ fn kind(entry: &Entry) -> Option<String> {
     r#type?.as_str().map(str::to_owned)
 }
 
-fn write_sub_agent(session: &Path, subpath: &str, entries: &[Entry]) -> io::Result<()> {
+fn write_sub_agent(
+    session: &Path,
+    subpath: &str,
+    entries: &[Entry],
+    rewrite: &Rewrite<'_>,
+) -> io::Result<()> {
     let file = session.join(format!("{subpath}.jsonl"));
     if let Some(folder) = file.parent() {
         private_dir().recursive(true).create(folder)?;
@@ -184,7 +182,7 @@ fn write_sub_agent(session: &Path, subpath: &str, entries: &[Entry]) -> io::Resu
     let (metadata, lines): (Vec<&Entry>, Vec<&Entry>) =
         entries.iter().partition(|entry| kind(entry).is_some_and(|kind| kind == "agent_metadata"));
     if !lines.is_empty() {
-        write_lines(&file, lines.into_iter())?;
+        write_lines(&file, lines.into_iter(), rewrite)?;
     }
     let Some(newest) = metadata.last() else { return Ok(()) };
     let mut members: Map<String, Value> = serde_json::from_str(newest.json().get())?;
@@ -192,49 +190,25 @@ fn write_sub_agent(session: &Path, subpath: &str, entries: &[Entry]) -> io::Resu
     create(&session.join(format!("{subpath}.meta.json")))?.write_all(&serde_json::to_vec(&members)?)
 }
 
-fn write_lines<'a>(path: &Path, entries: impl Iterator<Item = &'a Entry>) -> io::Result<()> {
+fn write_lines<'a>(
+    path: &Path,
+    entries: impl Iterator<Item = &'a Entry>,
+    rewrite: &Rewrite<'_>,
+) -> io::Result<()> {
     let mut file = io::BufWriter::new(create(path)?);
     for entry in entries {
         // A raw line break in JSON is white space between tokens; in strings it is escaped.
-        let line = entry.json().get().replace(['\n', '\r'], " ");
+        let line = rewrite.apply(entry.json().get()).replace(['\n', '\r'], " ");
         writeln!(file, "{line}")?;
     }
     file.flush()
 }
 
-fn create(path: &Path) -> io::Result<fs::File> {
-    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
 
-    #[test]
-    fn hostile_subpaths_are_told_from_the_clis() {
-        for good in ["subagents/agent-a1", "subagents/workflows/wf_1/agent-2", "a b/ö"] {
-            assert!(is_safe(good), "{good}");
-        }
-        let long = ["x".repeat(201), vec!["x"; 300].join("/")];
-        let bad = [
-            "",
-            "/etc/passwd",
-            "..",
-            "../x",
-            "a/../../x",
-            "a/./b",
-            "a//b",
-            "a/",
-            ".hidden",
-            "a\\..\\b",
-            "C:x",
-            "a\0b",
-            "a\nb",
-        ];
-        for bad in bad.into_iter().chain(long.iter().map(String::as_str)) {
-            assert!(!is_safe(bad), "{bad:?}");
-        }
-    }
+    use super::*;
 
     fn entry(json: &str) -> Entry {
         json.parse().unwrap()
@@ -246,6 +220,7 @@ mod tests {
             key: TranscriptKey::main("-elsewhere", "s"),
             main: entries(main),
             others: others.iter().map(|(subpath, lines)| ((*subpath).to_owned(), entries(lines))).collect(),
+            files: Vec::new(),
         }
     }
 

@@ -15,7 +15,6 @@ use super::{
     DurableConfig, LogError,
     backend::{Run, SqlBackend, StreamRow, Write},
     error::{NulInName, ShutDown},
-    outage::in_time,
     retention::{Hold, Retention, Step},
     tail::DurableTail,
 };
@@ -150,7 +149,7 @@ impl OpenStream {
     /// A reader names an event that was not sent here. Who has sent it, or whether nobody has, the database knows: a
     /// process that was frozen may have lost the stream without having noticed.
     async fn ahead(&self, ahead: TailError) -> TailError {
-        match in_time(self.shared.rows.look(&self.key)).await {
+        match self.shared.rows.look(&self.key).await {
             Ok(Some(row)) if (row.id, row.epoch) == (self.id, self.epoch) => ahead,
             // Deleted here, and by nobody else.
             Ok(None) if *self.phase() == Phase::Closed => ahead,

@@ -219,11 +219,18 @@ impl Supervisor {
     }
 
     fn take(&mut self, chunk: &[u8]) {
+        let before = self.bridge.events().len();
         self.framer.feed(chunk);
         while let Some(framed) = self.framer.next() {
             hand_on(&mut self.bridge, framed);
         }
+        // A prompt may outlive the process: the plan that it asks about must be stored, too.
+        let pauses = |event: &AgentEvent| matches!(event, AgentEvent::TurnEnded(_) | AgentEvent::Ask(_));
+        let pauses = self.bridge.events().iter().skip(before).any(pauses);
         self.keep();
+        if let Some(mirror) = self.mirror.as_mut().filter(|_| pauses) {
+            mirror.scan_files();
+        }
         self.note_first_start();
         match (self.termination.is_starting(), self.bridge.stage()) {
             (true, Stage::Ready) => {

@@ -45,6 +45,12 @@ impl Keys {
         let project_key = self.project_key.get_or_insert_with(|| project.to_owned());
         Some(TranscriptKey::main(&**project_key, &self.session_id).with_subpath(subpath))
     }
+
+    /// Returns the key of another subpath of the session. `None` before the first transcript, if that decides.
+    pub(crate) fn with_subpath(&self, subpath: &str) -> Option<TranscriptKey> {
+        let project_key = self.project_key.as_deref()?;
+        Some(TranscriptKey::main(project_key, &self.session_id).with_subpath(subpath))
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Copies an agent's transcripts to the transcript store while the CLI writes them.
+//! Copies an agent's transcripts to the transcript store while the CLI writes them, and the session's other files
+//! with them.
 //!
 //! The supervisor polls the mirror. One batch is stored at a time, so that entries keep their order. While
 //! the transcript store is unavailable, entries are queued and the append is retried. The end of a turn waits
@@ -7,7 +8,7 @@
 mod batches;
 mod key;
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{collections::VecDeque, fmt, future::Future, mem, pin::Pin, time::Duration};
 
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -15,14 +16,23 @@ use self::batches::{Batch, Batches, Full};
 pub(crate) use self::key::Keys;
 use crate::{
     backoff::Backoff,
-    claude::protocol::decode::Mirrored,
+    claude::{
+        protocol::decode::Mirrored,
+        transcripts::kept_files::{self, KeptFiles, Scan},
+    },
     metrics::OutageMetrics,
     proto::AgentEvent,
-    storage::transcripts::{AnyTranscriptStore, Entry, StoreError},
+    storage::transcripts::{AnyTranscriptStore, Entry, StoreError, TranscriptKey},
 };
 
 /// The maximum size of the queued entries, in bytes.
 const BACKLOG: usize = 64 << 20;
+
+/// The part of the queue that files must leave to transcripts, in bytes: a full queue ends the transcript.
+const FOR_TRANSCRIPTS: usize = 16 << 20;
+
+// Every kept file fits into an empty queue, or its scan would be repeated for ever.
+const _: () = assert!((BACKLOG - FOR_TRANSCRIPTS) as u64 >= kept_files::MAX_STORED);
 
 /// How long an outage lasts before it is reported to the session.
 const TOLERATED: Duration = Duration::from_secs(2);
@@ -43,7 +53,10 @@ const MAX_REPORTED: usize = 10;
 pub(crate) struct Mirror {
     store: AnyTranscriptStore,
     keys: Keys,
+    files: KeptFiles,
     batches: Batches,
+    /// Events for the session that are not returned yet.
+    reports: VecDeque<AgentEvent>,
     writing: Option<Writing>,
     outage: Option<Outage>,
     hold: Option<Hold>,
@@ -90,11 +103,13 @@ impl Outage {
 impl Mirror {
     /// Creates a mirror. `patience` is how long the end of a turn, or of the agent, waits for the transcript
     /// store.
-    pub(crate) fn new(store: AnyTranscriptStore, keys: Keys, patience: Duration) -> Self {
+    pub(crate) fn new(store: AnyTranscriptStore, keys: Keys, files: KeptFiles, patience: Duration) -> Self {
         Self {
             store,
             keys,
+            files,
             batches: Batches::new(BACKLOG),
+            reports: VecDeque::new(),
             writing: None,
             outage: None,
             hold: None,
@@ -111,13 +126,46 @@ impl Mirror {
             tracing::warn!(path, "ignored entries of a transcript at an unexpected path");
             return None;
         };
-        match self.batches.push(&key, entries, Instant::now()) {
-            Err(Full) if !self.full => {
-                self.full = true;
-                Some(incomplete(
-                    "The transcript store was unavailable for too long: the agent's memory is stored only up to here.",
-                ))
-            }
+        let names_output = entries.iter().any(kept_files::names_tool_result);
+        let report = self.queue(&key, entries);
+        // Only now, so that a session without a transcript stores nothing.
+        let config_dir = self.files.take_config_dir().and_then(|entry| self.queue_files(vec![entry]));
+        // The process may die in the middle of the turn.
+        if names_output {
+            self.scan_files();
+        }
+        report.or(config_dir)
+    }
+
+    /// Looks for new files of the session. The end of a turn waits until they are stored, too.
+    pub(crate) fn scan_files(&mut self) {
+        self.files.request();
+        self.start_scan();
+    }
+
+    fn start_scan(&mut self) {
+        let room = self.batches.room();
+        self.files.start(room.saturating_sub(FOR_TRANSCRIPTS), room == BACKLOG);
+    }
+
+    /// Queues the files that a scan found. They are due at once: the agent waits for a prompt or a message.
+    fn scanned(&mut self, scan: Scan) {
+        let full = self.queue_files(scan.entries);
+        self.reports.extend(full);
+        self.reports.extend(scan.not_kept.iter().map(|message| incomplete(message)));
+        self.batches.flush();
+    }
+
+    fn queue_files(&mut self, entries: Vec<Entry>) -> Option<AgentEvent> {
+        let key = self.keys.with_subpath(kept_files::SUBPATH)?;
+        self.queue(&key, entries)
+    }
+
+    fn queue(&mut self, key: &TranscriptKey, entries: Vec<Entry>) -> Option<AgentEvent> {
+        match self.batches.push(key, entries, Instant::now()) {
+            Err(Full) if !mem::replace(&mut self.full, true) => Some(incomplete(
+                "The transcript store was unavailable for too long: the agent's memory is stored only up to here.",
+            )),
             _ => None,
         }
     }
@@ -125,6 +173,9 @@ impl Mirror {
     /// Whether the end of a turn, the next event, has to wait for entries that are not stored. The first call
     /// starts the wait.
     pub(crate) fn holds(&mut self) -> bool {
+        if self.hold.is_none() && self.files.is_scanning() {
+            return true;
+        }
         let now = Instant::now();
         let hold = match self.hold {
             Some(hold) => hold,
@@ -136,10 +187,14 @@ impl Mirror {
         waits
     }
 
-    /// Stores entries until a batch was stored, an append failed, or an outage or the end of a wait has to be
-    /// reported. Cancel safe. Returns an event for the session, if there is one.
+    /// Stores entries until a batch was stored, an append failed, files were found, or an outage or the end of a
+    /// wait has to be reported. Cancel safe. Returns an event for the session, if there is one.
     pub(crate) async fn progress(&mut self) -> Option<AgentEvent> {
         loop {
+            if let Some(report) = self.reports.pop_front() {
+                return Some(report);
+            }
+            self.start_scan();
             let now = Instant::now();
             if let Some(report) = self.outage_to_report(now) {
                 return Some(report);
@@ -154,6 +209,10 @@ impl Mirror {
                     self.writing = None;
                     return self.written(batch, outcome);
                 }
+                scan = self.files.scanned() => {
+                    self.scanned(scan);
+                    return self.reports.pop_front();
+                }
                 () = until(wake) => {
                     if self.hold.is_some_and(|hold| hold.until <= Instant::now()) {
                         return self.give_up_hold();
@@ -163,25 +222,31 @@ impl Mirror {
         }
     }
 
-    /// Stores the remaining entries, for at most the patience. Returns events for the session.
+    /// Stores the remaining files and entries, for at most the patience. Returns events for the session.
     pub(crate) async fn finish(&mut self) -> Vec<AgentEvent> {
-        let mark = self.batches.flush();
         let deadline = Instant::now() + self.patience;
         self.hold = None;
+        self.scan_files();
         let mut reports = Vec::new();
-        while !self.batches.is_stored(mark) {
+        while !self.is_finished() {
             match timeout_at(deadline, self.progress()).await {
-                Ok(incomplete) => reports.extend(incomplete),
+                Ok(report) => reports.extend(report),
                 Err(_) => break,
             }
         }
-        if !self.batches.is_stored(mark) {
+        if !self.is_finished() {
             tracing::warn!(entries = self.batches.len(), "the end of the transcript could not be stored");
             reports.push(incomplete(
                 "The transcript store is not available: the last part of the agent's memory is lost.",
             ));
         }
         reports
+    }
+
+    fn is_finished(&mut self) -> bool {
+        let mark = self.batches.flush();
+        let scans = self.files.is_scanning() || self.files.has_rest();
+        !scans && self.reports.is_empty() && self.batches.is_stored(mark)
     }
 
     fn written(&mut self, batch: Batch, outcome: Result<(), StoreError>) -> Option<AgentEvent> {

@@ -152,6 +152,11 @@ impl Batches {
         self.waiting.iter().map(|batch| batch.entries.len()).sum()
     }
 
+    /// Returns how many bytes can be added.
+    pub(crate) const fn room(&self) -> usize {
+        self.limit.saturating_sub(self.bytes)
+    }
+
     /// Drops all entries and accepts no more.
     pub(crate) fn clear(&mut self) {
         *self = Self { full: true, ..Self::new(self.limit) };

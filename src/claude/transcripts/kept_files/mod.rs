@@ -1,0 +1,111 @@
+//! Keeps a session's files beside its transcripts: plans, large tool outputs, task lists and file checkpoints.
+//!
+//! Measured: the CLI writes them to its config directory, does not report them, and reads them again on
+//! `--resume`. So the config directory is scanned when a turn ends, when the agent asks and when the
+//! transcript names a tool output, and the files that changed become entries of the transcript store, under the subpath [`SUBPATH`].
+
+mod format;
+mod restore;
+mod scan;
+
+use std::path::Path;
+
+use tokio::task::{JoinHandle, spawn_blocking};
+
+pub(crate) use self::{
+    format::SUBPATH,
+    restore::{Rewrite, Stored},
+    scan::{MAX_STORED, Scan},
+};
+use self::{format::config_dir, scan::Scanner};
+use crate::storage::transcripts::Entry;
+
+/// The folders of the config directory that are kept as a whole.
+const TREES: [&str; 4] = ["file-history", "plans", "tasks", "todos"];
+
+/// The kept folder of a session's directory, `projects/<project>/<session>`. It is stored without that
+/// directory, which is another one after a change of the working directory.
+const TOOL_RESULTS: &str = "tool-results";
+
+/// Whether a transcript's entry names a large tool output.
+pub(crate) fn names_tool_result(entry: &Entry) -> bool {
+    entry.json().get().contains("/tool-results/")
+}
+
+/// Scans one agent's config directory in the background.
+#[derive(Debug)]
+pub(crate) struct KeptFiles {
+    /// Absent while a scan runs.
+    scanner: Option<Scanner>,
+    running: Option<JoinHandle<(Scanner, Scan)>>,
+    wanted: bool,
+    /// The last scan left files for which there was no room.
+    rest: bool,
+    config_dir: Option<Entry>,
+}
+
+impl KeptFiles {
+    /// Takes the files that are in the config directory now as already stored. Blocks on file access.
+    pub(crate) fn new(path: &Path) -> Self {
+        Self {
+            scanner: Some(Scanner::new(path)),
+            running: None,
+            wanted: false,
+            rest: false,
+            config_dir: config_dir(path),
+        }
+    }
+
+    /// Returns the entry that names the config directory, once.
+    pub(crate) const fn take_config_dir(&mut self) -> Option<Entry> {
+        self.config_dir.take()
+    }
+
+    /// Requests a scan that sees everything written so far.
+    pub(crate) const fn request(&mut self) {
+        self.wanted = true;
+    }
+
+    /// Starts the requested scan, unless one is still running. `room` is the maximum size of its entries, in
+    /// bytes; `idle` tells whether the files that the last scan left may be tried again.
+    pub(crate) fn start(&mut self, room: usize, idle: bool) {
+        if !self.wanted && !(self.rest && idle) {
+            return;
+        }
+        if let Some(mut scanner) = self.scanner.take() {
+            (self.wanted, self.rest) = (false, false);
+            self.running = Some(spawn_blocking(move || {
+                let scan = scanner.scan(room);
+                (scanner, scan)
+            }));
+        }
+    }
+
+    /// Whether a scan runs or is requested.
+    pub(crate) const fn is_scanning(&self) -> bool {
+        self.running.is_some() || (self.wanted && self.scanner.is_some())
+    }
+
+    /// Whether the last scan left files for which there was no room.
+    pub(crate) const fn has_rest(&self) -> bool {
+        self.rest
+    }
+
+    /// Waits for the running scan; without one, for ever. Cancel safe.
+    pub(crate) async fn scanned(&mut self) -> Scan {
+        let Some(running) = &mut self.running else { return std::future::pending().await };
+        let scanned = running.await;
+        self.running = None;
+        match scanned {
+            Ok((scanner, scan)) => {
+                self.scanner = Some(scanner);
+                self.rest = scan.rest;
+                scan
+            }
+            Err(error) => {
+                tracing::error!(%error, "the scan of the agent's files failed; no more of them are stored");
+                Scan::default()
+            }
+        }
+    }
+}
