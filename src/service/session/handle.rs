@@ -25,7 +25,8 @@ use crate::{
 pub(crate) struct Mail {
     pub(crate) input: Inbound,
     pub(crate) key: Option<IdempotencyKey>,
-    pub(crate) reply: Reply,
+    /// Dropped without a word when the session ends first.
+    pub(crate) reply: Reply<Result<(), NotTaken>>,
 }
 
 /// Why an input was not taken.

@@ -53,7 +53,7 @@ pub(crate) struct Driver<A, L: EventLog> {
     /// Inputs that were taken, to be answered once what they caused is in the log.
     replies: Vec<Answer>,
     /// Inputs that wait for the agent's answer.
-    asked: BTreeMap<u64, Reply>,
+    asked: BTreeMap<u64, Reply<Result<(), NotTaken>>>,
     /// From the first event in the log to the last.
     registration: Option<Registration<L>>,
     /// Of sessions that outlive the process.
@@ -70,7 +70,7 @@ pub(crate) struct Driver<A, L: EventLog> {
 
 /// The answer to an input that was taken.
 struct Answer {
-    reply: Reply,
+    reply: Reply<Result<(), NotTaken>>,
     outcome: Result<(), NotTaken>,
     /// A user's message, which is withdrawn if the request no longer waits.
     message: Option<Message>,
