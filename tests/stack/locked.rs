@@ -68,7 +68,10 @@ async fn a_message_that_was_answered_503_does_not_run() {
     // The client's next try has the same key, and runs once.
     say_until_it_is_taken(&host, &id, "two").await;
     assert_eq!(heard(&mut agent).await, "two");
+    let mut events = host.rig.events(&id, None).await;
+    assert_eq!(events.until("result").await.data["terminal_reason"], "message_withdrawn");
     agent.ends_turn().await;
+    assert_eq!(events.until("result").await.data["subtype"], "success");
     say_until_it_is_taken(&host, &id, "one").await;
     assert_eq!(heard(&mut agent).await, "one");
     assert!(agent.commands.try_recv().is_err());

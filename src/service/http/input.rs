@@ -17,9 +17,8 @@ use crate::{
         policy::{Denied, Policy},
         registry::sessions::Sessions,
         session::{
-            handle::{Mail, SessionHandle},
+            handle::{Mail, NotTaken, SessionHandle},
             mailbox::SendError,
-            receipt::NotTaken,
             receipt::receipt,
         },
     },

@@ -32,10 +32,12 @@ pub(super) fn attach<L: EventLog>(
     request: &Parts,
     session: &SessionHandle<L>,
 ) -> Attachment<WatchedStream<L::Stream>> {
+    let is_reader = request.method == Method::GET;
     // A malformed id is refused before it reaches the `WatchedStream`, which counts all other readers.
-    if request.method == Method::GET && last_event_id(request).is_err() {
+    if is_reader && last_event_id(request).is_err() {
         Attach::Malformed.count();
     }
-    let stream = WatchedStream::new(session.stream().clone(), session.shared().ending.clone());
+    let ending = session.shared().ending.clone();
+    let stream = WatchedStream::new(session.stream().clone(), ending, is_reader);
     Attachment::new(stream).state(session_state)
 }

@@ -25,11 +25,13 @@ use crate::{
 pub struct WatchedStream<S> {
     stream: S,
     ending: Ending,
+    /// A HEAD request asks as a reader would, and is none.
+    is_reader: bool,
 }
 
 impl<S> WatchedStream<S> {
-    pub(super) const fn new(stream: S, ending: Ending) -> Self {
-        Self { stream, ending }
+    pub(super) const fn new(stream: S, ending: Ending, is_reader: bool) -> Self {
+        Self { stream, ending, is_reader }
     }
 }
 
@@ -42,7 +44,9 @@ impl<S: EventStream> EventStream for WatchedStream<S> {
 
     async fn tail(&self, cursor: Cursor) -> Result<Self::Tail, TailError> {
         let tail = self.stream.tail(cursor).await;
-        attach(cursor, &tail).count();
+        if self.is_reader {
+            attach(cursor, &tail).count();
+        }
         let tail = tail?;
         let given = tail.attached().after;
         tracing::Span::current().record("from_seq", given + 1);

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{describe::Description, mailbox, receipt::Reply};
 use crate::{
     layers::resume::{EventLog, EventStream, RingLog},
-    proto::{IdempotencyKey, Inbound, Note},
+    proto::{IdempotencyKey, Inbound, NoAnswer, Note, Refused},
     sync::lock,
 };
 
@@ -26,7 +26,16 @@ pub(crate) struct Mail {
     pub(crate) input: Inbound,
     pub(crate) key: Option<IdempotencyKey>,
     /// Dropped without a value if the session ends first.
-    pub(crate) reply: Reply,
+    pub(crate) reply: Reply<Result<(), NotTaken>>,
+}
+
+/// Why a session did not handle an input.
+#[derive(Clone, Debug)]
+pub(crate) enum NotTaken {
+    Refused(Refused),
+    NoAnswer(NoAnswer),
+    /// The session left memory before it handled the input.
+    Released,
 }
 
 /// A handle to a running session, cheap to clone. Returned by

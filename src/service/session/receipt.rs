@@ -8,17 +8,6 @@ use std::sync::{
 
 use tokio::sync::oneshot;
 
-use crate::proto::{NoAnswer, Refused};
-
-/// Why a session did not handle an input.
-#[derive(Clone, Debug)]
-pub(crate) enum NotTaken {
-    Refused(Refused),
-    NoAnswer(NoAnswer),
-    /// The session left memory before it handled the input.
-    Released,
-}
-
 /// In the mailbox.
 const WAITS: u8 = 0;
 /// The session has taken it; what it caused is not in the log yet.
@@ -28,36 +17,34 @@ const ANSWERED: u8 = 2;
 /// The request no longer waits.
 const GIVEN_UP: u8 = 3;
 
-type Outcome = Result<(), NotTaken>;
-
-/// The session's side: the answer to an input. Dropped without a word when the session ends first.
+/// The session's side: the answer to an input.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub(crate) struct Reply<T> {
     state: Arc<AtomicU8>,
-    outcome: oneshot::Sender<Outcome>,
+    outcome: oneshot::Sender<T>,
 }
 
 /// The request's side. Dropped, it withdraws an input that the session has not taken.
 #[derive(Debug)]
-pub(crate) struct Receipt {
+pub(crate) struct Receipt<T> {
     state: Arc<AtomicU8>,
-    outcome: oneshot::Receiver<Outcome>,
+    outcome: oneshot::Receiver<T>,
 }
 
-pub(crate) fn receipt() -> (Reply, Receipt) {
+pub(crate) fn receipt<T>() -> (Reply<T>, Receipt<T>) {
     let (sender, outcome) = oneshot::channel();
     let state = Arc::new(AtomicU8::new(WAITS));
     (Reply { state: Arc::clone(&state), outcome: sender }, Receipt { state, outcome })
 }
 
-impl Reply {
+impl<T> Reply<T> {
     /// Marks the input as taken; `false` if the request has given it up.
     pub(crate) fn take(&self) -> bool {
         step(&self.state, WAITS, TAKEN)
     }
 
     /// Answers; `false` if the request was told already that the input has no effect.
-    pub(crate) fn send(self, outcome: Outcome) -> bool {
+    pub(crate) fn send(self, outcome: T) -> bool {
         let counts = step(&self.state, TAKEN, ANSWERED) || step(&self.state, WAITS, ANSWERED);
         // Fails if the client has hung up, which takes nothing back.
         let _ = self.outcome.send(outcome);
@@ -65,9 +52,9 @@ impl Reply {
     }
 }
 
-impl Receipt {
+impl<T> Receipt<T> {
     /// The answer; `None` if the session has ended.
-    pub(crate) async fn outcome(&mut self) -> Option<Outcome> {
+    pub(crate) async fn outcome(&mut self) -> Option<T> {
         (&mut self.outcome).await.ok()
     }
 
@@ -77,7 +64,7 @@ impl Receipt {
     }
 }
 
-impl Drop for Receipt {
+impl<T> Drop for Receipt<T> {
     fn drop(&mut self) {
         step(&self.state, WAITS, GIVEN_UP);
     }
@@ -94,24 +81,24 @@ mod tests {
     #[tokio::test]
     async fn an_input_is_answered_or_given_up_and_never_both() {
         let (reply, mut receipt) = receipt();
-        assert!(reply.take() && reply.send(Ok(())));
+        assert!(reply.take() && reply.send("done"));
         assert!(!receipt.give_up());
-        assert!(matches!(receipt.outcome().await, Some(Ok(()))));
+        assert!(matches!(receipt.outcome().await, Some("done")));
 
         let (reply, receipt) = super::receipt();
         assert!(reply.take() && receipt.give_up());
-        assert!(!reply.send(Ok(())));
+        assert!(!reply.send("done"));
     }
 
     #[test]
     fn one_that_nobody_waits_for_is_not_taken_but_goes_on_if_it_was() {
-        let (reply, receipt) = receipt();
+        let (reply, receipt) = receipt::<()>();
         drop(receipt);
         assert!(!reply.take());
 
         let (reply, receipt) = super::receipt();
         assert!(reply.take());
         drop(receipt);
-        assert!(reply.send(Ok(())));
+        assert!(reply.send(()));
     }
 }

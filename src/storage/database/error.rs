@@ -29,7 +29,7 @@ pub(super) fn reason(error: &Error) -> String {
         Error::Database(error) => error.message().to_owned(),
         Error::Io(error) => error.to_string(),
         Error::Configuration(error) | Error::Tls(error) => error.to_string(),
-        Error::PoolTimedOut => "there is no free connection".to_owned(),
+        Error::PoolTimedOut => "it did not answer in time".to_owned(),
         Error::Migrate(error) => match &**error {
             MigrateError::VersionMissing(_) | MigrateError::VersionTooOld(..) => {
                 "they were made by a newer version of this program".to_owned()

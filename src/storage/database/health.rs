@@ -167,7 +167,7 @@ mod tests {
         let health = Health::default();
         assert_eq!(health.fault(), None);
         fails(&health, Component::Catalog.reads()).await;
-        let fault = "the session catalog does not work: there is no free connection";
+        let fault = "the session catalog does not work: it did not answer in time";
         assert_eq!(health.fault().as_deref(), Some(fault));
         works(&health, Component::Catalog.reads()).await;
         works(&health, Component::Events.writes()).await;

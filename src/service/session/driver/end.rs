@@ -10,7 +10,7 @@ use crate::{
     error_text::with_sources,
     layers::resume::{EventLog, EventStream},
     metrics,
-    service::session::{receipt::NotTaken, stream_end::all_read},
+    service::session::{handle::NotTaken, stream_end::all_read},
 };
 
 /// Maximum time to wait for the agent when a session is handed over.

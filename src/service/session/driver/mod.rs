@@ -17,10 +17,10 @@ use uuid::Uuid;
 use self::end::End;
 use super::{
     connection::{AgentConnection, AgentUpdate, Stuck},
+    handle::NotTaken,
     handle::{Mail, SessionHandle},
     lease_guard::{Fenced, LeaseGuard},
     mailbox,
-    receipt::NotTaken,
     receipt::Reply,
     stream_end::ReleasedOnDrop,
     title,
@@ -54,7 +54,7 @@ pub(crate) struct Driver<A, L: EventLog> {
     /// The outcomes of inputs, sent once the events that the inputs caused are in the event log.
     replies: Vec<Answer>,
     /// The inputs that wait for the agent's answer, by request id.
-    asked: BTreeMap<u64, Reply>,
+    asked: BTreeMap<u64, Reply<Result<(), NotTaken>>>,
     /// Set once the first events are in the event log.
     registration: Option<Registration<L>>,
     /// Set for a stored session.
@@ -71,7 +71,7 @@ pub(crate) struct Driver<A, L: EventLog> {
 
 /// The answer to an input that was taken.
 struct Answer {
-    reply: Reply,
+    reply: Reply<Result<(), NotTaken>>,
     outcome: Result<(), NotTaken>,
     /// A user's message, which is withdrawn if the request no longer waits.
     message: Option<Message>,
