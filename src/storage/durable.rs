@@ -7,14 +7,15 @@ use super::transcripts::PgTranscripts;
 #[cfg(feature = "sqlite")]
 use super::transcripts::SqliteTranscripts;
 use super::{
-    Persistence,
+    DbTickets, Persistence,
     catalog::{Catalog, DEFAULT_LEASE, DbCatalog},
     database::Database,
     events::{DurableConfig, DurableLog},
     transcripts::{AnyTranscriptStore, Fenced},
 };
+use crate::layers::ticket::BoxTicketStore;
 
-/// The session catalog, event log and transcript store in one [`Database`]. Clones share them.
+/// The session catalog, event log, transcript store and ticket store in one [`Database`]. Clones share them.
 ///
 /// Hosts on one Postgres server, or processes on one SQLite file, share the sessions. Each session runs on
 /// one of them at a time: a host can write for a session only under the lease that it holds.
@@ -41,6 +42,7 @@ pub struct Storage {
     log: DurableLog,
     catalog: Arc<DbCatalog>,
     transcripts: AnyTranscriptStore,
+    tickets: BoxTicketStore,
 }
 
 /// How sessions are stored.
@@ -90,7 +92,8 @@ impl Storage {
             Database::Postgres(pool) => Arc::new(Fenced::new(PgTranscripts::new(pool.clone()), held)),
         };
         let log = DurableLog::new(database.clone(), config.events);
-        Self { database, log, catalog, transcripts }
+        let tickets = BoxTicketStore::new(DbTickets::new(database.clone()));
+        Self { database, log, catalog, transcripts, tickets }
     }
 
     /// The durable event log.
@@ -105,11 +108,12 @@ impl Storage {
         &self.transcripts
     }
 
-    /// The session catalog and the transcript store.
+    /// The session catalog, the transcript store and the ticket store.
     #[must_use]
     pub fn persistence(&self) -> Persistence {
         let catalog: Arc<dyn Catalog> = Arc::clone(&self.catalog) as _;
-        Persistence { catalog, transcripts: Arc::clone(&self.transcripts) }
+        let (transcripts, tickets) = (Arc::clone(&self.transcripts), self.tickets.clone());
+        Persistence { catalog, transcripts, tickets }
     }
 
     /// Stores the events that still wait, and closes a SQLite file, so that it is complete without its

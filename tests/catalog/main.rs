@@ -6,6 +6,7 @@ mod postgres;
 
 mod leases;
 mod rows;
+mod tickets;
 
 use std::time::Duration;
 
