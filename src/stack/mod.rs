@@ -85,7 +85,7 @@ use crate::{
         drain::Drain,
         lookup::Lookup,
         resume::{Attach, Attachment, EventLog, Resume, RingLog},
-        ticket::{MemoryStore, TakeTicket, TicketVerifier},
+        ticket::{BoxTicketStore, TakeTicket, TicketVerifier},
     },
     service::{AgentService, Policy, Sessions, WatchedStream},
 };
@@ -143,7 +143,7 @@ type Numbered<S> = Either<SetRequestId<PropagateRequestId<S>, MakeRequestUuid>, 
 
 type Shared<S> = Either<Cors<S>, S>;
 
-type Known<S, V> = Auth<Expiry<S>, AnyOf<V, TicketVerifier<MemoryStore, fn(&Parts) -> Option<String>>>>;
+type Known<S, V> = Auth<Expiry<S>, AnyOf<V, TicketVerifier<BoxTicketStore, fn(&Parts) -> Option<String>>>>;
 
 type Found<A, L> =
     Lookup<Resume<AgentService<A, L>, Attach<FindStream<L>>>, fn(&Parts) -> Option<String>, Sessions<L>>;

@@ -9,18 +9,18 @@ use super::transcripts::PgTranscripts;
 #[cfg(feature = "sqlite")]
 use super::transcripts::SqliteTranscripts;
 use super::{
-    Persistence,
+    DbTickets, Persistence,
     catalog::{Catalog, DEFAULT_LEASE, DbCatalog},
     database::{Component, Database},
     events::{DurableConfig, DurableLog},
     transcripts::{AnyTranscriptStore, Entry, Fenced, StoreError, TranscriptKey},
 };
-use crate::error_text::with_sources;
+use crate::{error_text::with_sources, layers::ticket::BoxTicketStore};
 
 /// Maximum time for [`Storage::check`] to try whether a component works again.
 const CHECK: Duration = Duration::from_secs(5);
 
-/// The session catalog, event log and transcript store in one [`Database`]. Clones share them.
+/// The session catalog, event log, transcript store and ticket store in one [`Database`]. Clones share them.
 ///
 /// Hosts on one Postgres server, or processes on one SQLite file, share the sessions. Each session runs on
 /// one of them at a time: a host can write for a session only under the lease that it holds.
@@ -47,6 +47,7 @@ pub struct Storage {
     log: DurableLog,
     catalog: Arc<DbCatalog>,
     transcripts: AnyTranscriptStore,
+    tickets: BoxTicketStore,
     /// The transcript store, without leases.
     unfenced: AnyTranscriptStore,
     checking: Arc<Mutex<()>>,
@@ -110,7 +111,8 @@ impl Storage {
             }
         };
         let log = DurableLog::new(database.clone(), config.events);
-        Self { database, log, catalog, transcripts, unfenced, checking: Arc::default() }
+        let tickets = BoxTicketStore::new(DbTickets::new(database.clone()));
+        Self { database, log, catalog, transcripts, tickets, unfenced, checking: Arc::default() }
     }
 
     /// The durable event log.
@@ -125,11 +127,12 @@ impl Storage {
         &self.transcripts
     }
 
-    /// The session catalog and the transcript store.
+    /// The session catalog, the transcript store and the ticket store.
     #[must_use]
     pub fn persistence(&self) -> Persistence {
         let catalog: Arc<dyn Catalog> = Arc::clone(&self.catalog) as _;
-        Persistence { catalog, transcripts: Arc::clone(&self.transcripts) }
+        let (transcripts, tickets) = (Arc::clone(&self.transcripts), self.tickets.clone());
+        Persistence { catalog, transcripts, tickets }
     }
 
     /// Checks that sessions can be stored, for a readiness probe. While everything works this only looks at how

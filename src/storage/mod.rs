@@ -1,4 +1,4 @@
-//! Stores sessions that outlive the process: the session catalog, event logs and transcript stores.
+//! Stores sessions that outlive the process: the session catalog, event logs and transcript stores; and tickets.
 
 pub mod catalog;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -8,8 +8,12 @@ mod durable;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod events;
 pub(crate) mod persistence;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod tickets;
 pub mod transcripts;
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::durable::{Storage, StorageConfig, StorageFault};
 pub use self::persistence::Persistence;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use self::tickets::DbTickets;

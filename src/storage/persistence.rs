@@ -4,9 +4,12 @@ use super::{
     catalog::AnyCatalog,
     transcripts::{AnyTranscriptStore, StoreError, TranscriptKey},
 };
-use crate::{error_text::with_sources, layers::resume::EventLog};
+use crate::{
+    error_text::with_sources,
+    layers::{resume::EventLog, ticket::BoxTicketStore},
+};
 
-/// The session catalog and the transcript store.
+/// The session catalog, the transcript store and the ticket store.
 ///
 /// With them, the next request for a session that is not in memory restores it: the catalog holds its owner
 /// and working directory, the event log its stream, and the transcript store its conversation.
@@ -16,6 +19,8 @@ pub struct Persistence {
     pub catalog: AnyCatalog,
     /// The transcript store, which agents receive in their spec.
     pub transcripts: AnyTranscriptStore,
+    /// The ticket store. Tickets hold as long as it keeps them, and wherever it is shared.
+    pub tickets: BoxTicketStore,
 }
 
 impl Persistence {

@@ -7,6 +7,7 @@ mod postgres;
 mod hangs;
 mod leases;
 mod rows;
+mod tickets;
 
 use std::time::Duration;
 

@@ -17,7 +17,9 @@ use agent_webkit::{
         transcripts::{Entry, TranscriptKey},
     },
 };
-use http::{Method, StatusCode};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -405,4 +407,24 @@ async fn a_fenced_agent_ends_the_sessions_stay() {
 
 fn entry(value: &Value) -> Entry {
     Entry::new(serde_json::value::to_raw_value(value).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_ticket_holds_over_a_restart_and_for_its_lifetime() {
+    let disk = Disk::new();
+    let mut first = disk.host(limits()).await;
+    let (id, agent) = first.rig.session().await;
+    let issue = async |host: &Host| {
+        let reply = host.rig.ask(Method::POST, &format!("/sessions/{id}/tickets"), "").await;
+        format!("/sessions/{id}/stream?ticket={}", reply.json()["ticket"].as_str().unwrap())
+    };
+    let url = issue(&first).await;
+    first.ends_with(agent).await;
+
+    let second = disk.host(limits().ticket_lifetime(Duration::ZERO)).await;
+    let reconnect = |url: &str| Request::get(url).body(Full::<Bytes>::default()).unwrap();
+    assert_eq!(second.rig.open(reconnect(&url)).await.next().await.unwrap().name, "session_ready");
+    let expired = issue(&second).await;
+    assert_eq!(second.rig.answer(reconnect(&expired)).await.status(), StatusCode::UNAUTHORIZED);
+    second.ends().await;
 }

@@ -47,6 +47,12 @@ impl Scopes {
         self.0.as_ref().is_none_or(|names| names.contains(scope))
     }
 
+    /// The names of the scopes, sorted; `None` if there is no list, so that everything is allowed.
+    #[must_use]
+    pub fn names(&self) -> Option<impl Iterator<Item = &str>> {
+        self.0.as_ref().map(|names| names.iter().map(|name| &**name))
+    }
+
     /// Those of `scopes` that are also allowed here.
     #[must_use]
     pub fn narrowed_to<'a>(&self, scopes: impl IntoIterator<Item = &'a str>) -> Self {

@@ -293,6 +293,11 @@ pub trait Tail: Send + Unpin + 'static {
     /// beyond the newest event of [`Tail::attached`] if it starts at or before that event, so replayed and live events
     /// are always in different chunks.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>>;
+    /// Whether this tail ended with an `Err` because the stream was forgotten, and not because its reader was too slow.
+    /// The default says no.
+    fn was_forgotten(&self) -> bool {
+        false
+    }
 }
 
 /// The newest `limit` events of this name, oldest first, read from the stream's frames.

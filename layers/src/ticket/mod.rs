@@ -53,6 +53,7 @@
 //! - The number of valid tickets is limited, [per principal](Tickets::per_principal) and
 //!   [in total](MemoryStore::capacity).
 
+mod boxed;
 mod layer;
 mod presented;
 mod store;
@@ -60,6 +61,7 @@ mod tickets;
 mod verify;
 
 pub use self::{
+    boxed::BoxTicketStore,
     layer::{TakeTicket, TicketLayer},
     presented::Presented,
     store::{Digest, Grant, MemoryStore, StoreError, TicketStore},

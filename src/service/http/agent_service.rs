@@ -30,7 +30,7 @@ use crate::{
         lookup::Resolved,
         reply::ResponseBody,
         resume::{EventLog, EventStream, Follow, RingLog},
-        ticket::Tickets,
+        ticket::{BoxTicketStore, MemoryStore, Tickets},
     },
     service::{
         failure::Failure,
@@ -89,7 +89,7 @@ struct Shared<A, L: EventLog> {
     sessions: Sessions<L>,
     warm: Warm<A>,
     limits: Limits,
-    tickets: Tickets,
+    tickets: Tickets<BoxTicketStore>,
 }
 
 impl<A: Agent, L: EventLog> AgentService<A, L> {
@@ -105,6 +105,10 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     }
 
     fn build(agent: A, log: L, policy: Policy, limits: Limits, persistence: Option<Persistence>) -> Self {
+        let ticket_store = match &persistence {
+            Some(persistence) => persistence.tickets.clone(),
+            None => BoxTicketStore::new(MemoryStore::default()),
+        };
         let restore_owned = Driver::restorer(agent.clone(), limits.clone());
         let sessions = Sessions::new(log, policy, &limits, persistence, restore_owned);
         let warm = Warm::new(agent.clone(), &sessions, &limits);
@@ -113,7 +117,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             sessions.start_background_tasks();
             warm.start_filling();
         }
-        let tickets = Tickets::default().lifetime(limits.ticket_lifetime);
+        let tickets = Tickets::new(ticket_store).lifetime(limits.ticket_lifetime);
         Self { agent, shared: Arc::new(Shared { sessions, warm, limits, tickets }) }
     }
 }
@@ -127,7 +131,7 @@ impl<A, L: EventLog> AgentService<A, L> {
 
     /// The tickets that were issued, from which to make their verifier.
     #[must_use]
-    pub fn tickets(&self) -> &Tickets {
+    pub fn tickets(&self) -> &Tickets<BoxTicketStore> {
         &self.shared.tickets
     }
 }

@@ -9,7 +9,10 @@ use super::{
     scope::{Caller, READ},
 };
 use crate::{
-    layers::{reply::ResponseBody, ticket::Tickets},
+    layers::{
+        reply::ResponseBody,
+        ticket::{TicketStore, Tickets},
+    },
     service::failure::Failure,
 };
 
@@ -26,7 +29,7 @@ pub fn ticket_resource(request: &Parts) -> Option<String> {
 
 /// Issues a ticket for the stream of the caller's session.
 pub(crate) async fn issue<B>(
-    tickets: &Tickets,
+    tickets: &Tickets<impl TicketStore>,
     caller: Caller<'_>,
     session_id: &str,
 ) -> Result<Response<ResponseBody<B>>, Failure> {

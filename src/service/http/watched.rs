@@ -100,6 +100,7 @@ impl<T: Tail> Tail for WatchedTail<T> {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>> {
         let polled = self.tail.poll_chunk(cx);
         if let Poll::Ready(Some(Err(_))) = &polled
+            && self.tail.was_forgotten()
             && let Some(frame) = self.ending.frame()
         {
             // Nothing comes after an `Err`, so this is the last frame.

@@ -16,6 +16,7 @@ macro_rules! migrations {
             ("sessions", include_str!(concat!("migrations/", $kind, "/0003_sessions.sql"))),
             ("runs", include_str!(concat!("migrations/", $kind, "/0004_runs.sql"))),
             ("tombstones", include_str!(concat!("migrations/", $kind, "/0005_tombstones.sql"))),
+            ("tickets", include_str!(concat!("migrations/", $kind, "/0006_tickets.sql"))),
         ])
     };
 }

@@ -122,6 +122,10 @@ impl Tail for AnyTail {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>> {
         each!(Self, self, tail => tail.poll_chunk(cx))
     }
+
+    fn was_forgotten(&self) -> bool {
+        each!(Self, self, tail => tail.was_forgotten())
+    }
 }
 
 impl From<RingLog> for AnyLog {

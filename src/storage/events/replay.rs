@@ -39,6 +39,8 @@ type Fetching = Pin<Box<dyn Future<Output = Result<Option<Page>, LogError>> + Se
 pub(super) enum Replayed {
     Chunk(Chunk),
     Evicted(Evicted),
+    /// The stream was deleted.
+    Deleted(Evicted),
     /// All events were returned.
     Over,
     /// The database was unavailable for too long.
@@ -85,10 +87,11 @@ impl Replay {
                 }
             }
         };
-        let oldest = page.as_ref().map_or(self.until + 1, |page| page.oldest);
+        let evicted = |oldest| Evicted { after: self.after, oldest };
         Poll::Ready(match page {
-            Some(page) if oldest <= self.after + 1 => Replayed::Chunk(self.give(&page.events)),
-            _ => Replayed::Evicted(Evicted { after: self.after, oldest }),
+            Some(page) if page.oldest <= self.after + 1 => Replayed::Chunk(self.give(&page.events)),
+            Some(page) => Replayed::Evicted(evicted(page.oldest)),
+            None => Replayed::Deleted(evicted(self.until + 1)),
         })
     }
 

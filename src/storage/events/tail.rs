@@ -10,11 +10,13 @@ pub struct DurableTail {
     replay: Option<Replay>,
     /// `None` for a stream that is not open here, which is only replayed.
     live: Option<RingTail>,
+    /// The stream was deleted before the replay was over.
+    deleted: bool,
 }
 
 impl DurableTail {
     pub(super) fn new(attached: Attached, replay: Option<Replay>, live: Option<RingTail>) -> Self {
-        Self { attached, replay, live }
+        Self { attached, replay, live, deleted: false }
     }
 
     fn end(&mut self) {
@@ -37,6 +39,11 @@ impl Tail for DurableTail {
                     self.end();
                     return Poll::Ready(Some(Err(evicted)));
                 }
+                Replayed::Deleted(evicted) => {
+                    self.end();
+                    self.deleted = true;
+                    return Poll::Ready(Some(Err(evicted)));
+                }
                 Replayed::Broken => self.end(),
             }
         }
@@ -44,5 +51,9 @@ impl Tail for DurableTail {
             Some(live) => live.poll_chunk(cx),
             None => Poll::Ready(None),
         }
+    }
+
+    fn was_forgotten(&self) -> bool {
+        self.deleted || self.live.as_ref().is_some_and(Tail::was_forgotten)
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct State {
     /// Number of readers that have read everything.
     caught_up: usize,
     closed: bool,
+    /// Once the stream is forgotten: the first frame that was held until then.
+    forgotten_from: Option<u64>,
 }
 
 impl State {
@@ -68,6 +70,7 @@ impl State {
             readers: 0,
             caught_up: 0,
             closed: false,
+            forgotten_from: None,
         }
     }
 
@@ -118,12 +121,18 @@ impl State {
     /// Closes the stream and frees all frames.
     pub(super) fn forget(&mut self) {
         self.closed = true;
+        self.forgotten_from.get_or_insert(self.first);
         self.first = self.last() + 1;
         self.oldest = self.first;
         self.begin = self.end;
         self.frames = VecDeque::new();
         self.blocks.clear();
         self.readers = self.caught_up;
+    }
+
+    /// Whether the frame `next` was held until the stream was forgotten.
+    pub(super) fn was_forgotten(&self, next: u64) -> bool {
+        self.forgotten_from.is_some_and(|first| (first..self.first).contains(&next))
     }
 
     /// Adds a reader whose next frame is `next`.
@@ -251,6 +260,23 @@ mod tests {
         assert!(!block.is_unique(), "its third frame is in the window");
         append(&mut state, 1);
         assert!(block.is_unique());
+    }
+
+    #[test]
+    fn a_reader_that_was_too_slow_is_not_one_whose_stream_was_forgotten() {
+        let config = RingConfig::default().window_events(4).lag_budget(0);
+        let mut state = State::resume_at(config, 0);
+        append(&mut state, 3);
+        state.enter(1);
+        append(&mut state, 3);
+        state.enter(5);
+        state.enter(7);
+        assert!((1..=7).all(|next| !state.was_forgotten(next)), "it is still there");
+        state.forget();
+        state.forget();
+        assert!(matches!(state.read(1, u64::MAX), Found::Evicted(_)) && !state.was_forgotten(1));
+        assert!(matches!(state.read(5, u64::MAX), Found::Evicted(_)) && state.was_forgotten(5));
+        assert!(matches!(state.read(7, u64::MAX), Found::End) && !state.was_forgotten(7));
     }
 
     #[test]

@@ -37,6 +37,10 @@ impl Tail for RingTail {
         self.ended = !matches!(read, Some(Ok(_)));
         Poll::Ready(read)
     }
+
+    fn was_forgotten(&self) -> bool {
+        self.ended && self.shared.lock().state.was_forgotten(self.place.next)
+    }
 }
 
 impl Drop for RingTail {
