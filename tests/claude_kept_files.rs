@@ -160,6 +160,8 @@ async fn a_large_output_is_readable_again_by_the_path_in_the_transcript() {
         let path = path_in(&transcript(&home, &spec.session_id), &home.join("projects"), ".txt");
         let read = call(&mut agent, "Read", json!({"file_path": path, "offset": 39_999, "limit": 2})).await;
         assert!(read.contains("39999") && read.contains("40000"), "{read}");
+        let session = path.parent().and_then(Path::parent).unwrap();
+        assert!(!session.join("agent-webkit").exists(), "the files are no sub-agent's transcript");
         agent.close().await;
         let stored = store.files().await.concat().matches("tool-results/").count();
         assert_eq!(stored, 1, "it has not changed");
