@@ -23,7 +23,7 @@ impl Reloading {
             match file.reload() {
                 Ok(()) => tracing::info!(path = %file.path().display(), "read the tokens file again"),
                 Err(error) => {
-                    tracing::error!(%error, "cannot read the tokens file again; the tokens stay as they were")
+                    tracing::error!(%error, "cannot read the tokens file again; the tokens stay as they were");
                 }
             }
         }
