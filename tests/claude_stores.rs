@@ -52,7 +52,11 @@ async fn a_conversation_moves<S: TranscriptStore>(open: impl AsyncFn() -> S) {
     let projects = kept.find(&spec.session_id).await.unwrap();
     let [project] = &projects[..] else { panic!("{projects:?}") };
     let main = TranscriptKey::main(project, &spec.session_id);
-    assert_eq!(kept.list_subkeys(&main).await.unwrap().len(), 1);
+    let mut subkeys = kept.list_subkeys(&main).await.unwrap();
+    subkeys.sort();
+    let [files, sub_agent] = &subkeys[..] else { panic!("{subkeys:?}") };
+    assert_eq!(files, "agent-webkit/files");
+    assert!(sub_agent.starts_with("subagents/"), "{sub_agent}");
     let lines: Vec<_> = kept.load(&main).await.unwrap().unwrap();
     assert!(lines.iter().any(|line| line.json().get().contains("ECHO_HISTORY")), "it is one transcript");
 }

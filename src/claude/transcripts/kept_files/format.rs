@@ -41,17 +41,17 @@ pub(super) fn file(path: &str, content: &[u8]) -> Option<Entry> {
     let text = str::from_utf8(content).ok().and_then(|text| to_raw_value(text).ok());
     let text = text.filter(|text| text.get().len() <= 2 * content.len() + 2);
     let hex = text.is_none().then(|| hex::encode(content));
-    entry(Written { text, hex, ..written(FILE, path) })
+    entry(&Written { text, hex, ..written(FILE, path) })
 }
 
 /// The entry of a file that the agent removed.
 pub(super) fn removed(path: &str) -> Option<Entry> {
-    entry(Written { removed: Some(true), ..written(FILE, path) })
+    entry(&Written { removed: Some(true), ..written(FILE, path) })
 }
 
 /// The entry that names an agent's config directory. `None` if its path is not UTF-8.
 pub(super) fn config_dir(path: &Path) -> Option<Entry> {
-    entry(written(CONFIG_DIR, path.to_str()?))
+    entry(&written(CONFIG_DIR, path.to_str()?))
 }
 
 fn written<'a>(r#type: &'a str, path: &'a str) -> Written<'a> {
@@ -59,8 +59,8 @@ fn written<'a>(r#type: &'a str, path: &'a str) -> Written<'a> {
     Written { r#type, uuid, path, text: None, hex: None, removed: None }
 }
 
-fn entry(written: Written<'_>) -> Option<Entry> {
-    Entry::new(to_raw_value(&written).ok()?)
+fn entry(written: &Written<'_>) -> Option<Entry> {
+    Entry::new(to_raw_value(written).ok()?)
 }
 
 /// What an entry holds.

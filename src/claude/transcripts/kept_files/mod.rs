@@ -69,10 +69,9 @@ impl KeptFiles {
     /// Starts the requested scan, unless one is still running. `room` is the maximum size of its entries, in
     /// bytes; `idle` tells whether the files that the last scan left may be tried again.
     pub(crate) fn start(&mut self, room: usize, idle: bool) {
-        if !self.wanted && !(self.rest && idle) {
-            return;
-        }
-        if let Some(mut scanner) = self.scanner.take() {
+        if (self.wanted || self.rest && idle)
+            && let Some(mut scanner) = self.scanner.take()
+        {
             (self.wanted, self.rest) = (false, false);
             self.running = Some(spawn_blocking(move || {
                 let scan = scanner.scan(room);

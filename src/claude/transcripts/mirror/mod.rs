@@ -148,7 +148,7 @@ impl Mirror {
         self.files.start(room.saturating_sub(FOR_TRANSCRIPTS), room == BACKLOG);
     }
 
-    /// Queues the files that a scan found. They are due at once: the agent waits for a prompt or a message.
+    /// Queues the files that a scan found. They are due at once: a transcript that names them may be stored already.
     fn scanned(&mut self, scan: Scan) {
         let full = self.queue_files(scan.entries);
         self.reports.extend(full);
