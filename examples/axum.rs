@@ -4,7 +4,7 @@
 //! `AGENT_WEBKIT_WORKSPACE`, …); `ADDR` is the address to listen on.
 //!
 //! ```text
-//! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --example axum
+//! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --features cli --example axum
 //! curl -X POST http://127.0.0.1:8000/agents/sessions -H 'authorization: Bearer secret'
 //! ```
 

@@ -3,7 +3,7 @@
 //! The echo asks for permission to repeat the message, and then sends it word by word.
 //!
 //! ```text
-//! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --example custom_agent
+//! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --features service --example custom_agent
 //! curl -X POST http://127.0.0.1:8000/sessions -H 'authorization: Bearer secret'
 //! ```
 

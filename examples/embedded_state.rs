@@ -6,7 +6,7 @@
 //! `/me` from the stack's registry.
 //!
 //! ```text
-//! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --example embedded_state
+//! AGENT_WEBKIT_AUTH_TOKEN=secret ADDR=127.0.0.1:8000 cargo run --features cli --example embedded_state
 //! curl http://127.0.0.1:8000/me -H 'authorization: Bearer secret'
 //! curl http://127.0.0.1:8000/metrics
 //! ```

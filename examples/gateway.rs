@@ -8,7 +8,7 @@
 //! `UPSTREAM_KEY`.
 //!
 //! ```text
-//! TOKENS=ada=secret,bob=hidden UPSTREAM=http://127.0.0.1:9000 ADDR=127.0.0.1:8000 cargo run --example gateway
+//! TOKENS=ada=secret,bob=hidden UPSTREAM=http://127.0.0.1:9000 ADDR=127.0.0.1:8000 cargo run --features practice --example gateway
 //! curl -i http://127.0.0.1:8000/answers -H 'authorization: Bearer secret' \
 //!     -d '{"model":"m","max_tokens":99,"stream":true,"messages":[{"role":"user","content":"hi"}]}'
 //! curl -N http://127.0.0.1:8000/answers/… -H 'authorization: Bearer secret' -H 'last-event-id: 3'

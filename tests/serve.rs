@@ -14,7 +14,7 @@ use support::{Server, eventually};
 async fn what_cannot_be_is_one_sentence_and_exit_code_2() {
     for (server, named) in [
         (Server::builder().no_token(), "no token"),
-        (Server::builder().flag("--no-auth"), "cannot be used with"),
+        (Server::builder().flag("--no-auth"), "exclude"),
         (Server::builder().no_token().option("--token", ""), "empty"),
         (Server::builder().no_token().env("AGENT_WEBKIT_AUTH_TOKEN", ""), "empty"),
         (Server::builder().no_token().env("AGENT_WEBKIT_NO_AUTH", "0"), "no token"),

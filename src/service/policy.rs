@@ -31,6 +31,8 @@ pub struct Policy {
     workspaces: Arc<[PathBuf]>,
     allow_bypass: bool,
     share_approvals: bool,
+    /// The owner of transcripts that belong to no session.
+    adopter: Option<Arc<str>>,
 }
 
 /// The reason for a refusal, as one sentence for the client. It reveals nothing about paths outside the
@@ -53,7 +55,7 @@ impl Policy {
         if workspaces.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no workspace is given"));
         }
-        Ok(Self { workspaces: workspaces.into(), allow_bypass: false, share_approvals: false })
+        Ok(Self { workspaces: workspaces.into(), allow_bypass: false, share_approvals: false, adopter: None })
     }
 
     /// Whether clients may choose `bypassPermissions`.
@@ -80,6 +82,21 @@ impl Policy {
     #[must_use]
     pub fn share_approvals(mut self, share: bool) -> Self {
         self.share_approvals = share;
+        self
+    }
+
+    /// Whether this caller may make a session of a transcript that has none. Where callers have no names, all of
+    /// them share all sessions.
+    pub(crate) fn adopts_for(&self, caller: Option<&str>) -> bool {
+        caller.is_none() || caller == self.adopter.as_deref()
+    }
+
+    /// Gives the transcripts in the transcript store that belong to no session, such as those of the Python
+    /// server, to the principal of this name: its first request for such an id creates the session. By default
+    /// they belong to nobody.
+    #[must_use]
+    pub fn adopt_for(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.adopter = Some(name.into());
         self
     }
 

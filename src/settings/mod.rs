@@ -98,8 +98,8 @@ pub struct Settings {
     #[arg(long, value_name = "EVENTS", env = "AGENT_WEBKIT_LOG_WINDOW")]
     pub log_window: Option<NonZeroUsize>,
 
-    /// Time at rest (no turn, open prompt or background task) before a session's agent process ends; the next message
-    /// starts it again.
+    /// Time at rest (no turn or background task, or a turn that waits for an answer) before a session's agent process ends;
+    /// the next message or answer starts it again.
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_HIBERNATE_AFTER", default_value = "120s", value_parser = units::duration)]
     pub hibernate_after: Duration,
 
@@ -137,6 +137,16 @@ pub struct Settings {
     /// Let clients choose the permission mode bypassPermissions, in which the agent runs every tool without asking.
     #[arg(long, env = "AGENT_WEBKIT_ALLOW_BYPASS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub allow_bypass: bool,
+
+    /// Let an approval write permission rules to settings files that other sessions read, as its `updated_permissions` say,
+    /// and let agents write the operator's settings.json. By default an approval holds for its session alone.
+    #[arg(long, env = "AGENT_WEBKIT_SHARE_APPROVALS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub share_approvals: bool,
+
+    /// Name of the owner who may continue conversations that are in the transcript store without a session, such as those
+    /// of the Python server. By default nobody may, unless there is no authentication.
+    #[arg(long, value_name = "NAME", env = "AGENT_WEBKIT_ADOPT")]
+    pub adopt: Option<String>,
 
     /// Name of a further environment variable to pass on to agents; repeat it for more. Agents always get the usual
     /// ones (PATH, HOME, locale, proxies) and those of the claude CLI, and never this server's own settings.
@@ -221,7 +231,11 @@ impl Settings {
     /// A workspace does not exist or is not a directory.
     pub fn policy(&self) -> Result<Policy, SettingsError> {
         Policy::new(&self.workspaces)
-            .map(|policy| policy.allow_bypass(self.allow_bypass))
+            .map(|policy| policy.allow_bypass(self.allow_bypass).share_approvals(self.share_approvals))
+            .map(|policy| match &self.adopt {
+                Some(name) => policy.adopt_for(name.as_str()),
+                None => policy,
+            })
             .map_err(|error| SettingsError::new(format!("this workspace cannot be used: {error}")))
     }
 

@@ -59,7 +59,7 @@ fn root() -> &'static Path {
 async fn what_the_reference_has_written_goes_on_here_and_there_again() {
     let place = Place::postgres().await;
     let Some(reference) = Reference::on(&place) else { return };
-    let server = place.server();
+    let server = place.server().option("--adopt", "default");
     let workspace = server.dir("workspace");
     let id = uuid::Uuid::new_v4().to_string();
     // The reference creates its tables first, as in a deployment that migrates from it.

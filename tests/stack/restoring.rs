@@ -352,7 +352,7 @@ async fn retention_ends_what_nobody_uses() {
 }
 
 #[tokio::test]
-async fn a_transcript_without_a_row_is_adopted() {
+async fn a_transcript_without_a_row_is_adopted_by_whom_the_operator_names() {
     let disk = Disk::new();
     let cwd = disk.workspace.path().canonicalize().unwrap();
     let (id, outside) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
@@ -367,6 +367,8 @@ async fn a_transcript_without_a_row_is_adopted() {
     drop(store);
 
     let mut host = disk.host(limits()).await;
+    let bobs = host.rig.ask_as("bob", Method::GET, &format!("/sessions/{id}"), "").await;
+    assert_eq!(bobs.status, StatusCode::NOT_FOUND, "it is not for whoever asks first");
     assert_eq!(host.rig.input(&id, message("hi")).await.status, StatusCode::NO_CONTENT);
     let agent = host.rig.agents.recv().await.unwrap();
     assert_eq!((agent.spec.resume, &agent.spec.cwd), (true, &cwd));

@@ -75,7 +75,8 @@ impl Rig {
 
 /// The builder of the stack of a [`Rig`].
 pub(crate) fn builder(agents: FakeAgents, workspace: &Path) -> StackBuilder<FakeAgents, StaticTokens> {
-    Stack::builder(agents, Policy::new([workspace]).unwrap()).auth(tokens())
+    let policy = Policy::new([workspace]).unwrap().adopt_for("ada");
+    Stack::builder(agents, policy).auth(tokens())
 }
 
 impl<L: EventLog> Rig<L> {

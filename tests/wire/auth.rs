@@ -78,7 +78,7 @@ async fn tokens_have_names_and_scopes_and_are_revoked_by_a_signal() {
     let (watcher, kept) = (as_("ada-watch").events(&id).await, as_("ada-1").events(&id).await);
     fs::write(&file, "broken").unwrap();
     server.signal(Signal::HUP);
-    eventually("the broken file is told", async || server.log().contains("old tokens stay valid")).await;
+    eventually("the broken file is told", async || server.log().contains("stay as they were")).await;
     assert_eq!(as_("ada-1").get(&path).await.status, 200);
 
     fs::write(&file, "ada:ada-2\nada:ada-1\nbob:bob-1\n").unwrap();

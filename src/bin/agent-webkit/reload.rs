@@ -37,8 +37,8 @@ impl Reloading {
 
 async fn reload(file: &TokensFile) {
     match file.reload().await {
-        Ok(()) => tracing::info!(path = %file.path().display(), "reloaded the token file"),
-        Err(error) => tracing::error!(%error, "cannot reload the token file; old tokens stay valid"),
+        Ok(()) => tracing::info!(path = %file.path().display(), "read the tokens file again"),
+        Err(error) => tracing::error!(%error, "cannot read the tokens file again; the tokens stay as they were"),
     }
 }
 

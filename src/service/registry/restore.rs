@@ -79,14 +79,17 @@ impl<L: EventLog> Sessions<L> {
         }
     }
 
-    /// Creates a row for a session that has only a transcript, as the Python server leaves it. The caller
-    /// becomes its owner: until now, everyone who knew its id could use it.
+    /// Creates a row for a session that has only a transcript, as the Python server leaves it, if the policy gives
+    /// such transcripts to the caller.
     async fn adopt(
         &self,
         persistence: &Persistence,
         id: &str,
         caller: Option<&str>,
     ) -> Result<bool, Failure> {
+        if !self.policy().adopts_for(caller) {
+            return Ok(false);
+        }
         let projects = persistence.transcripts.find(id).await?;
         let [project_key] = &projects[..] else { return Ok(false) };
         let key = TranscriptKey::main(project_key, id);
