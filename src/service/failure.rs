@@ -62,7 +62,7 @@ impl Failure {
     }
 
     pub(crate) fn unknown_path() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "there is no such path")
+        Self::new(StatusCode::NOT_FOUND, "there is nothing at this path")
     }
 
     pub(crate) fn unknown_session() -> Self {
@@ -70,7 +70,7 @@ impl Failure {
     }
 
     pub(crate) fn method(allow: &'static str) -> Self {
-        let detail = format!("this path accepts {allow}");
+        let detail = format!("this path takes {allow}");
         Self(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, detail).with_allow(allow))
     }
 

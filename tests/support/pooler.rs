@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -51,7 +52,9 @@ impl Pooler {
         };
         let url = format!("postgres://{user}@127.0.0.1:{port}/{database}");
         let pooler = Self { url, process, _folder: folder };
-        while TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            assert!(Instant::now() < deadline, "PgBouncer does not listen");
             tokio::task::yield_now().await;
         }
         Some(pooler)

@@ -38,7 +38,9 @@ impl Reloading {
 async fn reload(file: &TokensFile) {
     match file.reload().await {
         Ok(()) => tracing::info!(path = %file.path().display(), "read the tokens file again"),
-        Err(error) => tracing::error!(%error, "cannot read the tokens file again; the tokens stay as they were"),
+        Err(error) => {
+            tracing::error!(%error, "cannot read the tokens file again; the tokens stay as they were");
+        }
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn fold<'a>(data: &mut Map<String, Value>, entries: impl IntoIterator
 }
 
 /// The summary's data after these entries.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) fn folded<'a>(
     mut data: Map<String, Value>,
     entries: impl IntoIterator<Item = &'a Entry>,
