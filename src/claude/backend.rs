@@ -165,6 +165,10 @@ impl Claude {
         self
     }
 
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self

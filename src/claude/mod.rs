@@ -71,6 +71,7 @@
 //! after 5 s SIGTERM to its process group, after 5 s SIGKILL (see [`Grace`]). In every case all processes
 //! with its process tag are ended before [`AgentEvent::Exited`](crate::proto::AgentEvent::Exited) is sent.
 
+mod account;
 mod backend;
 mod error;
 mod process;

@@ -53,13 +53,12 @@ impl Settings {
     /// The CLI was not found, or the practice model cannot listen.
     pub async fn agent(&self) -> Result<(Claude, Model), SettingsError> {
         let program = cli_path::find(self.claude.as_deref(), env::var_os("PATH").as_deref())?;
-        let model = Model::choose(self.practice, |name| env::var_os(name))
-            .await
-            .map_err(|error| SettingsError::new(format!("the practice model cannot be served: {error}")))?;
         tracing::info!(claude = %program.display(), "the agents' CLI");
         let claude = Claude::new(program).pass_env(&self.pass_env);
-        let claude = model.env().into_iter().fold(claude, |claude, (name, value)| claude.env(name, value));
-        Ok((claude, model))
+        let model = Model::choose(self.practice, &claude, |name| env::var_os(name))
+            .await
+            .map_err(|error| SettingsError::new(format!("the practice model cannot be served: {error}")))?;
+        Ok((model.configure(claude), model))
     }
 }
 

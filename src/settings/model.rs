@@ -1,38 +1,49 @@
 //! Chooses between the account's model and the practice model.
 
 use std::{
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     io,
     path::PathBuf,
 };
 
-use crate::practice;
+use crate::{claude::Claude, practice};
 
 /// Environment variables with which the CLI reaches a real model.
-const CREDENTIALS: [&str; 5] = [
-    "ANTHROPIC_API_KEY",
-    "ANTHROPIC_AUTH_TOKEN",
-    "CLAUDE_CODE_OAUTH_TOKEN",
+const CREDENTIALS: [&str; 3] = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
+
+/// Switches that send the CLI to another provider of models. Each takes precedence over the base URL.
+const PROVIDERS: [&str; 7] = [
+    "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+    "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
     "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_FOUNDRY",
+    "CLAUDE_CODE_USE_GATEWAY",
+    "CLAUDE_CODE_USE_MANTLE",
     "CLAUDE_CODE_USE_VERTEX",
 ];
 
 /// The model that agents use.
 #[derive(Debug)]
 pub enum Model {
-    /// A real model, through the credentials in the environment.
+    /// A real model, through the credentials that the CLI finds.
     Account,
     /// The scripted practice model, served by this process until dropped.
     Practice(practice::Model),
 }
 
 impl Model {
-    /// The practice model if `practice` is set or there are no credentials, else the real model.
+    /// The practice model if `practice` is set or the CLI has no credentials, else the real model. The CLI is not
+    /// asked where the environment shows credentials.
     ///
     /// # Errors
     /// The practice model cannot listen on loopback.
-    pub(super) async fn choose(practice: bool, env: impl Fn(&str) -> Option<OsString>) -> io::Result<Self> {
-        if !practice && has_credentials(env) {
+    pub(super) async fn choose(
+        practice: bool,
+        claude: &Claude,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> io::Result<Self> {
+        if !practice && (has_credentials(env) || claude.is_logged_in().await == Some(true)) {
             return Ok(Self::Account);
         }
         let model = practice::Model::bind("127.0.0.1:0").await?;
@@ -53,15 +64,27 @@ impl Model {
     pub fn env(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Account => Vec::new(),
-            Self::Practice(model) => vec![
+            Self::Practice(model) => [
                 ("ANTHROPIC_BASE_URL", model.url()),
                 ("ANTHROPIC_API_KEY", "practice".to_owned()),
                 ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".to_owned()),
-                // Each of these takes precedence over the base URL, so switch it off.
-                ("CLAUDE_CODE_USE_BEDROCK", "0".to_owned()),
-                ("CLAUDE_CODE_USE_VERTEX", "0".to_owned()),
-            ],
+            ]
+            .into_iter()
+            .chain(PROVIDERS.map(|switch| (switch, "0".to_owned())))
+            .collect(),
         }
+    }
+
+    /// Configures the agents for this model.
+    pub(super) fn configure(&self, claude: Claude) -> Claude {
+        let env = self.env();
+        if env.is_empty() {
+            return claude;
+        }
+        // An `env` block of the operator's settings takes precedence over the environment, but not over this.
+        let settings = serde_json::json!({ "env": env.iter().cloned().collect::<BTreeMap<_, _>>() });
+        let claude = claude.arg(format!("--settings={settings}"));
+        env.into_iter().fold(claude, |claude, (name, value)| claude.env(name, value))
     }
 }
 
@@ -70,7 +93,10 @@ fn has_credentials(env: impl Fn(&str) -> Option<OsString>) -> bool {
     let config = set("CLAUDE_CONFIG_DIR")
         .map(PathBuf::from)
         .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".claude")));
-    CREDENTIALS.iter().any(|name| set(name).as_deref().is_some_and(|value| value != OsStr::new("0")))
+    CREDENTIALS
+        .iter()
+        .chain(&PROVIDERS)
+        .any(|name| set(name).as_deref().is_some_and(|value| value != OsStr::new("0")))
         || config.is_some_and(|dir| dir.join(".credentials.json").is_file())
 }
 
@@ -88,7 +114,7 @@ mod tests {
         assert!(!has_credentials(with(&[("ANTHROPIC_API_KEY", "")])));
         assert!(!has_credentials(with(&[("CLAUDE_CODE_USE_BEDROCK", "0")])));
         assert!(!has_credentials(with(&[("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")])));
-        for name in CREDENTIALS {
+        for name in CREDENTIALS.into_iter().chain(PROVIDERS) {
             assert!(has_credentials(with(&[(name, "1")])), "{name}");
         }
         let home = tempfile::tempdir().unwrap();
@@ -103,9 +129,10 @@ mod tests {
     #[tokio::test]
     async fn practice_is_what_is_left_without_an_account() {
         let account = [("ANTHROPIC_API_KEY", "k")];
-        assert!(matches!(Model::choose(false, with(&account)).await.unwrap(), Model::Account));
+        let claude = Claude::new("/no/such/claude");
+        assert!(matches!(Model::choose(false, &claude, with(&account)).await.unwrap(), Model::Account));
         for (asked, vars) in [(true, &account[..]), (false, &[])] {
-            let model = Model::choose(asked, with(vars)).await.unwrap();
+            let model = Model::choose(asked, &claude, with(vars)).await.unwrap();
             let Model::Practice(practice) = &model else { panic!("{asked}") };
             assert!(model.env().contains(&("ANTHROPIC_BASE_URL", practice.url())));
         }

@@ -16,6 +16,7 @@ mod idempotency;
 mod interrupt;
 mod limits;
 mod metrics;
+mod model;
 mod modes;
 mod npm_clients;
 mod permissions;
