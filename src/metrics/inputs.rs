@@ -21,6 +21,7 @@ fn kind(message: Option<&Inbound>) -> &'static str {
         Some(Inbound::Interrupt) => "interrupt",
         Some(Inbound::PermissionResponse { .. }) => "permission_response",
         Some(Inbound::QuestionResponse { .. }) => "question_response",
+        Some(Inbound::ElicitationResponse { .. }) => "elicitation_response",
         Some(Inbound::SetPermissionMode { .. }) => "set_permission_mode",
         Some(Inbound::SetModel { .. }) => "set_model",
         Some(Inbound::StopTask { .. }) => "stop_task",

@@ -160,6 +160,8 @@ pub enum AskKind {
     Question,
     /// The decision of a hook.
     Hook,
+    /// What an MCP server asks of the user: a form to fill in, or a page to visit.
+    Elicitation,
 }
 
 impl AskKind {
@@ -169,11 +171,14 @@ impl AskKind {
             Self::Permission => "permission_request",
             Self::Question => "ask_user_question",
             Self::Hook => "hook_decision_request",
+            Self::Elicitation => "elicitation_request",
         }
     }
 
     pub(super) fn of_event(name: &str) -> Option<Self> {
-        [Self::Permission, Self::Question, Self::Hook].into_iter().find(|kind| kind.event_name() == name)
+        [Self::Permission, Self::Question, Self::Hook, Self::Elicitation]
+            .into_iter()
+            .find(|kind| kind.event_name() == name)
     }
 }
 
@@ -278,4 +283,6 @@ pub enum Decision {
     },
     /// A hook's output: a JSON object.
     Hook(Box<RawValue>),
+    /// The answer to an MCP server: a JSON object with `action` and, if that is `accept`, `content`.
+    Elicitation(Box<RawValue>),
 }

@@ -122,6 +122,10 @@ impl OutEvent {
                 let data = data.string("hook_event", &ask.name).raw("hook_input", &ask.input);
                 Self::new(ask.kind.event_name(), data)
             }
+            AskKind::Elicitation => {
+                let data = data.string("server_name", &ask.name).members(&ask.context);
+                Self::new(ask.kind.event_name(), data)
+            }
         }
     }
 
@@ -130,6 +134,7 @@ impl OutEvent {
             AskKind::Permission => "permission",
             AskKind::Question => "question",
             AskKind::Hook => "hook",
+            AskKind::Elicitation => "elicitation",
         };
         let data = Object::new().string("correlation_id", id).string("kind", kind).string("outcome", outcome);
         Self::new("prompt_resolved", data.optional("behavior", behavior))

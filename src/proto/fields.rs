@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Decision, Invalid,
-    json::{self, Members},
+    json::{self, Members, Object},
 };
 
 /// Maximum nesting of a body, because agents parse recursively. No real message is nested this deep.
@@ -109,6 +109,22 @@ impl<'a> Fields<'a> {
             check_names(NAME, updates)?;
         }
         Ok(updates)
+    }
+
+    pub(super) fn elicitation(&self) -> Result<Box<RawValue>, Invalid> {
+        let action = self.word("action")?;
+        let content = self.optional_raw("content", '{', "an object")?;
+        let answer = Object::new().string("action", &action);
+        match (action.as_str(), content) {
+            ("accept", Some(content)) => Ok(json::into_raw(answer.raw("content", &content).finish())),
+            ("accept" | "decline" | "cancel", None) => Ok(json::into_raw(answer.finish())),
+            ("decline" | "cancel", Some(_)) => {
+                Err(Invalid::Field("content goes with action \"accept\" only".into()))
+            }
+            (unknown, _) => Err(Invalid::Field(format!(
+                "action must be \"accept\", \"decline\" or \"cancel\", not {unknown:?}"
+            ))),
+        }
     }
 
     pub(super) fn decision(&self) -> Result<Decision, Invalid> {

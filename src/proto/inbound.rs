@@ -86,6 +86,13 @@ pub enum Inbound {
         /// The chosen options.
         answers: Answers,
     },
+    /// The answer to what an MCP server asks.
+    ElicitationResponse {
+        /// The prompt's id.
+        correlation_id: String,
+        /// `{"action":"accept"|"decline"|"cancel","content"?:{…}}`, `content` only with `accept`.
+        answer: Box<RawValue>,
+    },
     /// Changes the permission mode.
     SetPermissionMode {
         /// The mode.
@@ -122,6 +129,10 @@ impl Inbound {
             "question_response" => Ok(Self::QuestionResponse {
                 correlation_id: fields.word("correlation_id")?,
                 answers: Answers::parse(fields.required("answers")?)?,
+            }),
+            "elicitation_response" => Ok(Self::ElicitationResponse {
+                correlation_id: fields.word("correlation_id")?,
+                answer: fields.elicitation()?,
             }),
             "set_permission_mode" => Ok(Self::SetPermissionMode { mode: fields.name("mode")? }),
             "set_model" => {
@@ -212,6 +223,16 @@ mod tests {
                 "updated_permissions must be an array",
             ),
             (r#"{"type":"question_response","correlation_id":"c"}"#, "answers is missing"),
+            (r#"{"type":"elicitation_response","correlation_id":"c"}"#, "action is missing"),
+            (r#"{"type":"elicitation_response","correlation_id":"c","action":"maybe"}"#, "action must be"),
+            (
+                r#"{"type":"elicitation_response","correlation_id":"c","action":"decline","content":{}}"#,
+                "content",
+            ),
+            (
+                r#"{"type":"elicitation_response","correlation_id":"c","action":"accept","content":[]}"#,
+                "content",
+            ),
             (r#"{"type":"set_permission_mode","mode":null}"#, "mode must be a string"),
             (r#"{"type":"set_model"}"#, "model is missing"),
             (r#"{"type":"set_model","model":7}"#, "model must be a string or null"),

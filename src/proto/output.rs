@@ -27,6 +27,9 @@ pub enum Refused {
     /// questions, quoted.
     #[error("answers must be for the questions of this prompt, which are {0}")]
     OtherQuestions(String),
+    /// The prompt needs a message of another type, which this names.
+    #[error("this prompt cannot be answered so; send {0}")]
+    WrongType(&'static str),
     /// The queue is full.
     #[error("too many messages are queued; try again later")]
     Backpressure,

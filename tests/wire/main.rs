@@ -11,6 +11,7 @@ mod around;
 mod auth;
 mod broken_streams;
 mod create;
+mod elicitation;
 mod http;
 mod idempotency;
 mod interrupt;

@@ -48,6 +48,20 @@ impl Asks {
         self.open(request_id, ask, of_sub_agent)
     }
 
+    /// Opens a prompt for an `elicitation` request of an MCP server. It belongs to a running call of one of the
+    /// server's tools, so no other process can ask it again.
+    pub(crate) fn elicitation(&mut self, request_id: &str, request: &Members<'_>) -> Ask {
+        let ask = Ask {
+            kind: AskKind::Elicitation,
+            correlation_id: request_id.to_owned(),
+            name: request.text("mcp_server_name").unwrap_or_default().into(),
+            input: input(request),
+            context: request.without(&["subtype", "mcp_server_name"]),
+            resumable: false,
+        };
+        self.open(request_id, ask, false)
+    }
+
     /// Opens a prompt for a `hook_callback` request.
     pub(crate) fn hook(&mut self, request_id: &str, request: &Members<'_>) -> Ask {
         let name = Members::of(request.get("input")).text("hook_event_name").unwrap_or_default().into();

@@ -131,7 +131,7 @@ impl<'a> ResponseFrame<'a> {
         decision: &'a Decision,
     ) -> Self {
         let verdict = match (decision, kind) {
-            (Decision::Hook(output), _) => Verdict::Raw(output),
+            (Decision::Hook(output) | Decision::Elicitation(output), _) => Verdict::Raw(output),
             (Decision::Allow { .. }, AskKind::Hook) => Verdict::Nothing {},
             (Decision::Deny { message, .. }, AskKind::Hook) => {
                 Verdict::Block { decision: "block", reason: message.as_deref().unwrap_or(DECLINED) }

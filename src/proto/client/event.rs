@@ -4,9 +4,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::events::{
-    Failed, HookDecisionRequest, McpStatusChange, Members, MessageComplete, MessageDelta, PermissionRequest,
-    PromptResolved, Question, SessionReady, SessionState, Status, TaskUpdate, ToolResult, ToolUse,
-    TurnResult, UserMessage,
+    ElicitationRequest, Failed, HookDecisionRequest, McpStatusChange, Members, MessageComplete, MessageDelta,
+    PermissionRequest, PromptResolved, Question, SessionReady, SessionState, Status, TaskUpdate, ToolResult,
+    ToolUse, TurnResult, UserMessage,
 };
 
 /// One event of a session's stream (`docs/protocol.md`, Events).
@@ -43,6 +43,8 @@ pub enum ServerEvent {
     AskUserQuestion(Question),
     /// A request for the decision of a hook.
     HookDecisionRequest(HookDecisionRequest),
+    /// An MCP server asks the user.
+    ElicitationRequest(ElicitationRequest),
     /// The end of a prompt.
     PromptResolved(PromptResolved),
     /// The end of a turn.
@@ -90,6 +92,7 @@ impl ServerEvent {
             "permission_request" => read(data, Self::PermissionRequest),
             "ask_user_question" => read(data, Self::AskUserQuestion),
             "hook_decision_request" => read(data, Self::HookDecisionRequest),
+            "elicitation_request" => read(data, Self::ElicitationRequest),
             "prompt_resolved" => read(data, Self::PromptResolved),
             "result" => read(data, Self::Result),
             "error" => read(data, Self::Error),
@@ -115,6 +118,7 @@ impl ServerEvent {
             Self::PermissionRequest(_) => "permission_request",
             Self::AskUserQuestion(_) => "ask_user_question",
             Self::HookDecisionRequest(_) => "hook_decision_request",
+            Self::ElicitationRequest(_) => "elicitation_request",
             Self::PromptResolved(_) => "prompt_resolved",
             Self::Result(_) => "result",
             Self::Error(_) => "error",
@@ -140,6 +144,7 @@ impl ServerEvent {
             Self::PermissionRequest(event) => write(event),
             Self::AskUserQuestion(event) => write(event),
             Self::HookDecisionRequest(event) => write(event),
+            Self::ElicitationRequest(event) => write(event),
             Self::PromptResolved(event) => write(event),
             Self::Result(event) => write(event),
             Self::Error(event) => write(event),

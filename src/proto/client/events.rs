@@ -196,6 +196,30 @@ pub struct HookDecisionRequest {
     pub more: Members,
 }
 
+/// `elicitation_request`: what an MCP server asks of the user.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ElicitationRequest {
+    /// The prompt's id, which the answer must carry.
+    pub correlation_id: String,
+    /// The MCP server's name.
+    pub server_name: String,
+    /// Its question.
+    pub message: String,
+    /// `form`: fill in `requested_schema`; `url`: visit `url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// The JSON schema of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_schema: Option<Value>,
+    /// The page to visit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Further members.
+    #[serde(flatten)]
+    pub more: Members,
+}
+
 /// `prompt_resolved`: the end of a prompt. Every prompt has exactly one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -40,6 +40,16 @@ pub enum ClientMessage {
         /// The chosen options of each question.
         answers: Vec<Chosen>,
     },
+    /// The answer to an `elicitation_request`.
+    ElicitationResponse {
+        /// The prompt's id.
+        correlation_id: String,
+        /// What the user does.
+        action: ElicitationAction,
+        /// The answer, as the request's schema says; only with `accept`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        content: Option<serde_json::Value>,
+    },
     /// Changes the permission mode.
     SetPermissionMode {
         /// The mode.
@@ -83,6 +93,18 @@ impl ClientMessage {
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("keys are strings, and numbers are numbers")
     }
+}
+
+/// What the user does with an `elicitation_request`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ElicitationAction {
+    /// Answers it.
+    Accept,
+    /// Refuses to answer.
+    Decline,
+    /// Dismisses it without a choice.
+    Cancel,
 }
 
 /// The content of a user's message.

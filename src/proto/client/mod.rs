@@ -32,8 +32,8 @@ mod message;
 pub use self::answers::{Created, SessionInfo, Ticket};
 pub use self::event::ServerEvent;
 pub use self::events::{
-    Failed, HookDecisionRequest, McpStatusChange, Members, MessageComplete, MessageDelta, PermissionRequest,
-    Piece, PromptResolved, Question, SessionReady, SessionState, Status, TaskUpdate, ToolResult, ToolUse,
-    TurnResult, UserMessage, WholeMessage,
+    ElicitationRequest, Failed, HookDecisionRequest, McpStatusChange, Members, MessageComplete, MessageDelta,
+    PermissionRequest, Piece, PromptResolved, Question, SessionReady, SessionState, Status, TaskUpdate,
+    ToolResult, ToolUse, TurnResult, UserMessage, WholeMessage,
 };
-pub use self::message::{Block, Chosen, ClientMessage, Content, ImageSource, Reply};
+pub use self::message::{Block, Chosen, ClientMessage, Content, ElicitationAction, ImageSource, Reply};

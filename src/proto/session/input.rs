@@ -49,6 +49,9 @@ impl Session {
             Inbound::Interrupt if self.turns.is_running() => self.tell(AgentCommand::Interrupt),
             Inbound::Interrupt => {}
             Inbound::PermissionResponse { correlation_id, decision } => {
+                if self.open_prompt(&correlation_id)?.kind == AskKind::Elicitation {
+                    return Err(Refused::WrongType("an elicitation_response"));
+                }
                 self.decide(&correlation_id, decision)?;
             }
             Inbound::QuestionResponse { correlation_id, answers } => {
@@ -59,6 +62,15 @@ impl Session {
                 answers.check(&ask.input).map_err(|questions| Refused::OtherQuestions(quoted(&questions)))?;
                 let updated_input = Some(answers.with_input(&ask.input));
                 self.decide(&correlation_id, Decision::Allow { updated_input, updated_permissions: None })?;
+            }
+            Inbound::ElicitationResponse { correlation_id, answer } => {
+                match self.open_prompt(&correlation_id)?.kind {
+                    AskKind::Elicitation => self.decide(&correlation_id, Decision::Elicitation(answer))?,
+                    AskKind::Question => return Err(Refused::WrongType("a question_response")),
+                    AskKind::Permission | AskKind::Hook => {
+                        return Err(Refused::WrongType("a permission_response"));
+                    }
+                }
             }
             Inbound::SetPermissionMode { mode } => {
                 let request = self.request(Request::PermissionMode(mode.clone()))?;

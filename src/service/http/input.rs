@@ -93,7 +93,8 @@ impl Input {
         let mut message =
             Inbound::parse(body).map_err(|invalid| Failure::bad_request(invalid.to_string()))?;
         if let Inbound::PermissionResponse { correlation_id, .. }
-        | Inbound::QuestionResponse { correlation_id, .. } = &message
+        | Inbound::QuestionResponse { correlation_id, .. }
+        | Inbound::ElicitationResponse { correlation_id, .. } = &message
         {
             record_in_current_span("correlation_id", correlation_id);
         }
@@ -160,7 +161,9 @@ fn failure(not_taken: NotTaken) -> Failure {
     match not_taken {
         NotTaken::Refused(refused) => match refused {
             Refused::Settled => Failure::new(StatusCode::CONFLICT, refused.to_string()),
-            Refused::NotAQuestion | Refused::OtherQuestions(_) => Failure::bad_request(refused.to_string()),
+            Refused::NotAQuestion | Refused::OtherQuestions(_) | Refused::WrongType(_) => {
+                Failure::bad_request(refused.to_string())
+            }
             Refused::Backpressure => Failure::backpressure(),
             Refused::KeyReused => Failure::unprocessable(refused.to_string()),
             Refused::Closed => Failure::unknown_session(),

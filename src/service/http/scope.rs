@@ -65,7 +65,9 @@ impl<'a> Caller<'a> {
     /// advance.
     pub(crate) fn must_send(self, input: &Inbound) -> Result<(), Failure> {
         match input {
-            Inbound::PermissionResponse { .. } | Inbound::QuestionResponse { .. } => self.must(APPROVE)?,
+            Inbound::PermissionResponse { .. }
+            | Inbound::QuestionResponse { .. }
+            | Inbound::ElicitationResponse { .. } => self.must(APPROVE)?,
             _ => self.must(DRIVE)?,
         }
         input.modes().iter().try_for_each(|mode| self.must_choose(mode))

@@ -312,6 +312,10 @@ impl Bridge {
                 let ask = self.asks.hook(&id, &request);
                 self.events.push_back(AgentEvent::Ask(ask));
             }
+            "elicitation" => {
+                let ask = self.asks.elicitation(&id, &request);
+                self.events.push_back(AgentEvent::Ask(ask));
+            }
             "mcp_message" => {
                 self.outbox.push(&ResponseFrame::error(&id, "in-process MCP servers are not supported"));
             }
