@@ -204,6 +204,33 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_is_no_text_is_checked_as_it_is() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+        let (_dir, base) = tree();
+        let policy = Policy::new([base.join("work")]).unwrap();
+        let [inside, outside] =
+            ["work", "workshop"].map(|parent| base.join(parent).join(OsStr::from_bytes(b"\xff")));
+        fs::create_dir(&inside).unwrap();
+        fs::create_dir(&outside).unwrap();
+        assert!(policy.check_directory(&inside).is_ok());
+        assert!(policy.check_directory(&outside).is_err());
+    }
+
+    #[test]
+    fn directories_that_an_approval_opens_lie_inside_the_workspaces() {
+        let (_dir, base) = tree();
+        let policy = Policy::new([base.join("work")]).unwrap();
+        let open = |directory: &str| policy.open_to(&base.join("work/inner"), &[directory.to_owned()]);
+        for inside in [".", "..", base.join("work/inner").to_str().unwrap()] {
+            assert!(open(inside).is_ok(), "{inside}");
+        }
+        for outside in ["../..", "../out", "/etc", "~", "missing"] {
+            assert!(open(outside).is_err(), "{outside}");
+        }
+    }
+
+    #[test]
     fn everything_else_is_denied_in_the_same_words() {
         let (_dir, base) = tree();
         let policy = Policy::new([base.join("work")]).unwrap();
