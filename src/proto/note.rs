@@ -142,6 +142,14 @@ impl Note {
             .finish()
     }
 
+    /// What the session does once it is restored: a turn that waits for prompts which can be asked again goes on,
+    /// any other one ends.
+    #[must_use]
+    pub fn status_once_restored(&self) -> Status {
+        let resumable = self.memo.as_ref().is_some_and(|memo| !memo.resumable.is_empty());
+        if resumable { Status::RequiresAction } else { Status::Idle }
+    }
+
     fn members(&self, object: Object) -> Object {
         let pending = json::array(self.pending.iter().map(|prompt| prompt.json.get()));
         object

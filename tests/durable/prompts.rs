@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     place::{Place, on_both},
     reader::Reader,
-    support::{Frame, Script, Server, bash, eventually, processes::agent_of, tool},
+    support::{Builder, Frame, Script, Server, bash, eventually, processes::agent_of, tool},
 };
 
 /// Kills per database; each kind of answer comes twice. `PROMPT_KILLS` sets another number.
@@ -55,6 +55,10 @@ async fn a_prompt_survives_kill_9(place: Place) {
         }
         let path = format!("/sessions/{}", reader.id);
         // On Postgres the killed server's lease has to expire.
+        eventually("the list", async || {
+            server.client().get("/sessions").await.json()["sessions"][0]["status"] == "requires_action"
+        })
+        .await;
         eventually("the session is here", async || server.client().get(&path).await.status == 200).await;
         let state = server.client().get(&path).await.json();
         assert_eq!(state["status"], "requires_action", "{state}");
@@ -90,7 +94,16 @@ async fn a_prompt_survives_kill_9(place: Place) {
 }
 
 async fn a_prompt_lets_its_agent_go(place: Place) {
-    let server = place.server().option("--hibernate-after", "1s").start().await;
+    lets_its_agent_go(place.server()).await;
+}
+
+#[tokio::test]
+async fn a_prompt_lets_its_agent_go_in_memory() {
+    lets_its_agent_go(Server::builder().option("--store", "memory")).await;
+}
+
+async fn lets_its_agent_go(builder: Builder) {
+    let server = builder.option("--hibernate-after", "1s").start().await;
     let mut reader = Reader::create(server.client()).await;
     for round in 0..2 {
         let asked = Asked::new(&server, &mut reader, &format!("sleep-{round}")).await;

@@ -38,12 +38,17 @@ impl Description<'_> {
     }
 }
 
-/// Describes a session that is stored but not in memory, without its open prompts. A session that no host
-/// runs is idle, whatever its note says: an interrupted turn ends when the session is restored.
+/// Describes a session that is stored but not in memory, without its open prompts. If no host runs it, its status
+/// is the one that it will have once it is restored.
 pub(crate) fn stored(record: &SessionRecord) -> Box<RawValue> {
     let note = record.stream.as_ref().and_then(|stream| stream.note.as_deref());
     let note = note.map(|note| Note::decode(&String::from_utf8_lossy(note)));
-    let stored_status = note.as_ref().map(|note| note.status);
+    let status = match &note {
+        Some(note) if record.elsewhere => Some(note.status),
+        Some(note) => Some(note.status_once_restored()),
+        None if record.elsewhere => None,
+        None => Some(Status::Idle),
+    };
     let (oldest_seq, as_of_seq) = match &record.stream {
         Some(stream) => (stream.oldest_seq, stream.last_seq),
         None => (1, 0),
@@ -60,7 +65,7 @@ pub(crate) fn stored(record: &SessionRecord) -> Box<RawValue> {
         active_at: record.active_at_ms.unsigned_abs(),
         pending: None,
         session_cost_usd: note.map(|note| note.session_cost_usd),
-        status: if record.elsewhere { stored_status } else { Some(Status::Idle) },
+        status,
     }
     .to_json()
 }
