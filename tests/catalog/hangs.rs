@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use agent_webkit::storage::{
-    catalog::{Catalog, CatalogError, DbCatalog, Lease},
+    Storage, StorageConfig,
+    catalog::{Acquired, Catalog, CatalogError, DbCatalog, Lease},
     database::Database,
-    transcripts::{PgTranscripts, StoreError, TranscriptStore},
+    transcripts::{Entry, PgTranscripts, StoreError, TranscriptKey, TranscriptStore},
 };
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -88,6 +89,33 @@ async fn a_call_on_a_connection_that_hangs_fails_in_time_and_the_next_has_anothe
     assert!(matches!(found, Err(StoreError::Unavailable(_))), "{found:?}");
 }
 
+/// A host that is frozen in a transaction holds the locks of its rows, and says nothing more.
+#[tokio::test]
+async fn a_host_that_is_frozen_in_a_transaction_does_not_keep_its_sessions() {
+    let database = TestDatabase::new().await;
+    let way = Way::to(&database).await;
+    let config = StorageConfig::default().lease(Duration::from_secs(1));
+    let frozen = Storage::new(Database::postgres(&way.url, 0, 3).await.unwrap(), config);
+    let session = record(Some("ada"));
+    frozen.persistence().catalog.create(&session).await.unwrap();
+
+    let lock = Lock::of(&database, "session_entries").await;
+    let (transcripts, key) = (frozen.transcripts().clone(), TranscriptKey::main("-w", session.id.as_str()));
+    tokio::spawn(async move {
+        let entry: Entry = r#"{"type":"user"}"#.parse().unwrap();
+        transcripts.append(&key, &[entry]).await
+    });
+    let lock = lock.somebody_waits().await;
+    way.hang();
+    lock.release().await;
+
+    let other = DbCatalog::new(Database::postgres(database.url(), 0, 3).await.unwrap(), LONG);
+    let deadline = Instant::now() + PATIENCE;
+    while !matches!(other.acquire(&session.id).await, Ok(Acquired::Leased(..))) {
+        assert!(Instant::now() < deadline, "the frozen host keeps the session");
+    }
+}
+
 /// The pool has not lost the connection that hung.
 async fn saves_again(catalog: &DbCatalog, lease: &Lease) {
     let deadline = Instant::now() + PATIENCE;
@@ -96,23 +124,24 @@ async fn saves_again(catalog: &DbCatalog, lease: &Lease) {
     }
 }
 
-/// A lock that keeps every call on the catalog waiting.
-struct Lock(PgConnection);
+/// A lock that keeps every call on a table waiting.
+struct Lock(PgConnection, &'static str);
 
 impl Lock {
     async fn on(database: &TestDatabase) -> Self {
+        Self::of(database, "agent_webkit_sessions").await
+    }
+
+    async fn of(database: &TestDatabase, table: &'static str) -> Self {
         let mut connection = PgConnection::connect(database.url()).await.unwrap();
-        sqlx::raw_sql("begin; lock table agent_webkit_sessions in access exclusive mode")
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        Self(connection)
+        let locks = format!("begin; lock table {table} in access exclusive mode");
+        sqlx::raw_sql(AssertSqlSafe(locks)).execute(&mut connection).await.unwrap();
+        Self(connection, table)
     }
 
     async fn somebody_waits(mut self) -> Self {
-        let waiting = "select exists (select from pg_locks where not granted
-            and relation = 'agent_webkit_sessions'::regclass)";
-        while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut self.0).await.unwrap() {
+        let waiting = "select exists (select from pg_locks where not granted and relation = $1::regclass)";
+        while !sqlx::query_scalar::<_, bool>(waiting).bind(self.1).fetch_one(&mut self.0).await.unwrap() {
             tokio::task::yield_now().await;
         }
         self

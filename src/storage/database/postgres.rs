@@ -28,6 +28,13 @@ const LOOKS: usize = 3;
 /// The lock of whoever migrates the tables.
 const MIGRATES: &str = "select pg_advisory_xact_lock(7239014522061)";
 
+/// Begins a transaction that the server ends if it hears nothing for 5 s. A process that is frozen in a transaction
+/// holds its locks, and without a limit no other host could take over its sessions.
+const BEGIN: &str = "begin; set local idle_in_transaction_session_timeout = '5s'";
+
+/// The same behind a pooler of transactions, where another process may have prepared statements on this connection.
+const BEGIN_POOLED: &str = "begin; set local idle_in_transaction_session_timeout = '5s'; deallocate all";
+
 /// Connections to a Postgres server.
 #[derive(Clone, Debug)]
 pub struct Postgres {
@@ -54,8 +61,8 @@ impl Postgres {
 
     pub(crate) async fn begin(&self) -> sqlx::Result<Transaction<'static, sqlx::Postgres>> {
         match self.is_pooled {
-            false => self.pool.begin().await,
-            true => self.pool.begin_with("begin; deallocate all").await,
+            false => self.pool.begin_with(BEGIN).await,
+            true => self.pool.begin_with(BEGIN_POOLED).await,
         }
     }
 }
