@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::guide::{Block, Guide};
 
 /// The names for each of which the protocol page must have an example.
-const MESSAGES: [&str; 7] = [
+const MESSAGES: [&str; 8] = [
+    "elicitation_response",
     "interrupt",
     "permission_response",
     "question_response",
@@ -21,9 +22,10 @@ const MESSAGES: [&str; 7] = [
     "stop_task",
     "user_message",
 ];
-const EVENTS: [&str; 17] = [
+const EVENTS: [&str; 18] = [
     "ask_user_question",
     "done",
+    "elicitation_request",
     "error",
     "hook_decision_request",
     "mcp_status_change",
