@@ -8,7 +8,7 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_turn_goes_on_once_a_full_disk_has_room() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(disk) = SmallDisk::mount(16) else { return };
     let store = format!("sqlite:{}", disk.path().join("sessions.db").display());
     let server = Server::builder().option("--store", store).start().await;
     let client = server.client();

@@ -29,7 +29,7 @@ fn large(round: u32) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_wait_until_a_full_disk_has_room() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(disk) = SmallDisk::mount(16) else { return };
     let storage = storage(&disk).await;
     let stream = storage.log().open("key").await.unwrap();
     let mut reader = Reader::attach(&stream, Cursor::Oldest).await;
@@ -59,7 +59,7 @@ async fn events_wait_until_a_full_disk_has_room() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_and_transcripts_are_stored_again_once_a_full_disk_has_room() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(disk) = SmallDisk::mount(16) else { return };
     let storage = storage(&disk).await;
     let catalog = storage.persistence().catalog;
     let record = SessionRecord::new(ID, None, "/work", std::time::SystemTime::now());
@@ -92,7 +92,7 @@ async fn rows_and_transcripts_are_stored_again_once_a_full_disk_has_room() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fault_is_over_once_the_disk_has_room_even_if_nobody_writes() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(disk) = SmallDisk::mount(16) else { return };
     let storage = storage(&disk).await;
     let catalog = storage.persistence().catalog;
     disk.fill();

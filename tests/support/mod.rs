@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 pub(crate) use cli::claude;
 pub(crate) use client::{Client, Reply};
 pub(crate) use events::{Events, Frame, PATIENCE};
-pub(crate) use faults::{BreakingNetwork, Cuttable};
+pub(crate) use faults::{BreakingNetwork, Cuttable, Random};
 pub(crate) use script::{Script, bash, tool};
 pub(crate) use server::{Builder, Server, TOKEN, model_url};
 pub(crate) use session::{Session, allow};

@@ -123,7 +123,18 @@ impl Cluster {
 
     /// The URL of its database `postgres`.
     pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres:{}@127.0.0.1:{}/postgres", self.password, self.port)
+        format!("postgres://postgres:{}@{}/postgres", self.password, self.authority())
+    }
+
+    /// Its address, as `host:port`.
+    pub(crate) fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The id of its first process, which starts all others.
+    pub(crate) fn pid(&self) -> i32 {
+        let file = std::fs::read_to_string(self.folder.path().join("data/postmaster.pid")).expect("it runs");
+        file.lines().next().and_then(|pid| pid.parse().ok()).expect("a pid")
     }
 
     /// Creates an empty database on this server.

@@ -145,6 +145,11 @@ impl Builder {
 
     /// Starts it and waits until it listens.
     pub(crate) async fn start(self) -> Server {
+        self.try_start().await.unwrap_or_else(|log| panic!("the server did not say where it listens:\n{log}"))
+    }
+
+    /// Starts it and waits until it listens. If it ends before that, returns its log.
+    pub(crate) async fn try_start(self) -> Result<Server, String> {
         let log = self.dirs.path().join("log");
         let log = File::options().create(true).append(true).open(log).expect("a log");
         let mut process = self
@@ -156,11 +161,9 @@ impl Builder {
             .expect("the server starts");
         let stdout = process.stdout.take().expect("a pipe");
         let mut server = Server { process, url: String::new(), recipe: self };
-        server.url = tokio::task::spawn_blocking(move || url_line(stdout))
-            .await
-            .expect("a thread")
-            .unwrap_or_else(|| panic!("the server did not say where it listens:\n{}", server.log()));
-        server
+        let url = tokio::task::spawn_blocking(move || url_line(stdout)).await.expect("a thread");
+        server.url = url.ok_or_else(|| server.log())?;
+        Ok(server)
     }
 
     /// Runs the server, which must end by itself. Returns its exit status and its output.

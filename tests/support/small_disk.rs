@@ -13,11 +13,11 @@ use tempfile::TempDir;
 pub(crate) struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// Of sixteen megabytes. `None`, with a word about it, where this user may not mount one.
-    pub(crate) fn mount() -> Option<Self> {
+    /// Of this size. `None`, with a word about it, where this user may not mount one.
+    pub(crate) fn mount(megabytes: u32) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a directory");
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
             .arg(folder.path())
             .stderr(Stdio::null())
             .status();

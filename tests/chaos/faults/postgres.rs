@@ -1,0 +1,70 @@
+//! Faults of Postgres and of the network before it.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::Budget;
+use crate::{
+    line::{Line, Quality},
+    support::{
+        postgres::Cluster,
+        processes::{self, Process},
+    },
+    world::{World, pause},
+};
+
+pub(crate) async fn of_postgres(world: &World, cluster: &mut Cluster, line: &Line, budget: &Budget) {
+    let mut random = world.random(2);
+    while budget.take() {
+        let time = Duration::from_millis(random.below(5000));
+        let fault = match random.below(10) {
+            0..=2 => {
+                tokio::task::block_in_place(|| cluster.stop());
+                tokio::time::sleep(time / 2).await;
+                tokio::task::block_in_place(|| cluster.start_again());
+                "kills of Postgres"
+            }
+            3..=4 => {
+                let frozen = all_of(cluster);
+                signal(&frozen, Signal::STOP);
+                tokio::time::sleep(time).await;
+                signal(&frozen, Signal::CONT);
+                "freezes of Postgres"
+            }
+            5..=6 => {
+                line.set(Quality::Slow(Duration::from_millis(5 + random.below(100))));
+                tokio::time::sleep(time).await;
+                "times of a slow line to Postgres"
+            }
+            7 => {
+                line.set(Quality::Stalled);
+                tokio::time::sleep(time).await;
+                "times of a stalled line to Postgres"
+            }
+            _ => {
+                line.set(Quality::Cut(1 + random.below(50_000)));
+                tokio::time::sleep(time).await;
+                "times in which all connections to Postgres break at random bytes"
+            }
+        };
+        line.set(Quality::Good);
+        world.ledger.count(&format!("fault: {fault}"));
+        pause(&mut random, Duration::from_secs(3)).await;
+    }
+}
+
+/// The server's first process and its children.
+fn all_of(cluster: &Cluster) -> Vec<Process> {
+    let first = cluster.pid();
+    let mut all = processes::matching(|_| true);
+    all.retain(|process| process.pid == first || process.parent() == u32::try_from(first).ok());
+    all
+}
+
+fn signal(processes: &[Process], signal: Signal) {
+    for process in processes {
+        // One that has ended meanwhile needs no signal.
+        let _ = kill_process(Pid::from_raw(process.pid).expect("a pid"), signal);
+    }
+}

@@ -1,0 +1,115 @@
+//! What readers received and clients were answered.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, MutexGuard},
+};
+
+use bytes::Bytes;
+
+use crate::support::Frame;
+
+/// What became of a message, as far as its sender knows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Sent {
+    /// It was answered 204.
+    Accepted,
+    /// It was answered 503, and the sender gave it up.
+    Refused,
+    /// There was no answer, and the sender gave it up.
+    Unknown,
+}
+
+/// An answer to a prompt, and what became of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) choice: Choice,
+    /// Whether it was answered 204.
+    pub(crate) accepted: bool,
+    /// Whether an attempt had no answer, so that it may have been accepted.
+    pub(crate) uncertain: bool,
+}
+
+/// What a person answers to a permission request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Choice {
+    Allow,
+    AllowEdited,
+    Deny,
+}
+
+/// Everything that is known of one session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Session {
+    /// The frames that any reader received.
+    pub(crate) frames: BTreeMap<u64, Frame>,
+    /// The messages, by their markers.
+    pub(crate) messages: BTreeMap<String, Sent>,
+    /// The answers to prompts, by `correlation_id`.
+    pub(crate) answers: BTreeMap<String, Vec<Answer>>,
+    pub(crate) is_deleted: bool,
+}
+
+/// The record of a campaign.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    sessions: Mutex<BTreeMap<String, Session>>,
+    counts: Mutex<BTreeMap<String, u64>>,
+    violations: Mutex<Vec<String>>,
+}
+
+impl Ledger {
+    /// Gives access to the record of a session.
+    pub(crate) fn session<T>(&self, id: &str, change: impl FnOnce(&mut Session) -> T) -> T {
+        change(locked(&self.sessions).entry(id.to_owned()).or_default())
+    }
+
+    /// Returns the ids of all sessions.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        locked(&self.sessions).keys().cloned().collect()
+    }
+
+    /// Records a numbered frame. Whoever else received this number must have received the same bytes.
+    pub(crate) fn saw(&self, id: &str, frame: &Frame) {
+        let number = frame.id.expect("numbered");
+        let earlier = self.session(id, |session| {
+            let known = session.frames.entry(number).or_insert_with(|| frame.clone());
+            (known.raw != frame.raw).then(|| known.raw.clone())
+        });
+        if let Some(earlier) = earlier {
+            let text = |raw: &Bytes| String::from_utf8_lossy(raw).into_owned();
+            self.violation(format!("{id}: changed:\n{}{}", text(&earlier), text(&frame.raw)));
+        }
+        self.count("events received");
+    }
+
+    pub(crate) fn count(&self, what: &str) {
+        *locked(&self.counts).entry(what.to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn violation(&self, what: impl Into<String>) {
+        let what = what.into();
+        eprintln!("VIOLATION {what}");
+        locked(&self.violations).push(what);
+    }
+
+    pub(crate) fn violations(&self) -> usize {
+        locked(&self.violations).len()
+    }
+}
+
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (what, count) in locked(&self.counts).iter() {
+            writeln!(f, "{count:>9}  {what}")?;
+        }
+        let violations = locked(&self.violations);
+        writeln!(f, "{:>9}  violations", violations.len())?;
+        violations.iter().try_for_each(|violation| writeln!(f, "{violation}"))
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nobody panics in here")
+}
