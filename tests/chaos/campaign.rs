@@ -97,7 +97,7 @@ impl Campaign {
         while let Some(ended) = self.people.join_next().await {
             ended.expect("a person's life");
         }
-        check::sessions(&self.world).await;
+        check::tools_and_deletions(&self.world).await;
         self.fleet.end().await;
         check::nothing_is_left(&self.world, &self.folder).await;
 

@@ -13,19 +13,22 @@ use crate::{
     world::{PATIENCE, World},
 };
 
-/// Checks every session that was ever created.
-pub(crate) async fn sessions(world: &Arc<World>) {
+/// Checks a session whose newest answer is the model's memory of the conversation.
+pub(crate) async fn session(world: &Arc<World>, id: &str) {
+    let session = world.ledger.session(id, |session| session.clone());
+    let story = replay(world, id, &session).await;
+    Check { world, id, session: &session, story: &story }.all();
+}
+
+/// Checks what agents did, and that deleted sessions are gone from all hosts.
+pub(crate) async fn tools_and_deletions(world: &World) {
     let runs = runs(&world.workspace);
     for id in world.ledger.ids() {
         let session = world.ledger.session(&id, |session| session.clone());
         if session.is_deleted {
             is_gone(world, &id).await;
-            tools_of(world, &session, &story_of(&session), &runs);
-        } else {
-            let story = replay(world, &id, &session).await;
-            Check { world, id: &id, session: &session, story: &story }.all();
-            tools_of(world, &session, &story, &runs);
         }
+        tools_of(world, &session, &runs);
     }
 }
 
@@ -71,13 +74,6 @@ async fn replay(world: &Arc<World>, id: &str, session: &Session) -> Story {
     }
     world.ledger.count("streams replayed and compared");
     follower.story
-}
-
-/// The story of a session that can no longer be read.
-fn story_of(session: &Session) -> Story {
-    let mut story = Story::default();
-    session.frames.values().for_each(|frame| story.add(frame));
-    story
 }
 
 struct Check<'a> {
@@ -176,7 +172,9 @@ fn runs(workspace: &Path) -> Runs {
 }
 
 /// A tool ran at most once, as its prompt was answered, and a tool that was denied did not run.
-fn tools_of(world: &World, session: &Session, story: &Story, runs: &Runs) {
+fn tools_of(world: &World, session: &Session, runs: &Runs) {
+    let mut story = Story::default();
+    session.frames.values().for_each(|frame| story.add(frame));
     for (id, outcomes) in &story.prompts {
         let Some(name) = id.strip_prefix("toolu_") else { continue };
         let kinds = runs.get(name).map_or(&[][..], Vec::as_slice);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
+    check,
     follower::Follower,
     ledger::{Answer, Choice, Sent},
     support::{Frame, Random, Script, bash, tool},
@@ -45,7 +46,7 @@ impl Person {
         person
     }
 
-    /// Talks until the campaign is over, and then asks the model what it remembers.
+    /// Talks until the campaign is over.
     pub(crate) async fn live(mut self) {
         while !self.world.is_over() {
             match self.random.below(12) {
@@ -59,9 +60,15 @@ impl Person {
                 _ => self.start_over().await,
             }
         }
+        self.conclude().await;
+    }
+
+    /// Asks the model what it remembers, and checks the whole session.
+    async fn conclude(&mut self) {
         let last = self.say(&Script::text("ECHO_HISTORY")).await;
         self.wait_for(&last).await;
         while self.answers.join_next().await.is_some() {}
+        check::session(&self.world, &self.follower.id).await;
     }
 
     async fn talk(&mut self) {
@@ -120,8 +127,12 @@ impl Person {
         }
     }
 
-    /// Deletes the session and creates another.
+    /// Deletes the session, sometimes in the middle of something, and creates another.
     async fn start_over(&mut self) {
+        match self.random.below(3) {
+            0 => drop(self.say(&Script::slow(100, 20)).await),
+            _ => self.conclude().await,
+        }
         let path = format!("/sessions/{}", self.follower.id);
         let id = self.follower.id.clone();
         self.world.ledger.session(&id, |session| session.is_deleted = true);
