@@ -105,8 +105,7 @@ impl Campaign {
         let report = format!("{}, {:.0?}:\n{ledger}", self.title, self.begun.elapsed());
         println!("{report}");
         if ledger.violations() > 0 {
-            let log =
-                PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{}.log", self.world.seed));
+            let log = self.world.file("servers.log");
             std::fs::copy(self.folder.join("log"), &log).expect("the servers' log");
             panic!("the campaign found faults; the servers' log is {}", log.display());
         }

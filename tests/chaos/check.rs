@@ -16,8 +16,12 @@ use crate::{
 /// Checks a session whose newest answer is the model's memory of the conversation.
 pub(crate) async fn session(world: &Arc<World>, id: &str) {
     let session = world.ledger.session(id, |session| session.clone());
+    let before = world.ledger.violations();
     let story = replay(world, id, &session).await;
     Check { world, id, session: &session, story: &story }.all();
+    if world.ledger.violations() > before {
+        fs::write(world.file(&format!("{id}.txt")), world.ledger.history(id)).expect("a file");
+    }
 }
 
 /// Checks what agents did, and that deleted sessions are gone from all hosts.
@@ -67,7 +71,7 @@ async fn replay(world: &Arc<World>, id: &str, session: &Session) -> Story {
             break;
         }
     }
-    for (number, frame) in &session.frames {
+    for (number, (_, frame)) in &session.frames {
         if follower.was_compacted(*number) && frame.event != "message_delta" {
             world.ledger.violation(format!("{id}: {number} was compacted, a {}", frame.event));
         }
@@ -174,7 +178,7 @@ fn runs(workspace: &Path) -> Runs {
 /// A tool ran at most once, as its prompt was answered, and a tool that was denied did not run.
 fn tools_of(world: &World, session: &Session, runs: &Runs) {
     let mut story = Story::default();
-    session.frames.values().for_each(|frame| story.add(frame));
+    session.frames.values().for_each(|(_, frame)| story.add(frame));
     for (id, outcomes) in &story.prompts {
         let Some(name) = id.strip_prefix("toolu_") else { continue };
         let kinds = runs.get(name).map_or(&[][..], Vec::as_slice);

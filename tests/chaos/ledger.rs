@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Mutex, MutexGuard},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -42,8 +43,8 @@ pub(crate) enum Choice {
 /// Everything that is known of one session.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Session {
-    /// The frames that any reader received.
-    pub(crate) frames: BTreeMap<u64, Frame>,
+    /// The frames that any reader received, with the time of the first.
+    pub(crate) frames: BTreeMap<u64, (Duration, Frame)>,
     /// The messages, by their markers.
     pub(crate) messages: BTreeMap<String, Sent>,
     /// The answers to prompts, by `correlation_id`.
@@ -51,15 +52,27 @@ pub(crate) struct Session {
     pub(crate) is_deleted: bool,
 }
 
-/// The record of a campaign.
-#[derive(Debug, Default)]
+/// The record of a campaign. Times count from its start.
+#[derive(Debug)]
 pub(crate) struct Ledger {
+    start: Instant,
+    faults: Mutex<Vec<(Duration, String)>>,
     sessions: Mutex<BTreeMap<String, Session>>,
     counts: Mutex<BTreeMap<String, u64>>,
     violations: Mutex<Vec<String>>,
 }
 
 impl Ledger {
+    pub(crate) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            faults: Mutex::default(),
+            sessions: Mutex::default(),
+            counts: Mutex::default(),
+            violations: Mutex::default(),
+        }
+    }
+
     /// Gives access to the record of a session.
     pub(crate) fn session<T>(&self, id: &str, change: impl FnOnce(&mut Session) -> T) -> T {
         change(locked(&self.sessions).entry(id.to_owned()).or_default())
@@ -74,7 +87,8 @@ impl Ledger {
     pub(crate) fn saw(&self, id: &str, frame: &Frame) {
         let number = frame.id.expect("numbered");
         let earlier = self.session(id, |session| {
-            let known = session.frames.entry(number).or_insert_with(|| frame.clone());
+            let (_, known) =
+                session.frames.entry(number).or_insert_with(|| (self.start.elapsed(), frame.clone()));
             (known.raw != frame.raw).then(|| known.raw.clone())
         });
         if let Some(earlier) = earlier {
@@ -82,6 +96,23 @@ impl Ledger {
             self.violation(format!("{id}: changed:\n{}{}", text(&earlier), text(&frame.raw)));
         }
         self.count("events received");
+    }
+
+    /// Records that a fault begins.
+    pub(crate) fn fault(&self, what: &str) {
+        self.count(&format!("faults: {what}"));
+        locked(&self.faults).push((self.start.elapsed(), format!("FAULT {what}")));
+    }
+
+    /// What happened to a session and to the hosts, in order of time.
+    pub(crate) fn history(&self, id: &str) -> String {
+        let faults = locked(&self.faults).clone();
+        let frames = self.session(id, |session| session.frames.clone()).into_values();
+        let frames =
+            frames.map(|(time, frame)| (time, String::from_utf8_lossy(&frame.raw).replace('\n', " ")));
+        let mut lines: Vec<_> = faults.into_iter().chain(frames).collect();
+        lines.sort_by_key(|(time, _)| *time);
+        lines.iter().map(|(time, line)| format!("{:>9.3} {line}\n", time.as_secs_f64())).collect()
     }
 
     pub(crate) fn count(&self, what: &str) {

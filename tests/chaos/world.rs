@@ -23,12 +23,17 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(hosts: Hosts, workspace: PathBuf, seed: u64) -> Self {
-        Self { hosts, ledger: Ledger::default(), workspace, seed, over: AtomicBool::new(false) }
+        Self { hosts, ledger: Ledger::new(), workspace, seed, over: AtomicBool::new(false) }
     }
 
     /// The random numbers of one actor. They depend on the campaign's seed.
     pub(crate) fn random(&self, actor: u64) -> Random {
         Random::new(self.seed.wrapping_mul(0x0100_0000_01b3) ^ actor)
+    }
+
+    /// The path of a file that outlives the campaign.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{}-{name}", self.seed))
     }
 
     /// Ends the campaign: people finish what they have begun.

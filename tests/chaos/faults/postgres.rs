@@ -18,38 +18,37 @@ pub(crate) async fn of_postgres(world: &World, cluster: &mut Cluster, line: &Lin
     let mut random = world.random(2);
     while budget.take() {
         let time = Duration::from_millis(random.below(5000));
-        let fault = match random.below(10) {
+        match random.below(10) {
             0..=2 => {
+                world.ledger.fault("kill of Postgres");
                 tokio::task::block_in_place(|| cluster.stop());
                 tokio::time::sleep(time / 2).await;
                 tokio::task::block_in_place(|| cluster.start_again());
-                "kills of Postgres"
             }
             3..=4 => {
+                world.ledger.fault("freeze of Postgres");
                 let frozen = all_of(cluster);
                 signal(&frozen, Signal::STOP);
                 tokio::time::sleep(time).await;
                 signal(&frozen, Signal::CONT);
-                "freezes of Postgres"
             }
             5..=6 => {
+                world.ledger.fault("slow line to Postgres");
                 line.set(Quality::Slow(Duration::from_millis(5 + random.below(100))));
                 tokio::time::sleep(time).await;
-                "times of a slow line to Postgres"
             }
             7 => {
+                world.ledger.fault("stalled line to Postgres");
                 line.set(Quality::Stalled);
                 tokio::time::sleep(time).await;
-                "times of a stalled line to Postgres"
             }
             _ => {
+                world.ledger.fault("line to Postgres that breaks at random bytes");
                 line.set(Quality::Cut(1 + random.below(50_000)));
                 tokio::time::sleep(time).await;
-                "times in which all connections to Postgres break at random bytes"
             }
-        };
+        }
         line.set(Quality::Good);
-        world.ledger.count(&format!("fault: {fault}"));
         pause(&mut random, Duration::from_secs(3)).await;
     }
 }

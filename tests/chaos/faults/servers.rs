@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::Budget;
 use crate::{
     fleet::Fleet,
@@ -12,44 +14,43 @@ use crate::{
 pub(crate) async fn of_servers(world: &World, fleet: &Fleet, budget: &Budget) {
     let mut random = world.random(1);
     while budget.take() {
-        let server = random.below(fleet.len());
+        let number = random.below(fleet.len());
         let time = Duration::from_millis(random.below(5000));
-        let fault = match random.below(20) {
+        match random.below(20) {
             0..=7 => {
-                fleet.kill(server, time / 4).await;
-                "kill -9 of a server"
+                world.ledger.fault("kill -9 of a server");
+                fleet.kill(number, time / 4).await;
             }
             8..=11 => {
-                fleet.freeze(server, time).await;
-                "freezes of a server (SIGSTOP, SIGCONT)"
+                world.ledger.fault("freeze of a server (SIGSTOP, SIGCONT)");
+                fleet.freeze(number, time).await;
             }
             12..=14 => {
-                fleet.stop(server, time / 4).await;
-                "restarts of a server (SIGTERM)"
+                world.ledger.fault("restart of a server (SIGTERM)");
+                fleet.stop(number, time / 4).await;
             }
-            15..=17 => {
-                if !kill_an_agent(world, random.below(1000)) {
-                    continue;
-                }
-                "kill -9 of an agent"
+            15..=16 if fleet.has_clocks() => {
+                world.ledger.fault("jump of a server's clock by up to an hour");
+                fleet.set_clock(number, random.below(7200).cast_signed() - 3600);
             }
             _ => {
-                let seconds = random.below(7200).cast_signed() - 3600;
-                if !fleet.set_clock(server, seconds) {
-                    continue;
-                }
-                "jumps of a server's clock"
+                world.ledger.fault("kill -9 of an agent");
+                kill_an_agent(world, random.below(1000)).await;
             }
-        };
-        world.ledger.count(&format!("fault: {fault}"));
+        }
         pause(&mut random, Duration::from_secs(3)).await;
     }
 }
 
-/// Kills the agent of a session. Returns whether one runs.
-fn kill_an_agent(world: &World, number: u64) -> bool {
-    let agents: Vec<_> = world.ledger.ids().iter().flat_map(|id| agent_of(id)).collect();
-    let Some(agent) = agents.get(number as usize % agents.len().max(1)) else { return false };
-    agent.kill();
-    true
+/// Kills the agent of a session, as soon as one runs.
+async fn kill_an_agent(world: &World, number: u64) {
+    loop {
+        let agents: Vec<_> = world.ledger.ids().iter().flat_map(|id| agent_of(id)).collect();
+        if let Some(agent) = agents.get(number as usize % agents.len().max(1)) {
+            // It may have ended meanwhile.
+            let _ = kill_process(Pid::from_raw(agent.pid).expect("a pid"), Signal::KILL);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

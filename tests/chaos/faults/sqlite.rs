@@ -15,19 +15,18 @@ pub(crate) async fn of_sqlite(world: &World, file: &Path, disk: Option<&SmallDis
     let mut random = world.random(2);
     while budget.take() {
         let time = Duration::from_millis(random.below(5000));
-        let fault = match (random.below(2), disk) {
-            (0, Some(disk)) => {
+        match disk {
+            Some(disk) if random.below(2) == 0 => {
+                world.ledger.fault("full disk");
                 tokio::task::block_in_place(|| disk.fill());
                 tokio::time::sleep(time).await;
                 disk.free();
-                "times of a full disk"
             }
             _ => {
+                world.ledger.fault("lock of the database by another process");
                 lock(file, time).await;
-                "times in which another process locks the database"
             }
-        };
-        world.ledger.count(&format!("fault: {fault}"));
+        }
         pause(&mut random, Duration::from_secs(3)).await;
     }
 }
