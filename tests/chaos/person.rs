@@ -65,8 +65,15 @@ impl Person {
 
     /// Asks the model what it remembers, and checks the whole session.
     async fn conclude(&mut self) {
-        let last = self.say(&Script::text("ECHO_HISTORY")).await;
-        self.wait_for(&last).await;
+        loop {
+            let last = self.say(&Script::text("ECHO_HISTORY")).await;
+            self.wait_for(&last).await;
+            let result = self.follower.story.result_of(&last);
+            // A fault may end this turn as well.
+            if result.is_none_or(|result| result["subtype"] == "success") {
+                break;
+            }
+        }
         while self.answers.join_next().await.is_some() {}
         check::session(&self.world, &self.follower.id).await;
     }
