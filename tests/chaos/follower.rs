@@ -80,10 +80,10 @@ impl Follower {
         self.note_compacted();
         let missing = (self.cursor + 1..number).find(|missing| !self.compacted.contains(missing));
         if let Some(missing) = missing {
-            self.violation(format!("{missing} is missing before {number}"));
+            self.violation(&format!("{missing} is missing before {number}"));
         }
         if number <= self.cursor {
-            self.violation(format!("{number} after {}", self.cursor));
+            self.violation(&format!("{number} after {}", self.cursor));
         }
         self.cursor = number;
         self.world.ledger.saw(&self.id, &frame);
@@ -99,14 +99,14 @@ impl Follower {
             return;
         }
         if frame["as_of_seq"] != self.cursor {
-            self.violation(format!("the state is as of {}, after {}", frame["as_of_seq"], self.cursor));
+            self.violation(&format!("the state is as of {}, after {}", frame["as_of_seq"], self.cursor));
         }
         if self.cursor == self.story.last {
             let pending = frame["pending"].as_array().expect("a list").iter();
             let pending: BTreeSet<_> = pending.map(|prompt| prompt["correlation_id"].as_str()).collect();
             let open: BTreeSet<_> = self.story.open_prompts().into_iter().map(Some).collect();
             if pending != open {
-                self.violation(format!("{pending:?} are pending, {open:?} are open at {}", self.cursor));
+                self.violation(&format!("{pending:?} are pending, {open:?} are open at {}", self.cursor));
             }
         }
         self.world.ledger.count("states compared");
@@ -139,7 +139,7 @@ impl Follower {
             }
             Some(answer) if answer.status() == StatusCode::NOT_FOUND => return false,
             Some(answer) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => {
-                self.violation(format!("the stream after {cursor} gave {}", answer.status()));
+                self.violation(&format!("the stream after {cursor} gave {}", answer.status()));
                 return false;
             }
             Some(_) | None => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -147,7 +147,7 @@ impl Follower {
         true
     }
 
-    fn violation(&self, what: String) {
+    fn violation(&self, what: &str) {
         self.world.ledger.violation(format!("{}: {what}", self.id));
     }
 }
