@@ -286,3 +286,29 @@ async fn a_fenced_agent_is_ended_by_force_and_says_nothing_more() {
     store.is(Mood::Well);
     assert_eq!(store.lines(&main_key(&store)).await.len(), stored);
 }
+
+#[tokio::test]
+async fn a_turn_that_the_cli_cannot_write_is_reported_before_its_end() {
+    let (machine, store) = machine().await;
+    let mut agent = machine.agent().await;
+    agent.say("written").await;
+    agent.turn_end().await;
+    assert!(errors(&agent).is_empty());
+
+    let projects = machine.home().join("projects");
+    let aside = projects.with_extension("aside");
+    fs::rename(&projects, &aside).expect("the directory of the transcripts");
+    fs::write(&projects, "").expect("a file in its place");
+    agent.say("not written").await;
+    assert_eq!(agent.turn_end().await.subtype, "success", "the CLI does not tell");
+    assert_eq!(errors(&agent), ["transcript_incomplete"]);
+
+    fs::remove_file(&projects).expect("the file");
+    fs::rename(&aside, &projects).expect("the directory");
+    agent.say("written again").await;
+    agent.turn_end().await;
+    assert_eq!(errors(&agent), ["transcript_incomplete"], "the next turn is complete");
+    let stored = store.lines(&main_key(&store)).await.concat();
+    assert!(stored.contains("written again") && !stored.contains("not written"), "{stored}");
+    agent.close().await;
+}

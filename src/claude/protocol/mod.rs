@@ -9,4 +9,5 @@ pub(crate) mod encode;
 pub(crate) mod outbox;
 pub(crate) mod permissions;
 pub(crate) mod stream;
+pub(crate) mod transcribed;
 pub(crate) mod wire;

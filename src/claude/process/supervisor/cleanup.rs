@@ -61,6 +61,7 @@ impl Supervisor {
 
     async fn store_the_rest(&mut self) {
         let Some(mut mirror) = self.mirror.take() else { return };
+        self.report_unwritten();
         for report in mirror.finish().await {
             if matches!(report, AgentEvent::Fenced) {
                 self.bridge.events().clear();

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Supervisor;
-use crate::proto::AgentEvent;
+use crate::{claude::transcripts::mirror::incomplete, proto::AgentEvent};
 
-/// Maximum time that a prompt waits for its tool call. Measured: the CLI writes the call to the transcript up to
-/// 0.1 s after it has asked.
+/// Maximum time that an event waits for the CLI to write to its transcript. Measured: a turn is written before its
+/// end, and a tool call up to 0.1 s after the CLI has asked.
 const TRANSCRIBED: Duration = Duration::from_secs(2);
 
 impl Supervisor {
@@ -29,27 +29,40 @@ impl Supervisor {
     /// know a prompt can answer it after this process, and the agent asks again from the transcript alone.
     pub(crate) fn is_held(&mut self) -> bool {
         let Some(mirror) = &mut self.mirror else { return false };
-        match self.bridge.events().front() {
-            Some(AgentEvent::TurnEnded(_)) => mirror.holds(),
+        let is_written = match self.bridge.events().front() {
+            Some(AgentEvent::TurnEnded(_)) => self.bridge.transcribed().has_turns(),
             Some(AgentEvent::Ask(ask)) if ask.resumable => {
                 let call = ask.correlation_id.clone();
-                if self.bridge.is_transcribed(&call) {
-                    self.ask_held_until = None;
-                    return mirror.holds();
-                }
-                self.ask_held_until.get_or_insert_with(|| Instant::now() + TRANSCRIBED);
-                true
+                self.bridge.transcribed().has_call(&call)
             }
-            _ => false,
+            _ => return false,
+        };
+        if is_written {
+            self.held_until = None;
+            return mirror.holds();
+        }
+        self.held_until.get_or_insert_with(|| Instant::now() + TRANSCRIBED);
+        true
+    }
+
+    /// Delivers the event that is held, although it is not written: a prompt ends with this process then, and the
+    /// end of a turn follows an error.
+    pub(crate) fn release(&mut self) {
+        self.held_until = None;
+        match self.bridge.events().front_mut() {
+            Some(AgentEvent::Ask(ask)) => ask.resumable = false,
+            _ => self.report_unwritten(),
         }
     }
 
-    /// Delivers the prompt that is held, although its tool call is not in the transcript: it ends with this
-    /// process.
-    pub(crate) fn release_ask(&mut self) {
-        self.ask_held_until = None;
-        if let Some(AgentEvent::Ask(ask)) = self.bridge.events().front_mut() {
-            ask.resumable = false;
+    /// Reports what the CLI has not written of turns that succeeded, such as when its disk is full.
+    pub(crate) fn report_unwritten(&mut self) {
+        if self.bridge.transcribed().give_up() {
+            tracing::warn!("the agent has not written all of a turn to its transcript");
+            self.bridge.events().push_front(incomplete(
+                "The agent could not write all of this turn to its transcript; once its process has ended, it will \
+                 not remember it.",
+            ));
         }
     }
 

@@ -71,8 +71,8 @@ pub(crate) struct Supervisor {
     tag: ProcessTag,
     mirror: Option<Mirror>,
     config_dir: Option<ConfigDir>,
-    /// The next event, a prompt, waits until its tool call is in the transcript, at most until then.
-    ask_held_until: Option<Instant>,
+    /// The next event waits for the CLI to write to its transcript, at most until then.
+    held_until: Option<Instant>,
     /// When the prompts must have been asked again.
     ask_again_until: Option<Instant>,
     /// The process was told to end while it asks: its stdin stays open, for its end would settle the prompt.
@@ -94,7 +94,7 @@ enum Wake {
     Deadline,
     PollMcp,
     Mirror(Option<AgentEvent>),
-    AskHeld,
+    Held,
     AskAgain,
 }
 
@@ -111,7 +111,7 @@ impl Supervisor {
     /// Spawns the supervisor of a process that was just started.
     pub(crate) fn start(
         mut child: Child,
-        bridge: Bridge,
+        mut bridge: Bridge,
         tag: ProcessTag,
         memory: Memory,
         settings: &Settings,
@@ -122,6 +122,9 @@ impl Supervisor {
         let (events_out, events) = mpsc::channel(EVENTS);
         let tail = Tail::default();
         let stderr = child.stderr.take().expect("stderr is piped");
+        if memory.mirror.is_some() {
+            bridge.transcribed().compare();
+        }
         let supervisor = Self {
             group: child.id().and_then(|id| Pid::from_raw(id.cast_signed())),
             stdin: child.stdin.take(),
@@ -139,7 +142,7 @@ impl Supervisor {
             tag,
             mirror: memory.mirror,
             config_dir: memory.config_dir,
-            ask_held_until: None,
+            held_until: None,
             ask_again_until: None,
             suspended: false,
             aborted: false,
@@ -185,7 +188,7 @@ impl Supervisor {
                     self.bridge.ask_mcp_status();
                 }
                 Wake::Mirror(report) => self.report_first(report),
-                Wake::AskHeld => self.release_ask(),
+                Wake::Held => self.release(),
                 Wake::AskAgain => {
                     self.ask_again_until = None;
                     self.bridge.give_up_asking();
@@ -212,7 +215,7 @@ impl Supervisor {
             () = self.events.closed(), if !closing => Wake::NobodyListens,
             () = until(self.termination.deadline()), if self.termination.deadline().is_some() => Wake::Deadline,
             () = until(self.poll_mcp_at), if self.poll_mcp_at.is_some() && !closing => Wake::PollMcp,
-            () = until(self.ask_held_until), if self.ask_held_until.is_some() => Wake::AskHeld,
+            () = until(self.held_until), if self.held_until.is_some() => Wake::Held,
             () = until(self.ask_again_until), if self.ask_again_until.is_some() => Wake::AskAgain,
             report = progress(self.mirror.as_mut()), if self.mirror.is_some() => Wake::Mirror(report),
         }

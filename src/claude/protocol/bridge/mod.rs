@@ -1,7 +1,7 @@
 //! The conversation with one CLI process, without I/O: takes lines and commands, produces events and bytes.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     mem,
 };
 
@@ -15,12 +15,10 @@ use super::{
     outbox::Outbox,
     permissions::Permissions,
     stream::Streams,
+    transcribed::Transcribed,
     wire::{Frame, Members, Text},
 };
-use crate::{
-    claude::transcripts::deferred,
-    proto::{AgentCommand, AgentEvent, Decision},
-};
+use crate::proto::{AgentCommand, AgentEvent, Decision};
 
 /// Our side of the control protocol with one process.
 #[derive(Debug)]
@@ -29,8 +27,7 @@ pub(crate) struct Bridge {
     tasks: Tasks,
     asks: Asks,
     again: AskAgain,
-    /// The tool calls in the transcript so far.
-    transcribed: HashSet<String>,
+    transcribed: Transcribed,
     /// Our requests that the CLI has not answered, by request id.
     asked: HashMap<u64, Asked>,
     last_request: u64,
@@ -83,7 +80,7 @@ impl Bridge {
             tasks: Tasks::default(),
             asks: Asks::default(),
             again,
-            transcribed: HashSet::new(),
+            transcribed: Transcribed::default(),
             asked: HashMap::new(),
             last_request: 0,
             messages: Vec::new(),
@@ -116,6 +113,7 @@ impl Bridge {
         let members: Members<'_> = serde_json::from_str(text).unwrap_or_default();
         match &*frame.kind.0 {
             "assistant" => {
+                self.transcribed.said(&members);
                 let parent = members.text("parent_tool_use_id");
                 let open = self.streams.message_id(parent.as_deref());
                 self.events.extend(decode::assistant(&members, open));
@@ -134,7 +132,7 @@ impl Bridge {
             "transcript_mirror" => {
                 let mirrored = decode::mirrored(&members);
                 let entries = mirrored.iter().flat_map(|mirrored| &mirrored.entries);
-                self.transcribed.extend(entries.flat_map(deferred::calls));
+                entries.for_each(|entry| self.transcribed.wrote(entry));
                 self.mirrored.extend(mirrored);
             }
             kind => tracing::trace!(kind, "ignored a frame of an unknown type"),
@@ -156,6 +154,7 @@ impl Bridge {
         match command {
             AgentCommand::User { content, message_uuid: uuid, verbatim } => {
                 self.outbox.push(&UserFrame::new(&uuid, &content, verbatim));
+                self.transcribed.sent(&uuid);
                 self.messages.push(Message { uuid, started: false, interrupt: false });
             }
             AgentCommand::Interrupt => self.interrupt(),
@@ -204,9 +203,9 @@ impl Bridge {
         self.asks.any_resumable()
     }
 
-    /// Whether the transcript has this tool call.
-    pub(crate) fn is_transcribed(&self, tool_use_id: &str) -> bool {
-        self.transcribed.contains(tool_use_id)
+    /// What the transcript has.
+    pub(crate) const fn transcribed(&mut self) -> &mut Transcribed {
+        &mut self.transcribed
     }
 
     /// Ends the prompts that the CLI should have asked again by now, and their turn.
@@ -249,14 +248,15 @@ impl Bridge {
         // A message that arrived during an unprompted turn may have become part of it. Such a result has an
         // `origin` although it answers a user message, so `user_message_uuids` decides.
         let named: Vec<Text<'_>> = frame.read("user_message_uuids").unwrap_or_default();
-        let before = self.messages.len();
-        if named.is_empty() && frame.get("origin").is_none() {
-            self.messages.clear();
-        } else {
-            self.messages.retain(|message| !named.iter().any(|Text(uuid)| *uuid == message.uuid));
-        }
+        let all = named.is_empty() && frame.get("origin").is_none();
+        let is_answered =
+            |message: &mut Message| all || named.iter().any(|Text(uuid)| *uuid == message.uuid);
+        let answered: Vec<_> = self.messages.extract_if(.., is_answered).collect();
+        let succeeded = frame.text("subtype").is_some_and(|subtype| subtype == "success")
+            && !frame.read("is_error").unwrap_or(false);
+        self.transcribed.ended(succeeded, answered.iter().map(|message| &*message.uuid));
         self.in_turn = false;
-        self.events.push_back(decode::result(frame, self.messages.len() < before));
+        self.events.push_back(decode::result(frame, !answered.is_empty()));
         // A command that the user typed, such as `/model`: no frame says what it has changed.
         if frame.get("local_command").is_some() {
             self.ask(Asked::Settings, Request::GetSettings);

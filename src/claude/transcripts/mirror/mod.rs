@@ -335,7 +335,8 @@ fn unavailable() -> AgentEvent {
     }
 }
 
-fn incomplete(message: &str) -> AgentEvent {
+/// Reports that a part of the agent's memory is not stored.
+pub(crate) fn incomplete(message: &str) -> AgentEvent {
     AgentEvent::Error { code: "transcript_incomplete".to_owned(), message: message.to_owned() }
 }
 

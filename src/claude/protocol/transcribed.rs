@@ -1,0 +1,84 @@
+//! What the CLI has written to its transcript, compared with what it said.
+//!
+//! Measured: a CLI that cannot write to its disk says nothing about it. The turn succeeds, no `transcript_mirror`
+//! has its messages, and a later process of the session does not know them. In a turn that was written, the
+//! transcript has the user's messages and the model's under the uuids of their frames.
+
+use std::{collections::HashSet, mem};
+
+use super::wire::Members;
+use crate::{claude::transcripts::deferred, storage::transcripts::Entry};
+
+#[derive(Debug, Default)]
+pub(crate) struct Transcribed {
+    /// Whether the CLI tells what it writes.
+    is_told: bool,
+    /// The tool calls in the transcript so far.
+    calls: HashSet<String>,
+    /// The user messages that are not written.
+    sent: HashSet<String>,
+    /// The model's messages of the running turn.
+    said: HashSet<String>,
+    /// All that was written since the last turn ended.
+    written: HashSet<String>,
+    /// The messages of turns that succeeded which are not written.
+    missing: HashSet<String>,
+}
+
+impl Transcribed {
+    /// Compares turns from now on. Without a transcript store the CLI does not tell what it writes.
+    pub(crate) const fn compare(&mut self) {
+        self.is_told = true;
+    }
+
+    /// Takes a user message that goes to the CLI.
+    pub(crate) fn sent(&mut self, uuid: &str) {
+        self.sent.insert(uuid.to_owned());
+    }
+
+    /// Takes an `assistant` frame. What sub-agents say has transcripts of its own, and what the CLI says in
+    /// the model's place is not always written.
+    pub(crate) fn said(&mut self, frame: &Members<'_>) {
+        let model = Members::of(frame.get("message")).text("model");
+        if frame.get("parent_tool_use_id").is_none() && model.is_none_or(|model| model != "<synthetic>") {
+            self.said.extend(frame.text("uuid").map(Into::into));
+        }
+    }
+
+    /// Takes an entry of a transcript.
+    pub(crate) fn wrote(&mut self, entry: &Entry) {
+        self.calls.extend(deferred::calls(entry));
+        if let Some(uuid) = entry.uuid() {
+            self.sent.remove(&*uuid);
+            self.missing.remove(&*uuid);
+            self.written.insert(uuid.into_owned());
+        }
+    }
+
+    /// Takes the end of a turn that answered these user messages. Only of a turn that succeeded is all written.
+    pub(crate) fn ended<'a>(&mut self, succeeded: bool, answered: impl Iterator<Item = &'a str>) {
+        let unwritten: Vec<_> = answered.filter_map(|uuid| self.sent.take(uuid)).collect();
+        let said = mem::take(&mut self.said);
+        let written = mem::take(&mut self.written);
+        // A command that the CLI carries out by itself is not always written.
+        if self.is_told && succeeded && !said.is_empty() {
+            self.missing.extend(said.into_iter().filter(|uuid| !written.contains(uuid)));
+            self.missing.extend(unwritten);
+        }
+    }
+
+    /// Whether the transcript has this tool call.
+    pub(crate) fn has_call(&self, tool_use_id: &str) -> bool {
+        self.calls.contains(tool_use_id)
+    }
+
+    /// Whether the transcript has all of the turns that succeeded.
+    pub(crate) fn has_turns(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// Stops waiting for what is missing. Returns whether anything is.
+    pub(crate) fn give_up(&mut self) -> bool {
+        !mem::take(&mut self.missing).is_empty()
+    }
+}
