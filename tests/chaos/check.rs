@@ -145,14 +145,16 @@ impl Check<'_> {
         }
     }
 
-    /// The model knows the message of each turn that succeeded, once.
+    /// The model knows the message of each turn that succeeded, once, unless it was told that it may not.
     fn memory(&self) {
         let memory = self.story.newest_message.to_string();
-        for (marker, result) in self.story.messages.iter().zip(&self.story.results) {
+        for (turn, (marker, result)) in self.story.messages.iter().zip(&self.story.results).enumerate() {
             let times = memory.matches(marker.as_str()).count();
             let succeeded = result["subtype"] == "success" && result["is_error"] != true;
-            self.expect(times == 1 || (times == 0 && !succeeded), || {
-                format!("the model knows {marker} {times} times, whose turn ended in {result}")
+            let may_be_unknown = !succeeded || self.story.may_be_forgotten(turn);
+            self.expect(times == 1 || (times == 0 && may_be_unknown), || {
+                let end = (&result["subtype"], &result["terminal_reason"]);
+                format!("the model knows {marker} {times} times, whose turn ended in {end:?}")
             });
         }
         for (marker, sent) in &self.session.messages {

@@ -103,10 +103,11 @@ impl Fleet {
         }
     }
 
-    async fn restart(&self, number: u64, away: Duration, end: impl FnOnce(Server) -> Builder) {
+    async fn restart(&self, number: u64, away: Duration, end: fn(Server) -> Builder) {
         let mut server = self.0[number as usize].server.lock().await;
         let running = server.take().expect("it runs");
-        let builder = tokio::task::block_in_place(|| end(running));
+        // Not on this task, which runs the other faults, too.
+        let builder = tokio::task::spawn_blocking(move || end(running)).await.expect("a thread");
         tokio::time::sleep(away).await;
         let deadline = Instant::now() + PATIENCE;
         // Without a database it does not start, and an operator's supervisor tries again.

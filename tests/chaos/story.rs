@@ -23,6 +23,8 @@ pub(crate) struct Story {
     pub(crate) newest_message: Value,
     /// The codes of `error` events.
     pub(crate) errors: Vec<String>,
+    /// For each report that the transcript has gaps: the number of turns that had ended before it.
+    pub(crate) gaps: Vec<usize>,
     /// Number of messages that were withdrawn.
     pub(crate) withdrawn: usize,
 }
@@ -54,9 +56,13 @@ impl Story {
     }
 
     fn error(&mut self, code: &str) {
-        if code == "message_withdrawn" {
-            self.messages.pop();
-            self.withdrawn += 1;
+        match code {
+            "message_withdrawn" => {
+                self.messages.pop();
+                self.withdrawn += 1;
+            }
+            "transcript_incomplete" => self.gaps.push(self.results.len()),
+            _ => {}
         }
         self.errors.push(code.to_owned());
     }
@@ -65,6 +71,12 @@ impl Story {
     pub(crate) fn result_of(&self, marker: &str) -> Option<&Value> {
         let turn = self.messages.iter().position(|message| message == marker)?;
         self.results.get(turn)
+    }
+
+    /// Whether a gap in the transcript was reported before the end of this turn. One report counts for the next
+    /// turn, too, which may have ended while the report waited.
+    pub(crate) fn may_be_forgotten(&self, turn: usize) -> bool {
+        self.gaps.iter().any(|ended| turn == *ended || turn == ended + 1)
     }
 
     /// Returns the prompts that are open after the newest event.

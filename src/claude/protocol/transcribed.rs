@@ -82,3 +82,80 @@ impl Transcribed {
         !mem::take(&mut self.missing).is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn says(transcribed: &mut Transcribed, uuid: &str, model: &str, parent: Option<&str>) {
+        let frame = json!({"uuid": uuid, "parent_tool_use_id": parent, "message": {"model": model}});
+        transcribed.said(&serde_json::from_str(&frame.to_string()).unwrap());
+    }
+
+    fn writes(transcribed: &mut Transcribed, uuid: &str) {
+        transcribed.wrote(&json!({"uuid": uuid}).to_string().parse().unwrap());
+    }
+
+    fn compared() -> Transcribed {
+        let mut transcribed = Transcribed::default();
+        transcribed.compare();
+        transcribed.sent("u");
+        transcribed
+    }
+
+    #[test]
+    fn a_turn_is_written_before_or_after_its_end() {
+        let mut transcribed = compared();
+        writes(&mut transcribed, "u");
+        writes(&mut transcribed, "a");
+        for uuid in ["a", "b"] {
+            says(&mut transcribed, uuid, "m", None);
+        }
+        transcribed.ended(true, ["u"].into_iter());
+        assert!(!transcribed.has_turns());
+        writes(&mut transcribed, "b");
+        assert!(transcribed.has_turns() && !transcribed.give_up());
+    }
+
+    #[test]
+    fn a_message_that_is_missing_is_missed_once() {
+        for lost in ["u", "a"] {
+            let mut transcribed = compared();
+            says(&mut transcribed, "a", "m", None);
+            ["u", "a"]
+                .into_iter()
+                .filter(|uuid| *uuid != lost)
+                .for_each(|uuid| writes(&mut transcribed, uuid));
+            transcribed.ended(true, ["u"].into_iter());
+            assert!(!transcribed.has_turns(), "{lost}");
+            assert!(transcribed.give_up() && transcribed.has_turns() && !transcribed.give_up());
+        }
+    }
+
+    #[test]
+    fn not_all_has_to_be_written() {
+        let mut transcribed = compared();
+        transcribed.ended(true, ["u"].into_iter());
+        assert!(transcribed.has_turns(), "a command of the CLI's own");
+
+        let mut transcribed = compared();
+        writes(&mut transcribed, "u");
+        says(&mut transcribed, "s", "<synthetic>", None);
+        says(&mut transcribed, "c", "m", Some("toolu_task"));
+        transcribed.ended(true, ["u"].into_iter());
+        assert!(transcribed.has_turns(), "what the CLI says itself, and a sub-agent");
+
+        let mut transcribed = compared();
+        says(&mut transcribed, "a", "m", None);
+        transcribed.ended(false, ["u"].into_iter());
+        assert!(transcribed.has_turns(), "a turn that failed");
+
+        let mut transcribed = Transcribed::default();
+        transcribed.sent("u");
+        says(&mut transcribed, "a", "m", None);
+        transcribed.ended(true, ["u"].into_iter());
+        assert!(transcribed.has_turns(), "an agent without a transcript store");
+    }
+}

@@ -249,8 +249,7 @@ impl Bridge {
         // `origin` although it answers a user message, so `user_message_uuids` decides.
         let named: Vec<Text<'_>> = frame.read("user_message_uuids").unwrap_or_default();
         let all = named.is_empty() && frame.get("origin").is_none();
-        let is_answered =
-            |message: &mut Message| all || named.iter().any(|Text(uuid)| *uuid == message.uuid);
+        let is_answered = |message: &mut Message| all || named.iter().any(|Text(uuid)| *uuid == message.uuid);
         let answered: Vec<_> = self.messages.extract_if(.., is_answered).collect();
         let succeeded = frame.text("subtype").is_some_and(|subtype| subtype == "success")
             && !frame.read("is_error").unwrap_or(false);
