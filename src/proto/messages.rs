@@ -91,18 +91,23 @@ impl Messages {
         events
     }
 
-    /// Sets the stop reason of the message, if it is held, and returns the held events.
+    /// Sets the stop reason of a message. Returns the held events; a message that was not held long enough is complete
+    /// once more, with its stop reason.
     pub(super) fn stopped(&mut self, message_id: &str, stop_reason: Option<&str>) -> Vec<OutEvent> {
-        if let (Some(growing), Some(reason)) = (self.held_message(), stop_reason)
-            && growing.message.id == message_id
-        {
-            let reason = to_raw_value(reason).expect("a string is always JSON");
-            match growing.message.extra.iter_mut().find(|(key, _)| key == "stop_reason") {
-                Some((_, value)) => *value = reason,
-                None => growing.message.extra.push(("stop_reason".into(), reason)),
-            }
+        let growing = self.growing.iter_mut().rfind(|growing| growing.message.id == message_id);
+        let (Some(growing), Some(reason)) = (growing, stop_reason) else { return self.release() };
+        let reason = to_raw_value(reason).expect("a string is always JSON");
+        match growing.message.extra.iter_mut().find(|(key, _)| key == "stop_reason") {
+            Some((_, value)) if value.get() == reason.get() => return self.release(),
+            Some((_, value)) => *value = reason,
+            None => growing.message.extra.push(("stop_reason".into(), reason)),
         }
-        self.release()
+        let mut late = Vec::new();
+        if self.held.as_ref().is_none_or(|held| held.message_id != message_id) {
+            late.push(OutEvent::message_complete(&growing.message));
+        }
+        late.extend(self.release());
+        late
     }
 
     /// Returns the held events: the message so far, then each new tool call in it.
@@ -189,6 +194,18 @@ mod tests {
             .iter()
             .map(|event| format!("{} {}", event.name, String::from_utf8_lossy(&event.data)))
             .collect()
+    }
+
+    #[test]
+    fn a_stop_reason_that_comes_late_completes_the_message_again() {
+        let mut messages = Messages::default();
+        messages.add(Instant::now(), block(r#"{"type":"text","text":"hi"}"#));
+        messages.release();
+        let events = text(&messages.stopped("m1", Some("end_turn")));
+        assert_eq!(events.len(), 1, "{events:?}");
+        assert!(events[0].contains(r#""stop_reason":"end_turn""#), "{events:?}");
+        assert!(messages.stopped("m1", Some("end_turn")).is_empty(), "once");
+        assert!(messages.stopped("other", Some("end_turn")).is_empty());
     }
 
     #[test]
