@@ -10,6 +10,7 @@ mod counted;
 #[path = "../support/fake.rs"]
 mod fake;
 mod inputs;
+mod late_log;
 #[cfg(feature = "sqlite")]
 mod locked;
 #[cfg(feature = "metrics")]

@@ -183,7 +183,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             (&Method::GET | &Method::HEAD, Route::Session(id)) => {
                 let session = self.session(parts, id).await?;
                 caller.must(READ)?;
-                Ok(reply::json(StatusCode::OK, &session.describe(true)))
+                Ok(reply::json(StatusCode::OK, &session.describe(true).await))
             }
             (&Method::GET | &Method::HEAD, Route::Stream(id)) => {
                 let session = self.session(parts, id).await?;

@@ -145,17 +145,23 @@ impl<L: EventLog> Sessions<L> {
     /// Returns the caller's sessions, in memory or stored, oldest first, each as a JSON object.
     pub(crate) async fn describe_all(&self, caller: Option<&str>) -> Result<Vec<Box<RawValue>>, Failure> {
         let here = self.list(caller);
+        let mut described = Vec::new();
         let Some(persistence) = self.persistence() else {
-            return Ok(here.iter().map(|session| session.describe(false)).collect());
+            for session in &here {
+                described.push(session.describe(false).await);
+            }
+            return Ok(described);
         };
         let stored = persistence.catalog.list(caller).await?;
         let here: HashMap<&str, &SessionHandle<L>> =
             here.iter().map(|session| (session.id(), session)).collect();
-        let describe = |record: &SessionRecord| match here.get(record.id.as_str()) {
-            Some(session) => session.describe(false),
-            None => describe::stored(record),
-        };
-        Ok(stored.iter().map(describe).collect())
+        for record in &stored {
+            described.push(match here.get(record.id.as_str()) {
+                Some(session) => session.describe(false).await,
+                None => describe::stored(record),
+            });
+        }
+        Ok(described)
     }
 
     /// Number of sessions in memory.

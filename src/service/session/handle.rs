@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{describe::Description, mailbox, receipt::Reply};
@@ -57,6 +58,8 @@ pub(crate) struct Shared<S> {
     /// `Some` for a stored session: whether a client has deleted it.
     pub(crate) deleted: Option<Arc<AtomicBool>>,
     pub(crate) latest: Mutex<Latest>,
+    /// The sequence number of the newest event that `latest` covers. Readers receive an event a moment before.
+    pub(crate) covered: watch::Receiver<u64>,
 }
 
 /// Tells the readers of a session why it ends.
@@ -155,9 +158,13 @@ impl<L: EventLog> SessionHandle<L> {
         &self.shared
     }
 
-    /// Describes the session as a JSON object, with its open prompts only if `with_pending`.
-    pub(crate) fn describe(&self, with_pending: bool) -> Box<RawValue> {
+    /// Describes the session as a JSON object, with its open prompts only if `with_pending`. The description covers
+    /// all events that a reader may have received before the call.
+    pub(crate) async fn describe(&self, with_pending: bool) -> Box<RawValue> {
         let shared = &*self.shared;
+        let last = shared.stream.bounds().last;
+        // An error: the session has ended, and its state stays as it is.
+        let _ = shared.covered.clone().wait_for(|covered| *covered >= last).await;
         let latest = shared.latest();
         let note = latest.note.as_ref();
         Description {

@@ -8,6 +8,7 @@ use std::{
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 
 use super::{Driver, now};
 use crate::{
@@ -157,6 +158,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         let (mail, mailbox) = mailbox(MAILBOX);
         let title = stored.as_ref().and_then(|(_, metadata)| metadata.title.clone());
         let deleted = stored.is_some().then(Arc::default);
+        let last = stream.bounds().last;
+        let (covers, covered) = watch::channel(last);
         let handle = SessionHandle::new(Shared {
             id: spec.session_id.into(),
             owner,
@@ -166,7 +169,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             mailbox: mail,
             ending: Ending { session: slot.cancel.clone(), server: sessions.ending().clone() },
             deleted: deleted.clone(),
-            latest: Latest { as_of: stream.bounds().last, ..Latest::default() }.into(),
+            latest: Latest { as_of: last, ..Latest::default() }.into(),
+            covered,
         });
         let kept = stored.zip(deleted).zip(sessions.persistence());
         let lease_guard = kept.map(|(((lease, saved), deleted), persistence)| {
@@ -179,6 +183,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             mailbox,
             replies: Vec::new(),
             asked: BTreeMap::new(),
+            covers,
             registration: None,
             lease_guard,
             title,

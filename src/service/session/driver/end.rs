@@ -37,6 +37,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         tracing::info!(session = self.handle.id(), ?end, "session ended on this host");
         self.metrics.ended(self.reason(end));
         self.slot.session_ended();
+        // An append may have been cut off in the middle.
+        self.covers.send_replace(u64::MAX);
         match (end, self.lease_guard.is_some()) {
             (End::Closed, _) | (End::LogLost, false) => self.close().await,
             (End::Fenced, _) => {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::Sleep;
+use tokio::{sync::watch, time::Sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -55,6 +55,8 @@ pub(crate) struct Driver<A, L: EventLog> {
     replies: Vec<Answer>,
     /// The inputs that wait for the agent's answer, by request id.
     asked: BTreeMap<u64, Reply<Result<(), NotTaken>>>,
+    /// Tells those who describe the session which events its latest state covers.
+    covers: watch::Sender<u64>,
     /// Set once the first events are in the event log.
     registration: Option<Registration<L>>,
     /// Set for a stored session.
@@ -295,6 +297,9 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             latest.as_of = *seqs.end();
             latest.active_at = std::time::SystemTime::now();
         }
+        let covers = latest.as_of;
+        drop(latest);
+        self.covers.send_replace(covers);
         ControlFlow::Continue(())
     }
 
