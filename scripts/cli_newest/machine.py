@@ -58,6 +58,10 @@ class Machine:
         agent.request("initialize", **(initialize or {}))
         return agent
 
+    def end(self):
+        """Ends the last agent."""
+        self.agents[-1].end()
+
     def kill(self):
         for agent in self.agents:
             agent.kill()

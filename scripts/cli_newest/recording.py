@@ -44,6 +44,7 @@ class Recording:
         with machine(self.program, self.model, seen) as on:
             try:
                 turn(on)
+                on.end()
             except Stuck as stuck:
                 kinds.setdefault(f"no {stuck}", {})
             finally:

@@ -1,4 +1,4 @@
-"""The scripted turns. Each runs on a machine of its own."""
+"""The scripted turns. Each runs on a machine of its own, on which its last agent is ended afterwards."""
 import json
 import re
 import sys
@@ -23,11 +23,11 @@ def bash(command, **given):
     return tool("Bash", command=command, description="practice", **given)
 
 
-def say(machine, *messages, flags=(), **options):
-    agent = machine.agent(*flags, **options)
+def say(machine, *messages, **options):
+    agent = machine.agent(**options)
     for message in messages:
         agent.turn(message)
-    agent.end()
+    return agent
 
 
 def text(machine):
@@ -61,7 +61,6 @@ def permission(machine):
     agent.turn(script(bash("rm a"), bash("touch b"), bash("touch c"), "done"))
     agent.answers["can_use_tool"] = lambda request: {"behavior": "deny", "message": "no", "interrupt": True}
     agent.turn(script(bash("rm a"), "never"))
-    agent.end()
 
 
 def question(machine):
@@ -71,7 +70,6 @@ def question(machine):
     answered = lambda request: {**request["input"], "answers": {"Which?": "Blue"}}
     agent.answers["can_use_tool"] = lambda request: {"behavior": "allow", "updatedInput": answered(request)}
     agent.turn(script(tool("AskUserQuestion", questions=[asked]), "done"))
-    agent.end()
 
 
 def plan(machine):
@@ -82,7 +80,6 @@ def plan(machine):
     agent.result()
     steps = [tool("Write", file_path=json.loads(path), content="# Plan"), tool("ExitPlanMode")]
     agent.turn(script(*steps, tool("EnterPlanMode"), "done"))
-    agent.end()
 
 
 def worktree(machine):
@@ -102,7 +99,6 @@ def sub_agent(machine):
     agent.say(script(waits, "done"))
     agent.until_subtype("task_notification")
     agent.result()
-    agent.end()
 
 
 def background_shell(machine):
@@ -113,7 +109,6 @@ def background_shell(machine):
     agent.request("get_task_output", task_id=started["task_id"])
     agent.request("stop_task", task_id=started["task_id"])
     agent.turn("hi")
-    agent.end()
 
 
 def interrupt(machine):
@@ -127,7 +122,6 @@ def interrupt(machine):
     agent.until("can_use_tool", lambda frame: frame["type"] == "control_request")
     agent.request("interrupt")
     agent.result()
-    agent.end()
 
 
 def slash_commands(machine):
@@ -138,7 +132,7 @@ def resume(machine):
     agent = machine.agent()
     agent.turn(script(bash("echo a"), "done"))
     agent.end()
-    say(machine, "hi again", resume=agent.session)
+    say(machine, "hi again", resume=agent.session).end()
     say(machine, "hi", resume=NO_UUID)
 
 
@@ -151,7 +145,6 @@ def deferred(machine):
     agent.end()
     again = machine.agent(resume=agent.session)
     again.result()
-    again.end()
 
 
 def hooks(machine):
@@ -168,7 +161,6 @@ def api_error(machine):
     agent.until_subtype("api_retry")
     agent.request("interrupt")
     agent.result()
-    agent.end()
 
 
 def mcp(machine):
@@ -180,7 +172,6 @@ def mcp(machine):
     while "connected" not in json.dumps(agent.request("mcp_status")) and time.monotonic() < deadline:
         time.sleep(0.1)
     agent.turn(script(tool("mcp__asks__ask"), "done"))
-    agent.end()
 
 
 def checkpoints(machine):
@@ -190,7 +181,6 @@ def checkpoints(machine):
     said = agent.turn(script(tool("Edit", file_path=path, old_string="one", new_string="two"), "done"))
     agent.request("rewind_files", user_message_id=said, dry_run=True)
     agent.request("rewind_files", user_message_id=said)
-    agent.end()
 
 
 def requests(machine):
@@ -215,7 +205,6 @@ def requests(machine):
     agent.request("mcp_set_servers", servers={})
     agent.request("set_has_subscribers", has_subscribers=True)
     agent.turn("hi again")
-    agent.end()
 
 
 TURNS = [text, tools, task_list, permission, question, plan, worktree, sub_agent, background_shell, interrupt]
