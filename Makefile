@@ -1,6 +1,6 @@
 # Start with `make serve` and `make test`. Nothing is installed outside of this folder, except PostgreSQL when
 # root runs the tests on Debian.
-.PHONY: serve test chaos lint fuzz powerset bench
+.PHONY: serve test cli-newest chaos lint fuzz powerset bench
 
 PORT ?= 8000
 
@@ -11,6 +11,10 @@ serve:
 ## Runs all tests. No account is needed.
 test:
 	@scripts/test.sh
+
+## Compares the newest `claude` CLI of npm with the pinned one, and runs the tests of the CLI on the newest.
+cli-newest:
+	@python3 scripts/cli_newest $(ARGS)
 
 ## Runs a campaign of faults (kills, freezes, outages) against the server: FAULTS=1000 STORE=postgres SEED=7.
 chaos:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test. No account is needed: the practice model answers the real CLI.
+# Runs every test, or with arguments the tests that these select for cargo-nextest. No account is needed: the
+# practice model answers the real CLI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,6 +26,9 @@ if ! cmp -s tests/clients/package-lock.json tests/clients/node_modules/.package-
     cp tests/clients/package-lock.json tests/clients/node_modules/.package-lock.ours
 fi
 
+if (($#)); then
+    exec scripts/postgres.sh cargo nextest run --all-features "$@"
+fi
 if [[ -x tests/layers_alone/run.sh ]]; then
     tests/layers_alone/run.sh
 fi

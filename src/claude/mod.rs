@@ -35,7 +35,7 @@
 //!   config directories.
 //! - `start` chooses between the two sources of a transcript.
 //!
-//! # Behaviour of the CLI, measured on 2.1.330
+//! # Behaviour of the CLI, measured on 2.1.332
 //!
 //! - **Unprompted turns.** The CLI begins a turn by itself when a background task ends. A message that
 //!   arrives during such a turn may become part of it; then its only `result` has the task's `origin`. Each
