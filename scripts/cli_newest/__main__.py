@@ -20,10 +20,9 @@ from turns import TURNS
 PACKAGE = "@anthropic-ai/claude-code"
 DETAILS = ROOT / ".local/cli-newest.txt"
 
-# The tests that use the CLI, see tests/README.md. One that passes when it is tried again counts as passed and is
-# listed as flaky: on a busy machine some run into their time limits.
+# The tests that use the CLI, see tests/README.md.
 SUITES = [f"--test={name}" for name in ["wire", "durable", "supervision", "claude_*", "guides", "hosts"]]
-SUITES += ["--retries=2", "-E", "not binary(hosts) | test(examples::)"]
+SUITES += ["-E", "not binary(hosts) | test(examples::)"]
 
 # What depends on timing is not in each run. A turn that differs is played again this often on both versions,
 # and what one of the runs showed counts as seen.
