@@ -1,4 +1,4 @@
-//! An event log whose readers have an event before its writer learns that it is stored.
+//! An event log that answers its writer late: at once it has an event for readers, or a request for a stream.
 
 use std::{
     ops::RangeInclusive,
@@ -12,40 +12,58 @@ use std::{
 use agent_webkit::{
     Stack,
     layers::resume::{
-        AppendError, Batch, Bounds, Cursor, EventLog, EventStream, Readers, RingLog, RingStream, RingTail,
-        TailError,
+        AppendError, Batch, Bounds, Cursor, EventLog, EventStream, Readers, RingLog, TailError,
     },
+    service::Limits,
 };
-use http::Method;
+use http::{Method, StatusCode};
 
 use super::{
     fake::FakeAgents,
+    restoring::Disk,
     rig::{Rig, builder},
 };
 
+/// `open` and `append` return only once it is not late.
 #[derive(Clone, Debug, Default)]
-struct LateLog {
-    log: RingLog,
+struct LateLog<L> {
+    log: L,
     is_late: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Debug)]
-struct LateStream {
-    stream: RingStream,
+struct LateStream<S> {
+    stream: S,
     is_late: Arc<AtomicBool>,
 }
 
-impl EventLog for LateLog {
-    type Stream = LateStream;
-    type Error = <RingLog as EventLog>::Error;
-
-    async fn open(&self, key: &str) -> Result<LateStream, Self::Error> {
-        Ok(LateStream { stream: self.log.open(key).await?, is_late: Arc::clone(&self.is_late) })
+impl<L> LateLog<L> {
+    fn set_late(&self, is_late: bool) {
+        self.is_late.store(is_late, Ordering::Relaxed);
     }
 
-    async fn find(&self, key: &str) -> Result<Option<LateStream>, Self::Error> {
-        let stream = self.log.find(key).await?;
-        Ok(stream.map(|stream| LateStream { stream, is_late: Arc::clone(&self.is_late) }))
+    fn stream<S>(&self, stream: S) -> LateStream<S> {
+        LateStream { stream, is_late: Arc::clone(&self.is_late) }
+    }
+}
+
+async fn passed(is_late: &AtomicBool) {
+    while is_late.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+impl<L: EventLog> EventLog for LateLog<L> {
+    type Stream = LateStream<L::Stream>;
+    type Error = L::Error;
+
+    async fn open(&self, key: &str) -> Result<Self::Stream, Self::Error> {
+        passed(&self.is_late).await;
+        Ok(self.stream(self.log.open(key).await?))
+    }
+
+    async fn find(&self, key: &str) -> Result<Option<Self::Stream>, Self::Error> {
+        Ok(self.log.find(key).await?.map(|stream| self.stream(stream)))
     }
 
     async fn forget(&self, key: &str) -> Result<(), Self::Error> {
@@ -53,18 +71,16 @@ impl EventLog for LateLog {
     }
 }
 
-impl EventStream for LateStream {
-    type Tail = RingTail;
+impl<S: EventStream> EventStream for LateStream<S> {
+    type Tail = S::Tail;
 
     async fn append(&self, batch: Batch) -> Result<RangeInclusive<u64>, AppendError> {
         let appended = self.stream.append(batch).await;
-        while self.is_late.load(Ordering::Relaxed) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        passed(&self.is_late).await;
         appended
     }
 
-    async fn tail(&self, cursor: Cursor) -> Result<RingTail, TailError> {
+    async fn tail(&self, cursor: Cursor) -> Result<S::Tail, TailError> {
         self.stream.tail(cursor).await
     }
 
@@ -89,13 +105,13 @@ impl EventStream for LateStream {
 async fn a_description_covers_all_that_a_reader_has_received() {
     let (agents, far) = FakeAgents::new();
     let workspace = tempfile::tempdir().unwrap();
-    let log = LateLog::default();
-    let stack: Stack<_, _, LateLog> = builder(agents, workspace.path()).log(log.clone()).build();
+    let log = LateLog::<RingLog>::default();
+    let stack: Stack<_, _, LateLog<_>> = builder(agents, workspace.path()).log(log.clone()).build();
     let mut rig = Rig { stack, agents: far, workspace };
     let (id, agent) = rig.session().await;
     let mut events = rig.events(&id, None).await;
 
-    log.is_late.store(true, Ordering::Relaxed);
+    log.set_late(true);
     agent.asks("toolu_1").await;
     let asked = events.until("permission_request").await;
     for path in [format!("/sessions/{id}"), "/sessions".to_owned()] {
@@ -103,8 +119,34 @@ async fn a_description_covers_all_that_a_reader_has_received() {
         let early = tokio::time::timeout(Duration::from_millis(100), answer).await;
         assert!(early.is_err(), "{path} does not know of the prompt yet");
     }
-    log.is_late.store(false, Ordering::Relaxed);
+    log.set_late(false);
     let description = rig.get(&format!("/sessions/{id}")).await.json();
     assert_eq!(description["as_of_seq"].as_u64(), asked.id);
     assert_eq!(description["pending"][0]["correlation_id"], "toolu_1", "{description}");
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn a_session_that_is_deleted_while_another_host_restores_it_is_gone() {
+    let disk = Disk::new();
+    let mut first = disk.host(Limits::default()).await;
+    let (id, agent) = first.rig.session().await;
+    first.ends_with(agent).await;
+
+    let (host, other) = (disk.host(Limits::default()).await, disk.host(Limits::default()).await);
+    let (agents, far) = FakeAgents::new();
+    let log = LateLog { log: host.storage.log().clone(), is_late: Arc::default() };
+    let workspace = tempfile::tempdir().unwrap();
+    let stack = builder(agents, workspace.path()).log(log.clone()).persistence(host.storage.persistence());
+    let rig = Rig { stack: stack.build(), agents: far, workspace };
+    log.set_late(true);
+    let path = format!("/sessions/{id}");
+    let (restored, ()) = tokio::join!(rig.get(&path), async {
+        // It has the lease by now, and waits for the stream.
+        while other.rig.input(&id, "{}").await.status != StatusCode::SERVICE_UNAVAILABLE {}
+        assert_eq!(other.rig.ask(Method::DELETE, &path, "").await.status, StatusCode::NO_CONTENT);
+        log.set_late(false);
+    });
+    assert_eq!(restored.status, StatusCode::NOT_FOUND, "{}", restored.detail());
+    assert!(host.storage.log().find(&id).await.unwrap().is_none(), "no new stream is left in its place");
 }

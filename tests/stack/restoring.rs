@@ -38,7 +38,7 @@ pub(super) struct Disk {
 /// A server on a [`Disk`].
 pub(super) struct Host {
     pub(super) rig: Rig<AnyLog>,
-    storage: Storage,
+    pub(super) storage: Storage,
 }
 
 impl Disk {

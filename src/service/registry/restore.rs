@@ -74,7 +74,11 @@ impl<L: EventLog> Sessions<L> {
                 {
                     tracing::warn!(session = id, error = with_sources(&error), "failed to release the lease");
                 }
-                restored.map(Some)
+                match restored {
+                    // Another host deleted it meanwhile.
+                    Err(failure) if failure == Failure::unknown_session() => Ok(None),
+                    restored => restored.map(Some),
+                }
             }
         }
     }

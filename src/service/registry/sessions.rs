@@ -211,6 +211,21 @@ impl<L: EventLog> Sessions<L> {
         Ok(())
     }
 
+    /// Whether a stored session was deleted since its row was read.
+    pub(crate) async fn is_deleted(&self, id: &str) -> Result<bool, Failure> {
+        match self.persistence() {
+            Some(persistence) => Ok(persistence.catalog.find(id).await?.is_none()),
+            None => Ok(false),
+        }
+    }
+
+    /// Deletes what is left of a session that was deleted.
+    pub(crate) async fn erase(&self, id: &str) {
+        if let Some(persistence) = self.persistence() {
+            persistence.erase(self.log(), id).await;
+        }
+    }
+
     async fn end(&self, session: &SessionHandle<L>) {
         // Removed first, so that no new request finds a session that is ending.
         self.table().remove(session.id());

@@ -126,6 +126,12 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             ..sessions.spec(record.id.clone(), &record.cwd)
         };
         let stream = open(sessions.log(), &record.id).await?;
+        if stream.bounds().last == 0 && sessions.is_deleted(&record.id).await? {
+            // The stream is a new one, in the place of the deleted one.
+            drop(ReleasedOnDrop(stream));
+            sessions.erase(&record.id).await;
+            return Err(Failure::unknown_session());
+        }
         let config = config(&spec, limits, true);
         let session = match stream.bounds().last {
             0 => Session::dormant(config, now()),
