@@ -9,56 +9,17 @@ use agent_webkit::storage::{
     transcripts::{Entry, PgTranscripts, StoreError, TranscriptKey, TranscriptStore},
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
-use super::{LONG, metadata, postgres::TestDatabase, record};
+use super::{LONG, metadata, postgres::TestDatabase, record, way::Way};
 
 /// Far above the time limit of a call, far below a lost connection's in TCP.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A way to the server on which all connections can be made to hang for good. Those that come later do not.
-struct Way {
-    url: String,
-    hang: watch::Sender<()>,
-}
-
-impl Way {
-    async fn to(database: &TestDatabase) -> Self {
-        let url = database.url();
-        let place = url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = url.replace(&place, &listener.local_addr().unwrap().to_string());
-        let hang = watch::Sender::new(());
-        let way = Self { url, hang: hang.clone() };
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let mut server = TcpStream::connect(&place).await.unwrap();
-                let mut hangs = hang.subscribe();
-                tokio::spawn(async move {
-                    tokio::select! {
-                        _ = copy_bidirectional(&mut client, &mut server) => {}
-                        _ = hangs.changed() => std::future::pending().await,
-                    }
-                });
-            }
-        });
-        way
-    }
-
-    fn hang(&self) {
-        self.hang.send_replace(());
-    }
-}
-
 #[tokio::test]
 async fn a_call_on_a_connection_that_hangs_fails_in_time_and_the_next_has_another() {
     let database = TestDatabase::new().await;
-    let way = Way::to(&database).await;
+    let way = Way::to(database.url()).await;
     // One connection, so that none can be spared.
     let catalog = DbCatalog::new(Database::postgres(&way.url, 0, 1).await.unwrap(), LONG);
     let session = record(Some("ada"));
@@ -81,19 +42,41 @@ async fn a_call_on_a_connection_that_hangs_fails_in_time_and_the_next_has_anothe
     assert!(matches!(saved, Err(CatalogError::Unavailable(_))), "{saved:?}");
     saves_again(&catalog, &lease).await;
     assert_eq!(catalog.find(&session.id).await.unwrap().unwrap().metadata.status, "running");
+}
 
+#[tokio::test]
+async fn transcripts_on_a_connection_that_hangs_fail_in_time_and_the_next_call_has_another() {
+    let database = TestDatabase::new().await;
+    let way = Way::to(database.url()).await;
     let transcripts = PgTranscripts::connect(&way.url, 0, 1).await.unwrap();
-    assert_eq!(transcripts.find("nobody").await.unwrap(), [""; 0]);
+    let key = TranscriptKey::main("-w", "session");
+    let entry: Entry = r#"{"type":"user","uuid":"0"}"#.parse().unwrap();
+    transcripts.append(&key, std::slice::from_ref(&entry)).await.unwrap();
+
     way.hang();
-    let found = timeout(PATIENCE, transcripts.find("nobody")).await.expect("a limit");
+    let found = timeout(PATIENCE, transcripts.find("session")).await.expect("a limit");
     assert!(matches!(found, Err(StoreError::Unavailable(_))), "{found:?}");
+    let deadline = Instant::now() + PATIENCE;
+    while transcripts.find("session").await.is_err() {
+        assert!(Instant::now() < deadline, "the connection that hangs is held for good");
+    }
+
+    way.hang();
+    let second: Entry = r#"{"type":"user","uuid":"1"}"#.parse().unwrap();
+    let appended = transcripts.append(&key, std::slice::from_ref(&second));
+    let appended = timeout(2 * PATIENCE, appended).await.expect("a limit");
+    assert!(matches!(appended, Err(StoreError::Unavailable(_))), "{appended:?}");
+    while transcripts.append(&key, std::slice::from_ref(&second)).await.is_err() {
+        assert!(Instant::now() < deadline + 2 * PATIENCE, "the connection that hangs is held for good");
+    }
+    assert_eq!(transcripts.load(&key).await.unwrap().unwrap().len(), 2, "each once");
 }
 
 /// A host that is frozen in a transaction holds the locks of its rows, and says nothing more.
 #[tokio::test]
 async fn a_host_that_is_frozen_in_a_transaction_does_not_keep_its_sessions() {
     let database = TestDatabase::new().await;
-    let way = Way::to(&database).await;
+    let way = Way::to(database.url()).await;
     let config = StorageConfig::default().lease(Duration::from_secs(1));
     let frozen = Storage::new(Database::postgres(&way.url, 0, 3).await.unwrap(), config);
     let session = record(Some("ada"));

@@ -3,6 +3,8 @@
 
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/way.rs"]
+mod way;
 
 mod hangs;
 mod leases;

@@ -2,15 +2,23 @@
 //! `claude` CLI continues, and a client that reconnects has missed nothing.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
+#[path = "../support/device.rs"]
+mod device;
+#[path = "../support/faulty_disk.rs"]
+mod faulty_disk;
 #[path = "../support/small_disk.rs"]
 mod small_disk;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/way.rs"]
+mod way;
 
+mod broken_disk;
 mod cost;
 mod crashes;
 mod deleting;
 mod full_disk;
+mod hangs;
 mod hibernation;
 mod hosts;
 mod inputs;

@@ -19,6 +19,8 @@ pub(crate) struct Reader {
     pub(crate) shown: Vec<Frame>,
     /// Number of successful connections.
     pub(crate) connections: usize,
+    /// Maximum time to wait for an event.
+    pub(crate) patience: Duration,
     events: Option<Events>,
 }
 
@@ -30,7 +32,8 @@ impl Reader {
 
     /// Reads an existing session.
     pub(crate) fn of(client: Client, id: &str) -> Self {
-        Self { client, id: id.to_owned(), shown: Vec::new(), connections: 0, events: None }
+        let id = id.to_owned();
+        Self { client, id, shown: Vec::new(), connections: 0, patience: PATIENCE, events: None }
     }
 
     pub(crate) fn last_id(&self) -> u64 {
@@ -40,7 +43,7 @@ impl Reader {
     /// Returns the next event, over as many connections as it takes. Panics if its number is not the next
     /// one.
     pub(crate) async fn next(&mut self) -> Frame {
-        let next = tokio::time::timeout(PATIENCE, self.next_of_any_connection()).await;
+        let next = tokio::time::timeout(self.patience, self.next_of_any_connection()).await;
         next.unwrap_or_else(|_| panic!("nothing came after {:?}", self.shown.last()))
     }
 

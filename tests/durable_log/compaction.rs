@@ -109,21 +109,30 @@ async fn a_replay_says_which_pieces_it_passes_over(place: Place) {
 }
 
 async fn what_was_attached_before_is_told_too(place: Place) {
-    let log = place.log(config());
+    let log = place.log(config().replay_bytes(1));
     let stream = log.open("key").await.unwrap();
     let mut history = History::default();
-    // Too few events to be compacted before the reader attaches.
+    // Too few events to be compacted before the readers attach.
     history.message("m", 590);
     history.append(&stream).await;
     let mut reader = Reader::attach(&stream, Cursor::Oldest).await;
     reader.chunk().await.unwrap().unwrap();
     let given = reader.seq;
+    // Only its page has room, so the first reader has to read the rest of its own again.
+    let mut second = Reader::attach(&stream, Cursor::Oldest).await;
+    second.chunk().await.unwrap().unwrap();
     history.message("n", 1);
     history.events.extend((0..1000).map(|_| Event::new("result", "{}")));
     history.append(&stream).await;
     stream.close();
     fully_compacted(&place, &history).await;
-    // The reader still receives what memory held when it attached.
+
+    let rest = second.rest().await;
+    let of_page = rest.iter().take_while(|item| matches!(item, Item::Frame(..))).count();
+    assert!(of_page > 0, "it still receives what its page holds");
+    assert_eq!(rest[of_page], Item::Compacted(given + of_page as u64 + 1..=581));
+
+    // Both still receive what memory held when they attached.
     let rest = reader.rest().await;
     assert_eq!(rest[0], Item::Compacted(given + 1..=581));
     assert_eq!(rest[1], frame(582, &history.events[581]));

@@ -192,7 +192,8 @@ async fn a_replay_goes_on_after_an_outage() {
     let stream = log.open("key").await.unwrap();
     stream.append(numbers(1..=3000)).await.unwrap();
     let mut reader = Reader::attach(&stream, Cursor::Oldest).await;
-    reader.chunk().await.unwrap().unwrap();
+    // A page.
+    reader.until(512).await;
     cluster.stop();
     let rest = tokio::spawn(async move { reader.until(3000).await });
     eventually("a failing page", async || {

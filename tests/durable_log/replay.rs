@@ -30,6 +30,26 @@ async fn replay_from_every_position_is_the_same_to_the_byte(place: Place) {
     assert!(matches!(stream.tail(Cursor::After(601)).await, Err(TailError::Ahead { last: 600, .. })));
 }
 
+async fn readers_that_take_each_others_room_miss_nothing_and_get_nothing_twice(place: Place) {
+    let log = place.log(little_memory().replay_bytes(1));
+    let stream = log.open("key").await.unwrap();
+    stream.append(numbers(1..=600)).await.unwrap();
+    for after in (0..=500).step_by(31) {
+        let mut pair = [
+            Reader::attach(&stream, Cursor::After(after)).await,
+            Reader::attach(&stream, Cursor::Oldest).await,
+        ];
+        let mut items = [Vec::new(), Vec::new()];
+        // In turns, so that each drops the page of the other.
+        while pair.iter().any(|reader| reader.seq < 600) {
+            for (reader, items) in pair.iter_mut().zip(&mut items).filter(|(reader, _)| reader.seq < 600) {
+                items.extend(reader.chunk().await.unwrap().unwrap());
+            }
+        }
+        assert!(items == [frames(after + 1..=600), frames(1..=600)], "after {after}");
+    }
+}
+
 async fn large_events_come_page_by_page(place: Place) {
     let log = place.log(little_memory());
     let stream = log.open("key").await.unwrap();
@@ -132,6 +152,7 @@ async fn the_newest_of_a_name_can_be_read_back(place: Place) {
 
 on_both!(
     replay_from_every_position_is_the_same_to_the_byte,
+    readers_that_take_each_others_room_miss_nothing_and_get_nothing_twice,
     large_events_come_page_by_page,
     a_note_is_as_it_was_when_the_reader_attached,
     readers_that_join_all_through_a_fast_writer_see_no_gap_and_no_duplicate,

@@ -9,6 +9,7 @@ mod load {
     pub mod plan;
     pub mod report;
     pub mod rings;
+    pub mod silent;
     pub mod stalled;
     pub mod target;
     pub mod tests;

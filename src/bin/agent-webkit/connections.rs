@@ -28,6 +28,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The preface of an HTTP/2 connection.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// Maximum size of a request head over HTTP/1.1, and size from which a connection takes no further chunk of a response until
+/// a part of the last ones is sent. A reader that does not read keeps them in memory.
+const BUFFER: usize = 20 << 10;
+
+/// The same for a response over HTTP/2. Less than a chunk of a replay: a stream holds one, hyper has the next in hand, and
+/// one is being sent.
+const STREAM_BUFFER: usize = 4 << 10;
+
 /// Pause after a failed `accept`, for example when no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -153,7 +161,7 @@ struct Protocols {
 impl Protocols {
     fn new() -> Self {
         let mut http1 = http1::Builder::new();
-        http1.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+        http1.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(BUFFER);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
@@ -161,6 +169,7 @@ impl Protocols {
             .keep_alive_timeout(Duration::from_secs(20))
             // A client may read the streams of many sessions over one connection.
             .max_concurrent_streams(1024)
+            .max_send_buf_size(STREAM_BUFFER)
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(4 << 20);
         Self { http1, http2 }
@@ -169,9 +178,15 @@ impl Protocols {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::{
+        net::SocketAddr,
+        pin::Pin,
+        sync::atomic::{AtomicUsize, Ordering},
+        task::{Context, Poll},
+    };
 
     use http_body_util::Full;
+    use hyper::body::Frame;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tower::service_fn;
 
@@ -193,6 +208,86 @@ mod tests {
         let mut start = [0; 9];
         connection.read_exact(&mut start).await.unwrap();
         start
+    }
+
+    /// A response without end in chunks of 16 KiB, which counts the bytes that the server has taken and not yet sent.
+    struct Endless(Arc<AtomicUsize>);
+
+    struct Chunk(Vec<u8>, Arc<AtomicUsize>);
+
+    impl AsRef<[u8]> for Chunk {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    impl Drop for Chunk {
+        fn drop(&mut self) {
+            self.1.fetch_sub(self.0.len(), Ordering::Relaxed);
+        }
+    }
+
+    impl Body for Endless {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let chunk = vec![b'x'; 16 << 10];
+            self.0.fetch_add(chunk.len(), Ordering::Relaxed);
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(Chunk(chunk, Arc::clone(&self.0)))))))
+        }
+    }
+
+    /// The bytes that the server holds for a client that sends this and never reads.
+    async fn held_after(sent: &[u8], http2: bool) -> usize {
+        let held = Arc::new(AtomicUsize::new(0));
+        let service = TowerToHyperService::new(service_fn({
+            let held = Arc::clone(&held);
+            move |_| {
+                let body = Endless(Arc::clone(&held));
+                async { Ok::<_, Infallible>(Response::new(body)) }
+            }
+        }));
+        let (mut client, server) = tokio::io::duplex(4096);
+        client.write_all(sent).await.unwrap();
+        let (protocols, io) = (Protocols::new(), TokioIo::new(server));
+        let serving = async {
+            match http2 {
+                true => protocols.http2.serve_connection(io, service).await,
+                false => protocols.http1.serve_connection(io, service).await,
+            }
+        };
+        let at_rest = async {
+            // All tasks have had their turn often enough.
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+            held.load(Ordering::Relaxed)
+        };
+        tokio::select! {
+            biased;
+            ended = serving => panic!("the connection ended: {ended:?}"),
+            held = at_rest => held,
+        }
+    }
+
+    #[tokio::test]
+    async fn little_is_kept_for_a_client_that_does_not_read() {
+        let most = 3 * (16 << 10);
+        let held = held_after(REQUEST.as_bytes(), false).await;
+        assert!((1..=most).contains(&held), "{held} bytes over HTTP/1.1");
+
+        // A window as large as possible for each stream, and for the connection.
+        let settings = b"\0\0\x06\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff";
+        let update = b"\0\0\x04\x08\0\0\0\0\0\x7f\xff\0\0";
+        // GET / of http.
+        let request = b"\0\0\x03\x01\x05\0\0\0\x01\x82\x84\x86";
+        let sent = [PREFACE, settings, update, request].concat();
+        let held = held_after(&sent, true).await;
+        assert!((1..=most).contains(&held), "{held} bytes over HTTP/2");
     }
 
     /// Whether the connection has ended; it is reset if the server had not read everything.

@@ -21,6 +21,9 @@ pub struct DurableConfig {
     /// Maximum size of the batches that wait to be stored, in bytes. Further appends wait for room. Default
     /// 32 MiB.
     pub queue_bytes: usize,
+    /// Maximum size of the events that all replays together have read from the database and not yet passed on, in bytes.
+    /// Beyond it, slow readers read them again. Default 4 MiB.
+    pub replay_bytes: usize,
     /// Classifies events as pieces of a message or whole messages. Default: the protocol's `message_delta`
     /// and `message_complete`.
     pub classify: Classify,
@@ -62,6 +65,13 @@ impl DurableConfig {
         self
     }
 
+    /// Sets [`DurableConfig::replay_bytes`].
+    #[must_use]
+    pub fn replay_bytes(mut self, bytes: usize) -> Self {
+        self.replay_bytes = bytes;
+        self
+    }
+
     /// Sets [`DurableConfig::classify`].
     #[must_use]
     pub fn classify(mut self, classify: Classify) -> Self {
@@ -84,6 +94,7 @@ impl Default for DurableConfig {
             recent: RingConfig::default().window_bytes(64 << 10),
             outage: Duration::from_secs(120),
             queue_bytes: 32 << 20,
+            replay_bytes: 4 << 20,
             classify: protocol_part,
         }
     }

@@ -47,6 +47,7 @@ mod config;
 mod error;
 mod open_stream;
 mod outage;
+mod pages;
 mod part;
 mod replay;
 mod retention;
@@ -71,9 +72,11 @@ pub use self::stream::DurableStream;
 pub use self::tail::DurableTail;
 
 use self::{
-    backend::{SqlBackend, StreamRow, Write},
+    backend::{StreamRow, Write},
     open_stream::{Job, OpenStream, ROOM_UNIT, Shared, Table},
     outage::Outage,
+    pages::Pages,
+    replay::Source,
     writer::{Postponed, Writer},
 };
 use super::database::Database;
@@ -95,7 +98,7 @@ pub struct DurableLog {
 }
 
 struct Core {
-    rows: Arc<dyn SqlBackend>,
+    source: Source,
     config: DurableConfig,
     open: Arc<Table>,
     jobs: mpsc::UnboundedSender<Job>,
@@ -127,7 +130,7 @@ impl DurableLog {
         };
         tasks.spawn(writer.run());
         let core = Core {
-            rows,
+            source: Source { rows, pages: Pages::new(config.replay_bytes), outage: config.outage },
             open: Arc::default(),
             jobs,
             room: Arc::new(Semaphore::new(config.queue_bytes / ROOM_UNIT + 1)),
@@ -142,7 +145,7 @@ impl DurableLog {
 
     /// Writes and deletes a stream of its own, to find out whether the log works.
     pub(in crate::storage) async fn try_out(&self) -> Result<(), LogError> {
-        let rows = &self.core.rows;
+        let rows = &self.core.source.rows;
         let StreamRow { id, epoch, last: expected, .. } = rows.take(CHECK).await?;
         let mut write = Write { id, epoch, expected, note: None, close: false, runs: Vec::new() };
         write.add(&Event::new("check", "{}"), Part::None);
@@ -175,13 +178,13 @@ impl EventLog for DurableLog {
         let _opening = core.opening(key).lock().await;
         let open = core.table().get(key).cloned();
         if let Some(open) = open {
-            let row = core.rows.look(key).await?;
+            let row = core.source.rows.look(key).await?;
             if row.is_some_and(|row| (row.id, row.epoch) == (open.id, open.epoch)) {
                 return Ok(DurableStream::open(open));
             }
             open.release();
         }
-        let row = core.rows.take(key).await?;
+        let row = core.source.rows.take(key).await?;
         let open = Arc::new(OpenStream::new(core.shared(), key, &row));
         if !row.closed {
             core.table().insert(key.to_owned(), Arc::clone(&open));
@@ -197,15 +200,15 @@ impl EventLog for DurableLog {
         if let Some(open) = open {
             return Ok(Some(DurableStream::open(open)));
         }
-        let row = core.rows.look(key).await?;
-        Ok(row.map(|row| DurableStream::view(key, Arc::clone(&core.rows), core.config.clone(), row)))
+        let row = core.source.rows.look(key).await?;
+        Ok(row.map(|row| DurableStream::view(key, core.source.clone(), core.config.clone(), row)))
     }
 
     async fn forget(&self, key: &str) -> Result<(), LogError> {
         let core = &*self.core;
         let _opening = core.opening(key).lock().await;
         let open = core.table().get(key).cloned();
-        core.rows.forget(key).await?;
+        core.source.rows.forget(key).await?;
         if let Some(open) = open {
             open.forget();
         }
@@ -216,7 +219,7 @@ impl EventLog for DurableLog {
 impl Core {
     fn shared(&self) -> Shared {
         Shared {
-            rows: Arc::clone(&self.rows),
+            source: self.source.clone(),
             config: self.config.clone(),
             jobs: self.jobs.clone(),
             room: Arc::clone(&self.room),

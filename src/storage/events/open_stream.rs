@@ -13,8 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
     DurableConfig, LogError,
-    backend::{Run, SqlBackend, StreamRow, Write},
+    backend::{Run, StreamRow, Write},
     error::{NulInName, ShutDown},
+    replay::{Replay, Source},
     retention::{Hold, Retention, Step},
     tail::DurableTail,
 };
@@ -47,7 +48,7 @@ pub(super) struct Append {
 /// What all open streams of a log share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) rows: Arc<dyn SqlBackend>,
+    pub(super) source: Source,
     pub(super) config: DurableConfig,
     pub(super) jobs: mpsc::UnboundedSender<Job>,
     /// Free room in the queue, in units of [`ROOM_UNIT`] bytes.
@@ -136,20 +137,18 @@ impl OpenStream {
         let bounds = self.durable(bounds);
         let after = bounds.admit(Cursor::After(after))?;
         let attached = Attached { after, bounds, note };
-        let rows = Arc::clone(&self.shared.rows);
         if after >= from {
             return Ok(DurableTail::new(attached, None, Some(live)));
         }
         let hold = self.hold(after);
-        let replay =
-            super::replay::Replay::start(rows, self.id, after..from, self.shared.config.outage, hold);
-        Ok(DurableTail::new(attached, Some(replay.await?), Some(live)))
+        let replay = Replay::start(self.shared.source.clone(), self.id, after..from, hold).await?;
+        Ok(DurableTail::new(attached, Some(replay), Some(live)))
     }
 
     /// A reader names an event that was not sent here. Who has sent it, or whether nobody has, the database knows: a
     /// process that was frozen may have lost the stream without having noticed.
     async fn ahead(&self, ahead: TailError) -> TailError {
-        match self.shared.rows.look(&self.key).await {
+        match self.shared.source.rows.look(&self.key).await {
             Ok(Some(row)) if (row.id, row.epoch) == (self.id, self.epoch) => ahead,
             // Deleted here, and by nobody else.
             Ok(None) if *self.phase() == Phase::Closed => ahead,

@@ -2,9 +2,9 @@ use std::{fmt, ops::RangeInclusive, sync::Arc};
 
 use super::{
     DurableConfig, LogError,
-    backend::{SqlBackend, StreamRow},
+    backend::StreamRow,
     open_stream::OpenStream,
-    replay::Replay,
+    replay::{Replay, Source},
     tail::DurableTail,
 };
 use crate::layers::resume::{
@@ -29,7 +29,7 @@ enum Kind {
 /// A stream that is not open in this process.
 struct View {
     key: String,
-    rows: Arc<dyn SqlBackend>,
+    source: Source,
     config: DurableConfig,
     found: StreamRow,
 }
@@ -39,13 +39,8 @@ impl DurableStream {
         Self { kind: Kind::OpenStream(open) }
     }
 
-    pub(super) fn view(
-        key: &str,
-        rows: Arc<dyn SqlBackend>,
-        config: DurableConfig,
-        found: StreamRow,
-    ) -> Self {
-        Self { kind: Kind::View(Arc::new(View { key: key.to_owned(), rows, config, found })) }
+    pub(super) fn view(key: &str, source: Source, config: DurableConfig, found: StreamRow) -> Self {
+        Self { kind: Kind::View(Arc::new(View { key: key.to_owned(), source, config, found })) }
     }
 
     /// The size in bytes of the frames in memory.
@@ -108,8 +103,8 @@ impl EventStream for DurableStream {
 
     async fn newest(&self, name: &str, limit: usize) -> Result<Vec<Event>, TailError> {
         let (rows, id) = match &self.kind {
-            Kind::OpenStream(open) => (&open.shared.rows, open.id),
-            Kind::View(view) => (&view.rows, view.found.id),
+            Kind::OpenStream(open) => (&open.shared.source.rows, open.id),
+            Kind::View(view) => (&view.source.rows, view.found.id),
         };
         let newest = rows.newest(id, name, limit).await.map_err(LogError::from)?;
         Ok(newest.into_iter().rev().map(|event| Event::new(event.name.to_string(), event.data)).collect())
@@ -122,7 +117,7 @@ impl View {
     }
 
     async fn tail(&self, cursor: Cursor) -> Result<DurableTail, TailError> {
-        let row = self.rows.look(&self.key).await.map_err(LogError::from)?;
+        let row = self.source.rows.look(&self.key).await.map_err(LogError::from)?;
         let Some(row) = row.filter(|row| row.id == self.found.id) else {
             let Bounds { oldest, last, .. } = self.bounds(&self.found);
             return Err(TailError::Evicted(Evicted { after: oldest - 1, oldest: last + 1 }));
@@ -133,8 +128,7 @@ impl View {
         if after == row.last {
             return Ok(DurableTail::new(attached, None, None));
         }
-        let rows = Arc::clone(&self.rows);
-        let replay = Replay::start(rows, row.id, after..row.last, self.config.outage, None).await?;
+        let replay = Replay::start(self.source.clone(), row.id, after..row.last, None).await?;
         Ok(DurableTail::new(attached, Some(replay), None))
     }
 }

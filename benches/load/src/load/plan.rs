@@ -4,7 +4,7 @@ use std::env;
 
 use super::{
     rings::{self, Fill},
-    stalled,
+    silent, stalled,
     target::{Failure, Target, beside_us},
     tests::{self, Figure, TURN},
 };
@@ -94,7 +94,13 @@ pub fn tests() -> Vec<Test> {
             servers: THREE,
             run: |t, x| tests::trickle(t, x, 1000, 150, 20_000),
         },
-        Test { name: "replay of 900", servers: THREE, run: |t, x| tests::replay(t, x, 3000) },
+        Test { name: "replay of 900", servers: THREE, run: |t, x| tests::replay(t, x, 3000, 10) },
+        Test { name: "replay of 900, logs", servers: LOGS, run: |t, x| tests::replay(t, x, 3000, 10) },
+        Test {
+            name: "replay of 900, 1000 at once",
+            servers: LOGS,
+            run: |t, x| tests::replay(t, x, 3000, 1000),
+        },
         Test { name: "create and delete", servers: TWO, run: |t, _| tests::create_delete(t, 8000) },
         Test {
             name: "idle",
@@ -110,6 +116,18 @@ pub fn tests() -> Vec<Test> {
             name: "full rings, one by one",
             servers: &[Server::Ours],
             run: |t, _| rings::full(t, 150, Fill::OneByOne),
+        },
+        Test { name: "silent, HTTP/1.1", servers: LOGS, run: |t, x| silent::never_read(t, x, silent::http1) },
+        Test { name: "silent, HTTP/2", servers: LOGS, run: |t, x| silent::never_read(t, x, silent::http2) },
+        Test {
+            name: "silent, one HTTP/2 with wide windows",
+            servers: LOGS,
+            run: |t, x| silent::never_read(t, x, silent::streams_wide),
+        },
+        Test {
+            name: "silent, one HTTP/2 with closed windows",
+            servers: LOGS,
+            run: |t, x| silent::never_read(t, x, silent::streams_closed),
         },
         Test { name: "one stalled of 100", servers: TWO, run: |t, x| stalled::one_of_many(t, x, 8) },
         Test {

@@ -58,21 +58,26 @@ pub fn trickle(
     ])
 }
 
-/// Measures readers that resume 900 events before the newest one.
-pub fn replay(target: &mut Target, extra: u64, replays: usize) -> Result<Vec<Figure>, Failure> {
+/// Measures readers that resume 900 events before the newest one, this number of them at the same time.
+pub fn replay(
+    target: &mut Target,
+    extra: u64,
+    replays: usize,
+    at_once: usize,
+) -> Result<Vec<Figure>, Failure> {
     let mut bench = Bursts::start(target, extra, 1)?;
     bench.run(target, 990, 1)?;
     let last = bench.last;
     let run = |count: usize| -> Result<f64, Failure> {
         let cpu = target.cpu()?;
-        for _ in 0..count / 10 {
+        for _ in 0..count / at_once {
             let mut fleet = Fleet::new()?;
-            fleet.join(target.port, &bench.session, last - 900, 10)?;
+            fleet.join(target.port, &bench.session, last - 900, at_once)?;
             fleet.until(last)?;
         }
         Ok(count as f64 / (target.cpu()? - cpu))
     };
-    run(100)?;
+    run(at_once.max(100))?;
     Ok(vec![("replays per CPU-second", run(replays)?)])
 }
 

@@ -7,7 +7,7 @@ mod run;
 mod sqlite;
 mod statements;
 
-use std::{fmt, future::Future, ops::RangeInclusive, pin::Pin, sync::Arc};
+use std::{collections::VecDeque, fmt, future::Future, ops::RangeInclusive, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 
@@ -75,7 +75,9 @@ impl Write {
 pub(super) struct Page {
     /// Where the stream starts now. Events that are missing from here on were compacted.
     pub(super) oldest: u64,
-    pub(super) events: Vec<StoredEvent>,
+    /// The memory that it takes, in bytes, until the last of its events is dropped.
+    pub(super) size: usize,
+    pub(super) events: VecDeque<StoredEvent>,
 }
 
 pub(super) trait SqlBackend: fmt::Debug + Send + Sync + 'static {
@@ -89,8 +91,9 @@ pub(super) trait SqlBackend: fmt::Debug + Send + Sync + 'static {
     /// is not stored again.
     fn commit<'a>(&'a self, writes: &'a [Write]) -> BackendFuture<'a, Vec<bool>>;
 
-    /// Reads events after `after` up to `until`: at least one, if any. `None` if the stream is gone.
-    fn page(&self, id: i64, after: u64, until: u64) -> BackendFuture<'_, Option<Page>>;
+    /// Reads events after `after` up to `until`: at least one, if any, and no further row once these have `bytes`. `None` if
+    /// the stream is gone.
+    fn page(&self, id: i64, after: u64, until: u64, bytes: usize) -> BackendFuture<'_, Option<Page>>;
 
     /// Reads the newest events with this name, newest first.
     fn newest<'a>(&'a self, id: i64, name: &'a str, limit: usize) -> BackendFuture<'a, Vec<StoredEvent>>;
@@ -134,14 +137,17 @@ type PageTuple = (i64, Option<i64>, Option<String>, Option<Vec<u8>>, Option<Stri
 /// Collects the events in range. If there are none, a single row holds only the stream's own column.
 fn page(rows: Vec<PageTuple>, after: u64, until: u64) -> Result<Option<Page>, sqlx::Error> {
     let Some(oldest) = rows.first().map(|row| unsigned(row.0)) else { return Ok(None) };
-    let mut events = Vec::new();
+    let (mut size, mut events) = (0, VecDeque::new());
     for (_, last, name, data, sizes) in rows {
         if let (Some(last), Some(name), Some(data)) = (last, name, data) {
+            size += data.len();
             events.extend(run::unpack((last, name, data, sizes))?);
         }
     }
     events.retain(|event| event.seq > after && event.seq <= until);
-    Ok(Some(Page { oldest, events }))
+    events.shrink_to_fit();
+    size += events.len() * size_of::<StoredEvent>();
+    Ok(Some(Page { oldest, size, events }))
 }
 
 /// The methods whose SQL is the same in both databases; `call` applies the database's policy for
@@ -167,11 +173,11 @@ macro_rules! shared_backend {
             })
         }
 
-        fn page(&self, id: i64, after: u64, until: u64) -> BackendFuture<'_, Option<Page>> {
+        fn page(&self, id: i64, after: u64, until: u64, bytes: usize) -> BackendFuture<'_, Option<Page>> {
             self.call(Component::Events.reads(), async move {
                 let page_query =
                     sqlx::query_as(statements::PAGE).bind(id).bind(signed(after)).bind(signed(until));
-                let page_query = page_query.bind(statements::PAGE_EVENTS).bind(statements::PAGE_BYTES);
+                let page_query = page_query.bind(statements::PAGE_EVENTS).bind(bytes as i64);
                 let mut connection = self.reads().await?;
                 let rows = page_query.fetch_all(&mut *connection).await?;
                 self.done(connection).await?;

@@ -1,8 +1,7 @@
 //! The SQL statements that SQLite and Postgres share.
 
-/// A page ends with the run that reaches this number of events, or of bytes.
+/// A page ends with the run that reaches this number of events, if it is not full before.
 pub(super) const PAGE_EVENTS: i64 = 512;
-pub(super) const PAGE_BYTES: i64 = 256 << 10;
 
 pub(super) const TAKE: &str = "
     insert into agent_webkit_streams (key, epoch) values ($1, 1)
