@@ -185,7 +185,7 @@ impl Model {
         };
         match now(stream.tail(cursor)) {
             Ok(tail) => {
-                assert!(after + 1 >= oldest && after <= last);
+                assert!(!self.forgotten && after + 1 >= oldest && after <= last);
                 let attached = tail.attached();
                 assert_eq!((attached.after, attached.bounds), (after, stream.bounds()));
                 assert_eq!(attached.note, self.note);
@@ -202,6 +202,7 @@ impl Model {
                 assert!(after + 1 < oldest);
             }
             Err(TailError::Ahead { .. }) => assert!(after > last),
+            Err(TailError::Forgotten) => assert!(self.forgotten),
             Err(error) => panic!("{error}"),
         }
     }

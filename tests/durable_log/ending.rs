@@ -89,7 +89,7 @@ async fn a_forgotten_stream_evicts_those_who_had_still_to_read(place: Place) {
     assert!(matches!(far_behind.chunk().await, Some(Err(_))));
     assert!(far_behind.chunk().await.is_none());
     assert!(matches!(stream.append(numbers(1..=1)).await, Err(AppendError::Closed)));
-    assert!(matches!(stream.tail(Cursor::After(10)).await, Err(TailError::Evicted(_))));
+    assert!(matches!(stream.tail(Cursor::After(10)).await, Err(TailError::Forgotten)));
     assert!(log.find("key").await.unwrap().is_none());
     assert_eq!(place.number("select count(*) from agent_webkit_events").await, 0);
     log.forget("key").await.unwrap();

@@ -294,6 +294,28 @@ async fn a_session_that_is_being_deleted_is_not_found_again() {
 }
 
 #[tokio::test]
+async fn a_session_that_another_host_deleted_has_no_stream() {
+    let disk = Disk::new();
+    let mut first = disk.host(limits()).await;
+    let (id, agent) = first.rig.session().await;
+    first.ends_with(agent).await;
+
+    let (host, other) = (disk.host(limits()).await, disk.host(limits()).await);
+    assert_eq!(host.replay(&id).await.len(), 1);
+    let path = format!("/sessions/{id}");
+    assert_eq!(other.rig.ask(Method::DELETE, &path, "").await.status, StatusCode::NO_CONTENT);
+    let path = format!("{path}/stream");
+    // Whoever has read everything waits until the host notices.
+    for (last, expected) in
+        [("0", StatusCode::NOT_FOUND), ("1", StatusCode::OK), ("2", StatusCode::NOT_FOUND)]
+    {
+        let answer =
+            host.rig.answer(request("ada", Method::GET, &path, &[("last-event-id", last)], "")).await;
+        assert_eq!(answer.status(), expected, "after {last}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_at_rest_leaves_the_memory_and_comes_back() {
     let disk = Disk::new();
     let mut host = disk.host(limits().hibernate_after(Duration::from_millis(50))).await;

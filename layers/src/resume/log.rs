@@ -156,6 +156,8 @@ pub enum TailError {
         /// The newest sequence number.
         last: u64,
     },
+    /// The stream was deleted, here or by another process.
+    Forgotten,
     /// Another writer has taken the stream over, so that nothing can be said here about its newest events.
     Fenced,
     /// The event log cannot be read now.
@@ -169,6 +171,7 @@ impl fmt::Display for TailError {
             Self::Ahead { after, last } => {
                 write!(f, "event {after} was never sent: the newest event is {last}")
             }
+            Self::Forgotten => f.write_str("the stream was deleted"),
             Self::Fenced => f.write_str("the stream is not written here any more"),
             Self::Unavailable(_) => f.write_str("the event log cannot be read now"),
         }
@@ -179,7 +182,7 @@ impl std::error::Error for TailError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unavailable(source) => Some(&**source),
-            Self::Evicted(_) | Self::Ahead { .. } | Self::Fenced => None,
+            Self::Evicted(_) | Self::Ahead { .. } | Self::Forgotten | Self::Fenced => None,
         }
     }
 }

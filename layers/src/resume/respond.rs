@@ -28,13 +28,16 @@ pub(super) fn stream_response<T: Tail>(
     stream_head(Follow::new(tail, keepalive).with_state(state))
 }
 
-/// The answer when [`EventStream::tail`](super::EventStream::tail) fails: 412, or 503 with `retry-after: 1` when the
-/// event log cannot be read now or another writer has the stream. The body is `{"detail": "…"}`.
+/// The answer when [`EventStream::tail`](super::EventStream::tail) fails: 412, 404 when the stream was deleted, or 503 with
+/// `retry-after: 1` when the event log cannot be read now or another writer has the stream. The body is `{"detail": "…"}`.
 pub(super) fn refusal_response<B: From<Bytes>>(error: &TailError) -> Response<B> {
     match error {
         TailError::Evicted(_) | TailError::Ahead { .. } => {
             let detail = format!("the stream cannot be resumed: {error}");
             Refusal::new(StatusCode::PRECONDITION_FAILED, detail).into_response(false)
+        }
+        TailError::Forgotten => {
+            Refusal::new(StatusCode::NOT_FOUND, "the stream was deleted").into_response(false)
         }
         TailError::Fenced => retry_response("the stream is served elsewhere now; try again"),
         TailError::Unavailable(source) => unavailable_response(&**source),

@@ -78,7 +78,7 @@ fn attach<T>(cursor: Cursor, tail: &Result<T, TailError>) -> Attach {
     match (tail, cursor) {
         (Ok(_), Cursor::Oldest) => Attach::Fresh,
         (Ok(_), Cursor::After(_)) => Attach::Resumed,
-        (Err(TailError::Evicted(_)), _) => Attach::Gone,
+        (Err(TailError::Evicted(_) | TailError::Forgotten), _) => Attach::Gone,
         (Err(TailError::Ahead { .. }), _) => Attach::Ahead,
         (Err(_), _) => Attach::Unavailable,
     }

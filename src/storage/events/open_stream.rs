@@ -125,6 +125,9 @@ impl OpenStream {
     /// Attaches to the events in memory first, so that the reader misses nothing appended from now on, and
     /// then reads the events before them from the database.
     pub(super) async fn tail(self: &Arc<Self>, cursor: Cursor) -> Result<DurableTail, TailError> {
+        if self.floor.load(Ordering::Relaxed) == u64::MAX {
+            return Err(TailError::Forgotten);
+        }
         let after = match self.bounds().admit(cursor) {
             Err(ahead @ TailError::Ahead { .. }) => return Err(self.ahead(ahead).await),
             admitted => admitted?,
@@ -150,11 +153,9 @@ impl OpenStream {
     async fn ahead(&self, ahead: TailError) -> TailError {
         match self.shared.source.rows.look(&self.key).await {
             Ok(Some(row)) if (row.id, row.epoch) == (self.id, self.epoch) => ahead,
-            // Deleted here, and by nobody else.
-            Ok(None) if *self.phase() == Phase::Closed => ahead,
-            Ok(_) => {
+            Ok(row) => {
                 self.release();
-                TailError::Fenced
+                row.map_or(TailError::Forgotten, |_| TailError::Fenced)
             }
             Err(error) => LogError::from(error).into(),
         }

@@ -78,7 +78,7 @@ impl Replay {
     ) -> Result<Self, TailError> {
         let Range { start: after, end: until } = range;
         let page = source.page(id, after..until).await?;
-        let page = page.ok_or(Evicted { after, oldest: until + 1 }).map_err(TailError::Evicted)?;
+        let page = page.ok_or(TailError::Forgotten)?;
         if page.oldest > after + 1 {
             return Err(TailError::Evicted(Evicted { after, oldest: page.oldest }));
         }

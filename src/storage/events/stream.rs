@@ -8,7 +8,7 @@ use super::{
     tail::DurableTail,
 };
 use crate::layers::resume::{
-    AppendError, Attached, Batch, Bounds, Cursor, Event, EventStream, Evicted, Readers, TailError,
+    AppendError, Attached, Batch, Bounds, Cursor, Event, EventStream, Readers, TailError,
 };
 
 /// A stream of a [`DurableLog`](super::DurableLog).
@@ -119,8 +119,7 @@ impl View {
     async fn tail(&self, cursor: Cursor) -> Result<DurableTail, TailError> {
         let row = self.source.rows.look(&self.key).await.map_err(LogError::from)?;
         let Some(row) = row.filter(|row| row.id == self.found.id) else {
-            let Bounds { oldest, last, .. } = self.bounds(&self.found);
-            return Err(TailError::Evicted(Evicted { after: oldest - 1, oldest: last + 1 }));
+            return Err(TailError::Forgotten);
         };
         let bounds = self.bounds(&row);
         let after = bounds.admit(cursor)?;

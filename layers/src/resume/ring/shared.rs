@@ -72,6 +72,9 @@ impl Shared {
 
     pub(super) fn attach(&self, cursor: Cursor) -> Result<(Place, Attached), TailError> {
         let mut inner = self.lock();
+        if inner.state.is_forgotten() {
+            return Err(TailError::Forgotten);
+        }
         let bounds = inner.state.bounds();
         let after = bounds.admit(cursor)?;
         inner.state.enter(after + 1);

@@ -130,6 +130,10 @@ impl State {
         self.readers = self.caught_up;
     }
 
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.forgotten_from.is_some()
+    }
+
     /// Whether the frame `next` was held until the stream was forgotten.
     pub(super) fn was_forgotten(&self, next: u64) -> bool {
         self.forgotten_from.is_some_and(|first| (first..self.first).contains(&next))
