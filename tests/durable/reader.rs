@@ -40,7 +40,12 @@ impl Reader {
     /// Returns the next event, over as many connections as it takes. Panics if its number is not the next
     /// one.
     pub(crate) async fn next(&mut self) -> Frame {
-        let next = tokio::time::timeout(PATIENCE, self.next_of_any_connection()).await;
+        self.next_within(PATIENCE).await
+    }
+
+    /// The same, for an event that may take longer.
+    pub(crate) async fn next_within(&mut self, time: Duration) -> Frame {
+        let next = tokio::time::timeout(time, self.next_of_any_connection()).await;
         next.unwrap_or_else(|_| panic!("nothing came after {:?}", self.shown.last()))
     }
 
