@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tower::{BoxError, Service};
 
 use crate::{
-    proto::{AgentCommand, AgentEvent},
+    proto::{AgentCommand, AgentEvent, Wakeup},
     storage::transcripts::AnyTranscriptStore,
 };
 
@@ -26,11 +26,17 @@ pub struct SessionSpec {
     pub model: Option<String>,
     /// The permission mode; `None` for the backend's default.
     pub permission_mode: Option<String>,
+    /// If that mode is `plan`: the mode that an approved plan returns to; `None` for the backend's default.
+    pub mode_before_plan: Option<String>,
+    /// The effort that was chosen in the session; `None` for the backend's default.
+    pub effort: Option<String>,
     /// The permission updates that the session was granted for its whole life, in the CLI's form.
     pub permissions: Vec<Box<RawValue>>,
     /// The prompts that an earlier agent of the session asked and that are not settled, or whose answer it did
     /// not get. The agent has to ask them again, under the same ids.
     pub open_prompts: Vec<String>,
+    /// The wake-ups that earlier agents of the session scheduled.
+    pub wakeups: Vec<Wakeup>,
     /// Whether to continue the session's stored conversation, if there is one.
     pub resume: bool,
     /// The transcript store for this agent. The service sets it when it has storage.
@@ -52,8 +58,11 @@ impl SessionSpec {
             cwd: cwd.into(),
             model: None,
             permission_mode: None,
+            mode_before_plan: None,
+            effort: None,
             permissions: Vec::new(),
             open_prompts: Vec::new(),
+            wakeups: Vec::new(),
             resume: false,
             transcripts: None,
             allow_bypass: false,

@@ -204,6 +204,85 @@ async fn task_lists_and_file_checkpoints_come_back() {
 }
 
 #[tokio::test]
+async fn a_workflow_is_continued() {
+    let store = FaultyStore::new();
+    let first = machine(&store).await;
+    let spec = spec(&first, "default");
+    let mut agent = first.start(spec.clone()).await;
+    let prompt = Script::text("HERON").to_string();
+    let script = format!(
+        "export const meta = {{name: 'herons', description: 'd'}}\nreturn await agent({}, {{label: 'l'}})",
+        json!(prompt)
+    );
+    let started = allowed(&mut agent, "toolu_first", "Workflow", &json!({"script": script})).await;
+    let run = started.split(|char: char| !(char.is_alphanumeric() || "_-".contains(char)));
+    let run = run.into_iter().find(|word| word.starts_with("wf_")).expect("a run").to_owned();
+    let ended = |event: &AgentEvent| match event {
+        AgentEvent::Task { status, .. } => (status.as_deref() == Some("completed")).then_some(()),
+        _ => None,
+    };
+    if !agent.seen.iter().any(|event| ended(event).is_some()) {
+        agent.until(ended).await;
+    }
+    agent.close().await;
+    let files = store.files().await.concat();
+    assert!(files.contains("journal.jsonl") && files.contains("\"workflows/wf_"), "{files}");
+    drop(first);
+
+    let second = machine(&store).await;
+    let mut agent = resume(&second, &spec).await;
+    agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
+    let home = second.home();
+    let script = path_in(&transcript(&home, &spec.session_id), &home.join("projects"), ".js");
+    let input = json!({"scriptPath": script, "resumeFromRunId": run});
+    allowed(&mut agent, "toolu_second", "Workflow", &input).await;
+    agent.close().await;
+}
+
+/// Calls a tool, allows it if the agent asks, and returns the text of its result, which is no error.
+async fn allowed(agent: &mut Agent, id: &str, name: &str, input: &Value) -> String {
+    agent.say(Script::new(tool(id, name, input)).then("done")).await;
+    let asked_or_done = |event: &AgentEvent| match event {
+        AgentEvent::Ask(ask) => Some(Err(ask.clone())),
+        AgentEvent::ToolResult { tool_use_id, output, is_error, .. } if tool_use_id == id => {
+            assert!(!is_error, "{output}");
+            Some(Ok(output.get().to_owned()))
+        }
+        _ => None,
+    };
+    let result = loop {
+        match agent.until(asked_or_done).await {
+            Ok(result) => break result,
+            Err(ask) => agent.allow(&ask).await,
+        }
+    };
+    agent.turn_end().await;
+    result
+}
+
+#[tokio::test]
+async fn what_a_hook_set_for_the_session_stays() {
+    let store = FaultyStore::new();
+    let first = machine(&store).await;
+    let export = "echo 'export BIRD=heron' >> \"$CLAUDE_ENV_FILE\"";
+    let hook = json!([{"matcher": "startup", "hooks": [{"type": "command", "command": export}]}]);
+    let config = first.dirs.path().join("config");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("settings.json"), json!({"hooks": {"SessionStart": hook}}).to_string()).unwrap();
+    let spec = spec(&first, "acceptEdits");
+    let echo = json!({"command": "echo \"it is [$BIRD]\""});
+    let mut agent = first.start(spec.clone()).await;
+    assert!(allowed(&mut agent, "toolu_first", "Bash", &echo).await.contains("[heron]"));
+    agent.close().await;
+    drop(first);
+
+    let second = machine(&store).await;
+    let mut agent = resume(&second, &spec).await;
+    assert!(allowed(&mut agent, "toolu_second", "Bash", &echo).await.contains("[heron]"));
+    agent.close().await;
+}
+
+#[tokio::test]
 async fn a_file_that_is_too_large_is_reported_once() {
     let store = FaultyStore::new();
     let machine = machine(&store).await;

@@ -6,8 +6,8 @@ use std::{
 };
 
 use agent_webkit::proto::{
-    Accepted, AgentCommand, AgentEvent, Ask, AskKind, IdempotencyKey, Inbound, Memo, Note, Output, Presence,
-    Session, SessionConfig, Status, TurnEnd, WhenIdle,
+    Accepted, AgentCommand, AgentEvent, Ask, AskKind, Effort, IdempotencyKey, Inbound, Memo, Note, Output,
+    Presence, Session, SessionConfig, Status, TurnEnd, Wakeup, WakeupKind, WhenIdle,
 };
 use serde_json::{Value, json, value::RawValue};
 
@@ -328,4 +328,114 @@ fn a_dormant_session_starts_its_agent_for_the_first_message() {
     assert!(others.is_empty());
     say(&mut session, now, "hi");
     assert!(matches!(drain(&mut session).1[..], [Output::Start { .. }]));
+}
+
+/// A time of day, in milliseconds.
+const TODAY: u64 = 1_795_943_000_000;
+
+fn wakeup(after: Duration, kind: WakeupKind) -> AgentEvent {
+    AgentEvent::WakeupSet(Wakeup {
+        id: "w".into(),
+        message_uuid: "scheduled".into(),
+        at_ms: TODAY + u64::try_from(after.as_millis()).unwrap(),
+        prompt: "look".into(),
+        verbatim: true,
+        kind,
+    })
+}
+
+fn restored_at(note: Note, queued: Vec<(String, Box<RawValue>)>, now: Instant, after: Duration) -> Session {
+    let mut session = Session::restore(config(), note, queued, now);
+    session.set_time_of_day(now, TODAY + u64::try_from(after.as_millis()).unwrap());
+    session
+}
+
+#[test]
+fn what_no_agent_knows_any_more_is_sent_at_its_time_and_once() {
+    let now = Instant::now();
+    for kind in [WakeupKind::OfProcess, WakeupKind::OfSession] {
+        let mut before = session(now);
+        before.set_time_of_day(now, TODAY);
+        before.handle_agent(now, wakeup(2 * REST, kind));
+        drain(&mut before);
+        let note = stored(&mut before);
+        assert_eq!(memo(&note).wakeups.len(), 1);
+        assert!(before.wakes_at_ms().is_some());
+
+        let mut after = restored_at(note, Vec::new(), now, 3 * REST);
+        assert!(after.poll_timeout().unwrap() <= now);
+        after.handle_timeout(now, NOBODY);
+        let (events, others) = drain(&mut after);
+        assert_eq!(names(&events), ["status", "user_message"]);
+        assert_eq!(events[0].1, json!({"status": "wakeup", "message_uuid": "scheduled"}));
+        assert_eq!(events[1].1["content"], "look");
+        assert!(matches!(&others[..], [Output::Start { wakeups, .. }] if wakeups.is_empty()));
+        assert_eq!(after.wakes_at_ms(), None);
+        after.handle_started(now);
+        assert!(matches!(
+            &drain(&mut after).1[..],
+            [Output::Command(AgentCommand::User { verbatim: true, .. })]
+        ));
+        let note = stored(&mut after);
+        assert!(memo(&note).wakeups.is_empty(), "the note that has the message has no wake-up any more");
+
+        let mut again = restored_at(note, Vec::new(), now, 4 * REST);
+        drain(&mut again);
+        again.handle_timeout(now, NOBODY);
+        assert!(drain(&mut again).0.is_empty(), "it was sent");
+    }
+}
+
+#[test]
+fn an_agent_is_started_for_what_it_knows_itself() {
+    let now = Instant::now();
+    let mut before = session(now);
+    before.set_time_of_day(now, TODAY);
+    before.handle_agent(now, wakeup(4 * REST, WakeupKind::OfSession));
+    drain(&mut before);
+    let note = stored(&mut before);
+    let mut early = restored_at(note.clone(), Vec::new(), now, Duration::ZERO);
+    early.handle_timeout(early.poll_timeout().unwrap(), NOBODY);
+    let (_, others) = drain(&mut early);
+    assert!(matches!(others[..], [Output::Release]), "it need not be in memory yet: {others:?}");
+
+    let mut after = restored_at(note, Vec::new(), now, 3 * REST);
+    let at = after.poll_timeout().unwrap();
+    assert!(at < now + REST, "in time");
+    after.handle_timeout(at, NOBODY);
+    let (events, others) = drain(&mut after);
+    assert!(events.is_empty(), "the agent begins the turn: {events:?}");
+    assert!(matches!(&others[..], [Output::Start { wakeups, .. }] if wakeups.len() == 1));
+    after.handle_started(at);
+    after.handle_agent(at, AgentEvent::Ready);
+    after.handle_agent(now + REST, AgentEvent::WakeupGone { id: "w".into() });
+    after.handle_agent(now + REST, AgentEvent::TurnStarted { permission_mode: None });
+    assert_eq!(after.wakes_at_ms(), None);
+    assert_eq!(stored(&mut after).status, Status::Running);
+}
+
+#[test]
+fn plan_mode_returns_to_the_mode_before_it() {
+    let now = Instant::now();
+    let changed = |mode: &str| AgentEvent::Changed {
+        permission_mode: Some(mode.to_owned()),
+        model: None,
+        effort: Some(Effort::Of("high".to_owned())),
+    };
+    let mut before = session(now);
+    before.handle_agent(now, changed("acceptEdits"));
+    before.handle_agent(now, changed("plan"));
+    drain(&mut before);
+    let planning = SessionConfig { permission_mode: before.permission_mode().map(str::to_owned), ..config() };
+    let mut after = Session::restore(planning, stored(&mut before), [], now);
+    say(&mut after, now, "go on");
+    let (_, others) = drain(&mut after);
+    let [Output::Start { permission_mode, mode_before_plan, effort, .. }] = &others[..] else {
+        panic!("an agent starts: {others:?}")
+    };
+    let [mode, before_plan, effort] = [permission_mode, mode_before_plan, effort].map(Option::as_deref);
+    assert_eq!((mode, before_plan, effort), (Some("plan"), Some("acceptEdits"), Some("high")));
+    after.handle_started(now);
+    after.handle_agent(now, changed("acceptEdits"));
+    assert_eq!(memo(&stored(&mut after)).mode_before_plan, None);
 }

@@ -18,7 +18,11 @@ use tower::Service;
 use super::{
     error::StartError,
     process::{cli_process, supervisor::Supervisor, tag::ProcessTag, watcher::Watcher},
-    protocol::{ask_again::AskAgain, bridge::Bridge, permissions::Permissions},
+    protocol::{
+        ask_again::AskAgain,
+        bridge::{Bridge, PLAN},
+        permissions::Permissions,
+    },
     settings::{Grace, Settings},
     start::{self, Start},
     transcripts::{config_dirs::ConfigDirs, config_root::ConfigRoot},
@@ -27,6 +31,9 @@ use crate::{
     agent::{AgentIo, SessionSpec},
     storage::transcripts::AnyTranscriptStore,
 };
+
+/// The permission mode in which the CLI asks for nothing.
+const BYPASS: &str = "bypassPermissions";
 
 /// The `claude` CLI as an agent backend: a `Service<SessionSpec, Response = AgentIo>`.
 ///
@@ -174,8 +181,13 @@ impl Claude {
         self
     }
 
-    async fn start(self, spec: SessionSpec) -> Result<AgentIo, StartError> {
+    async fn start(self, mut spec: SessionSpec) -> Result<AgentIo, StartError> {
         let cwd = self.check(&spec)?;
+        let before_plan = spec.mode_before_plan.take().filter(|mode| {
+            spec.permission_mode.as_deref() == Some(PLAN) && (*mode != BYPASS || self.allows_bypass(&spec))
+        });
+        let plans = before_plan.is_some();
+        spec.permission_mode = before_plan.or(spec.permission_mode);
         let settings = &self.settings;
         let tag = self.watcher.tag().of_agent();
         // Before `config_dirs` creates a directory: the watcher removes it if this process is killed.
@@ -199,7 +211,13 @@ impl Claude {
         tracing::debug!(resume, "started");
         let again = AskAgain::new(spec.open_prompts);
         let bridge = Bridge::new(settings.hooks.as_deref(), &Permissions::of(&spec.permissions), again);
+        let bridge = bridge.with_wakeups(spec.wakeups);
+        let bridge = if plans { bridge.with_plan_mode() } else { bridge };
         Ok(Supervisor::start(child, bridge, tag, memory, settings, Arc::clone(&self.watcher), &self.tracker))
+    }
+
+    fn allows_bypass(&self, spec: &SessionSpec) -> bool {
+        spec.allow_bypass || self.settings.allow_bypass
     }
 
     /// Checks the spec and returns the canonical working directory.
@@ -207,9 +225,7 @@ impl Claude {
         if uuid::Uuid::parse_str(&spec.session_id).is_err() {
             return Err(StartError::BadValue("the session's id must be a uuid"));
         }
-        if spec.permission_mode.as_deref() == Some("bypassPermissions")
-            && !(spec.allow_bypass || self.settings.allow_bypass)
-        {
+        if spec.permission_mode.as_deref() == Some(BYPASS) && !self.allows_bypass(spec) {
             return Err(StartError::BadValue("the permission mode bypassPermissions is not allowed here"));
         }
         let no_directory = |_: io::Error| StartError::NoDirectory(spec.cwd.clone());

@@ -2,6 +2,7 @@
 //!
 //! Payloads that are only relayed stay raw JSON ([`RawValue`]); nothing here is parsed into a tree.
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// Raw members of a JSON object, in order, which a backend relays without interpreting them.
@@ -11,7 +12,7 @@ pub type Extra = Vec<(String, Box<RawValue>)>;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AgentEvent {
-    /// The agent has finished its start-up.
+    /// The agent has finished its start-up. Of a resumed agent: it has the wake-ups again that outlive a process.
     Ready,
     /// A turn began, either for a user's message or by the agent itself.
     TurnStarted {
@@ -24,6 +25,15 @@ pub enum AgentEvent {
         permission_mode: Option<String>,
         /// The new model, if it changed.
         model: Option<String>,
+        /// The new effort, if it changed.
+        effort: Option<Effort>,
+    },
+    /// The agent scheduled a wake-up, or changed the one with this id.
+    WakeupSet(Wakeup),
+    /// A wake-up has come, or was cancelled.
+    WakeupGone {
+        /// The wake-up's id.
+        id: String,
     },
     /// A piece of a message that is being written.
     Delta {
@@ -107,6 +117,48 @@ pub enum AgentEvent {
     Exited {
         /// One sentence on how it ended, with the end of its error output.
         message: String,
+    },
+}
+
+/// How hard the model is to think.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// As configured.
+    Default,
+    /// An effort as the agent names it.
+    Of(String),
+}
+
+/// A time at which the agent begins a turn by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wakeup {
+    /// The agent's id for it.
+    pub id: String,
+    /// The v4 uuid of the message that stands in for it, if no agent is left that knows it.
+    pub message_uuid: String,
+    /// When it comes, in milliseconds since the Unix epoch. Of a repeated one, the earliest time.
+    pub at_ms: u64,
+    /// What the agent is to do.
+    pub prompt: String,
+    /// Whether a message that stands in for it is for the model alone, as in [`AgentCommand::User`].
+    pub verbatim: bool,
+    /// What becomes of it when the agent ends.
+    pub kind: WakeupKind,
+}
+
+/// What becomes of a wake-up when the agent ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WakeupKind {
+    /// It ends with the agent's process.
+    OfProcess,
+    /// A later agent has it again, if it starts before the time.
+    OfSession,
+    /// A later agent has it again, and deals by itself with a time that has passed.
+    Lasting {
+        /// When it comes, in the agent's notation, if more than once.
+        schedule: Option<String>,
     },
 }
 

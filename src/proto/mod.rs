@@ -25,9 +25,11 @@ mod permissions;
 mod prompts;
 mod session;
 mod turn;
+mod wakeups;
 
 pub use self::agent::{
-    AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Decision, Delta, Extra, TurnEnd,
+    AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Decision, Delta, Effort, Extra, TurnEnd, Wakeup,
+    WakeupKind,
 };
 pub use self::answers::Answers;
 pub use self::event::OutEvent;

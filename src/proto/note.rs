@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    Ask, AskKind, IdempotencyKey,
+    Ask, AskKind, IdempotencyKey, Wakeup,
     json::{self, Object},
 };
 
@@ -90,6 +90,12 @@ pub struct Memo {
     pub resumable: BTreeSet<String>,
     /// The permission updates that were granted for the session's whole life.
     pub permissions: Vec<Box<RawValue>>,
+    /// The mode that the end of plan mode returns to, if it is known.
+    pub mode_before_plan: Option<String>,
+    /// The effort that was chosen in the session.
+    pub effort: Option<String>,
+    /// The wake-ups that its agents have scheduled.
+    pub wakeups: Vec<Wakeup>,
     /// The idempotency keys of accepted inputs.
     pub keys: Vec<IdempotencyKey>,
     /// The background tasks that run.
@@ -221,6 +227,12 @@ struct StoredMemo<'a> {
     resumable: Cow<'a, BTreeSet<String>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     permissions: Cow<'a, [Box<RawValue>]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode_before_plan: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    wakeups: Cow<'a, [Wakeup]>,
     keys: Vec<(Cow<'a, str>, String)>,
     tasks: Cow<'a, BTreeSet<String>>,
     mcp: Cow<'a, BTreeMap<String, String>>,
@@ -238,6 +250,9 @@ impl Memo {
             verbatim: Cow::Borrowed(&self.verbatim),
             resumable: Cow::Borrowed(&self.resumable),
             permissions: Cow::Borrowed(&self.permissions),
+            mode_before_plan: self.mode_before_plan.as_deref().map(Cow::Borrowed),
+            effort: self.effort.as_deref().map(Cow::Borrowed),
+            wakeups: Cow::Borrowed(&self.wakeups),
             keys: keys.collect(),
             tasks: Cow::Borrowed(&self.tasks),
             mcp: Cow::Borrowed(&self.mcp),
@@ -246,8 +261,8 @@ impl Memo {
     }
 
     fn decode(json: &str) -> Self {
-        let StoredMemo { queued, verbatim, resumable, permissions, keys, tasks, mcp } =
-            serde_json::from_str(json).unwrap_or_default();
+        let stored: StoredMemo<'_> = serde_json::from_str(json).unwrap_or_default();
+        let StoredMemo { queued, verbatim, resumable, permissions, keys, tasks, mcp, .. } = stored;
         let keys = keys.into_iter().filter_map(|(key, hex)| {
             let mut digest = [0; 32];
             hex::decode_to_slice(hex, &mut digest).ok()?;
@@ -259,6 +274,9 @@ impl Memo {
             verbatim: verbatim.into_owned(),
             resumable: resumable.into_owned(),
             permissions: permissions.into_owned(),
+            mode_before_plan: stored.mode_before_plan.map(Cow::into_owned),
+            effort: stored.effort.map(Cow::into_owned),
+            wakeups: stored.wakeups.into_owned(),
             tasks: tasks.into_owned(),
             mcp: mcp.into_owned(),
         }
@@ -268,6 +286,7 @@ impl Memo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::WakeupKind;
 
     #[test]
     fn a_note_reads_back() {
@@ -277,6 +296,16 @@ mod tests {
             verbatim: BTreeSet::from(["m2".into()]),
             resumable: BTreeSet::from(["q".into()]),
             permissions: vec![RawValue::from_string(r#"{"type":"setMode"}"#.into()).unwrap()],
+            mode_before_plan: Some("acceptEdits".into()),
+            effort: Some("high".into()),
+            wakeups: vec![Wakeup {
+                id: "w".into(),
+                message_uuid: "m3".into(),
+                at_ms: 7,
+                prompt: "a\n".into(),
+                verbatim: true,
+                kind: WakeupKind::Lasting { schedule: Some("* * * * *".into()) },
+            }],
             keys: vec![IdempotencyKey { key: "é\n".into(), digest }],
             tasks: BTreeSet::from(["t".into()]),
             mcp: BTreeMap::from([("s".into(), "connected".into())]),

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{AgentCommand, OutEvent};
+use super::{AgentCommand, OutEvent, Wakeup};
 
 /// The result of an accepted input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +68,16 @@ pub enum Output {
         model: Option<String>,
         /// The permission mode to start with.
         permission_mode: Option<String>,
+        /// If that mode is `plan`: the mode that an approved plan returns to, if it is known.
+        mode_before_plan: Option<String>,
+        /// The effort that was chosen in the session.
+        effort: Option<String>,
         /// The permission updates that were granted for the session's whole life.
         permissions: Vec<Box<RawValue>>,
         /// The prompts that the agent has to ask again: they are open, or were answered just now.
         open_prompts: Vec<String>,
+        /// The wake-ups that earlier agents scheduled.
+        wakeups: Vec<Wakeup>,
     },
     /// Send the command to the agent. Comes only between `handle_started` and the agent's end or
     /// [`Output::Stop`].

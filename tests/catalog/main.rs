@@ -79,5 +79,11 @@ fn record(owner: Option<&str>) -> SessionRecord {
 }
 
 fn metadata(status: &str) -> SessionMetadata {
-    SessionMetadata { model: Some("opus".into()), permission_mode: None, title: None, status: status.into() }
+    SessionMetadata {
+        model: Some("opus".into()),
+        permission_mode: None,
+        title: None,
+        status: status.into(),
+        wakes_at_ms: Some(7),
+    }
 }

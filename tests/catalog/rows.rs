@@ -1,6 +1,6 @@
 //! What a session's row stores.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agent_webkit::storage::catalog::{Acquired, Catalog, CatalogError, SessionMetadata, SessionRecord};
 
@@ -28,6 +28,7 @@ on_both! {
     a_tombstone_of_an_earlier_version_is_still_one
     only_the_holder_saves
     what_nobody_uses_is_named
+    a_session_that_wakes_up_is_named
 }
 
 async fn a_record_reads_back(place: Place) {
@@ -83,6 +84,7 @@ async fn any_text_is_stored_and_stays_its_owners(place: Place) {
             permission_mode: Some(hostile.into()),
             title: Some(hostile.into()),
             status: hostile.into(),
+            wakes_at_ms: None,
         },
         ..record(Some(hostile))
     };
@@ -143,6 +145,8 @@ async fn a_tombstone_of_an_earlier_version_is_still_one(place: Place) {
         .execute(
             "update agent_webkit_sessions set status = 'buried' where tombstoned_at_ms is not null;
             alter table agent_webkit_sessions drop column tombstoned_at_ms;
+            drop index agent_webkit_sessions_wakes_idx;
+            alter table agent_webkit_sessions drop column wakes_at_ms;
             delete from agent_webkit_migrations where version >= 5;",
         )
         .await;
@@ -179,4 +183,33 @@ async fn what_nobody_uses_is_named(place: Place) {
     while host.unused_for(Duration::from_millis(1)).await.unwrap() != [session.id.as_str()] {
         tokio::task::yield_now().await;
     }
+}
+
+async fn a_session_that_wakes_up_is_named(place: Place) {
+    let (host, other) = (place.host(LONG).await, place.host(LONG).await);
+    let session = record(Some("ada"));
+    let lease = host.create(&session).await.unwrap();
+    let waking = async |host: &dyn Catalog, time| {
+        let waking = host.waking_within(time).await.unwrap().into_iter();
+        waking.map(|record| record.id).collect::<Vec<_>>()
+    };
+    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let at = |wakes_at_ms| SessionMetadata { wakes_at_ms, ..metadata("idle") };
+    host.save(&lease, &at(Some(now + 600_000))).await.unwrap();
+    assert!(waking(&other, LONG * 20).await.is_empty(), "its host has it");
+    host.release(&lease).await.unwrap();
+    assert!(waking(&other, LONG).await.is_empty(), "it is too early");
+    assert_eq!(waking(&other, LONG * 20).await, [session.id.as_str()]);
+
+    let Acquired::Leased(_, lease) = other.acquire(&session.id).await.unwrap() else { panic!("it is free") };
+    other.save(&lease, &at(None)).await.unwrap();
+    other.release(&lease).await.unwrap();
+    assert!(waking(&host, LONG * 20).await.is_empty(), "nothing is scheduled any more");
+
+    let Acquired::Leased(_, lease) = host.acquire(&session.id).await.unwrap() else { panic!("it is free") };
+    host.save(&lease, &at(Some(now - 600_000))).await.unwrap();
+    host.release(&lease).await.unwrap();
+    assert_eq!(waking(&other, LONG).await, [session.id.as_str()]);
+    host.tombstone(&session.id).await.unwrap();
+    assert!(waking(&other, LONG).await.is_empty(), "it is deleted");
 }

@@ -177,3 +177,43 @@ async fn a_session_in_a_worktree_remembers_everything_and_is_back_in_it() {
         assert!(output["output"].to_string().contains("worktrees/tree"), "{output:?}");
     }
 }
+
+#[tokio::test]
+async fn a_plan_returns_to_the_mode_before_it() {
+    let server = hibernating().await;
+    let client = server.client();
+    let id = client.created(&json!({"permission_mode": "acceptEdits"})).await;
+    let mut reader = Reader::of(client, &id);
+    reader.say("hello", "Hello.").await;
+    reader.until("result").await;
+    send(&server, &reader, &json!({"type": "set_permission_mode", "mode": "plan"})).await;
+    for round in 0..2 {
+        asleep(&mut reader).await;
+        reader.say(&format!("round-{round}"), "I plan.").await;
+        reader.until("result").await;
+        assert_eq!(described(&server, &reader).await["permission_mode"], "plan");
+    }
+    asleep(&mut reader).await;
+    reader.say("plan", Script::new(plan()).then("Done.").to_string()).await;
+    let asked = reader.until("permission_request").await;
+    allow(&server, &reader, &asked, &json!([])).await;
+    reader.until("result").await;
+    assert_eq!(described(&server, &reader).await["permission_mode"], "acceptEdits");
+}
+
+#[tokio::test]
+async fn the_effort_that_was_typed_last_stays() {
+    let server = hibernating().await;
+    let mut reader = Reader::create(server.client()).await;
+    for (typed, kept) in [("high", Some("--effort=high")), ("bogus", Some("--effort=high")), ("auto", None)] {
+        reader.say(typed, format!("/effort {typed}")).await;
+        reader.until("result").await;
+        asleep(&mut reader).await;
+        reader.say(&format!("{typed}-kept"), Script::slow(1, 1).to_string()).await;
+        reader.until("message_delta").await;
+        let agents = agent_of(&reader.id);
+        let effort = agents[0].args.iter().find(|argument| argument.starts_with("--effort"));
+        assert_eq!(effort.map(String::as_str), kept, "after {typed}");
+        reader.until("result").await;
+    }
+}

@@ -30,4 +30,5 @@ mod reader;
 mod reference;
 mod rows;
 mod start;
+mod wakeups;
 mod warm;

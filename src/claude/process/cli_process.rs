@@ -47,6 +47,7 @@ pub(crate) fn arguments(
     arguments.push(format!("{flag}={}", spec.session_id).into());
     arguments.extend(spec.model.as_ref().map(|model| format!("--model={model}").into()));
     arguments.extend(spec.permission_mode.as_ref().map(|mode| format!("--permission-mode={mode}").into()));
+    arguments.extend(spec.effort.as_ref().map(|effort| format!("--effort={effort}").into()));
     if spec.allow_bypass || settings.allow_bypass {
         arguments.push("--allow-dangerously-skip-permissions".into());
     }

@@ -53,7 +53,7 @@ const PRIVATE: &[&str] = &[
 ];
 
 /// The folders of [`PRIVATE`] that belong to a session: `--resume` reads them again.
-const OF_A_SESSION: &[&str] = &["file-history", "plans", "projects", "tasks", "todos"];
+const OF_A_SESSION: &[&str] = &["file-history", "plans", "projects", "session-env", "tasks", "todos"];
 
 /// Files that every process rewrites: each agent gets a copy.
 const COPIED: &[&str] = &[".claude.json", ".config.json"];

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Agent, Request, Session};
-use crate::proto::{AgentEvent, Ask, NoAnswer, OutEvent, Output, TurnEnd, prompts::Outcome};
+use crate::proto::{AgentEvent, Ask, Effort, NoAnswer, OutEvent, Output, TurnEnd, prompts::Outcome};
 
 impl Session {
     /// Handles the start of the agent that [`Output::Start`] requested.
@@ -50,14 +50,24 @@ impl Session {
             }
             AgentEvent::TurnStarted { permission_mode } => {
                 self.turns.began();
-                if permission_mode.is_some() {
-                    self.config.permission_mode = permission_mode;
+                if let Some(mode) = permission_mode {
+                    self.set_permission_mode(mode);
                 }
             }
-            AgentEvent::Changed { permission_mode, model } => {
-                self.config.permission_mode = permission_mode.or(self.config.permission_mode.take());
+            AgentEvent::Changed { permission_mode, model, effort } => {
+                if let Some(mode) = permission_mode {
+                    self.set_permission_mode(mode);
+                }
                 self.config.model = model.or(self.config.model.take());
+                match effort {
+                    Some(Effort::Default) => self.effort = None,
+                    Some(Effort::Of(effort)) => self.effort = Some(effort),
+                    None => {}
+                }
             }
+            AgentEvent::WakeupSet(wakeup) => self.wakeups.set(wakeup),
+            AgentEvent::WakeupGone { id } => self.wakeups.remove(&id),
+            AgentEvent::Ready => self.wakeups.process_has_started(self.unix_ms(now)),
             AgentEvent::ToolResult { tool_use_id, parent_tool_use_id, output, is_error } => {
                 self.emit(OutEvent::tool_result(
                     &tool_use_id,
@@ -91,11 +101,8 @@ impl Session {
             }
             AgentEvent::Error { code, message } => self.emit(OutEvent::error(&code, &message)),
             AgentEvent::Exited { message } => self.lose_agent(now, "agent_exited", &message),
-            // `Ready` and `Fenced` concern only the driver; messages are handled in `handle_agent`.
-            AgentEvent::Ready
-            | AgentEvent::Message(_)
-            | AgentEvent::MessageStopped { .. }
-            | AgentEvent::Fenced => {}
+            // `Fenced` concerns only the driver; messages are handled in `handle_agent`.
+            AgentEvent::Message(_) | AgentEvent::MessageStopped { .. } | AgentEvent::Fenced => {}
         }
     }
 
@@ -113,7 +120,7 @@ impl Session {
         let Some(request) = self.requests.remove(&id) else { return };
         if outcome.is_ok() {
             match request {
-                Request::PermissionMode(mode) => self.config.permission_mode = Some(mode),
+                Request::PermissionMode(mode) => self.set_permission_mode(mode),
                 Request::Model(model) => self.config.model = model,
                 Request::StopTask => {}
             }
@@ -146,6 +153,7 @@ impl Session {
             return;
         }
         self.agent = Agent::Down;
+        self.wakeups.process_was_lost(self.unix_ms(now));
         self.clear_messages();
         self.settle_all(Outcome::Cancelled);
         self.kill_tasks();

@@ -5,6 +5,7 @@ mod input;
 mod noted;
 mod restore;
 mod time;
+mod waking;
 mod withdraw;
 
 use std::{
@@ -14,7 +15,7 @@ use std::{
 
 use serde_json::value::RawValue;
 
-use self::noted::Noted;
+use self::{noted::Noted, waking::Clock};
 use super::{
     AgentCommand, NoAnswer, OutEvent, Output, Status,
     cost::Cost,
@@ -22,7 +23,11 @@ use super::{
     messages::Messages,
     prompts::{Outcome, Prompts},
     turn::{Queued, Turns},
+    wakeups::Wakeups,
 };
+
+/// The mode in which the agent plans and changes nothing.
+const PLAN: &str = "plan";
 
 /// The configuration of a session.
 #[derive(Clone, Debug)]
@@ -113,6 +118,12 @@ pub struct Session {
     keys: IdempotencyKeys,
     /// Permission updates that were granted for the session's whole life, which its agents forget when they end.
     permissions: Vec<Box<RawValue>>,
+    /// The mode that the end of plan mode returns to, if it is known.
+    mode_before_plan: Option<String>,
+    /// The effort that was chosen in the session.
+    effort: Option<String>,
+    wakeups: Wakeups,
+    clock: Option<Clock>,
     requests: BTreeMap<u64, Request>,
     next_request: u64,
     active_at: Instant,
@@ -158,6 +169,10 @@ impl Session {
             running_tasks: BTreeSet::new(),
             keys: IdempotencyKeys::default(),
             permissions: Vec::new(),
+            mode_before_plan: None,
+            effort: None,
+            wakeups: Wakeups::default(),
+            clock: None,
             requests: BTreeMap::new(),
             next_request: 1,
             closed: false,
@@ -262,15 +277,32 @@ impl Session {
                 if let AgentCommand::Decide { correlation_id, .. } = &command {
                     open_prompts.push(correlation_id.clone());
                 }
-                self.agent = Agent::Starting(vec![command]);
-                self.outputs.push_back(Output::Start {
-                    model: self.config.model.clone(),
-                    permission_mode: self.config.permission_mode.clone(),
-                    permissions: self.permissions.clone(),
-                    open_prompts,
-                });
+                self.start_agent(vec![command], open_prompts);
             }
         }
+    }
+
+    fn start_agent(&mut self, commands: Vec<AgentCommand>, open_prompts: Vec<String>) {
+        self.agent = Agent::Starting(commands);
+        self.wakeups.process_starts(self.last_unix_ms());
+        self.outputs.push_back(Output::Start {
+            model: self.config.model.clone(),
+            permission_mode: self.config.permission_mode.clone(),
+            mode_before_plan: self.mode_before_plan.clone(),
+            effort: self.effort.clone(),
+            permissions: self.permissions.clone(),
+            open_prompts,
+            wakeups: self.wakeups.all().cloned().collect(),
+        });
+    }
+
+    fn set_permission_mode(&mut self, mode: String) {
+        match self.config.permission_mode.take() {
+            Some(before) if mode == PLAN && before != PLAN => self.mode_before_plan = Some(before),
+            _ if mode == PLAN => {}
+            _ => self.mode_before_plan = None,
+        }
+        self.config.permission_mode = Some(mode);
     }
 
     fn send_next(&mut self) {
@@ -302,6 +334,7 @@ impl Session {
         if !matches!(std::mem::replace(&mut self.agent, Agent::Down), Agent::Down) {
             self.outputs.push_back(Output::Stop);
             self.cost.new_process();
+            self.wakeups.process_ended();
         }
     }
 

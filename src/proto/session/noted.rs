@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Session;
-use crate::proto::{IdempotencyKey, Memo, Note, Status, session::WhenIdle};
+use crate::proto::{IdempotencyKey, Memo, Note, Status, Wakeup, session::WhenIdle};
 
 /// Maximum number of idempotency keys in the note.
 const KEYS: usize = 256;
@@ -23,6 +23,9 @@ struct MemoSeen {
     last_queued: Option<String>,
     last_key: Option<String>,
     permissions: usize,
+    mode_before_plan: Option<String>,
+    effort: Option<String>,
+    wakeups: Vec<Wakeup>,
     tasks: BTreeSet<String>,
     mcp: BTreeMap<String, String>,
 }
@@ -61,6 +64,9 @@ impl Session {
             resumable: self.prompts.resumable().into_iter().collect(),
             keys: self.keys.newest(KEYS).cloned().collect(),
             permissions: self.permissions.clone(),
+            mode_before_plan: self.mode_before_plan.clone(),
+            effort: self.effort.clone(),
+            wakeups: self.wakeups.all().cloned().collect(),
             tasks: self.running_tasks.clone(),
             mcp: self.mcp.clone(),
         }
@@ -74,6 +80,9 @@ impl Session {
             && seen.last_queued.as_deref() == last_queued
             && seen.last_key.as_deref() == last_key
             && seen.permissions == self.permissions.len()
+            && seen.mode_before_plan == self.mode_before_plan
+            && seen.effort == self.effort
+            && seen.wakeups.iter().eq(self.wakeups.all())
             && seen.tasks == self.running_tasks
             && seen.mcp == self.mcp;
         if !same {
@@ -82,6 +91,9 @@ impl Session {
                 last_queued: last_queued.map(str::to_owned),
                 last_key: last_key.map(str::to_owned),
                 permissions: self.permissions.len(),
+                mode_before_plan: self.mode_before_plan.clone(),
+                effort: self.effort.clone(),
+                wakeups: self.wakeups.all().cloned().collect(),
                 tasks: self.running_tasks.clone(),
                 mcp: self.mcp.clone(),
             };

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::value::RawValue;
 
 use super::{Agent, Outcome, Session, SessionConfig};
-use crate::proto::{NoAnswer, Note, OpenPrompt, OutEvent, Output, Status, turn::Queued};
+use crate::proto::{NoAnswer, Note, OpenPrompt, OutEvent, Output, Status, turn::Queued, wakeups::Wakeups};
 
 /// The code of the `error` and the `terminal_reason` of the `result` that end an interrupted turn.
 const RESTART: &str = "server_restart";
@@ -49,6 +49,9 @@ impl Session {
         session.mcp = memo.mcp;
         memo.keys.into_iter().for_each(|key| session.keys.remember(key));
         session.permissions = memo.permissions;
+        session.mode_before_plan = memo.mode_before_plan;
+        session.effort = memo.effort;
+        session.wakeups = Wakeups::restored(memo.wakeups);
         for (message_uuid, content) in queued {
             let verbatim = memo.verbatim.contains(&message_uuid);
             session.turns.push(Queued { content, message_uuid, verbatim });

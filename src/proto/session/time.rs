@@ -9,8 +9,8 @@ impl Session {
     /// Returns when to call [`Session::handle_timeout`]. The time may change with every other call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let idle_at = if self.is_busy() { None } else { Some(self.idle_at) };
-        [self.messages.held_until(), self.turns.settles_at(), self.hibernates_at(), idle_at]
+        let idle_at = if self.is_busy() { None } else { Some(self.unless_it_wakes(self.idle_at)) };
+        [self.messages.held_until(), self.turns.settles_at(), self.wakes_at(), self.hibernates_at(), idle_at]
             .into_iter()
             .flatten()
             .min()
@@ -27,13 +27,14 @@ impl Session {
         }
         self.turns.settle(now);
         self.send_next();
+        self.wake(now);
         if self.hibernates_at().is_some_and(|at| at <= now) {
             self.hibernate();
             if !self.is_busy() {
-                self.release_unless_watched(presence);
+                self.release_unless_needed(now, presence);
             }
         }
-        if self.is_busy() || now < self.idle_at {
+        if self.is_busy() || now < self.unless_it_wakes(self.idle_at) {
             return;
         }
         // A reader keeps the session from being idle until it detaches.
@@ -43,13 +44,14 @@ impl Session {
             None if self.config.when_idle == WhenIdle::Close => self.close(),
             None => {
                 self.idle_at = now + self.config.idle_timeout;
-                self.release_unless_watched(presence);
+                self.release_unless_needed(now, presence);
             }
         }
     }
 
-    fn release_unless_watched(&mut self, presence: Presence) {
-        if self.config.when_idle == WhenIdle::Release && presence.readers == 0 {
+    fn release_unless_needed(&mut self, now: Instant, presence: Presence) {
+        let is_needed = presence.readers > 0 || self.wakes_soon(now);
+        if self.config.when_idle == WhenIdle::Release && !is_needed {
             self.release_agent();
             self.outputs.push_back(Output::Release);
         }
@@ -58,7 +60,10 @@ impl Session {
     fn hibernates_at(&self) -> Option<Instant> {
         let quiet = !self.is_busy() || self.waits_for_answers();
         let rests = matches!(self.agent, Agent::Up) && self.requests.is_empty() && quiet;
-        self.config.hibernate_after.filter(|_| rests).map(|after| self.active_at + after)
+        self.config
+            .hibernate_after
+            .filter(|_| rests)
+            .map(|after| self.unless_it_wakes(self.active_at + after))
     }
 
     fn hibernate(&mut self) {

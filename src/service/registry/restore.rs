@@ -59,6 +59,27 @@ impl<L: EventLog> Sessions<L> {
         if found.is_none_or(|record| record.owner.as_deref() != caller) {
             return Ok(None);
         }
+        self.acquire(persistence, id).await
+    }
+
+    /// Restores a session for a wake-up that its agent has scheduled, unless another host does.
+    pub(super) async fn restore_for_wakeup(
+        &self,
+        persistence: &Persistence,
+        id: &str,
+    ) -> Result<(), Failure> {
+        let _alone = self.restoring().lock(id).await;
+        if self.in_memory(id).is_none() && self.acquire(persistence, id).await?.is_some() {
+            tracing::info!(session = id, "restored a session for a wake-up");
+        }
+        Ok(())
+    }
+
+    async fn acquire(
+        &self,
+        persistence: &Persistence,
+        id: &str,
+    ) -> Result<Option<SessionHandle<L>>, Failure> {
         // The slot comes before the lease, so that a full server does not hold a lease that it cannot use.
         let slot = self.reserve().await?;
         match persistence.catalog.acquire(id).await? {

@@ -1,4 +1,5 @@
-//! Background tasks for stored sessions: they renew leases and delete unused and tombstoned sessions.
+//! Background tasks for stored sessions: they renew leases, restore the sessions that wake up, and delete unused and
+//! tombstoned ones.
 
 use std::time::Duration;
 
@@ -53,8 +54,31 @@ impl<L: EventLog> Sessions<L> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
+            self.wake_sessions(persistence).await;
             if let Err(error) = self.sweep(persistence).await {
                 tracing::warn!(error = with_sources(&error), "failed to sweep sessions");
+            }
+        }
+    }
+
+    /// Restores the sessions that have to be in memory before the next sweep.
+    async fn wake_sessions(&self, persistence: &Persistence) {
+        let waking = match persistence.catalog.waking_within(SWEEP).await {
+            Ok(waking) => waking,
+            Err(error) => {
+                tracing::warn!(error = with_sources(&error), "failed to look for sessions that wake up");
+                return;
+            }
+        };
+        for record in waking {
+            if self.in_memory(&record.id).is_none()
+                && let Err(failure) = self.restore_for_wakeup(persistence, &record.id).await
+            {
+                tracing::warn!(
+                    session = record.id,
+                    ?failure,
+                    "a session could not be restored for a wake-up"
+                );
             }
         }
     }

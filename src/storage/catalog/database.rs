@@ -161,6 +161,7 @@ impl Catalog for DbCatalog {
                     .bind(metadata.permission_mode.as_deref().map(stored))
                     .bind(metadata.title.as_deref().map(stored))
                     .bind(stored(&metadata.status))
+                    .bind(metadata.wakes_at_ms)
                     .bind(record.created_at_ms)
                     .bind(&self.inner.host)
                     .bind(self.lease_ms())
@@ -252,6 +253,7 @@ impl Catalog for DbCatalog {
                 .bind(metadata.permission_mode.as_deref().map(stored))
                 .bind(metadata.title.as_deref().map(stored))
                 .bind(stored(&metadata.status))
+                .bind(metadata.wakes_at_ms)
                 .fetch_all(pool))?;
             if saved.is_empty() {
                 self.lost(lease);
@@ -298,6 +300,16 @@ impl Catalog for DbCatalog {
                 .bind(millis(time))
                 .fetch_all(pool))
             .map(|ids| ids.into_iter().map(read).collect())
+        })
+    }
+
+    fn waking_within(&self, time: Duration) -> CatalogFuture<'_, Vec<SessionRecord>> {
+        Box::pin(async move {
+            let found = on!(self, reads, |pool| sqlx::query_as::<_, Stored>(self.sql().waking())
+                .bind(millis(time))
+                .fetch_all(pool))?;
+            let records = found.into_iter().map(|found| self.record(found));
+            Ok(records.filter(|record| !record.elsewhere).collect())
         })
     }
 
@@ -353,6 +365,7 @@ where
                 permission_mode: row.try_get::<Option<String>, _>("permission_mode")?.map(read),
                 title: row.try_get::<Option<String>, _>("title")?.map(read),
                 status: read(row.try_get("status")?),
+                wakes_at_ms: row.try_get("wakes_at_ms")?,
             },
             created_at_ms: row.try_get("created_at_ms")?,
             active_at_ms: row.try_get("active_at_ms")?,

@@ -81,6 +81,8 @@ pub struct SessionMetadata {
     pub title: Option<String>,
     /// The status, as `session_state` reports it.
     pub status: String,
+    /// When it has to be in memory because its agent has scheduled something, in milliseconds since the Unix epoch.
+    pub wakes_at_ms: Option<i64>,
 }
 
 /// The state of a session's event stream.
@@ -169,6 +171,10 @@ pub trait Catalog: fmt::Debug + Send + Sync + 'static {
 
     /// Returns sessions that no host runs and that were last active at least `time` ago.
     fn unused_for(&self, time: Duration) -> CatalogFuture<'_, Vec<String>>;
+
+    /// Returns sessions that no other host runs and that have to be in memory within this time, those first that
+    /// wait longest.
+    fn waking_within(&self, time: Duration) -> CatalogFuture<'_, Vec<SessionRecord>>;
 
     /// Returns sessions that were tombstoned a while ago and still have a row.
     fn tombstoned(&self) -> CatalogFuture<'_, Vec<String>>;

@@ -13,6 +13,8 @@ pub(super) struct Sql {
     free: String,
     /// An expression for the current holder of a session. On SQLite that host may be dead.
     holder: String,
+    /// The condition that no host holds a session. On SQLite a dead host may, so all sessions are looked at.
+    unheld: String,
 }
 
 impl Sql {
@@ -24,6 +26,7 @@ impl Sql {
                 each: "select value from json_each($1)",
                 free: "(lease_holder is null or lease_holder = $2)".to_owned(),
                 holder: "s.lease_holder".to_owned(),
+                unheld: "true".to_owned(),
             },
             #[cfg(feature = "postgres")]
             Database::Postgres(_) => {
@@ -33,6 +36,7 @@ impl Sql {
                     each: "select jsonb_array_elements_text($1::jsonb)",
                     free: format!("(lease_holder is null or lease_holder = $2 or lease_until_ms <= {now})"),
                     holder: format!("case when s.lease_until_ms > {now} then s.lease_holder end"),
+                    unheld: format!("s.lease_until_ms <= {now}"),
                 }
             }
         }
@@ -42,8 +46,8 @@ impl Sql {
         let now = self.now;
         safe(format!(
             "insert into agent_webkit_sessions (id, owner, cwd, model, permission_mode, title, status,
-                 created_at_ms, active_at_ms, lease_holder, lease_until_ms, epoch)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, {now}, $9, {now} + $10, 1)
+                 wakes_at_ms, created_at_ms, active_at_ms, lease_holder, lease_until_ms, epoch)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, $10, {now} + $11, 1)
              on conflict (id) do nothing"
         ))
     }
@@ -52,7 +56,7 @@ impl Sql {
         let holder = &self.holder;
         safe(format!(
             "select s.id, s.owner, s.cwd, s.model, s.permission_mode, s.title, s.status,
-                 s.created_at_ms, s.active_at_ms, e.oldest_seq, e.last_seq, e.note, {holder} as holder
+                 s.wakes_at_ms, s.created_at_ms, s.active_at_ms, e.oldest_seq, e.last_seq, e.note, {holder} as holder
              from agent_webkit_sessions s left join agent_webkit_streams e on e.key = s.id
              where s.tombstoned_at_ms is null and {which}"
         ))
@@ -64,6 +68,11 @@ impl Sql {
 
     pub(super) fn list(&self) -> SqlStr {
         self.select("s.owner is not distinct from $1 order by s.created_at_ms, s.id")
+    }
+
+    pub(super) fn waking(&self) -> SqlStr {
+        let Self { now, unheld, .. } = self;
+        self.select(&format!("s.wakes_at_ms <= {now} + $1 and {unheld} order by s.wakes_at_ms limit 1000"))
     }
 
     pub(super) fn acquire(&self) -> SqlStr {
@@ -111,7 +120,8 @@ impl Sql {
         let now = self.now;
         safe(format!(
             "update agent_webkit_sessions
-             set model = $3, permission_mode = $4, title = $5, status = $6, active_at_ms = {now}
+             set model = $3, permission_mode = $4, title = $5, status = $6, wakes_at_ms = $7,
+                 active_at_ms = {now}
              where id = $1 and epoch = $2 and tombstoned_at_ms is null
              returning epoch"
         ))

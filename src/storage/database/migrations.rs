@@ -17,6 +17,7 @@ macro_rules! migrations {
             ("runs", include_str!(concat!("migrations/", $kind, "/0004_runs.sql"))),
             ("tombstones", include_str!(concat!("migrations/", $kind, "/0005_tombstones.sql"))),
             ("tickets", include_str!(concat!("migrations/", $kind, "/0006_tickets.sql"))),
+            ("wakeups", include_str!(concat!("migrations/", $kind, "/0007_wakeups.sql"))),
         ])
     };
 }

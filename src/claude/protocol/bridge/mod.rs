@@ -16,9 +16,13 @@ use super::{
     permissions::Permissions,
     stream::Streams,
     transcribed::Transcribed,
+    wakeups::Wakeups,
     wire::{Frame, Members, Text},
 };
-use crate::proto::{AgentCommand, AgentEvent, Decision};
+use crate::proto::{AgentCommand, AgentEvent, Decision, Effort, Wakeup};
+
+/// The permission mode in which the CLI plans.
+pub(crate) const PLAN: &str = "plan";
 
 /// Our side of the control protocol with one process.
 #[derive(Debug)]
@@ -28,6 +32,7 @@ pub(crate) struct Bridge {
     asks: Asks,
     again: AskAgain,
     transcribed: Transcribed,
+    wakeups: Wakeups,
     /// Our requests that the CLI has not answered, by request id.
     asked: HashMap<u64, Asked>,
     last_request: u64,
@@ -36,6 +41,8 @@ pub(crate) struct Bridge {
     in_turn: bool,
     stage: Stage,
     mcp_pending: bool,
+    /// The argument of the user's `/effort`, until its turn ends.
+    effort_typed: Option<String>,
     events: VecDeque<AgentEvent>,
     mirrored: Vec<Mirrored>,
     outbox: Outbox,
@@ -51,14 +58,18 @@ pub(crate) enum Stage {
     Failed,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Asked {
     Initialize,
     Interrupt,
     McpStatus,
     ContextUsage,
-    Settings,
+    /// The settings after a command that the user typed. `effort`: its argument, if it was `/effort`.
+    Settings {
+        effort: Option<String>,
+    },
     FlagSettings,
+    PlanMode,
     /// A command of the session with this number.
     Command(u64),
 }
@@ -81,12 +92,14 @@ impl Bridge {
             asks: Asks::default(),
             again,
             transcribed: Transcribed::default(),
+            wakeups: Wakeups::default(),
             asked: HashMap::new(),
             last_request: 0,
             messages: Vec::new(),
             in_turn: false,
             stage: Stage::Starting,
             mcp_pending: false,
+            effort_typed: None,
             events: VecDeque::new(),
             mirrored: Vec::new(),
             outbox: Outbox::default(),
@@ -98,6 +111,18 @@ impl Bridge {
             bridge.ask(Asked::FlagSettings, Request::ApplyFlagSettings { settings });
         }
         bridge
+    }
+
+    /// Adds the wake-ups that the session's earlier agents scheduled.
+    pub(crate) fn with_wakeups(mut self, wakeups: Vec<Wakeup>) -> Self {
+        self.wakeups = Wakeups::of(wakeups);
+        self
+    }
+
+    /// Makes the CLI plan. It started in the mode that an approved plan returns to, because it remembers no other.
+    pub(crate) fn with_plan_mode(mut self) -> Self {
+        self.ask(Asked::PlanMode, Request::SetPermissionMode { mode: PLAN });
+        self
     }
 
     /// Handles a line from the CLI.
@@ -114,11 +139,19 @@ impl Bridge {
         match &*frame.kind.0 {
             "assistant" => {
                 self.transcribed.said(&members);
+                self.wakeups.called(&members);
+                let command = Members::of(members.get("local_command_run"));
+                if command.text("command").is_some_and(|name| name == "effort") {
+                    self.effort_typed = Some(command.text("args").unwrap_or_default().into());
+                }
                 let parent = members.text("parent_tool_use_id");
                 let open = self.streams.message_id(parent.as_deref());
                 self.events.extend(decode::assistant(&members, open));
             }
-            "user" => self.events.extend(decode::tool_results(&members)),
+            "user" => {
+                self.events.extend(self.wakeups.results(&members));
+                self.events.extend(decode::tool_results(&members));
+            }
             "result" => self.result(&members),
             "system" => self.system(&members),
             "control_request" => self.asked_by_cli(&members),
@@ -258,7 +291,8 @@ impl Bridge {
         self.events.push_back(decode::result(frame, !answered.is_empty()));
         // A command that the user typed, such as `/model`: no frame says what it has changed.
         if frame.get("local_command").is_some() {
-            self.ask(Asked::Settings, Request::GetSettings);
+            let effort = self.effort_typed.take();
+            self.ask(Asked::Settings { effort }, Request::GetSettings);
         }
         self.ask_mcp_status();
     }
@@ -277,7 +311,7 @@ impl Bridge {
                 // A tool may have changed the mode, such as an approved ExitPlanMode.
                 if let Some(mode) = frame.text("permissionMode").filter(|_| other == "status") {
                     let permission_mode = Some(mode.into());
-                    self.events.push_back(AgentEvent::Changed { permission_mode, model: None });
+                    self.events.push_back(AgentEvent::Changed { permission_mode, model: None, effort: None });
                 }
                 self.events.extend(decode::status(other, frame));
             }
@@ -336,6 +370,7 @@ impl Bridge {
         match (asked, outcome) {
             (Asked::Initialize, Ok(_)) => {
                 self.stage = Stage::Ready;
+                self.events.extend(self.wakeups.resumed());
                 self.events.push_back(AgentEvent::Ready);
                 self.ask_mcp_status();
                 self.rehearse();
@@ -347,16 +382,28 @@ impl Bridge {
             }
             (Asked::Interrupt, Ok(answer)) => self.interrupted(&answer),
             (Asked::McpStatus, Ok(answer)) => self.mcp_servers(answer.get("mcpServers")),
-            (Asked::ContextUsage | Asked::FlagSettings, Ok(_)) => {}
+            (Asked::ContextUsage | Asked::FlagSettings | Asked::PlanMode, Ok(_)) => {}
+            (Asked::PlanMode, Err(words)) => {
+                let message = format!("The agent did not return to plan mode: {words}");
+                self.events.push_back(AgentEvent::Error { code: "mode_lost".to_owned(), message });
+            }
             (Asked::FlagSettings, Err(words)) => {
                 let message = format!("The agent did not take the session's permission rules: {words}");
                 self.events.push_back(AgentEvent::Error { code: "permissions_lost".to_owned(), message });
             }
-            (Asked::Settings, Ok(answer)) => {
-                let model = Members::of(answer.get("applied")).text("model").map(Into::into);
-                self.events.push_back(AgentEvent::Changed { permission_mode: None, model });
+            (Asked::Settings { effort }, Ok(answer)) => {
+                let applied = Members::of(answer.get("applied"));
+                let model = applied.text("model").map(Into::into);
+                let effort = effort.and_then(|typed| match typed.trim() {
+                    "auto" => Some(Effort::Default),
+                    level => (applied.text("effort")? == level).then(|| Effort::Of(level.to_owned())),
+                });
+                self.events.push_back(AgentEvent::Changed { permission_mode: None, model, effort });
             }
-            (Asked::Interrupt | Asked::McpStatus | Asked::ContextUsage | Asked::Settings, Err(words)) => {
+            (
+                Asked::Interrupt | Asked::McpStatus | Asked::ContextUsage | Asked::Settings { .. },
+                Err(words),
+            ) => {
                 tracing::debug!(words, "the agent refused a request");
             }
             (Asked::Command(request), outcome) => {
@@ -395,6 +442,12 @@ impl Bridge {
         let uuid = frame.text("command_uuid").unwrap_or_default();
         if frame.text("state").as_deref() != Some("started") {
             return;
+        }
+        if frame.get("wakeup_source").is_some() {
+            // Its turn has begun, although `init` follows later: with no wake-up and no turn the session could sleep.
+            self.in_turn = true;
+            self.events.push_back(AgentEvent::TurnStarted { permission_mode: None });
+            self.events.extend(self.wakeups.came(frame));
         }
         let Some(message) = self.messages.iter_mut().find(|message| message.uuid == *uuid) else { return };
         message.started = true;

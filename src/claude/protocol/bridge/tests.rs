@@ -285,3 +285,34 @@ fn mcp_servers_are_told_and_asked_after_while_they_connect() {
     assert!(matches!(&cli.events()[..], [AgentEvent::McpStatus { status, .. }] if status == "failed"));
     assert!(!cli.bridge.mcp_pending());
 }
+
+#[test]
+fn a_wakeup_that_comes_is_a_turn() {
+    let mut cli = Cli::ready();
+    cli.writes(&json!({"type": "assistant", "parent_tool_use_id": null, "message": {"id": "m", "content":
+        [{"type": "tool_use", "id": "t", "name": "ScheduleWakeup", "input": {"delaySeconds": 60, "prompt": "look"}}]}}));
+    cli.writes(&json!({"type": "user", "message": {"role": "user", "content":
+        [{"type": "tool_result", "tool_use_id": "t", "content": "ok"}]}, "tool_use_result": {"scheduledFor": 7}}));
+    assert!(cli.events().iter().any(|event| matches!(event, AgentEvent::WakeupSet(Wakeup { at_ms: 7, .. }))));
+    cli.writes(&json!({"type": "command_lifecycle", "command_uuid": "u", "state": "started",
+        "wakeup_source": "loop_wakeup", "scheduled_for": 7}));
+    let events = cli.events();
+    assert!(
+        matches!(&events[..], [AgentEvent::TurnStarted { .. }, AgentEvent::WakeupGone { .. }]),
+        "there is no moment without either: {events:?}"
+    );
+}
+
+#[test]
+fn an_agent_that_does_not_plan_again_says_so() {
+    let mut cli =
+        Cli { bridge: Bridge::new(None, &Permissions::default(), AskAgain::default()).with_plan_mode() };
+    let asked = cli.told();
+    cli.answers(&asked[0], &json!({"commands": []}));
+    let plan = asked.iter().find(|frame| frame["request"]["subtype"] == "set_permission_mode").unwrap();
+    assert_eq!(plan["request"]["mode"], "plan");
+    cli.events();
+    cli.refuses(plan, "no");
+    let events = cli.events();
+    assert!(matches!(&events[..], [AgentEvent::Error { code, .. }] if code == "mode_lost"), "{events:?}");
+}

@@ -1,4 +1,5 @@
-//! Keeps a session's files beside its transcripts: plans, large tool outputs, task lists and file checkpoints.
+//! Keeps a session's files beside its transcripts: plans, large tool outputs, task lists, file checkpoints, the scripts
+//! and journals of workflows, and variables that a hook set.
 //!
 //! Measured: the CLI writes them to its config directory, does not report them, and reads them again on
 //! `--resume`. So the config directory is scanned when a turn ends, when the agent asks and when the
@@ -21,11 +22,18 @@ use self::{format::config_dir, scan::Scanner};
 use crate::storage::transcripts::Entry;
 
 /// The folders of the config directory that are kept as a whole.
-const TREES: [&str; 4] = ["file-history", "plans", "tasks", "todos"];
+const TREES: [&str; 5] = ["file-history", "plans", "session-env", "tasks", "todos"];
 
-/// The kept folder of a session's directory, `projects/<project>/<session>`. It is stored without that
+/// The kept folders of a session's directory, `projects/<project>/<session>`. They are stored without that
 /// directory, which is another one after a change of the working directory.
-const TOOL_RESULTS: &str = "tool-results";
+const SESSION_TREES: [&str; 2] = ["tool-results", "workflows"];
+
+/// The folder of a session's directory with a folder for each run of a workflow. Of these, the [`JOURNAL`] is kept; the
+/// rest are transcripts.
+const RUNS: &str = "subagents/workflows";
+
+/// The file that a workflow is continued from.
+const JOURNAL: &str = "journal.jsonl";
 
 /// Whether a transcript's entry names a large tool output.
 pub(crate) fn names_tool_result(entry: &Entry) -> bool {

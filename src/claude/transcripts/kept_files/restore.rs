@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    TOOL_RESULTS, TREES,
+    JOURNAL, RUNS, SESSION_TREES, TREES,
     format::{Record, Version, record},
 };
 use crate::{
@@ -46,11 +46,9 @@ impl<'a> Stored<'a> {
         for (path, version) in &self.files {
             let Some(content) = version.content() else { continue };
             let tree = path.split_once('/').map_or("", |(tree, _)| tree);
-            let root = match tree {
-                TOOL_RESULTS => session,
-                _ => config_dir,
-            };
-            if !is_safe(path) || !(tree == TOOL_RESULTS || TREES.contains(&tree)) {
+            let of_session = SESSION_TREES.contains(&tree) || is_journal(path);
+            let root = if of_session { session } else { config_dir };
+            if !is_safe(path) || !(of_session || TREES.contains(&tree)) {
                 tracing::warn!(path = &**path, "ignored a stored file whose path is unsafe");
                 continue;
             }
@@ -73,6 +71,11 @@ impl<'a> Stored<'a> {
         let lengths = from.iter().map(|path| path.len()).collect();
         Rewrite { from, lengths, to: to.to_owned(), session: session.to_owned() }
     }
+}
+
+fn is_journal(path: &str) -> bool {
+    let run = path.strip_prefix(RUNS).and_then(|rest| rest.strip_suffix(JOURNAL));
+    run.is_some_and(|run| run.len() > 2 && run.starts_with('/') && run.ends_with('/'))
 }
 
 fn write(file: &Path, content: &[u8]) -> io::Result<()> {
@@ -171,6 +174,7 @@ mod tests {
             file("plans/b.md", r#""removed":true"#),
             file("file-history/s/5cee@v2", r#""hex":"ff00""#),
             file("tool-results/c.txt", r#""text":"c""#),
+            file("subagents/workflows/wf_1/journal.jsonl", r#""text":"j""#),
         ];
         let entries = entries(&lines.each_ref().map(String::as_str));
         Stored::of(&entries).write(root.path(), &session).unwrap();
@@ -179,6 +183,7 @@ mod tests {
         assert_eq!(read("plans/b.md"), None);
         assert_eq!(read("file-history/s/5cee@v2").unwrap(), [255, 0]);
         assert_eq!(read("projects/-w/s/tool-results/c.txt").unwrap(), b"c");
+        assert_eq!(read("projects/-w/s/subagents/workflows/wf_1/journal.jsonl").unwrap(), b"j");
         let mode = |name: &str| fs::metadata(root.path().join(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode("plans"), mode("plans/a.md")), (0o700, 0o600));
     }
@@ -196,6 +201,9 @@ mod tests {
             "settings.json",
             "projects/-w/s.jsonl",
             "plans/.x",
+            "subagents/agent-x.jsonl",
+            "subagents/workflows/wf_1/agent-x.jsonl",
+            "subagents/workflows/journal.jsonl",
             "plans",
             "",
         ];

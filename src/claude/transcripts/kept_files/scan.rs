@@ -10,7 +10,7 @@ use std::{
 
 use rustix::fs::OFlags;
 
-use super::{TOOL_RESULTS, TREES, format};
+use super::{JOURNAL, RUNS, SESSION_TREES, TREES, format};
 use crate::{claude::transcripts::safe_paths::is_safe, storage::transcripts::Entry};
 
 /// The maximum size of a kept file, in bytes.
@@ -179,7 +179,12 @@ impl Walk {
         }
         for project in walk.folders(&config_dir.join("projects")) {
             for session in walk.folders(&project) {
-                walk.tree(&session.join(TOOL_RESULTS), TOOL_RESULTS, MAX_DEPTH);
+                for tree in SESSION_TREES {
+                    walk.tree(&session.join(tree), tree, MAX_DEPTH);
+                }
+                for run in walk.folders(&session.join(RUNS)) {
+                    walk.journal(&run);
+                }
             }
         }
         walk
@@ -195,6 +200,17 @@ impl Walk {
             } else if metadata.is_file() {
                 self.add(stored_as, Found { file: path, stamp: Stamp::of(&metadata) });
             }
+        }
+    }
+
+    /// Adds the journal of a workflow's run.
+    fn journal(&mut self, run: &Path) {
+        let name = run.file_name().unwrap_or_default().to_string_lossy();
+        let listed = self.list(run).into_iter();
+        for (file, metadata) in
+            listed.filter(|(path, metadata)| path.ends_with(JOURNAL) && metadata.is_file())
+        {
+            self.add(format!("{RUNS}/{name}/{JOURNAL}"), Found { file, stamp: Stamp::of(&metadata) });
         }
     }
 
@@ -285,16 +301,24 @@ mod tests {
         put(root.path(), "tasks/s/1.json", "{}");
         put(root.path(), "file-history/s/5cee@v2", [255]);
         put(root.path(), "projects/-w/s/tool-results/b/c.txt", "c");
-        for other in
-            ["plans/.lock", "projects/-w/s.jsonl", "projects/-w/s/subagents/a.jsonl", "settings.json"]
-        {
+        put(root.path(), "projects/-w/s/workflows/wf_1.json", "{}");
+        put(root.path(), "projects/-w/s/subagents/workflows/wf_1/journal.jsonl", "j");
+        for other in [
+            "plans/.lock",
+            "projects/-w/s.jsonl",
+            "projects/-w/s/subagents/a.jsonl",
+            "projects/-w/s/subagents/workflows/wf_1/a.jsonl",
+            "settings.json",
+        ] {
             put(root.path(), other, "");
         }
         let found = [
             r#""file-history/s/5cee@v2","hex":"ff""#,
             r#""plans/a.md","text":"a""#,
+            r#""subagents/workflows/wf_1/journal.jsonl","text":"j""#,
             r#""tasks/s/1.json","text":"{}""#,
             r#""tool-results/b/c.txt","text":"c""#,
+            r#""workflows/wf_1.json","text":"{}""#,
         ];
         assert_eq!(shown(&scanner.scan(ROOM)), found);
         assert!(shown(&scanner.scan(ROOM)).is_empty());

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-use super::{Driver, now};
+use super::{Driver, now, unix_ms};
 use crate::{
     agent::{Agent, SessionSpec},
     error_text::with_sources,
@@ -160,7 +160,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     }
 
     fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Box<Self> {
-        let Parts { session, spec, owner, created_at, connection, stream, stored } = parts;
+        let Parts { mut session, spec, owner, created_at, connection, stream, stored } = parts;
+        session.set_time_of_day(now(), unix_ms());
         let (mail, mailbox) = mailbox(MAILBOX);
         let title = stored.as_ref().and_then(|(_, metadata)| metadata.title.clone());
         let deleted = stored.is_some().then(Arc::default);

@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     ops::ControlFlow,
     pin::Pin,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tokio::{sync::watch, time::Sleep};
@@ -141,8 +141,10 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 }
                 update = self.connection.next() => self.hear(update),
                 () = &mut timer, if is_timed => {
-                    let presence = self.presence();
-                    self.session.handle_timeout(now(), presence);
+                    let (now, presence) = (now(), self.presence());
+                    // The time of day may have been set.
+                    self.session.set_time_of_day(now, unix_ms());
+                    self.session.handle_timeout(now, presence);
                 }
             }
         }
@@ -312,6 +314,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             permission_mode: self.session.permission_mode().map(str::to_owned),
             title: self.title.clone(),
             status: self.session.status().as_str().to_owned(),
+            wakes_at_ms: self.session.wakes_at_ms().map(|at| i64::try_from(at).unwrap_or(i64::MAX)),
         };
         match Box::pin(lease_guard.save(metadata)).await {
             Ok(()) => ControlFlow::Continue(()),
@@ -321,11 +324,27 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     fn perform(&mut self, output: Output) -> ControlFlow<End> {
         match output {
-            Output::Start { model, permission_mode, permissions, open_prompts } => {
+            Output::Start {
+                model,
+                permission_mode,
+                mode_before_plan,
+                effort,
+                permissions,
+                open_prompts,
+                wakeups,
+            } => {
                 let (id, cwd) = (self.handle.id(), self.handle.cwd());
-                let spec = self.sessions.spec(id, cwd);
-                let spec =
-                    SessionSpec { model, permission_mode, permissions, open_prompts, resume: true, ..spec };
+                let spec = SessionSpec {
+                    model,
+                    permission_mode,
+                    mode_before_plan,
+                    effort,
+                    permissions,
+                    open_prompts,
+                    wakeups,
+                    resume: true,
+                    ..self.sessions.spec(id, cwd)
+                };
                 // The policy may have changed since the session was created.
                 match self.sessions.policy().check_directory(&spec.cwd) {
                     Ok(()) => self.connection.start(spec),
@@ -369,4 +388,10 @@ fn interrupts(command: &AgentCommand) -> bool {
 
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// The time of day, in milliseconds since the Unix epoch.
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
