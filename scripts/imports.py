@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ARROWS = {
-    "bin": {"settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
+    "bin": {"client", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
     "settings": {"stack", "service", "storage", "claude", "practice", "layers"},
     "stack": {"service", "storage", "agent", "layers", "metrics"},
     # Of storage only the seams: what a session needs to be stored, whichever database does it.
@@ -19,6 +19,7 @@ ARROWS = {
     "claude": {"storage", "agent", "proto", "metrics", "backoff", "sync"},
     "storage": {"layers", "metrics", "proto", "backoff", "error_text", "sync"},
     "agent": {"proto", "storage"},
+    "client": {"proto", "layers", "backoff"},
     "practice": set(),
     "metrics": {"proto"},
     "proto": set(),

@@ -15,7 +15,7 @@ step cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
 
 # Each feature by itself, and no feature.
-for features in "" service metrics claude practice jwt sqlite postgres; do
+for features in "" service client metrics claude practice jwt sqlite postgres; do
     step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
 done
 for features in "" auth drain expiry host jwt lookup resume ticket; do
@@ -24,6 +24,7 @@ done
 
 # Examples need only the features that they show.
 step cargo check --package agent-webkit --example custom_agent --no-default-features --features service
+step cargo check --package agent-webkit --example client --no-default-features --features client
 step cargo check --package agent-webkit --example gateway --no-default-features --features practice
 
 # The protocol does no I/O, and three of the layers need no runtime.
@@ -40,10 +41,14 @@ lacks tokio agent-webkit-layers auth
 lacks tokio agent-webkit-layers lookup
 lacks tokio agent-webkit-layers ticket
 lacks metrics agent-webkit service,claude
+for crate in tower-http sqlx tokio-util subtle; do
+    lacks "$crate" agent-webkit client
+done
 lacks metrics agent-webkit-layers auth,drain,expiry,host,jwt,lookup,resume,ticket
 for framework in axum tonic hyper; do
     lacks "$framework" agent-webkit-layers auth,drain,expiry,host,jwt,lookup,resume,ticket
     lacks "$framework" agent-webkit service,claude
+    lacks "$framework" agent-webkit client
 done
 
 # The package contents. Whether they build is checked by `cargo publish`.

@@ -12,14 +12,15 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
+    #[cfg(feature = "service")]
     pub(crate) fn new(shortest: Duration, longest: Duration) -> Self {
-        let pauses = ExponentialBuilder::new()
-            .with_factor(2.0)
-            .with_min_delay(shortest)
-            .with_max_delay(longest)
-            .without_max_times()
-            .build();
-        Self { pauses, longest }
+        Self { pauses: pauses(shortest, longest).build(), longest }
+    }
+
+    /// Each pause is longer by a random part of itself, so that many clients do not come back at the same time.
+    #[cfg(feature = "client")]
+    pub(crate) fn jittered(shortest: Duration, longest: Duration) -> Self {
+        Self { pauses: pauses(shortest, longest).with_jitter().build(), longest }
     }
 
     pub(crate) fn next_pause(&mut self) -> Duration {
@@ -27,7 +28,15 @@ impl Backoff {
     }
 }
 
-#[cfg(test)]
+fn pauses(shortest: Duration, longest: Duration) -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_factor(2.0)
+        .with_min_delay(shortest)
+        .with_max_delay(longest)
+        .without_max_times()
+}
+
+#[cfg(all(test, feature = "service"))]
 mod tests {
     use super::*;
 

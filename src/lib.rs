@@ -36,7 +36,8 @@
 //! | module | contents | cargo feature |
 //! |---|---|---|
 //! | [`proto`] | the wire protocol and one session's state machine, without I/O | |
-//! | [`layers`] | middleware for any service: authentication, id lookup, resumable streams | `service` |
+//! | [`client`] | a client over any HTTP client, whose event streams reconnect by themselves | `client` |
+//! | [`layers`] | middleware for any service: authentication, id lookup, resumable streams | `service`; `client` |
 //! | [`agent`] | the interface to agents | `service` |
 //! | [`service`] | routes, policy, sessions | `service` |
 //! | [`stack`] | the layers in the recommended order | `service` |
@@ -55,13 +56,15 @@ pub mod proto;
 
 #[cfg(feature = "service")]
 pub mod agent;
-#[cfg(feature = "service")]
+#[cfg(any(feature = "service", feature = "client"))]
 pub use agent_webkit_layers as layers;
 
-#[cfg(feature = "service")]
+#[cfg(any(feature = "service", feature = "client"))]
 mod backoff;
 #[cfg(feature = "claude")]
 pub mod claude;
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "service")]
 mod error_text;
 #[cfg(feature = "service")]

@@ -42,5 +42,9 @@ fn recorded_and_read_back(events: &[ParsedEvent]) {
     let frames: Vec<_> =
         (1..).zip(events).map(|(seq, event)| encode_frame(Some(seq), &event.name, &event.data)).collect();
     let read = parsed(frames.iter().map(|frame| &frame[..]), usize::MAX).expect("there is no limit");
-    assert_eq!(read, events);
+    let contents = |events: &[ParsedEvent]| -> Vec<_> {
+        events.iter().map(|event| (event.name.clone(), event.data.clone())).collect()
+    };
+    assert_eq!(contents(&read), contents(events));
+    assert!((1..).zip(&read).all(|(seq, event)| event.id == Some(u64::to_string(&seq))));
 }

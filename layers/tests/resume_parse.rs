@@ -19,17 +19,19 @@ fn parse<'a>(
 fn oracle(stream: &str) -> Vec<ParsedEvent> {
     let text = stream.strip_prefix('\u{feff}').unwrap_or(stream).replace("\r\n", "\n").replace('\r', "\n");
     let ended = text.rfind('\n').map_or("", |end| &text[..end]);
-    let (mut events, mut name, mut data) = (Vec::new(), "", Vec::new());
+    let (mut events, mut id, mut name, mut data) = (Vec::new(), None, "", Vec::new());
     for line in ended.split('\n') {
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             _ if line.is_empty() => {
                 if !data.is_empty() {
-                    events.push(ParsedEvent { name: name.to_owned(), data: data.join("\n").into() });
+                    let id = id.map(str::to_owned);
+                    events.push(ParsedEvent { id, name: name.to_owned(), data: data.join("\n").into() });
                 }
-                (name, data) = ("", Vec::new());
+                (id, name, data) = (None, "", Vec::new());
             }
+            "id" => id = Some(value),
             "event" => name = value,
             "data" => data.push(value),
             _ => {}

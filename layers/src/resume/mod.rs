@@ -104,7 +104,7 @@ pub use log::{
     AppendError, Attached, Batch, Bounds, Chunk, Cursor, Event, EventLog, EventStream, Evicted, Readers,
     Tail, TailError,
 };
-pub use parse::{EventParser, EventTooLarge, ParsedEvent};
+pub use parse::{EventParser, EventTooLarge, ParsedEvent, ParsedItem};
 pub use record::{Record, Recordings};
 pub use ring::{RingConfig, RingLog, RingStream, RingTail};
 pub use service::Resume;

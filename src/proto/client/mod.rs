@@ -1,7 +1,8 @@
 //! The protocol from a client's side, without I/O: messages to send, events to read.
 //!
 //! [`ClientMessage`] is the body of `POST …/input`, [`ServerEvent`] is one event of `GET …/stream`. Both are
-//! plain values with serde's traits, for a client in Rust and for tests. Unknown events are kept as
+//! plain values with serde's traits, for a client in Rust and for tests. The module `client` (feature `client`)
+//! sends and reads them. Unknown events are kept as
 //! [`ServerEvent::Other`], unknown members in each event's `more`.
 //!
 //! ```
@@ -28,6 +29,7 @@ mod answers;
 mod event;
 mod events;
 mod message;
+mod numbered;
 
 pub use self::answers::{Created, SessionInfo, Ticket};
 pub use self::event::ServerEvent;
@@ -37,3 +39,4 @@ pub use self::events::{
     ToolResult, ToolUse, TurnResult, UserMessage, WholeMessage,
 };
 pub use self::message::{Block, Chosen, ClientMessage, Content, ElicitationAction, ImageSource, Reply};
+pub use self::numbered::Numbered;
