@@ -75,3 +75,6 @@ pub use self::events::{EventStream, Item};
 pub use self::http::HttpService;
 pub use self::root::{Client, NewSession};
 pub use self::session::Session;
+
+#[cfg(test)]
+mod tests;
