@@ -8,8 +8,8 @@
 use std::env::{args, var};
 
 use agent_webkit::{
-    client::{Client, Item, NewSession},
-    proto::client::{Piece, ServerEvent},
+    client::{Client, NewSession},
+    proto::client::ServerEvent,
 };
 use hyper_util::{client::legacy::Client as Http, rt::TokioExecutor};
 
@@ -21,15 +21,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     session.say(args().nth(1).unwrap_or_else(|| "Hello.".to_owned())).await?;
     let mut events = session.events();
     while let Some(item) = events.next().await {
-        let Item::Event(numbered) = item? else { continue };
-        match numbered.event {
-            ServerEvent::MessageDelta(it) => {
-                if let Piece::Text { text } = it.delta {
-                    print!("{text}")
-                }
-            }
-            ServerEvent::PermissionRequest(asked) => session.allow(&asked.correlation_id).await?,
-            ServerEvent::Result(_) => break,
+        match item?.event() {
+            Some(ServerEvent::MessageDelta(piece)) => print!("{}", piece.text().unwrap_or_default()),
+            Some(ServerEvent::PermissionRequest(asked)) => session.allow(&asked.correlation_id).await?,
+            Some(ServerEvent::Result(_)) => break,
             _ => {}
         }
     }

@@ -15,9 +15,6 @@ use super::{
 };
 use crate::backoff::Backoff;
 
-/// Shortest and longest pause between two tries, without what a random part adds.
-pub(super) const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
-
 /// Maximum length of an answer that is no stream, in bytes. A list of sessions with their prompts may be long.
 const MAX_ANSWER: usize = 64 << 20;
 
@@ -40,6 +37,8 @@ pub(super) struct Endpoint<S> {
     pub(super) patience: Duration,
     /// The time without a byte after which a stream's connection counts as dead.
     pub(super) silence: Duration,
+    /// The first and the longest pause between two tries, without the random part.
+    pub(super) pauses: (Duration, Duration),
 }
 
 /// A request that can be built again for each try.
@@ -62,7 +61,7 @@ impl<S: HttpService> Endpoint<S> {
     /// Sends a request until it has an answer that is not temporary, for at most the client's patience.
     pub(super) async fn answer(&self, call: &Call, repeat: Repeat) -> Result<Bytes, Error> {
         let deadline = Instant::now() + self.patience;
-        let mut backoff = Backoff::jittered(PAUSES.0, PAUSES.1);
+        let mut backoff = Backoff::jittered(self.pauses.0, self.pauses.1);
         loop {
             let once = async { whole(self.once(call).await?.into_body()).await };
             let error = match timeout_at(deadline, once).await {

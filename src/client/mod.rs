@@ -6,7 +6,7 @@
 //! and typed.
 //!
 //! ```
-//! use agent_webkit::{client::{Client, Error, HttpService, Item, NewSession}, proto::client::ServerEvent};
+//! use agent_webkit::{client::{Client, Error, HttpService, NewSession}, proto::client::ServerEvent};
 //!
 //! /// Asks one question, allows nothing, and returns the answer.
 //! async fn ask(client: &Client<impl HttpService>, question: &str) -> Result<String, Error> {
@@ -14,11 +14,10 @@
 //!     session.say(question).await?;
 //!     let (mut events, mut answer) = (session.events(), String::new());
 //!     while let Some(item) = events.next().await {
-//!         let Item::Event(numbered) = item? else { continue };
-//!         match numbered.event {
-//!             ServerEvent::PermissionRequest(asked) => session.deny(&asked.correlation_id, "Not today.").await?,
-//!             ServerEvent::MessageComplete(message) => answer = format!("{:?}", message.message.content),
-//!             ServerEvent::Result(_) => break,
+//!         match item?.event() {
+//!             Some(ServerEvent::PermissionRequest(asked)) => session.deny(&asked.correlation_id, "Not today.").await?,
+//!             Some(ServerEvent::MessageDelta(piece)) => answer += piece.text().unwrap_or_default(),
+//!             Some(ServerEvent::Result(_)) => break,
 //!             _ => {}
 //!         }
 //!     }
@@ -37,7 +36,7 @@
 //!     let (kind, body) = match (request.method().as_str(), request.uri().path()) {
 //!         ("POST", "/sessions") => ("application/json", r#"{"session_id":"1","protocol_version":"1.0"}"#),
 //!         ("GET", "/sessions/1/stream") => ("text/event-stream", "\
-//! id: 1\nevent: message_complete\ndata: {\"message_id\":\"m\",\"message\":{\"id\":\"m\",\"role\":\"assistant\",\"content\":[]}}\n\n\
+//! id: 1\nevent: message_delta\ndata: {\"message_id\":\"m\",\"delta\":{\"type\":\"text\",\"text\":\"Yes.\"}}\n\n\
 //! id: 2\nevent: result\ndata: {\"session_id\":\"1\",\"subtype\":\"success\"}\n\n"),
 //!         _ => ("text/plain", ""),
 //!     };
@@ -45,7 +44,7 @@
 //!     Ok::<_, Infallible>(response.body(Full::<Bytes>::from(body)).unwrap())
 //! });
 //! let client = Client::new(server, "/".parse().unwrap()).credential("the token");
-//! assert_eq!(ask(&client, "Is anybody there?").await?, "[]");
+//! assert_eq!(ask(&client, "Is anybody there?").await?, "Yes.");
 //! # Ok(())
 //! # }
 //! ```

@@ -59,7 +59,9 @@ impl<S> Client<S> {
     /// HTTP client. For a service in this process the base is the path where it is mounted, such as `/`.
     pub fn new(http: S, base: Uri) -> Self {
         let (patience, silence) = (Duration::from_secs(120), Duration::from_secs(45));
-        Self { endpoint: Endpoint { http, base, credentials: Credentials::default(), patience, silence } }
+        let (credentials, pauses) =
+            (Credentials::default(), (Duration::from_millis(100), Duration::from_secs(10)));
+        Self { endpoint: Endpoint { http, base, credentials, patience, silence, pauses } }
     }
 
     /// Sets the token (or a ticket, which opens a stream and nothing else).
@@ -98,6 +100,13 @@ impl<S> Client<S> {
     #[must_use]
     pub fn silence(self, silence: Duration) -> Self {
         self.with(|endpoint| endpoint.silence = silence)
+    }
+
+    /// Sets the first and the longest pause between two tries; each is twice as long as the one before, and longer by a
+    /// random part of itself. Default: 100 ms and 10 s. The server's `retry:` and `Retry-After` make pauses longer.
+    #[must_use]
+    pub fn pauses(self, first: Duration, longest: Duration) -> Self {
+        self.with(|endpoint| endpoint.pauses = (first, longest))
     }
 
     /// The session with this id. Sends nothing.

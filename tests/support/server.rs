@@ -299,7 +299,7 @@ impl Drop for Server {
 }
 
 /// Returns the path of an example, which cargo puts beside the folder of this test.
-fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     let test = env::current_exe().expect("a test has a path");
     let profile = test.parent().and_then(Path::parent).expect("it lies in target/<profile>/deps");
     let path = profile.join("examples").join(name);

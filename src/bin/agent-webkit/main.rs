@@ -1,5 +1,6 @@
 //! The command `agent-webkit`.
 
+mod attach;
 mod connections;
 mod drain;
 mod health;
@@ -13,7 +14,7 @@ use agent_webkit::settings::{Settings, SettingsError};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-/// Serves a coding agent over HTTP, with resumable streams, approvals and supervision.
+/// Serves a coding agent over HTTP, with resumable streams, approvals and supervision; and a terminal client for it.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -25,20 +26,30 @@ struct Cli {
 enum Command {
     /// Serve the agent-webkit protocol, over HTTP/1.1 and HTTP/2
     Serve(Box<Settings>),
+
+    /// Talk to a session of a server in this terminal
+    ///
+    /// Shows the session from its first event on and reconnects by itself. A line is sent as a message, or answers the open
+    /// prompt. Ctrl-C interrupts the running turn; a second Ctrl-C leaves, and the session stays. At the end of the input
+    /// (Ctrl-D, or a pipe) it leaves once the session has nothing to do.
+    Attach(Box<attach::Attach>),
 }
 
-/// The reason why the server did not start.
+/// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
     Io(String),
 }
 
 fn main() -> ExitCode {
-    let Cli { command: Command::Serve(settings) } = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let Cli { command } = Cli::parse();
+    let level = if matches!(command, Command::Serve(_)) { "info" } else { "error" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 
@@ -46,8 +57,13 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Failure::Io(format!("cannot start the tokio runtime: {error}"))),
     };
-    let outcome = runtime.block_on(serve::serve(*settings));
-    // The drain time is over for tasks that still run, so the process does not wait for them.
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Serve(settings) => serve::serve(*settings).await,
+            Command::Attach(attach) => attach.run().await,
+        }
+    });
+    // The drain time is over for tasks that still run, and nobody waits for a further line of input.
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,7 +74,7 @@ fn main() -> ExitCode {
 fn fail(failure: &Failure) -> ExitCode {
     eprintln!("agent-webkit: {failure}");
     match failure {
-        Failure::Settings(_) => ExitCode::from(2),
+        Failure::Settings(_) | Failure::Usage(_) => ExitCode::from(2),
         Failure::Io(_) => ExitCode::FAILURE,
     }
 }

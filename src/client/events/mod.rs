@@ -35,3 +35,14 @@ pub enum Item {
         after: Duration,
     },
 }
+
+impl Item {
+    /// The event, if it is one.
+    #[must_use]
+    pub fn event(&self) -> Option<&ServerEvent> {
+        match self {
+            Self::Event(numbered) => Some(&numbered.event),
+            _ => None,
+        }
+    }
+}

@@ -21,7 +21,7 @@ use crate::{
     backoff::Backoff,
     client::{
         Error, HttpService,
-        exchange::{Call, Endpoint, PAUSES, Repeat},
+        exchange::{Call, Endpoint, Repeat},
         http::ResponseBody,
     },
     proto::client::{ServerEvent, SessionInfo},
@@ -63,7 +63,7 @@ enum Phase {
 
 impl<S> EventStream<S> {
     pub(in crate::client) fn new(endpoint: Endpoint<S>, path: String, last: Option<u64>) -> Self {
-        let shortest_pause = PAUSES.0;
+        let shortest_pause = endpoint.pauses.0;
         Self { endpoint, path, last, known: false, backoff: None, shortest_pause, phase: Phase::Idle }
     }
 
@@ -81,8 +81,8 @@ impl<S> EventStream<S> {
 
     /// Pauses, and reports why.
     fn reconnect(&mut self, reason: Error) -> Item {
-        let shortest = self.shortest_pause;
-        let backoff = self.backoff.get_or_insert_with(|| Backoff::jittered(shortest, shortest.max(PAUSES.1)));
+        let (shortest, longest) = (self.shortest_pause, self.shortest_pause.max(self.endpoint.pauses.1));
+        let backoff = self.backoff.get_or_insert_with(|| Backoff::jittered(shortest, longest));
         let after = backoff.next_pause().max(reason.retry_after().unwrap_or_default());
         self.phase = Phase::Pausing(Box::pin(sleep(after)));
         Item::Reconnecting { reason, after }
@@ -182,7 +182,7 @@ impl<S: HttpService> EventStream<S> {
                 None
             }
             Ok(Step::Read(Read::Retry(time))) => {
-                (self.shortest_pause, self.backoff) = (time, None);
+                (self.shortest_pause, self.backoff) = (time.max(self.endpoint.pauses.0), None);
                 None
             }
             Ok(Step::Read(Read::Ending(failed))) => {

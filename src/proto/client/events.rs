@@ -50,6 +50,17 @@ pub struct MessageDelta {
     pub more: Members,
 }
 
+impl MessageDelta {
+    /// The text to append, if it is a piece of text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.delta {
+            Piece::Text { text } => Some(text),
+            _ => None,
+        }
+    }
+}
+
 /// A piece of a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

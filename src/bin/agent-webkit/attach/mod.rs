@@ -1,0 +1,120 @@
+//! `agent-webkit attach`: a client in a terminal.
+
+mod prompts;
+mod screen;
+mod sender;
+mod talk;
+
+use std::{error::Error as _, path::PathBuf};
+
+use agent_webkit::client::{Client, Error, HttpService, NewSession};
+use http::Uri;
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::{client::legacy::Client as Http, rt::TokioExecutor};
+
+use crate::Failure;
+
+/// The arguments of `agent-webkit attach`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Attach {
+    /// URL of the server, such as http://127.0.0.1:8000
+    url: Uri,
+
+    /// Id of the session. Default: a new session
+    session: Option<String>,
+
+    /// File with the token; it is read again when the server no longer accepts the token. Default: the token in the
+    /// environment. [env: AGENT_WEBKIT_AUTH_TOKEN, or else AGENT_WEBKIT_TOKEN]
+    #[arg(long, value_name = "PATH")]
+    token_file: Option<PathBuf>,
+
+    /// Working directory of the agent of a new session, inside a workspace of the server
+    #[arg(long, value_name = "DIR", conflicts_with = "session")]
+    cwd: Option<String>,
+
+    /// Model of a new session
+    #[arg(long, value_name = "MODEL", conflicts_with = "session")]
+    model: Option<String>,
+
+    /// Permission mode of a new session, such as acceptEdits
+    #[arg(long, value_name = "MODE", conflicts_with = "session")]
+    permission_mode: Option<String>,
+}
+
+impl Attach {
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let http = Http::builder(TokioExecutor::new());
+        match self.url.scheme_str() {
+            Some("http") => self.talk(http.build_http()).await,
+            Some("https") => {
+                let https = HttpsConnectorBuilder::new()
+                    .with_native_roots()
+                    .map_err(|error| {
+                        Failure::Io(format!("no certificate of this system can be used: {error}"))
+                    })?
+                    .https_only()
+                    .enable_http1()
+                    .build();
+                self.talk(http.build(https)).await
+            }
+            _ => Err(Failure::Usage(format!("{} is not an http or https URL", self.url))),
+        }
+    }
+
+    async fn talk(self, http: impl HttpService) -> Result<(), Failure> {
+        let client = self.with_token(Client::new(http, self.url.clone()))?;
+        let session = match &self.session {
+            Some(id) => client.attach(id),
+            None => client.create(&self.new_session()).await.map_err(|error| failed(&error))?,
+        };
+        eprintln!(
+            "Session {}. End a line with Enter to send it; Ctrl-C interrupts, twice leaves.",
+            session.id()
+        );
+        talk::talk(&session).await.map_err(|error| failed(&error))?;
+        eprintln!("The session stays. To come back: agent-webkit attach {} {}", self.url, session.id());
+        Ok(())
+    }
+
+    fn with_token<S>(&self, client: Client<S>) -> Result<Client<S>, Failure> {
+        if let Some(path) = &self.token_file {
+            let path = path.clone();
+            return Ok(client.renew_credential(move || {
+                let read = std::fs::read_to_string(&path);
+                let read = read.map_err(|error| format!("cannot read {}: {error}", path.display()));
+                async move { Ok(read?.trim().to_owned()) }
+            }));
+        }
+        let set = |name| std::env::var_os(name).filter(|token| !token.is_empty());
+        match set("AGENT_WEBKIT_AUTH_TOKEN").or_else(|| set("AGENT_WEBKIT_TOKEN")) {
+            Some(token) => {
+                let token =
+                    token.into_string().map_err(|_| Failure::Usage("a token must be text".to_owned()))?;
+                Ok(client.credential(token))
+            }
+            None => Ok(client),
+        }
+    }
+
+    fn new_session(&self) -> NewSession {
+        let mut session = NewSession::default();
+        (session.cwd, session.model) = (self.cwd.clone(), self.model.clone());
+        session.permission_mode = self.permission_mode.clone();
+        session
+    }
+}
+
+fn failed(error: &Error) -> Failure {
+    Failure::Io(sentence(error))
+}
+
+/// The error with its causes.
+fn sentence(error: &Error) -> String {
+    let mut sentence = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        sentence = format!("{sentence}: {cause}");
+        source = cause.source();
+    }
+    sentence
+}
