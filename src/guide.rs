@@ -7,6 +7,7 @@ macro_rules! guides {
     ($($name:ident: $file:literal,)*) => {$(
         #[doc = "\
 [auth]: crate::guide::auth
+[client]: crate::guide::client
 [clients]: crate::guide::clients
 [deployment]: crate::guide::deployment
 [faq]: crate::guide::faq
@@ -34,6 +35,7 @@ guides! {
     deployment: "deployment.md",
     metrics: "metrics.md",
     protocol: "protocol.md",
+    client: "client.md",
     clients: "clients.md",
     python: "python.md",
     faq: "faq.md",
