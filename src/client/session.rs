@@ -173,13 +173,11 @@ impl<S: HttpService> Session<S> {
     }
 
     /// The session's events from the oldest on that the server holds, then live.
-    #[must_use]
     pub fn events(&self) -> EventStream<S> {
         EventStream::new(self.endpoint.clone(), self.path(""), None)
     }
 
     /// The session's events after the one with this number: [`EventStream::last_seq`] of an earlier stream.
-    #[must_use]
     pub fn events_after(&self, seq: u64) -> EventStream<S> {
         EventStream::new(self.endpoint.clone(), self.path(""), Some(seq))
     }

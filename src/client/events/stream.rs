@@ -170,7 +170,7 @@ impl<S: HttpService> EventStream<S> {
             Ok(Step::Read(Read::Item(item))) => {
                 match &item {
                     Item::Event(event) if matches!(event.event, ServerEvent::Done(_)) => {
-                        self.phase = Phase::Ended
+                        self.phase = Phase::Ended;
                     }
                     Item::Event(_) => self.backoff = None,
                     _ => {}

@@ -139,7 +139,8 @@ async fn requests_that_are_refused_together_renew_once() {
     let server = Scripted::new([given(401, ""), given(401, ""), given(204, ""), given(204, "")]);
     let session = server.client().renew_credential(numbered_tokens()).attach("s");
     let (first, second) = tokio::join!(session.interrupt(), session.interrupt());
-    (first.unwrap(), second.unwrap());
+    first.unwrap();
+    second.unwrap();
     let mut tokens: Vec<_> =
         server.received().into_iter().map(|received| received.credential.unwrap()).collect();
     tokens.sort();
