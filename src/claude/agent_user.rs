@@ -1,0 +1,163 @@
+//! [`AgentUser`]: the unprivileged user that agents run as, and file access with its rights.
+//!
+//! The server, which is root then, reads and writes in an agent's config directory, where the agent can put links
+//! in its way. So it does this on a thread that has the user's rights and no others: the kernel refuses what the
+//! agent itself could not reach, and new files belong to the user.
+
+use std::{
+    fs, io,
+    os::unix::fs::lchown,
+    panic,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use tokio::process::Command;
+
+use super::error::SetupError;
+
+/// The file in which users are looked up.
+const USERS: &str = "/etc/passwd";
+
+/// An unprivileged system user that agents run as, with its primary group and no other group: see
+/// [`Claude::agent_user`](super::Claude::agent_user).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentUser {
+    name: String,
+    uid: u32,
+    gid: u32,
+    home: PathBuf,
+}
+
+impl AgentUser {
+    /// A user with this name, user id, primary group id and home directory.
+    pub fn new(name: impl Into<String>, uid: u32, gid: u32, home: impl Into<PathBuf>) -> Self {
+        Self { name: name.into(), uid, gid, home: home.into() }
+    }
+
+    /// The user of this name in `/etc/passwd`. For users that are defined elsewhere, such as in LDAP, there is
+    /// [`new`](Self::new).
+    ///
+    /// # Errors
+    /// There is no such user, or `/etc/passwd` cannot be read.
+    pub fn named(name: &str) -> Result<Self, SetupError> {
+        let users = fs::read_to_string(USERS)
+            .map_err(|error| SetupError::new(format!("{USERS} cannot be read: {error}")))?;
+        let user = users.lines().find_map(|line| Self::parse(line).filter(|user| user.name == name));
+        user.ok_or_else(|| SetupError::new(format!("there is no user {name} in {USERS}")))
+    }
+
+    /// Reads `name:password:uid:gid:comment:home:shell`.
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        let (uid, gid) = (fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?);
+        Some(Self::new(name, uid, gid, fields.nth(1)?))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its home directory.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    pub(crate) const fn is_root(&self) -> bool {
+        self.uid == 0
+    }
+
+    /// Makes a command run as this user. The supplementary groups of the server are dropped.
+    pub(crate) fn run(&self, command: &mut Command) {
+        command.uid(self.uid).gid(self.gid);
+    }
+
+    /// Gives a directory to this user. Nobody but root may be able to write to its parent.
+    pub(crate) fn take(&self, folder: &Path) -> io::Result<()> {
+        lchown(folder, Some(self.uid), Some(self.gid))
+    }
+
+    /// Gives this user's rights to the current thread for good, which must be used for nothing else afterwards.
+    #[cfg(target_os = "linux")]
+    fn take_thread(&self) -> io::Result<()> {
+        use rustix::thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+        set_thread_groups(&[])?;
+        set_thread_res_gid(None, Gid::from_raw(self.gid), None)?;
+        // The real user stays root, so that no process of the user can signal this thread. Measured: the kernel takes
+        // away root's rights over files with the effective user.
+        Ok(set_thread_res_uid(None, Uid::from_raw(self.uid), None)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn take_thread(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Accesses files with the rights of this user, or else with the server's own. Blocks.
+pub(crate) fn act_as<T: Send>(
+    user: Option<&AgentUser>,
+    work: impl FnOnce() -> io::Result<T> + Send,
+) -> io::Result<T> {
+    let Some(user) = user else { return work() };
+    thread::scope(|scope| {
+        let acting = scope.spawn(|| user.take_thread().and_then(|()| work()));
+        acting.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn users_are_found_by_their_names() {
+        let ada = "ada:x:1001:1002:Ada,,,:/home/ada:/bin/sh";
+        assert_eq!(AgentUser::parse(ada), Some(AgentUser::new("ada", 1001, 1002, "/home/ada")));
+        for other in ["", "+::::::", "ada:x:1001", "ada:x:one:1:::", "# ada:x:"] {
+            assert_eq!(AgentUser::parse(other), None, "{other:?}");
+        }
+        assert!(AgentUser::named("root").unwrap().is_root());
+        let unknown = AgentUser::named("no-such-user").unwrap_err().to_string();
+        assert_eq!(unknown, "there is no user no-such-user in /etc/passwd");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn file_access_has_the_users_rights_and_no_others() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: only root can act as another user");
+            return;
+        }
+        let user = AgentUser::new("nobody", 65534, 65534, "/nonexistent");
+        let root = tempfile::tempdir().unwrap();
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o711)).unwrap();
+        let (secret, own) = (root.path().join("secret"), root.path().join("own"));
+        fs::write(&secret, "secret").unwrap();
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::create_dir(&own).unwrap();
+        user.take(&own).unwrap();
+
+        let (link, file) = (own.join("link"), own.join("file"));
+        let planted = act_as(Some(&user), || symlink(&secret, &link).and_then(|()| fs::write(&file, "own")));
+        planted.unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().uid(), 65534);
+        let denied = [
+            act_as(Some(&user), || fs::read(&link).map(drop)),
+            act_as(Some(&user), || fs::write(&link, "spoilt")),
+            act_as(Some(&user), || fs::read_dir(root.path()).map(drop)),
+            act_as(Some(&user), || lchown(&file, Some(0), Some(0))),
+        ];
+        for denied in denied {
+            assert_eq!(denied.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        }
+        assert_eq!(fs::read(&secret).unwrap(), b"secret", "this thread is still root");
+        assert_eq!(act_as(None, || fs::read(&link)).unwrap(), b"secret");
+    }
+}
