@@ -19,6 +19,9 @@ use super::error::SetupError;
 /// The file in which users are looked up.
 const USERS: &str = "/etc/passwd";
 
+/// The number that stands for "as before" in system calls that set a user or group id.
+const UNCHANGED: u32 = u32::MAX;
+
 /// An unprivileged system user that agents run as, with its primary group and no other group: see
 /// [`Claude::agent_user`](super::Claude::agent_user).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +69,9 @@ impl AgentUser {
         &self.home
     }
 
-    pub(crate) const fn is_root(&self) -> bool {
-        self.uid == 0
+    /// Whether the kernel takes its ids for those of a user who is not root. [`UNCHANGED`] is no id.
+    pub(crate) const fn is_unprivileged(&self) -> bool {
+        self.uid != 0 && self.uid != UNCHANGED && self.gid != UNCHANGED
     }
 
     /// Makes a command run as this user. The supplementary groups of the server are dropped.
@@ -85,6 +89,9 @@ impl AgentUser {
     fn take_thread(&self) -> io::Result<()> {
         use rustix::thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
+        if !self.is_unprivileged() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         set_thread_groups(&[])?;
         set_thread_res_gid(None, Gid::from_raw(self.gid), None)?;
         // The real user stays root, so that no process of the user can signal this thread. Measured: the kernel takes
@@ -105,7 +112,8 @@ pub(crate) fn act_as<T: Send>(
 ) -> io::Result<T> {
     let Some(user) = user else { return work() };
     thread::scope(|scope| {
-        let acting = scope.spawn(|| user.take_thread().and_then(|()| work()));
+        let acting = || user.take_thread().and_then(|()| work());
+        let acting = thread::Builder::new().spawn_scoped(scope, acting)?;
         acting.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
     })
 }
@@ -123,7 +131,7 @@ mod tests {
         for other in ["", "+::::::", "ada:x:1001", "ada:x:one:1:::", "# ada:x:"] {
             assert_eq!(AgentUser::parse(other), None, "{other:?}");
         }
-        assert!(AgentUser::named("root").unwrap().is_root());
+        assert!(!AgentUser::named("root").unwrap().is_unprivileged());
         let unknown = AgentUser::named("no-such-user").unwrap_err().to_string();
         assert_eq!(unknown, "there is no user no-such-user in /etc/passwd");
     }
@@ -156,6 +164,10 @@ mod tests {
         ];
         for denied in denied {
             assert_eq!(denied.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        }
+        for (uid, gid) in [(0, 1), (UNCHANGED, 1), (1, UNCHANGED)] {
+            let no_other = AgentUser::new("nobody", uid, gid, "/nonexistent");
+            act_as(Some(&no_other), || Ok(())).unwrap_err();
         }
         assert_eq!(fs::read(&secret).unwrap(), b"secret", "this thread is still root");
         assert_eq!(act_as(None, || fs::read(&link)).unwrap(), b"secret");

@@ -16,7 +16,7 @@ use super::{
     error::SetupError,
     process::{cli_process::command, tag::ProcessTag},
     settings::Settings,
-    transcripts::config_dirs::{ConfigDir, Shared},
+    transcripts::config_dirs::{ConfigDir, Shared, configured_dir},
 };
 
 /// Maximum time for the probe. Measured: 0.3 s.
@@ -37,6 +37,7 @@ impl Claude {
         may_switch(settings)?;
         let tag = self.tag();
         let mut environment = settings.environment(&tag);
+        let configured = configured_dir(&environment);
         let (config_dirs, user) = (Arc::clone(self.config_dirs()), settings.user.clone());
         let made = spawn_blocking(move || {
             let config_dir = config_dirs.make(&environment, Shared::default(), user)?;
@@ -47,13 +48,19 @@ impl Claude {
         let folder = self.config_dirs().path();
         let who = who(settings);
         let (config_dir, environment) = made.map_err(|error| {
-            let folder = folder.display();
-            SetupError::new(format!("a config directory for {who} cannot be created below {folder}: {error}"))
+            let operators = configured.unwrap_or_default();
+            SetupError::new(format!(
+                "a config directory for {who} with what they may read of {} cannot be created below {}: {error}",
+                operators.display(),
+                folder.display()
+            ))
         })?;
         let mut command = command(settings, Path::new("/bin/sh"), &environment);
         command
             .args(["-c", include_str!("probe.sh"), "agent-webkit-probe"])
             .arg(&settings.program)
+            // Where there is one user, all directories are its own.
+            .arg(settings.user.as_ref().map_or(Path::new(""), |_| folder))
             .args(workspaces);
         let output = run(&mut command, &tag, config_dir).await;
         let output = output.map_err(|error| {
@@ -78,7 +85,7 @@ fn may_switch(settings: &Settings) -> Result<(), SetupError> {
         "agents can run as another user on Linux only"
     } else if !geteuid().is_root() {
         "agents can run as another user only if the server runs as root"
-    } else if user.is_root() {
+    } else if !user.is_unprivileged() {
         "agents must not run as root: name an unprivileged user"
     } else {
         return Ok(());
@@ -120,6 +127,12 @@ fn who(settings: &Settings) -> String {
 
 fn sentence(problem: &str, who: &str, settings: &Settings, folder: &Path, workspaces: &[PathBuf]) -> String {
     let (program, folder) = (settings.program.display(), folder.display());
+    if let Some(above) = problem.strip_prefix("above ") {
+        return format!(
+            "{who} could replace their config directories, because they can write to {above}: choose a state directory \
+             below directories that belong to root"
+        );
+    }
     let workspace = || workspaces.get(problem.strip_prefix("workspace ")?.parse::<usize>().ok()?);
     match problem {
         "environment" => "the agent wrapper does not pass on the environment".to_owned(),

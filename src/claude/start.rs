@@ -89,16 +89,15 @@ pub(super) async fn from_store(
     let furnished = tokio::task::spawn_blocking(move || {
         let config_dir = config_dirs.make(&environment, shared, user.clone())?;
         let path = past.as_ref().map(|past| past.path(config_dir.path(), &project));
-        act_as(user.as_ref(), || {
+        let files = act_as(user.as_ref(), || {
             if let Some(past) = &past {
                 past.write(config_dir.path(), &project)?;
             }
-            match project.folder() {
-                Some(folder) => config_dir.share_memory(&environment, folder),
-                None => Ok(()),
+            if let Some(folder) = project.folder() {
+                config_dir.share_memory(&environment, folder)?;
             }
+            Ok(KeptFiles::new(config_dir.path(), user.clone()))
         })?;
-        let files = KeptFiles::new(config_dir.path(), user);
         environment.insert("CLAUDE_CONFIG_DIR".into(), config_dir.path().into());
         Ok((config_dir, files, environment, path))
     });

@@ -9,6 +9,7 @@ use std::{
     sync::{Mutex, Once},
 };
 
+use super::removal::remove_tree;
 use crate::sync::lock;
 
 /// How the names of these directories begin.
@@ -132,7 +133,7 @@ pub(crate) fn private_dir() -> fs::DirBuilder {
 }
 
 pub(super) fn remove(folder: &Path) {
-    match fs::remove_dir_all(folder) {
+    match remove_tree(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             tracing::error!(%error, folder = %folder.display(), "cannot remove an agent's config directory");
         }
