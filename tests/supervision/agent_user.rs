@@ -158,19 +158,27 @@ async fn a_link_in_the_agents_own_home_is_followed_with_their_rights_alone() {
 async fn an_agent_of_another_user_works_sleeps_and_remembers() {
     let Some(builder) = as_nobody() else { return };
     let state = above(&builder).join("state");
-    let server = builder.option("--hibernate-after", "1s").start().await;
+    let mut server = builder.option("--hibernate-after", "1s").start().await;
     let mut session = server.session().await;
     session.turn("the secret word is vermilion").await;
     let id = session.id.clone();
-    for round in 0..2 {
-        while session.until("status").await["status"] != "hibernating" {}
+    for round in 0..3 {
+        if round == 2 {
+            let last = session.events.last_id();
+            server = server.kill().start().await;
+            let client = server.client();
+            let events = client.events_after(&id, last).await;
+            session = Session { client, id: id.clone(), events };
+        } else {
+            while session.until("status").await["status"] != "hibernating" {}
+        }
         eventually("the end of the agent", async || agent_of(&id).is_empty()).await;
         eventually("the end of its directory", async || config_dirs(&state).is_empty()).await;
         let plan = format!(
             "mkdir -p $CLAUDE_CONFIG_DIR/plans; cat $CLAUDE_CONFIG_DIR/plans/*; echo kept > $CLAUDE_CONFIG_DIR/plans/p.md; touch round{round}"
         );
         let plan = shell(&mut session, &format!("toolu_{round}"), &plan).await;
-        assert_eq!(plan.contains("kept"), round == 1, "a kept file is stored and there again: {plan}");
+        assert_eq!(plan.contains("kept"), round > 0, "a kept file is stored and there again: {plan}");
         assert_eq!(fs::metadata(server.workspace().join(format!("round{round}"))).unwrap().uid(), ID);
         let [config_dir] = &config_dirs(&state)[..] else { panic!("one agent runs") };
         let found = fs::metadata(config_dir).unwrap();
@@ -260,6 +268,12 @@ async fn what_agents_cannot_use_is_said_at_the_start() {
     chown(ready.dir("tmp"), Some(0), Some(0)).unwrap();
     refuses(ready.clone(), &["cannot write to the temporary directory"]).await;
     chown(ready.dir("tmp"), Some(ID), Some(ID)).unwrap();
+    let theirs = ready.dir("tmp").join("state");
+    refuses(
+        ready.clone().option("--state-dir", &theirs),
+        &["could replace their config directories", "/tmp:"],
+    )
+    .await;
 
     let closed = above(&ready).join("closed");
     fs::create_dir(&closed).unwrap();
@@ -276,5 +290,20 @@ async fn what_agents_cannot_use_is_said_at_the_start() {
         &["agents of the user nobody", "closed/state", "must be searchable"],
     )
     .await;
-    ready.start().await;
+    let unread = closed.join("config");
+    fs::create_dir(&unread).unwrap();
+    fs::write(unread.join("settings.json"), "{}").unwrap();
+    refuses(
+        ready.clone().env("CLAUDE_CONFIG_DIR", &unread),
+        &["with what they may read of", "closed/config", "Permission denied"],
+    )
+    .await;
+
+    let server = ready.start().await;
+    let below = server.workspace().join("closed");
+    fs::create_dir(&below).unwrap();
+    set_mode(&below, 0o700);
+    let refused = server.client().create(&json!({"cwd": "closed"})).await;
+    let (status, said) = (refused.status, refused.detail());
+    assert!(status == 503 && said.contains("agents may not enter the working directory"), "{status} {said}");
 }
