@@ -69,6 +69,44 @@ impl AgentUser {
         &self.home
     }
 
+    /// Checks that this process can run agents as this user, and end them.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn check(&self) -> Result<(), SetupError> {
+        use rustix::{
+            process::geteuid,
+            thread::{CapabilitySet, capabilities},
+        };
+
+        if !geteuid().is_root() {
+            return Err(SetupError::new("agents can run as another user only if the server runs as root"));
+        }
+        if !self.is_unprivileged() {
+            return Err(SetupError::new("agents must not run as root: name an unprivileged user"));
+        }
+        // SYS_PTRACE is needed to read the environments by which processes are found; containers often lack it.
+        let needed = CapabilitySet::CHOWN
+            | CapabilitySet::DAC_OVERRIDE
+            | CapabilitySet::FOWNER
+            | CapabilitySet::KILL
+            | CapabilitySet::SETGID
+            | CapabilitySet::SETUID
+            | CapabilitySet::SYS_PTRACE;
+        let held = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+        let missing: Vec<_> = (needed - held).iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
+        match &missing[..] {
+            [] => Ok(()),
+            missing => Err(SetupError::new(format!(
+                "a server whose agents run as another user needs the capability {}",
+                missing.join(", ")
+            ))),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn check(&self) -> Result<(), SetupError> {
+        Err(SetupError::new("agents can run as another user on Linux only"))
+    }
+
     /// Whether the kernel takes its ids for those of a user who is not root. [`UNCHANGED`] is no id.
     pub(crate) const fn is_unprivileged(&self) -> bool {
         self.uid != 0 && self.uid != UNCHANGED && self.gid != UNCHANGED

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, geteuid};
+use rustix::process::Pid;
 use tokio::{process::Command, task::spawn_blocking, time::timeout};
 
 use super::{
@@ -34,7 +34,9 @@ impl Claude {
     /// What an agent cannot use, in one sentence that names it.
     pub async fn probe(&self, workspaces: &[PathBuf]) -> Result<(), SetupError> {
         let settings = self.settings();
-        may_switch(settings)?;
+        if let Some(user) = &settings.user {
+            user.check()?;
+        }
         let tag = self.tag();
         let mut environment = settings.environment(&tag);
         let configured = configured_dir(&environment);
@@ -76,21 +78,6 @@ impl Claude {
             None => Err(SetupError::new(did_not_run(&output, settings))),
         }
     }
-}
-
-/// Checks that the server can start processes as the agents' user.
-fn may_switch(settings: &Settings) -> Result<(), SetupError> {
-    let Some(user) = &settings.user else { return Ok(()) };
-    let problem = if cfg!(not(target_os = "linux")) {
-        "agents can run as another user on Linux only"
-    } else if !geteuid().is_root() {
-        "agents can run as another user only if the server runs as root"
-    } else if !user.is_unprivileged() {
-        "agents must not run as root: name an unprivileged user"
-    } else {
-        return Ok(());
-    };
-    Err(SetupError::new(problem))
 }
 
 /// Runs the probe, ends everything that it started and removes its config directory.

@@ -261,6 +261,15 @@ async fn what_agents_cannot_use_is_said_at_the_start() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("agents can run as another user only if the server runs as root"), "{said}");
 
+    // As in a container by default.
+    let command = ready.command();
+    let mut without = std::process::Command::new("setpriv");
+    without.arg("--bounding-set=-sys_ptrace").arg(command.get_program()).args(command.get_args());
+    let given = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let output = without.env_clear().envs(given).stdin(Stdio::null()).output().expect("it starts and ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("needs the capability CAP_SYS_PTRACE"), "{said}");
+
     chown(ready.dir("workspace"), Some(0), Some(0)).unwrap();
     refuses(ready.clone(), &["agents of the user nobody cannot read and write the workspace", "workspace"])
         .await;
