@@ -6,7 +6,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::lchown,
+    os::unix::fs::{MetadataExt, lchown},
     panic,
     path::{Path, PathBuf},
     thread,
@@ -122,6 +122,16 @@ impl AgentUser {
         lchown(folder, Some(self.uid), Some(self.gid))
     }
 
+    /// Whether this user can put something else in the place of what others have in this directory.
+    pub(crate) fn can_replace_in(&self, folder: &Path) -> bool {
+        fs::metadata(folder).is_ok_and(|folder| {
+            let may = |bit| folder.mode() & bit != 0;
+            let can_write = may(0o002) || folder.gid() == self.gid && may(0o020);
+            let is_sticky = may(0o1000);
+            folder.uid() == self.uid || can_write && !is_sticky
+        })
+    }
+
     /// Gives this user's rights to the current thread for good, which must be used for nothing else afterwards.
     #[cfg(target_os = "linux")]
     fn take_thread(&self) -> io::Result<()> {
@@ -158,7 +168,7 @@ pub(crate) fn act_as<T: Send>(
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
@@ -172,6 +182,22 @@ mod tests {
         assert!(!AgentUser::named("root").unwrap().is_unprivileged());
         let unknown = AgentUser::named("no-such-user").unwrap_err().to_string();
         assert_eq!(unknown, "there is no user no-such-user in /etc/passwd");
+    }
+
+    #[test]
+    fn what_lies_in_a_directory_is_safe_unless_the_user_can_write_to_it_or_owns_it() {
+        let root = tempfile::tempdir().unwrap();
+        let found = fs::metadata(root.path()).unwrap();
+        let nobodys = 3_000_000;
+        let [own, of_group, other] = [(found.uid(), nobodys), (nobodys, found.gid()), (nobodys, nobodys)]
+            .map(|(uid, gid)| AgentUser::new("ada", uid, gid, "/nonexistent"));
+        for (mode, by_group, by_others) in
+            [(0o711, false, false), (0o770, true, false), (0o777, true, true), (0o1777, false, false)]
+        {
+            fs::set_permissions(root.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let can = [&own, &of_group, &other].map(|user| user.can_replace_in(root.path()));
+            assert_eq!(can, [true, by_group, by_others], "{mode:o}");
+        }
     }
 
     #[cfg(target_os = "linux")]

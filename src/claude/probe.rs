@@ -57,12 +57,19 @@ impl Claude {
                 folder.display()
             ))
         })?;
+        if let Some(user) = &settings.user
+            && let Some(open) = folder.ancestors().skip(1).find(|above| user.can_replace_in(above))
+        {
+            return Err(SetupError::new(format!(
+                "{who} could replace their config directories, because they can write to {}: choose a state directory \
+                 below directories that belong to root",
+                open.display()
+            )));
+        }
         let mut command = command(settings, Path::new("/bin/sh"), &environment);
         command
             .args(["-c", include_str!("probe.sh"), "agent-webkit-probe"])
             .arg(&settings.program)
-            // Where there is one user, all directories are its own.
-            .arg(settings.user.as_ref().map_or(Path::new(""), |_| folder))
             .args(workspaces);
         let output = run(&mut command, &tag, config_dir).await;
         let output = output.map_err(|error| {
@@ -114,12 +121,6 @@ fn who(settings: &Settings) -> String {
 
 fn sentence(problem: &str, who: &str, settings: &Settings, folder: &Path, workspaces: &[PathBuf]) -> String {
     let (program, folder) = (settings.program.display(), folder.display());
-    if let Some(above) = problem.strip_prefix("above ") {
-        return format!(
-            "{who} could replace their config directories, because they can write to {above}: choose a state directory \
-             below directories that belong to root"
-        );
-    }
     let workspace = || workspaces.get(problem.strip_prefix("workspace ")?.parse::<usize>().ok()?);
     match problem {
         "environment" => "the agent wrapper does not pass on the environment".to_owned(),

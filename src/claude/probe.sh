@@ -1,16 +1,9 @@
 # Prints, one a line, what an agent could not use, and at the end `done`.
-# $1: the CLI; $2: the directory that holds the config directories, if nothing above it may belong to agents; the others:
-# the workspaces.
+# $1: the CLI; the others: the workspaces.
 cli=$1
-above=$2
-shift 2
+shift
 [ -n "$AGENT_WEBKIT_AGENT" ] && [ -n "$CLAUDE_CONFIG_DIR" ] || echo environment
 (: >"$CLAUDE_CONFIG_DIR/probe") 2>/dev/null || echo config
-while [ -n "$above" ]; do
-    above=${above%/*}
-    folder=${above:-/}
-    if [ -O "$folder" ] || { [ -w "$folder" ] && ! [ -k "$folder" ]; }; then echo "above $folder"; fi
-done
 [ -w "${TMPDIR:-/tmp}" ] || echo temporary
 if [ -x "$cli" ]; then
     "$cli" --version >/dev/null 2>&1 || echo version
