@@ -58,7 +58,7 @@ impl Settings {
     /// The CLI as an agent, configured for its model, for a stack that you build yourself.
     ///
     /// # Errors
-    /// The CLI or the agents' user was not found, or the practice model cannot listen.
+    /// The CLI or the agents' user was not found, the agent wrapper is empty, or the practice model cannot listen.
     pub async fn agent(&self) -> Result<(Claude, Model), SettingsError> {
         let program = cli_path::find(self.claude.as_deref(), env::var_os("PATH").as_deref())?;
         tracing::info!(claude = %program.display(), "the agents' CLI");
@@ -67,7 +67,9 @@ impl Settings {
             claude = claude.agent_user(AgentUser::named(name)?);
         }
         if let Some(wrapper) = &self.agent_wrapper {
-            claude = claude.agent_wrapper(wrapper.split_ascii_whitespace());
+            let mut words = wrapper.split_ascii_whitespace().peekable();
+            words.peek().ok_or_else(|| SettingsError::new("the agent wrapper must not be empty"))?;
+            claude = claude.agent_wrapper(words);
         }
         let model = Model::choose(self.practice, &claude, |name| claude.variable(name))
             .await

@@ -153,13 +153,13 @@ pub struct Settings {
     #[arg(long = "pass-env", value_name = "NAME", env = "AGENT_WEBKIT_PASS_ENV", value_delimiter = ',')]
     pub pass_env: Vec<String>,
 
-    /// Unprivileged user of /etc/passwd that agents run as; needs Linux and a server that runs as root. Agents then cannot
-    /// read the server's files. All of them have the same user, so they can read each other's.
+    /// Unprivileged user that agents run as, by its name in /etc/passwd. Needs Linux and a server that runs as root. Agents
+    /// then cannot read the server's own files. The agents of all owners have this user, so they can read each other's.
     #[arg(long, value_name = "NAME", env = "AGENT_WEBKIT_AGENT_USER")]
     pub agent_user: Option<String>,
 
-    /// Command that starts each agent, such as `setpriv --no-new-privs`: the command line of the claude CLI follows it. It
-    /// is split at spaces and runs as the agents' user.
+    /// Command to start each agent with, such as `setpriv --no-new-privs`. The command line of the claude CLI is added to
+    /// it. It is split at spaces, and runs as the agents' user.
     #[arg(long, value_name = "COMMAND", env = "AGENT_WEBKIT_AGENT_WRAPPER")]
     pub agent_wrapper: Option<String>,
 

@@ -239,6 +239,7 @@ async fn what_agents_cannot_use_is_said_at_the_start() {
     refuses(user("no-such-user"), &["there is no user no-such-user in /etc/passwd"]).await;
     let wrapper =
         |command: &str| Server::builder().option("--store", "memory").option("--agent-wrapper", command);
+    refuses(wrapper(" "), &["the agent wrapper must not be empty"]).await;
     refuses(wrapper("no-such-wrapper --x"), &["no-such-wrapper cannot be executed for agents"]).await;
     refuses(wrapper("env -i"), &["the agent wrapper does not pass on the environment"]).await;
     refuses(
