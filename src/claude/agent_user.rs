@@ -20,6 +20,7 @@ use super::error::SetupError;
 const USERS: &str = "/etc/passwd";
 
 /// The number that stands for "as before" in system calls that set a user or group id.
+#[cfg(target_os = "linux")]
 const UNCHANGED: u32 = u32::MAX;
 
 /// An unprivileged system user that agents run as, with its primary group and no other group: see
@@ -108,7 +109,8 @@ impl AgentUser {
     }
 
     /// Whether the kernel takes its ids for those of a user who is not root. [`UNCHANGED`] is no id.
-    pub(crate) const fn is_unprivileged(&self) -> bool {
+    #[cfg(target_os = "linux")]
+    const fn is_unprivileged(&self) -> bool {
         self.uid != 0 && self.uid != UNCHANGED && self.gid != UNCHANGED
     }
 
@@ -179,7 +181,7 @@ mod tests {
         for other in ["", "+::::::", "ada:x:1001", "ada:x:one:1:::", "# ada:x:"] {
             assert_eq!(AgentUser::parse(other), None, "{other:?}");
         }
-        assert!(!AgentUser::named("root").unwrap().is_unprivileged());
+        assert_eq!(AgentUser::named("root").unwrap().uid, 0);
         let unknown = AgentUser::named("no-such-user").unwrap_err().to_string();
         assert_eq!(unknown, "there is no user no-such-user in /etc/passwd");
     }
