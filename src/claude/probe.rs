@@ -34,8 +34,18 @@ impl Claude {
     /// What an agent cannot use, in one sentence that names it.
     pub async fn probe(&self, workspaces: &[PathBuf]) -> Result<(), SetupError> {
         let settings = self.settings();
+        let folder = self.config_dirs().path();
+        let who = who(settings);
         if let Some(user) = &settings.user {
             user.check()?;
+            // Those that do not exist will be created, and belong to root.
+            if let Some(open) = folder.ancestors().skip(1).find(|above| user.can_replace_in(above)) {
+                return Err(SetupError::new(format!(
+                    "{who} could replace their config directories, because they can write to {}: choose a state \
+                     directory below directories that belong to root",
+                    open.display()
+                )));
+            }
         }
         let tag = self.tag();
         let mut environment = settings.environment(&tag);
@@ -47,8 +57,6 @@ impl Claude {
             Ok((config_dir, environment))
         });
         let made: io::Result<_> = made.await.unwrap_or_else(|error| Err(error.into()));
-        let folder = self.config_dirs().path();
-        let who = who(settings);
         let (config_dir, environment) = made.map_err(|error| {
             let operators = configured.unwrap_or_default();
             SetupError::new(format!(
@@ -57,15 +65,6 @@ impl Claude {
                 folder.display()
             ))
         })?;
-        if let Some(user) = &settings.user
-            && let Some(open) = folder.ancestors().skip(1).find(|above| user.can_replace_in(above))
-        {
-            return Err(SetupError::new(format!(
-                "{who} could replace their config directories, because they can write to {}: choose a state directory \
-                 below directories that belong to root",
-                open.display()
-            )));
-        }
         let mut command = command(settings, Path::new("/bin/sh"), &environment);
         command
             .args(["-c", include_str!("probe.sh"), "agent-webkit-probe"])
