@@ -9,4 +9,5 @@ pub(crate) mod deferred;
 pub(crate) mod kept_files;
 pub(crate) mod materialise;
 pub(crate) mod mirror;
+mod removal;
 mod safe_paths;
