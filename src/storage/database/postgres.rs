@@ -12,12 +12,12 @@ use std::{
 };
 
 use sqlx::{
-    Connection, PgConnection, PgPool, Row, Transaction,
+    Connection, PgConnection, PgPool, Row,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{Database, Health, Location, OpenError, migrations};
+use super::{Database, Health, Location, OpenError, migrations, postgres_transaction::Transaction};
 
 /// Maximum time to wait for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
@@ -47,7 +47,7 @@ pub struct Postgres {
 /// A connection for one statement: behind a pooler, a transaction.
 pub(crate) enum Link {
     Connection(PoolConnection<sqlx::Postgres>),
-    Transaction(Transaction<'static, sqlx::Postgres>),
+    Transaction(Transaction),
 }
 
 impl Postgres {
@@ -59,11 +59,8 @@ impl Postgres {
         }
     }
 
-    pub(crate) async fn begin(&self) -> sqlx::Result<Transaction<'static, sqlx::Postgres>> {
-        match self.is_pooled {
-            false => self.pool.begin_with(BEGIN).await,
-            true => self.pool.begin_with(BEGIN_POOLED).await,
-        }
+    pub(crate) async fn begin(&self) -> sqlx::Result<Transaction> {
+        Transaction::begin(&self.pool, if self.is_pooled { BEGIN_POOLED } else { BEGIN }).await
     }
 }
 
