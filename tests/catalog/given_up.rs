@@ -11,7 +11,7 @@ use agent_webkit::storage::{
     Storage, StorageConfig,
     catalog::{Catalog, DbCatalog},
     database::Database,
-    transcripts::{Entry, TranscriptKey, TranscriptStore},
+    transcripts::{Entry, TranscriptKey},
 };
 
 use super::{LONG, metadata, postgres::TestDatabase, record};
