@@ -60,7 +60,12 @@ impl Postgres {
     }
 
     pub(crate) async fn begin(&self) -> sqlx::Result<Transaction> {
-        Transaction::begin(&self.pool, if self.is_pooled { BEGIN_POOLED } else { BEGIN }).await
+        Transaction::begin(&self.pool, self.begins()).await
+    }
+
+    /// The statement that begins a transaction.
+    const fn begins(&self) -> &'static str {
+        if self.is_pooled { BEGIN_POOLED } else { BEGIN }
     }
 }
 
@@ -134,7 +139,8 @@ impl Database {
 
     async fn migrated(server: Postgres) -> Result<Self, OpenError> {
         let migrated = async {
-            let mut transaction = server.begin().await?;
+            // One of `sqlx`, whose migrations begin transactions within it.
+            let mut transaction = server.pool.begin_with(server.begins()).await?;
             sqlx::raw_sql(MIGRATES).execute(&mut *transaction).await?;
             migrations::postgres().set_locking(false).run_direct(None, &mut *transaction, false).await?;
             transaction.commit().await.map_err(sqlx::migrate::MigrateError::from)
