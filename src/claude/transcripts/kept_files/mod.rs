@@ -53,7 +53,8 @@ pub(crate) struct KeptFiles {
     /// The last scan left files for which there was no room.
     rest: bool,
     config_dir: Option<Entry>,
-    /// Who may read the files. The agent may have put a link in the place of any of them.
+    /// The system user of the agent, whose rights the files are read with. The agent can replace a file by a link to one
+    /// that it may not read itself.
     user: Option<AgentUser>,
 }
 
