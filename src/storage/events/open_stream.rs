@@ -227,7 +227,7 @@ impl OpenStream {
         lock(&self.retention)
     }
 
-    /// Requests the retention that was left over when the stream was last open.
+    /// Requests the retention that was left over.
     pub(super) fn look_after(self: &Arc<Self>) {
         let _ = self.shared.jobs.send(Job::Retention { stream: Arc::clone(self), all: true });
     }
@@ -258,12 +258,12 @@ impl OpenStream {
     }
 
     /// Protects the rows after `after` from retention, until the lag budget is spent.
-    fn hold(&self, after: u64) -> Option<Arc<Hold>> {
+    fn hold(self: &Arc<Self>, after: u64) -> Option<HoldGuard> {
         self.shared.config.window_events?;
         let until = self.appended.load(Ordering::Relaxed) + self.shared.config.recent.lag_budget as u64;
         let hold = Arc::new(Hold::new(after, until));
         lock(&self.holds).push(Arc::downgrade(&hold));
-        Some(hold)
+        Some(HoldGuard { hold, stream: Arc::clone(self) })
     }
 
     /// The lowest sequence number that a reader still has to get from the database.
@@ -272,6 +272,30 @@ impl OpenStream {
         let mut holds = lock(&self.holds);
         holds.retain(|hold| hold.strong_count() > 0);
         holds.iter().filter_map(Weak::upgrade).filter_map(|hold| hold.next(appended)).min()
+    }
+}
+
+/// A reader's hold on the rows that it has still to be given.
+#[derive(Debug)]
+pub(super) struct HoldGuard {
+    hold: Arc<Hold>,
+    stream: Arc<OpenStream>,
+}
+
+impl HoldGuard {
+    /// Records that the reader has received everything up to `seq`.
+    pub(super) fn given(&self, seq: u64) {
+        self.hold.given(seq);
+    }
+}
+
+impl Drop for HoldGuard {
+    fn drop(&mut self) {
+        self.hold.end();
+        // In an open stream, a later append removes what was held. In a closed one nothing follows.
+        if self.stream.ring.bounds().closed {
+            self.stream.look_after();
+        }
     }
 }
 

@@ -120,6 +120,11 @@ impl Hold {
         self.next.store(seq + 1, Ordering::Relaxed);
     }
 
+    /// Records that the reader needs nothing more.
+    pub(super) fn end(&self) {
+        self.next.store(u64::MAX, Ordering::Relaxed);
+    }
+
     pub(super) fn next(&self, appended: u64) -> Option<u64> {
         (appended <= self.budget).then(|| self.next.load(Ordering::Relaxed))
     }
