@@ -247,7 +247,7 @@ fn a_key_is_remembered_in_the_next_process() {
 
     let mut after = Session::restore(config(), note, [], now);
     drain(&mut after);
-    assert_eq!(after.handle_input(now, message("hi"), key(7), new_id()), Ok(Accepted::Done));
+    assert_eq!(after.handle_input(now, message("hi"), key(7), new_id()), Ok(Accepted::Repeated(None)));
     assert!(after.handle_input(now, message("ho"), key(8), new_id()).is_err());
     assert_eq!(names(&drain(&mut after).0), [""; 0]);
 }

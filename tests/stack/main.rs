@@ -7,6 +7,9 @@ mod capacity;
 #[cfg(feature = "metrics")]
 #[path = "../support/counted.rs"]
 mod counted;
+mod embedded;
+#[cfg(feature = "sqlite")]
+mod embedded_stored;
 #[path = "../support/fake.rs"]
 mod fake;
 mod inputs;

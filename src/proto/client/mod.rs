@@ -28,6 +28,7 @@ mod answers;
 mod event;
 mod events;
 mod message;
+mod numbered;
 
 pub use self::answers::{Created, SessionInfo, Ticket};
 pub use self::event::ServerEvent;
@@ -37,3 +38,4 @@ pub use self::events::{
     ToolResult, ToolUse, TurnResult, UserMessage, WholeMessage,
 };
 pub use self::message::{Block, Chosen, ClientMessage, Content, ElicitationAction, ImageSource, Reply};
+pub use self::numbered::Numbered;
