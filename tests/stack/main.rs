@@ -12,6 +12,8 @@ mod embedded;
 mod embedded_stored;
 #[path = "../support/fake.rs"]
 mod fake;
+#[cfg(feature = "testing")]
+mod fake_agent;
 mod inputs;
 mod late_log;
 #[cfg(feature = "sqlite")]
