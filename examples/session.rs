@@ -25,11 +25,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         match event?.event {
             ServerEvent::MessageDelta(MessageDelta { delta: Piece::Text { text }, .. }) => print!("{text}"),
             ServerEvent::PermissionRequest(asked) => session.allow(asked.correlation_id).await?,
-            ServerEvent::Result(_) => break,
+            // The turn is over. The last event of the session, `done`, ends the loop.
+            ServerEvent::Result(_) => session.close().await?,
             _ => {}
         }
     }
-    session.close().await?;
     stack.sessions().shutdown().await;
     Ok(())
 }

@@ -30,7 +30,7 @@ pub use crate::layers::reply::ResponseBody;
 
 pub use self::{
     error::SessionError,
-    handle::{NewMessage, NewSession, SessionEvents, SessionHandle},
+    handle::{NewMessage, NewSession, SessionEvent, SessionEvents, SessionHandle},
     http::{
         agent_service::{AgentService, Events, ResponseFuture},
         resolving::Resolving,

@@ -6,9 +6,9 @@ use agent_webkit::{
     layers::resume::{Cursor, RingConfig, RingLog},
     proto::{
         AgentCommand, AgentEvent, Decision, Delta,
-        client::{Chosen, ClientMessage, Numbered, ServerEvent},
+        client::{Chosen, ClientMessage, ServerEvent},
     },
-    service::{Limits, NewMessage, NewSession, SessionError, SessionEvents, SessionHandle},
+    service::{Limits, NewMessage, NewSession, SessionError, SessionEvent, SessionEvents, SessionHandle},
 };
 use http::{Method, StatusCode};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -29,11 +29,11 @@ async fn created(rig: &mut Rig) -> (SessionHandle, Far) {
     (session, rig.agents.recv().await.unwrap())
 }
 
-async fn next(events: &mut SessionEvents) -> Numbered<ServerEvent> {
+async fn next(events: &mut SessionEvents) -> SessionEvent {
     events.next().await.expect("there is an event").unwrap()
 }
 
-async fn until(events: &mut SessionEvents, name: &str) -> Numbered<ServerEvent> {
+async fn until(events: &mut SessionEvents, name: &str) -> SessionEvent {
     loop {
         let event = next(events).await;
         if event.event.name() == name {
@@ -92,10 +92,10 @@ async fn what_is_made_and_said_over_http_is_there_in_rust() {
     let mut events = session.events(Cursor::Oldest);
     let ready = next(&mut events).await;
     assert!(matches!(ready.event, ServerEvent::SessionReady(_)));
-    assert_eq!(ready.id, Some(1));
+    assert_eq!(ready.seq, Some(1));
     let state = next(&mut events).await;
     assert!(matches!(&state.event, ServerEvent::SessionState(state) if state.status == "idle"));
-    assert_eq!(state.id, None);
+    assert_eq!(state.seq, None);
 
     assert_eq!(rig.input(&id, HI).await.status, StatusCode::NO_CONTENT);
     let said = next(&mut events).await;

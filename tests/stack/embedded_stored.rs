@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use agent_webkit::{
-    layers::resume::Cursor,
-    proto::{AgentCommand, client::ServerEvent},
+    layers::resume::{Cursor, EventLog, RingConfig},
+    proto::{AgentCommand, AgentEvent, AgentMessage, Delta, client::ServerEvent},
     service::{Limits, NewMessage, NewSession, SessionError, SessionEvents},
-    storage::events::AnyLog,
+    storage::events::{AnyLog, DurableConfig},
 };
 use http::{Method, StatusCode};
 
@@ -122,4 +122,68 @@ async fn a_session_that_another_host_serves_is_taken_over_in_typed_words() {
     first.ends_with(agent).await;
     assert!(second.rig.stack.sessions().find(&id, Some("ada")).await.unwrap().is_some());
     second.ends().await;
+}
+
+#[tokio::test]
+async fn a_reader_learns_that_another_host_has_taken_the_session_over() {
+    let disk = Disk::new();
+    let mut first = disk.host(Limits::default()).await;
+    let session = first.rig.stack.sessions().create(NewSession::new().owner("ada")).await.unwrap();
+    let agent = first.rig.agents.recv().await.unwrap();
+    let mut events = session.events(Cursor::Oldest);
+    until(&mut events, "session_state").await;
+    let second = disk.host(Limits::default()).await;
+    let stream = second.storage.log().open(session.id()).await.unwrap();
+    agent.asks("c1").await;
+    let last = loop {
+        match events.next().await.expect("it does not end silently") {
+            Ok(event) => {
+                assert_ne!(event.event.name(), "permission_request", "what is not stored is not shown")
+            }
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(last, SessionError::TakenOver { .. }), "{last:?}");
+    assert!(events.next().await.is_none());
+    drop(stream);
+    first.ends_with(agent).await;
+    second.ends().await;
+}
+
+#[tokio::test]
+async fn a_jump_over_deleted_tokens_is_reported() {
+    let disk = Disk::new();
+    let recent = RingConfig::default().window_events(4);
+    let mut host = disk.host_storing(DurableConfig::default().uncompacted_events(10).recent(recent)).await;
+    let session = host.rig.stack.sessions().create(NewSession::new().owner("ada")).await.unwrap();
+    let agent = host.rig.agents.recv().await.unwrap();
+    for _ in 0..60 {
+        let delta = Delta::text("word ");
+        agent.say(AgentEvent::Delta { message_id: "m".into(), parent_tool_use_id: None, delta }).await;
+    }
+    let message =
+        AgentMessage { id: "m".into(), parent_tool_use_id: None, blocks: Vec::new(), extra: Vec::new() };
+    agent.say(AgentEvent::Message(message)).await;
+    // Compaction runs beside the session, so more events and replays follow until it has been at work.
+    let jump = loop {
+        agent.ends_turn().await;
+        let mut events = session.events(Cursor::Oldest);
+        let (mut last, mut jump) = (0, None);
+        loop {
+            let event = events.next().await.unwrap().unwrap();
+            let Some(seq) = event.seq else { break };
+            if let Some(skipped) = event.compacted {
+                assert_eq!((*skipped.start(), *skipped.end()), (last + 1, seq - 1));
+                jump = Some(skipped);
+            } else {
+                assert_eq!(seq, last + 1, "no event is left out silently");
+            }
+            last = seq;
+        }
+        if let Some(jump) = jump {
+            break jump;
+        }
+    };
+    assert!(jump.contains(&2) && !jump.contains(&62), "{jump:?}");
+    host.ends_with(agent).await;
 }

@@ -28,7 +28,6 @@ mod answers;
 mod event;
 mod events;
 mod message;
-mod numbered;
 
 pub use self::answers::{Created, SessionInfo, Ticket};
 pub use self::event::ServerEvent;
@@ -38,4 +37,3 @@ pub use self::events::{
     ToolResult, ToolUse, TurnResult, UserMessage, WholeMessage,
 };
 pub use self::message::{Block, Chosen, ClientMessage, Content, ElicitationAction, ImageSource, Reply};
-pub use self::numbered::Numbered;

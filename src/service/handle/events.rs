@@ -10,10 +10,13 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 
-use super::{SessionHandle, frames::Frames};
+use super::{
+    SessionHandle,
+    frames::{Frames, SessionEvent},
+};
 use crate::{
     layers::resume::{Cursor, EventLog, EventStream, RingLog, Tail, TailError},
-    proto::client::{Numbered, ServerEvent},
+    proto::client::ServerEvent,
     service::{
         error::SessionError,
         session::{
@@ -28,7 +31,7 @@ use crate::{
 ///
 /// It is a reader like those over HTTP: it keeps the session in memory, and gets the same events in the same order.
 /// After `done` it ends. Otherwise it ends with an error; [`SessionHandle::events`] with the last
-/// [`Numbered::id`] then continues without a gap, where that is possible.
+/// [`SessionEvent::seq`] then continues without a gap, where that is possible.
 ///
 /// | error | when |
 /// |---|---|
@@ -82,7 +85,7 @@ impl<L: EventLog> SessionHandle<L> {
 
 impl<L: EventLog> SessionEvents<L> {
     /// The next event; `None` after `done` and after an error. Cancel safe.
-    pub async fn next(&mut self) -> Option<Result<Numbered<ServerEvent>, SessionError>> {
+    pub async fn next(&mut self) -> Option<Result<SessionEvent, SessionError>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 }
@@ -111,7 +114,7 @@ impl<L: EventLog> Following<L> {
         Self { live, tail, session_state, given, replay_end, frames: Frames::default(), done: false }
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Numbered<ServerEvent>, Ended>> {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<SessionEvent, Ended>> {
         loop {
             if let Some(event) = self.frames.pop() {
                 self.done = matches!(event.event, ServerEvent::Done(_));
@@ -162,7 +165,7 @@ fn lost<S>(live: &LiveSession<S>) -> SessionError {
 }
 
 impl<L: EventLog> Stream for SessionEvents<L> {
-    type Item = Result<Numbered<ServerEvent>, SessionError>;
+    type Item = Result<SessionEvent, SessionError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {

@@ -2,12 +2,24 @@
 
 use std::{collections::VecDeque, ops::RangeInclusive};
 
-use crate::proto::client::{Numbered, ServerEvent};
+use crate::proto::client::ServerEvent;
+
+/// An event of a session, with its place in the stream.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SessionEvent {
+    /// The sequence number, after which a reader can resume. `session_state` has none.
+    pub seq: Option<u64>,
+    /// The events right before this one that are no longer kept: token deltas of messages that are complete.
+    pub compacted: Option<RangeInclusive<u64>>,
+    /// The event.
+    pub event: ServerEvent,
+}
 
 /// The events of encoded frames, with the jumps between them.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    read: VecDeque<Numbered<ServerEvent>>,
+    read: VecDeque<SessionEvent>,
     /// A jump that was reported and is not followed by an event yet.
     compacted: Option<RangeInclusive<u64>>,
 }
@@ -19,7 +31,7 @@ impl Frames {
         frames.split("\n\n").filter(|frame| !frame.is_empty()).for_each(|frame| self.push_one(frame));
     }
 
-    pub(super) fn pop(&mut self) -> Option<Numbered<ServerEvent>> {
+    pub(super) fn pop(&mut self) -> Option<SessionEvent> {
         self.read.pop_front()
     }
 
@@ -42,9 +54,7 @@ impl Frames {
             name: name.to_owned(),
             data: serde_json::from_str(&data).unwrap_or_default(),
         });
-        let mut numbered = Numbered::new(id, event);
-        numbered.compacted = self.compacted.take();
-        self.read.push_back(numbered);
+        self.read.push_back(SessionEvent { seq: id, compacted: self.compacted.take(), event });
     }
 }
 
@@ -58,7 +68,7 @@ fn jump(comment: &str) -> Option<RangeInclusive<u64>> {
 mod tests {
     use super::*;
 
-    fn read(chunks: &[&str]) -> Vec<Numbered<ServerEvent>> {
+    fn read(chunks: &[&str]) -> Vec<SessionEvent> {
         let mut frames = Frames::default();
         chunks.iter().for_each(|chunk| frames.push(chunk.as_bytes()));
         std::iter::from_fn(|| frames.pop()).collect()
@@ -70,7 +80,7 @@ mod tests {
             "id: 3\nevent: status\ndata: {\"status\":\"a: b\"}\n\n: compacted 4-12\n\n",
             "id: 13\nevent: done\ndata: {}\n\nevent: news\ndata: [1]\n\n",
         ]);
-        let ids: Vec<_> = events.iter().map(|event| (event.id, event.compacted.clone())).collect();
+        let ids: Vec<_> = events.iter().map(|event| (event.seq, event.compacted.clone())).collect();
         assert_eq!(ids, [(Some(3), None), (Some(13), Some(4..=12)), (None, None)]);
         assert!(matches!(&events[0].event, ServerEvent::Status(status) if status.status == "a: b"));
         assert_eq!(events[2].event.name(), "news");

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-pub use self::{events::SessionEvents, new::NewSession, send::NewMessage};
+pub use self::{events::SessionEvents, frames::SessionEvent, new::NewSession, send::NewMessage};
 pub(crate) use self::{
     input::{Input, Wait, idempotency_key},
     new::parse_new,
@@ -64,14 +64,11 @@ pub(crate) use self::{
 /// while let Some(event) = events.next().await {
 ///     match event?.event {
 ///         ServerEvent::PermissionRequest(asked) => session.deny(asked.correlation_id, "not now").await?,
-///         ServerEvent::Result(result) => {
-///             assert_eq!(result.subtype, "success");
-///             break;
-///         }
+///         // The last event of the session, `done`, ends the loop.
+///         ServerEvent::Result(_) => session.close().await?,
 ///         _ => {}
 ///     }
 /// }
-/// session.close().await?;
 /// # Ok(())
 /// # }
 /// ```
