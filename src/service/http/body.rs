@@ -79,7 +79,8 @@ mod tests {
     }
 
     async fn refused(headers: &HeaderMap, body: Chunks) -> StatusCode {
-        read(headers, body, &four()).await.unwrap_err().status()
+        let failure = read(headers, body, &four()).await.unwrap_err();
+        failure.into_response::<Bytes>(false).status()
     }
 
     #[tokio::test]
