@@ -138,7 +138,7 @@ async fn a_reader_learns_that_another_host_has_taken_the_session_over() {
     let last = loop {
         match events.next().await.expect("it does not end silently") {
             Ok(event) => {
-                assert_ne!(event.event.name(), "permission_request", "what is not stored is not shown")
+                assert_ne!(event.event.name(), "permission_request", "what is not stored is not shown");
             }
             Err(error) => break error,
         }
