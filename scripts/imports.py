@@ -21,6 +21,7 @@ ARROWS = {
     "agent": {"proto", "storage"},
     "practice": set(),
     "metrics": {"proto"},
+    "testing": {"agent", "proto"},
     "proto": set(),
     "backoff": set(),
     "error_text": set(),

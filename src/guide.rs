@@ -9,6 +9,7 @@ macro_rules! guides {
 [auth]: crate::guide::auth
 [clients]: crate::guide::clients
 [deployment]: crate::guide::deployment
+[embedding]: crate::guide::embedding
 [faq]: crate::guide::faq
 [getting_started]: crate::guide::getting_started
 [hosts]: crate::guide::hosts
@@ -27,6 +28,7 @@ macro_rules! guides {
 guides! {
     getting_started: "getting-started.md",
     hosts: "hosts.md",
+    embedding: "embedding.md",
     auth: "auth.md",
     permissions: "permissions.md",
     resume: "resume.md",
