@@ -16,7 +16,7 @@ use super::{
     backend::{Run, StreamRow, Write},
     error::{NulInName, ShutDown},
     replay::{Replay, Source},
-    retention::{Hold, Retention, Step},
+    retention::{Hold, HoldGuard, Retention, Step},
     tail::DurableTail,
 };
 use crate::layers::{
@@ -263,7 +263,14 @@ impl OpenStream {
         let until = self.appended.load(Ordering::Relaxed) + self.shared.config.recent.lag_budget as u64;
         let hold = Arc::new(Hold::new(after, until));
         lock(&self.holds).push(Arc::downgrade(&hold));
-        Some(HoldGuard { hold, stream: Arc::clone(self) })
+        let stream = Arc::clone(self);
+        // In an open stream, a later append removes what was held. In a closed one nothing follows.
+        let ended = move || {
+            if stream.ring.bounds().closed {
+                stream.look_after()
+            }
+        };
+        Some(HoldGuard::new(hold, ended))
     }
 
     /// The lowest sequence number that a reader still has to get from the database.
@@ -272,30 +279,6 @@ impl OpenStream {
         let mut holds = lock(&self.holds);
         holds.retain(|hold| hold.strong_count() > 0);
         holds.iter().filter_map(Weak::upgrade).filter_map(|hold| hold.next(appended)).min()
-    }
-}
-
-/// A reader's hold on the rows that it has still to be given.
-#[derive(Debug)]
-pub(super) struct HoldGuard {
-    hold: Arc<Hold>,
-    stream: Arc<OpenStream>,
-}
-
-impl HoldGuard {
-    /// Records that the reader has received everything up to `seq`.
-    pub(super) fn given(&self, seq: u64) {
-        self.hold.given(seq);
-    }
-}
-
-impl Drop for HoldGuard {
-    fn drop(&mut self) {
-        self.hold.end();
-        // In an open stream, a later append removes what was held. In a closed one nothing follows.
-        if self.stream.ring.bounds().closed {
-            self.stream.look_after();
-        }
     }
 }
 

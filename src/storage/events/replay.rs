@@ -13,9 +13,9 @@ use std::{
 use super::{
     LogError,
     backend::{Page, SqlBackend, StoredEvent},
-    open_stream::HoldGuard,
     outage::Outage,
     pages::{HeldPage, Pages},
+    retention::HoldGuard,
 };
 use crate::layers::resume::{Chunk, Evicted, TailError, encode_frame_into};
 
