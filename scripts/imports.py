@@ -22,6 +22,7 @@ ARROWS = {
     "client": {"proto", "layers", "backoff"},
     "practice": set(),
     "metrics": {"proto"},
+    "testing": {"agent", "proto"},
     "proto": set(),
     "backoff": set(),
     "error_text": set(),

@@ -10,6 +10,7 @@ macro_rules! guides {
 [client]: crate::guide::client
 [clients]: crate::guide::clients
 [deployment]: crate::guide::deployment
+[embedding]: crate::guide::embedding
 [faq]: crate::guide::faq
 [getting_started]: crate::guide::getting_started
 [hosts]: crate::guide::hosts
@@ -28,6 +29,7 @@ macro_rules! guides {
 guides! {
     getting_started: "getting-started.md",
     hosts: "hosts.md",
+    embedding: "embedding.md",
     auth: "auth.md",
     permissions: "permissions.md",
     resume: "resume.md",

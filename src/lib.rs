@@ -49,6 +49,7 @@
 //! | [`storage::events`] | durable event logs | `sqlite`, `postgres` |
 //! | [`storage::database`] | opens and migrates the database | `sqlite`, `postgres` |
 //! | [`practice`] | a scripted model that needs no account | `practice` |
+//! | [`testing`] | a scripted agent, for tests without the CLI | `testing` |
 //! | [`settings`] | the settings of `agent-webkit serve`, for use in other hosts | `cli` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -81,8 +82,10 @@ pub mod stack;
 pub mod storage;
 #[cfg(feature = "service")]
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "service")]
 pub use crate::stack::Stack;
 
-#[cfg(all(feature = "cli", any(doc, doctest)))]
+#[cfg(all(feature = "cli", feature = "testing", any(doc, doctest)))]
 pub mod guide;

@@ -9,7 +9,7 @@ use std::{fs, path::Path, sync::Arc};
 use agent_webkit::{
     agent::SessionSpec,
     proto::AgentEvent,
-    storage::transcripts::{Entry, TranscriptKey},
+    storage::transcripts::{Entry, TranscriptKey, TranscriptStore},
 };
 use serde_json::{Value, json, value::RawValue};
 use support::{
@@ -64,6 +64,36 @@ async fn a_conversation_goes_on_where_only_the_store_knows_it() {
     agent.close().await;
     assert_eq!(store.keys(), keys);
     assert!(store.lines(&keys[0]).await.concat().contains("ECHO_HISTORY"));
+}
+
+#[tokio::test]
+async fn a_gap_in_the_transcript_costs_no_more_than_what_is_missing() {
+    let store = FaultyStore::new();
+    let first = machine(&store).await;
+    let spec = first.spec();
+    let mut agent = first.start(spec.clone()).await;
+    for word in ["heron", "egret", "ibis", "crane"] {
+        agent.say(word).await;
+        agent.turn_end().await;
+    }
+    agent.close().await;
+
+    let key = store.keys().remove(0);
+    let mut turn = 0;
+    let lines = store.lines(&key).await;
+    let left = lines.iter().filter_map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        turn += u32::from(line["type"] == "user");
+        (turn < 3 || (turn == 4 && line["type"] == "user")).then(|| entry(&line))
+    });
+    let with_gap = FaultyStore::new();
+    with_gap.append(&key, &left.collect::<Vec<_>>()).await.unwrap();
+    let second = machine(&with_gap).await;
+    let mut agent = second.start(again(&second, &spec)).await;
+    let memory = memory(&mut agent).await;
+    agent.close().await;
+    let known = ["heron", "egret", "ibis", "crane"].map(|word| memory.contains(word));
+    assert_eq!(known, [true, true, false, true], "{memory}");
 }
 
 #[tokio::test]

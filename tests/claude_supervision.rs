@@ -147,7 +147,10 @@ async fn an_agent_that_reads_nothing_can_be_aborted() {
 
 #[tokio::test]
 async fn commands_before_the_end_of_the_commands_are_carried_out() {
-    let machine = Machine::new().await;
+    let mut grace = Grace::default();
+    // On a busy machine these commands take the CLI a while.
+    grace.input = Duration::from_secs(60);
+    let machine = Machine::new().await.with(|claude| claude.grace(grace));
     let mut agent = machine.agent().await;
     agent.until(|event| matches!(event, AgentEvent::Ready).then_some(())).await;
     for request in 1..=3 {

@@ -241,13 +241,16 @@ fn a_key_is_remembered_in_the_next_process() {
     let now = Instant::now();
     let key = |digest: u8| Some(IdempotencyKey { key: "k".into(), digest: [digest; 32] });
     let mut before = session(now);
-    before.handle_input(now, message("hi"), key(7), new_id()).unwrap();
+    before.handle_input(now, message("hi"), key(7), "first".into()).unwrap();
     drain(&mut before);
     let note = stored(&mut before);
 
     let mut after = Session::restore(config(), note, [], now);
     drain(&mut after);
-    assert_eq!(after.handle_input(now, message("hi"), key(7), new_id()), Ok(Accepted::Done));
+    assert_eq!(
+        after.handle_input(now, message("hi"), key(7), new_id()),
+        Ok(Accepted::Repeated(Some("first".into())))
+    );
     assert!(after.handle_input(now, message("ho"), key(8), new_id()).is_err());
     assert_eq!(names(&drain(&mut after).0), [""; 0]);
 }

@@ -3,9 +3,12 @@
 
 use std::{process::Stdio, time::Duration};
 
-use tokio::{process::Command, time::timeout};
+use tokio::time::timeout;
 
-use super::{Claude, process::tag::ProcessTag};
+use super::{
+    Claude,
+    process::{cli_process::command, tag::ProcessTag},
+};
 
 /// Maximum time for the CLI's answer. Measured: 0.4 s.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,10 +23,8 @@ impl Claude {
             logged_in: bool,
         }
         let settings = self.settings();
-        let asked = Command::new(&settings.program)
+        let asked = command(settings, &settings.program, &settings.environment(&ProcessTag::of_host()))
             .args(["auth", "status"])
-            .env_clear()
-            .envs(settings.environment(&ProcessTag::of_host()))
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::{
+    agent_user::{AgentUser, act_as},
     error::StartError,
     process::{cli_process, supervisor::Supervisor, tag::ProcessTag, watcher::Watcher},
     protocol::{
@@ -100,6 +101,27 @@ impl Claude {
         which::which("claude").ok()
     }
 
+    /// Runs every agent as this user, which needs Linux and a server that runs as root. An agent then has the
+    /// user's rights: it reads none of the server's own files. The user's home is the agents' `HOME`, with
+    /// the config directory that all agents share, unless [`config_dir`](Self::config_dir) names another. Agents of
+    /// different sessions have the same user, so each can read what the others can.
+    ///
+    /// The directories above the [`state_dir`](Self::state_dir) must be searchable for the user. Call
+    /// [`probe`](Self::probe) once to find out whether agents can run.
+    #[must_use]
+    pub fn agent_user(self, user: AgentUser) -> Self {
+        self.with(|settings| settings.user = Some(user))
+    }
+
+    /// Starts every agent with this command, which gets the CLI's command line as its last arguments, such as
+    /// `["setpriv", "--no-new-privs"]`. It runs as the [agents' user](Self::agent_user). It must pass on the
+    /// environment, stdin, stdout, stderr and the arguments, must not switch the user, and must end when the CLI
+    /// ends.
+    #[must_use]
+    pub fn agent_wrapper<A: Into<OsString>>(self, command: impl IntoIterator<Item = A>) -> Self {
+        self.with(|settings| settings.wrapper = command.into_iter().map(Into::into).collect())
+    }
+
     /// Sets a variable in the agents' environment. The server's own variables (`AGENT_WEBKIT_*`,
     /// `DATABASE_URL`) are ignored.
     #[must_use]
@@ -176,6 +198,23 @@ impl Claude {
         &self.settings
     }
 
+    /// A process tag for one agent, or what runs like one. The watcher ends its processes if this process is killed.
+    pub(super) fn tag(&self) -> ProcessTag {
+        // First: the watcher removes the config directories, too.
+        self.watcher.ensure();
+        self.watcher.tag().of_agent()
+    }
+
+    pub(super) const fn config_dirs(&self) -> &Arc<ConfigDirs> {
+        &self.config_dirs
+    }
+
+    /// Returns a variable of the agents' environment.
+    #[cfg(feature = "cli")]
+    pub(crate) fn variable(&self, name: &str) -> Option<OsString> {
+        self.settings.environment(&ProcessTag::of_host()).remove(std::ffi::OsStr::new(name))
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self
@@ -189,9 +228,7 @@ impl Claude {
         let plans = before_plan.is_some();
         spec.permission_mode = before_plan.or(spec.permission_mode);
         let settings = &self.settings;
-        let tag = self.watcher.tag().of_agent();
-        // Before `config_dirs` creates a directory: the watcher removes it if this process is killed.
-        self.watcher.ensure();
+        let tag = self.tag();
         let mut environment = settings.environment(&tag);
         if spec.open_prompts.is_empty() {
             // Else the CLI would go on with a call that was answered before its process was lost: it may have run.
@@ -200,13 +237,12 @@ impl Claude {
         let Start { resume, environment, memory } =
             match spec.transcripts.as_ref().or(settings.transcripts.as_ref()) {
                 Some(store) => {
-                    start::from_store(store, &settings.grace, &self.config_dirs, environment, &spec, &cwd)
-                        .await?
+                    start::from_store(store, settings, &self.config_dirs, environment, &spec, &cwd).await?
                 }
-                None => start::from_files(&self.config_dirs, environment, &spec, &cwd).await?,
+                None => start::from_files(settings, &self.config_dirs, environment, &spec, &cwd).await?,
             };
         let arguments = cli_process::arguments(&spec, resume, settings)?;
-        let child = cli_process::spawn(&settings.program, &arguments, &cwd, &environment)?;
+        let child = cli_process::spawn(settings, &arguments, &cwd, &environment)?;
         let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
         tracing::debug!(resume, "started");
         let again = AskAgain::new(spec.open_prompts);
@@ -228,9 +264,15 @@ impl Claude {
         if spec.permission_mode.as_deref() == Some(BYPASS) && !self.allows_bypass(spec) {
             return Err(StartError::BadValue("the permission mode bypassPermissions is not allowed here"));
         }
-        let no_directory = |_: io::Error| StartError::NoDirectory(spec.cwd.clone());
-        let cwd = fs::canonicalize(&spec.cwd).map_err(no_directory)?;
-        if cwd.is_dir() { Ok(cwd) } else { Err(StartError::NoDirectory(cwd)) }
+        let entered = act_as(self.settings.user.as_ref(), || {
+            let cwd = fs::canonicalize(&spec.cwd)?;
+            // Fails if it is no directory, or one that may not be entered.
+            fs::metadata(cwd.join(".")).map(|_| cwd)
+        });
+        entered.map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => StartError::ClosedDirectory(spec.cwd.clone()),
+            _ => StartError::NoDirectory(spec.cwd.clone()),
+        })
     }
 }
 

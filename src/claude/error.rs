@@ -1,4 +1,4 @@
-//! [`StartError`].
+//! [`StartError`] and [`SetupError`].
 
 use std::{io, path::PathBuf};
 
@@ -12,12 +12,18 @@ pub enum StartError {
     /// The program does not exist.
     #[error("the claude CLI is not at {}", .0.display())]
     NotFound(PathBuf),
+    /// The agent wrapper could not be executed.
+    #[error("the agent wrapper {} cannot be executed", .0.display())]
+    Wrapper(PathBuf, #[source] io::Error),
     /// This user may not execute the program.
     #[error("the claude CLI at {} may not be executed", .0.display())]
     NotExecutable(PathBuf),
     /// The working directory does not exist or is not a directory.
     #[error("the working directory {} does not exist", .0.display())]
     NoDirectory(PathBuf),
+    /// The agents' user may not enter the working directory.
+    #[error("agents may not enter the working directory {}", .0.display())]
+    ClosedDirectory(PathBuf),
     /// A value of the spec is not valid. The text names the field.
     #[error("{0}")]
     BadValue(&'static str),
@@ -31,4 +37,15 @@ pub enum StartError {
     /// The operating system did not start the process.
     #[error("the claude CLI could not be started")]
     Spawn(#[source] io::Error),
+}
+
+/// Why no agent can run with these settings, as one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SetupError(String);
+
+impl SetupError {
+    pub(super) fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
 }

@@ -34,6 +34,8 @@
 //!   transcript store, `mirror` copies new entries into that store, `config_dirs` are the agents' private
 //!   config directories.
 //! - `start` chooses between the two sources of a transcript.
+//! - `agent_user` is the user that agents run as, and file access with its rights; `probe` finds out whether
+//!   agents can run.
 //!
 //! # Behaviour of the CLI, measured on 2.1.332
 //!
@@ -72,8 +74,10 @@
 //! with its process tag are ended before [`AgentEvent::Exited`](crate::proto::AgentEvent::Exited) is sent.
 
 mod account;
+mod agent_user;
 mod backend;
 mod error;
+mod probe;
 mod process;
 mod protocol;
 mod settings;
@@ -81,8 +85,9 @@ mod start;
 mod transcripts;
 
 pub use self::{
+    agent_user::AgentUser,
     backend::{Claude, StartFuture},
-    error::StartError,
+    error::{SetupError, StartError},
     protocol::codec::{DEFAULT_LINE_LIMIT, Framed, Framer, encode},
     settings::Grace,
 };

@@ -5,6 +5,7 @@ use std::{env, ffi::OsString, fmt, path::PathBuf, time::Duration};
 use serde_json::value::RawValue;
 
 use super::{
+    agent_user::AgentUser,
     process::{
         environment::{self, Environment},
         tag::ProcessTag,
@@ -47,6 +48,10 @@ impl Default for Grace {
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) program: PathBuf,
+    /// The user that agents run as, if not the server's own.
+    pub(super) user: Option<AgentUser>,
+    /// The command line in front of the CLI's.
+    pub(super) wrapper: Vec<OsString>,
     pub(super) set: Vec<(OsString, OsString)>,
     pub(super) passed: Vec<OsString>,
     pub(super) arguments: Vec<OsString>,
@@ -62,6 +67,8 @@ impl Settings {
     pub(super) fn new(program: PathBuf) -> Self {
         Self {
             program,
+            user: None,
+            wrapper: Vec::new(),
             set: Vec::new(),
             passed: Vec::new(),
             arguments: Vec::new(),
@@ -76,6 +83,9 @@ impl Settings {
     /// Builds the environment of an agent with this process tag.
     pub(super) fn environment(&self, tag: &ProcessTag) -> Environment {
         let mut environment = environment::inherit(env::vars_os(), &self.passed);
+        if let Some(user) = &self.user {
+            environment::belong_to(user, &mut environment, &self.passed);
+        }
         // Measured: without it an agent opens a socket in a common directory, over which the SendMessage tool of
         // any other agent starts turns in it.
         environment.insert("CLAUDE_CODE_HARBOR_KITE".into(), "0".into());
@@ -100,6 +110,8 @@ impl fmt::Debug for Settings {
 
         f.debug_struct("Settings")
             .field("program", &self.program)
+            .field("user", &self.user)
+            .field("wrapper", &self.wrapper)
             .field("set", &Names(&self.set))
             .field("passed", &self.passed)
             .field("arguments", &self.arguments)

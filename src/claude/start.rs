@@ -4,10 +4,11 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
+    agent_user::act_as,
     error::StartError,
     process::{environment::Environment, supervisor::Memory},
     protocol::decode::Mirrored,
-    settings::Grace,
+    settings::Settings,
     transcripts::{
         cli_files::{self, Project},
         config_dirs::{ConfigDir, ConfigDirs, Shared, configured_dir},
@@ -30,6 +31,7 @@ pub(super) struct Start {
 
 /// Starts with a private config directory whose session files are the operator's.
 pub(super) async fn from_files(
+    settings: &Settings,
     config_dirs: &Arc<ConfigDirs>,
     mut environment: Environment,
     spec: &SessionSpec,
@@ -38,11 +40,12 @@ pub(super) async fn from_files(
     let (session, resume, cwd) = (spec.session_id.clone(), spec.resume, cwd.to_owned());
     let deferred = Deferred::of(spec);
     let shared = Shared { session_files: true, settings: spec.share_settings };
-    let config_dirs = Arc::clone(config_dirs);
+    let (config_dirs, user) = (Arc::clone(config_dirs), settings.user.clone());
     let furnished = tokio::task::spawn_blocking(move || {
         let folder = configured_dir(&environment).filter(|_| resume);
         let resume = folder.is_some_and(|folder| {
-            let resumable = cli_files::can_resume(&folder, &cwd, &session).and_then(|resumable| {
+            let resumable = act_as(user.as_ref(), || {
+                let resumable = cli_files::can_resume(&folder, &cwd, &session)?;
                 if resumable {
                     cli_files::defer(&folder, &cwd, &session, &deferred)?;
                 }
@@ -53,7 +56,7 @@ pub(super) async fn from_files(
                 false
             })
         });
-        let config_dir = config_dirs.make(&environment, shared)?;
+        let config_dir = config_dirs.make(&environment, shared, user)?;
         environment.insert("CLAUDE_CONFIG_DIR".into(), config_dir.path().into());
         let memory = Memory { mirror: None, config_dir: Some(config_dir) };
         Ok(Start { resume, environment, memory })
@@ -64,7 +67,7 @@ pub(super) async fn from_files(
 /// Starts with a private config directory that holds the session's transcript from the transcript store.
 pub(super) async fn from_store(
     store: &AnyTranscriptStore,
-    grace: &Grace,
+    settings: &Settings,
     config_dirs: &Arc<ConfigDirs>,
     mut environment: Environment,
     spec: &SessionSpec,
@@ -81,18 +84,20 @@ pub(super) async fn from_store(
     let mut past = past.filter(Past::holds_a_message);
     let resume = past.is_some();
     let deferred = past.as_mut().map(|past| past.defer(&Deferred::of(spec))).unwrap_or_default();
-    let config_dirs = Arc::clone(config_dirs);
+    let (config_dirs, user) = (Arc::clone(config_dirs), settings.user.clone());
     let shared = Shared { session_files: false, settings: spec.share_settings };
     let furnished = tokio::task::spawn_blocking(move || {
-        let config_dir = config_dirs.make(&environment, shared)?;
+        let config_dir = config_dirs.make(&environment, shared, user.clone())?;
         let path = past.as_ref().map(|past| past.path(config_dir.path(), &project));
-        if let Some(past) = past {
-            past.write(config_dir.path(), &project)?;
-        }
-        if let Some(folder) = project.folder() {
-            config_dir.share_memory(&environment, folder)?;
-        }
-        let files = KeptFiles::new(config_dir.path());
+        let files = act_as(user.as_ref(), || {
+            if let Some(past) = &past {
+                past.write(config_dir.path(), &project)?;
+            }
+            if let Some(folder) = project.folder() {
+                config_dir.share_memory(&environment, folder)?;
+            }
+            Ok(KeptFiles::new(config_dir.path(), user.clone()))
+        })?;
         environment.insert("CLAUDE_CONFIG_DIR".into(), config_dir.path().into());
         Ok((config_dir, files, environment, path))
     });
@@ -101,7 +106,7 @@ pub(super) async fn from_store(
         Err(error) => return Err(StartError::Folder(error.into())),
     };
     let keys = Keys::new(config_dir.path(), &spec.session_id, project_key);
-    let mut mirror = Mirror::new(store.clone(), keys, files, grace.store);
+    let mut mirror = Mirror::new(store.clone(), keys, files, settings.grace.store);
     if let Some(path) = path.filter(|_| !deferred.is_empty()) {
         // The CLI continues from these entries, so the transcript store needs them before its own.
         mirror.take(Mirrored { path: path.to_string_lossy().into_owned(), entries: deferred });

@@ -28,6 +28,8 @@ pub struct CreateSession {
     pub permission_mode: Option<String>,
     /// The agent's working directory; `None` for the first workspace.
     pub cwd: Option<String>,
+    /// The title in lists; `None` for the beginning of the first message.
+    pub title: Option<String>,
 }
 
 impl CreateSession {
@@ -44,6 +46,7 @@ impl CreateSession {
             model: fields.optional_name("model")?,
             permission_mode: fields.optional_name("permission_mode")?,
             cwd: fields.optional_path("cwd")?,
+            title: fields.optional_name("title")?,
         })
     }
 }

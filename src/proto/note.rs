@@ -98,6 +98,8 @@ pub struct Memo {
     pub wakeups: Vec<Wakeup>,
     /// The idempotency keys of accepted inputs.
     pub keys: Vec<IdempotencyKey>,
+    /// The `message_uuid`s of the user's messages among these inputs, by key.
+    pub sent: BTreeMap<String, String>,
     /// The background tasks that run.
     pub tasks: BTreeSet<String>,
     /// The MCP servers and their statuses.
@@ -234,12 +236,18 @@ struct StoredMemo<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     wakeups: Cow<'a, [Wakeup]>,
     keys: Vec<(Cow<'a, str>, String)>,
+    #[serde(skip_serializing_if = "no_message")]
+    sent: Cow<'a, BTreeMap<String, String>>,
     tasks: Cow<'a, BTreeSet<String>>,
     mcp: Cow<'a, BTreeMap<String, String>>,
 }
 
 fn is_empty(names: &BTreeSet<String>) -> bool {
     names.is_empty()
+}
+
+fn no_message(sent: &BTreeMap<String, String>) -> bool {
+    sent.is_empty()
 }
 
 impl Memo {
@@ -254,6 +262,7 @@ impl Memo {
             effort: self.effort.as_deref().map(Cow::Borrowed),
             wakeups: Cow::Borrowed(&self.wakeups),
             keys: keys.collect(),
+            sent: Cow::Borrowed(&self.sent),
             tasks: Cow::Borrowed(&self.tasks),
             mcp: Cow::Borrowed(&self.mcp),
         };
@@ -270,6 +279,7 @@ impl Memo {
         });
         Self {
             keys: keys.collect(),
+            sent: stored.sent.into_owned(),
             queued: queued.into_owned(),
             verbatim: verbatim.into_owned(),
             resumable: resumable.into_owned(),
@@ -307,6 +317,7 @@ mod tests {
                 kind: WakeupKind::Lasting { schedule: Some("* * * * *".into()) },
             }],
             keys: vec![IdempotencyKey { key: "é\n".into(), digest }],
+            sent: BTreeMap::from([("é\n".into(), "m1".into())]),
             tasks: BTreeSet::from(["t".into()]),
             mcp: BTreeMap::from([("s".into(), "connected".into())]),
         };

@@ -5,12 +5,15 @@ use serde_json::value::RawValue;
 use super::{AgentCommand, OutEvent, Wakeup};
 
 /// The result of an accepted input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Accepted {
     /// The input is handled or queued.
     Done,
     /// The input was sent to the agent. [`Output::Answer`] with this number carries the agent's answer.
     Asked(u64),
+    /// An input with this key and body was accepted before, so nothing was done. For a user's message, this is the
+    /// uuid that it got.
+    Repeated(Option<String>),
 }
 
 /// Why an input was refused. The session has not changed.

@@ -17,7 +17,8 @@
 //! A caller whose `Principal` has scopes needs [`READ`] for `GET` and for tickets, [`APPROVE`] to answer
 //! prompts and to choose a mode in which the agent asks less, and [`DRIVE`] for everything else.
 
-pub(crate) mod failure;
+mod error;
+mod handle;
 mod http;
 mod limits;
 mod policy;
@@ -28,16 +29,17 @@ pub(crate) use self::http::{route::session_of, span::record_in_span, stream::fin
 pub use crate::layers::reply::ResponseBody;
 
 pub use self::{
+    error::SessionError,
+    handle::{NewMessage, NewSession, SessionEvent, SessionEvents, SessionHandle},
     http::{
         agent_service::{AgentService, Events, ResponseFuture},
         resolving::Resolving,
         route::session_id,
         scope::{APPROVE, DRIVE, READ},
         ticket::ticket_resource,
-        watched::{WatchedStream, WatchedTail},
     },
     limits::Limits,
     policy::Policy,
     registry::sessions::Sessions,
-    session::handle::SessionHandle,
+    session::watched::{WatchedStream, WatchedTail},
 };

@@ -3,7 +3,12 @@
 use std::{env, fmt};
 
 use super::{Credentials, Model, Settings, SettingsError, Store, TokensFile, cli_path};
-use crate::{Stack, claude::Claude, layers::auth::BoxVerify, storage::events::AnyLog};
+use crate::{
+    Stack,
+    claude::{AgentUser, Claude, SetupError},
+    layers::auth::BoxVerify,
+    storage::events::AnyLog,
+};
 
 /// A server built from [`Settings`].
 pub struct Launched {
@@ -23,18 +28,21 @@ impl Settings {
     /// Finds the CLI and the model, and builds the stack. It does not listen on an address.
     ///
     /// # Errors
-    /// A setting is invalid (see [`Settings::credentials`], [`Settings::policy`] and [`Settings::agent`]), or the database
-    /// cannot be used.
+    /// A setting is invalid (see [`Settings::credentials`], [`Settings::policy`] and [`Settings::agent`]), agents cannot run
+    /// as their user or behind their wrapper (see [`Claude::probe`]), or the database cannot be used.
     pub async fn launch(&self) -> Result<Launched, SettingsError> {
         let Credentials { verifier, tokens_file } = self.credentials()?;
         let policy = self.policy()?;
         let (mut claude, model) = self.agent().await?;
         tracing::info!(workspaces = ?policy.workspaces(), "agents");
         let location = self.location(|name| env::var_os(name));
-        let store = self.open_store(&location).await?;
         if let Some(state_dir) = self.state_dir(&location) {
             claude = claude.state_dir(state_dir);
         }
+        if self.agent_user.is_some() || self.agent_wrapper.is_some() {
+            claude.probe(policy.workspaces()).await?;
+        }
+        let store = self.open_store(&location).await?;
         let known = verifier.clone();
         let builder = |claude| {
             let builder = Stack::builder(claude, policy).auth(known).limits(self.limits());
@@ -50,15 +58,29 @@ impl Settings {
     /// The CLI as an agent, configured for its model, for a stack that you build yourself.
     ///
     /// # Errors
-    /// The CLI was not found, or the practice model cannot listen.
+    /// The CLI or the agents' user was not found, the agent wrapper is empty, or the practice model cannot listen.
     pub async fn agent(&self) -> Result<(Claude, Model), SettingsError> {
         let program = cli_path::find(self.claude.as_deref(), env::var_os("PATH").as_deref())?;
         tracing::info!(claude = %program.display(), "the agents' CLI");
-        let claude = Claude::new(program).pass_env(&self.pass_env);
-        let model = Model::choose(self.practice, &claude, |name| env::var_os(name))
+        let mut claude = Claude::new(program).pass_env(&self.pass_env);
+        if let Some(name) = &self.agent_user {
+            claude = claude.agent_user(AgentUser::named(name)?);
+        }
+        if let Some(wrapper) = &self.agent_wrapper {
+            let mut words = wrapper.split_ascii_whitespace().peekable();
+            words.peek().ok_or_else(|| SettingsError::new("the agent wrapper must not be empty"))?;
+            claude = claude.agent_wrapper(words);
+        }
+        let model = Model::choose(self.practice, &claude, |name| claude.variable(name))
             .await
             .map_err(|error| SettingsError::new(format!("the practice model cannot be served: {error}")))?;
         Ok((model.configure(claude), model))
+    }
+}
+
+impl From<SetupError> for SettingsError {
+    fn from(error: SetupError) -> Self {
+        Self::new(error.to_string())
     }
 }
 

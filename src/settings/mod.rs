@@ -153,6 +153,16 @@ pub struct Settings {
     #[arg(long = "pass-env", value_name = "NAME", env = "AGENT_WEBKIT_PASS_ENV", value_delimiter = ',')]
     pub pass_env: Vec<String>,
 
+    /// Unprivileged user that agents run as, by its name in /etc/passwd. Needs Linux and a server that runs as root. Agents
+    /// then cannot read the server's own files. The agents of all owners have this user, so they can read each other's.
+    #[arg(long, value_name = "NAME", env = "AGENT_WEBKIT_AGENT_USER")]
+    pub agent_user: Option<String>,
+
+    /// Command to start each agent with, such as `setpriv --no-new-privs`. The command line of the claude CLI is added to
+    /// it. It is split at spaces, and runs as the agents' user.
+    #[arg(long, value_name = "COMMAND", env = "AGENT_WEBKIT_AGENT_WRAPPER")]
+    pub agent_wrapper: Option<String>,
+
     /// Use the practice model, a scripted model in this program, even if there are credentials for a real one.
     #[arg(long, env = "AGENT_WEBKIT_PRACTICE", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub practice: bool,

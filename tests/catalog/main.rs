@@ -6,6 +6,7 @@ mod postgres;
 #[path = "../support/way.rs"]
 mod way;
 
+mod given_up;
 mod hangs;
 mod leases;
 mod rows;

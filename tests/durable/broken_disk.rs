@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::{
     device::Device,
     faulty_disk::FaultyDisk,
-    reader::Reader,
-    support::{Builder, Client, Script, Server, eventually},
+    long_turn,
+    support::{Builder, Client, Server, eventually},
 };
 
 const WORDS: usize = 400;
@@ -40,7 +40,7 @@ async fn a_turn_goes_on_once_a_device_that_refused_writes_takes_them() {
 async fn nothing_is_lost_when_the_kernel_remounts_the_disk_read_only() {
     let Some(device) = Device::mount() else { return };
     let server = stored_on(device.path()).start().await;
-    let mut reader = in_a_turn(&server).await;
+    let mut reader = long_turn::begin(&server, WORDS).await;
     device.make_read_only();
     does_not_write(&server.client(), "readonly database").await;
     assert!(!server.log().contains("panicked"), "{}", server.log());
@@ -58,18 +58,9 @@ fn stored_on(disk: &Path) -> Builder {
     Server::builder().option("--store", format!("sqlite:{}", disk.join("sessions.db").display()))
 }
 
-async fn in_a_turn(server: &Server) -> Reader {
-    let mut reader = Reader::create(server.client()).await;
-    reader.say("word", "The word is heliotrope.").await;
-    reader.until("result").await;
-    reader.say("slow", Script::slow(WORDS, 10).to_string()).await;
-    reader.until("message_delta").await;
-    reader
-}
-
 async fn fails_and_goes_on(server: Server, reason: &str, fail: impl Fn(), mend: impl Fn()) {
     let client = server.client();
-    let mut reader = in_a_turn(&server).await;
+    let reader = long_turn::begin(&server, WORDS).await;
     // More than once, because what the first time leaves behind must not spoil the second.
     for _ in 0..3 {
         assert_eq!(client.get("/readyz").await.status, StatusCode::OK);
@@ -79,14 +70,7 @@ async fn fails_and_goes_on(server: Server, reason: &str, fail: impl Fn(), mend: 
         eventually("200 on /readyz", async || client.get("/readyz").await.status == StatusCode::OK).await;
     }
 
-    let result = reader.until("result").await;
-    assert_eq!((&result["subtype"], &result["is_error"]), (&"success".into(), &false.into()), "{result:?}");
-    let words = reader.shown.iter().filter(|frame| frame.event == "message_delta");
-    let said: String = words.filter_map(|frame| frame["delta"]["text"].as_str()).collect();
-    assert!(said.ends_with(&(0..WORDS).map(|n| format!("w{n}")).collect::<Vec<_>>().join(" ")), "{said}");
-    assert_eq!(reader.connections, 1, "its stream paused and did not break");
-    assert!(reader.history("history").await.contains("heliotrope"));
-    reader.replays().await;
+    long_turn::ends(reader, WORDS).await;
     client.created(&json!({})).await;
     assert!(!server.log().contains("panicked"), "{}", server.log());
 }

@@ -5,10 +5,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::{
+    long_turn,
     place::Place,
-    reader::Reader,
     support::{
-        PATIENCE, Script, Server, eventually,
+        PATIENCE, Server, eventually,
         postgres::{Cluster, TestDatabase},
         processes,
     },
@@ -53,7 +53,7 @@ async fn a_turn_goes_on_once_a_postgres_that_was_frozen_goes_on() {
     let place = Place::Postgres(cluster.database().await);
     let server = place.server().start().await;
     let client = server.client();
-    let reader = in_a_turn(&server).await;
+    let reader = long_turn::begin(&server, WORDS).await;
 
     let frozen = Frozen::freeze(&cluster);
     let late = async || {
@@ -66,7 +66,7 @@ async fn a_turn_goes_on_once_a_postgres_that_was_frozen_goes_on() {
     assert_eq!(client.get("/healthz").await.status, StatusCode::OK);
     drop(frozen);
 
-    goes_on(reader).await;
+    long_turn::ends(reader, WORDS).await;
     eventually("200 on /readyz", async || client.get("/readyz").await.status == StatusCode::OK).await;
 }
 
@@ -75,32 +75,11 @@ async fn a_turn_goes_on_on_other_connections_when_all_of_them_hang_for_good() {
     let database = TestDatabase::new().await;
     let way = Way::to(database.url()).await;
     let server = Server::builder().option("--store", &way.url).start().await;
-    let mut reader = in_a_turn(&server).await;
+    let mut reader = long_turn::begin(&server, WORDS).await;
     // A call that stores events may take half a minute.
     reader.patience = 3 * PATIENCE;
     way.hang();
-    goes_on(reader).await;
+    long_turn::ends(reader, WORDS).await;
     let client = server.client();
     eventually("200 on /readyz", async || client.get("/readyz").await.status == StatusCode::OK).await;
-}
-
-async fn in_a_turn(server: &Server) -> Reader {
-    let mut reader = Reader::create(server.client()).await;
-    reader.say("word", "The word is heliotrope.").await;
-    reader.until("result").await;
-    reader.say("slow", Script::slow(WORDS, 10).to_string()).await;
-    reader.until("message_delta").await;
-    reader
-}
-
-/// Checks that the turn ends as usual, over the same connection, and that nothing is lost.
-async fn goes_on(mut reader: Reader) {
-    let result = reader.until("result").await;
-    assert_eq!((&result["subtype"], &result["is_error"]), (&"success".into(), &false.into()), "{result:?}");
-    let words = reader.shown.iter().filter(|frame| frame.event == "message_delta");
-    let said: String = words.filter_map(|frame| frame["delta"]["text"].as_str()).collect();
-    assert!(said.ends_with(&(0..WORDS).map(|n| format!("w{n}")).collect::<Vec<_>>().join(" ")), "{said}");
-    assert_eq!(reader.connections, 1, "its stream paused and did not break");
-    assert!(reader.history("history").await.contains("heliotrope"));
-    reader.replays().await;
 }

@@ -23,6 +23,7 @@ mod hibernation;
 mod hosts;
 mod inputs;
 mod itself;
+mod long_turn;
 mod outage;
 mod place;
 mod prompts;

@@ -310,7 +310,10 @@ async fn run(place: &Place, key: &str, config: DurableConfig, steps: Vec<Step>) 
 }
 
 fn check(runtime: &tokio::runtime::Runtime, place: &Place) {
-    let config_of_test = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
+    // A failing case waits, so that looking for a smaller one would take longer than the test may.
+    let (cases, max_shrink_time) = (60, 60_000);
+    let config_of_test =
+        ProptestConfig { cases, max_shrink_time, failure_persistence: None, ..ProptestConfig::default() };
     let mut runner = proptest::test_runner::TestRunner::new(config_of_test);
     let case = std::cell::Cell::new(0);
     runner

@@ -107,9 +107,25 @@ async fn a_reader_of_a_released_stream_is_evicted_where_the_next_opener_trims(pl
     assert_eq!(reader.chunk().await.unwrap().unwrap_err(), Evicted { after: 512, oldest: 1501 });
 }
 
+async fn what_the_last_reader_of_a_closed_stream_had_to_be_given_goes_with_it(place: Place) {
+    let log = place.log(config(100, 8 << 20));
+    let stream = log.open("key").await.unwrap();
+    stream.append(numbers(1..=100)).await.unwrap();
+    let reader = Reader::attach(&stream, Cursor::Oldest).await;
+    stream.append(numbers(101..=1000)).await.unwrap();
+    stream.close();
+    // After this read there is no event that the writer has still to store, and no step of retention.
+    assert_eq!(Reader::attach(&stream, Cursor::After(1000)).await.rest().await, []);
+    let rows = "select count(*) from agent_webkit_events";
+    assert!(place.number(rows).await > 900, "they are kept for the reader");
+    drop(reader);
+    eventually("trimming of a closed stream", async || place.number(rows).await == 100).await;
+}
+
 on_both!(
     exactly_the_window_can_be_resumed,
     a_reader_in_the_middle_of_a_replay_is_kept_what_it_has_to_read,
     a_reader_that_stalls_in_a_replay_is_told_once_its_budget_is_spent,
     a_reader_of_a_released_stream_is_evicted_where_the_next_opener_trims,
+    what_the_last_reader_of_a_closed_stream_had_to_be_given_goes_with_it,
 );

@@ -1,6 +1,6 @@
 //! The examples as processes, with the real CLI where they have an agent.
 
-use std::time::Duration;
+use std::{env, ffi::OsString, process::Stdio, time::Duration};
 
 use http::{Method, StatusCode};
 use rustix::process::Signal;
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     grpc::{origin, over_grpc, over_grpc_web},
     host::Http,
-    support::{Client, Events, Script, Server, TOKEN, bash},
+    support::{Client, Events, PATIENCE, Script, Server, TOKEN, bash, claude},
 };
 
 /// Maximum time for an example to end, even with open streams.
@@ -139,6 +139,37 @@ async fn custom_agent() {
     server.signal(Signal::INT);
     assert_eq!(session.events.rest().await.last().unwrap().event, "done");
     ends_well(server).await;
+}
+
+/// Runs an example that ends by itself. Returns what it prints, and what is in its workspace then.
+async fn output(name: &str, args: &[&str], env: &[(&str, OsString)]) -> String {
+    let recipe = Server::example(name);
+    let workspace = recipe.dir("workspace");
+    let mut command = tokio::process::Command::from(recipe.command());
+    command.args(args).envs(env.iter().cloned()).stdin(Stdio::null()).kill_on_drop(true);
+    let output =
+        tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends").expect("its output");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{complaints}");
+    let made =
+        std::fs::read_dir(&workspace).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    format!("{}{made:?}", String::from_utf8_lossy(&output.stdout))
+}
+
+#[tokio::test]
+async fn session() {
+    let script = Script::new(json!(["I will make it.", bash("toolu_1", "touch made")])).then("It is done.");
+    let (claude, path) = (claude(), env::var_os("PATH").unwrap());
+    let folder = claude.parent().unwrap().to_owned();
+    let path = env::join_paths([folder].into_iter().chain(env::split_paths(&path))).unwrap();
+    let said = output("session", &[&script.to_string()], &[("PATH", path)]).await;
+    assert!(said.contains("I will make it.") && said.contains("It is done."), "{said}");
+    assert!(said.contains("made\""), "what it asked for was allowed: {said}");
+}
+
+#[tokio::test]
+async fn test_without_cli() {
+    assert!(output("test_without_cli", &[], &[]).await.starts_with("the rule holds\n"));
 }
 
 #[tokio::test]

@@ -104,7 +104,8 @@ fn a_repeated_key_runs_nothing_twice() {
     let message = || Inbound::parse(br#"{"type":"user_message","content":"hi"}"#).unwrap();
     let key = |digest: u8| Some(IdempotencyKey { key: "k".into(), digest: [digest; 32] });
     assert_eq!(run.session.handle_input(run.now, message(), key(1), "u".into()), Ok(Accepted::Done));
-    assert_eq!(run.session.handle_input(run.now, message(), key(1), "u".into()), Ok(Accepted::Done));
+    let repeated = run.session.handle_input(run.now, message(), key(1), "other".into());
+    assert_eq!(repeated, Ok(Accepted::Repeated(Some("u".into()))));
     assert_eq!(run.session.handle_input(run.now, message(), key(2), "u".into()), Err(Refused::KeyReused));
     run.drain();
     assert_eq!(run.observer.names, ["session_ready", "user_message"]);

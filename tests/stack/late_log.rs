@@ -28,28 +28,44 @@ use super::{
 #[derive(Clone, Debug, Default)]
 struct LateLog<L> {
     log: L,
-    is_late: Arc<AtomicBool>,
+    delay: Arc<Delay>,
 }
 
 #[derive(Clone, Debug)]
 struct LateStream<S> {
     stream: S,
-    is_late: Arc<AtomicBool>,
+    delay: Arc<Delay>,
+}
+
+#[derive(Debug, Default)]
+struct Delay {
+    is_late: AtomicBool,
+    /// Whether somebody waits.
+    is_felt: AtomicBool,
 }
 
 impl<L> LateLog<L> {
     fn set_late(&self, is_late: bool) {
-        self.is_late.store(is_late, Ordering::Relaxed);
+        self.delay.is_late.store(is_late, Ordering::Relaxed);
+    }
+
+    async fn somebody_waits(&self) {
+        while !self.delay.is_felt.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     fn stream<S>(&self, stream: S) -> LateStream<S> {
-        LateStream { stream, is_late: Arc::clone(&self.is_late) }
+        LateStream { stream, delay: Arc::clone(&self.delay) }
     }
 }
 
-async fn passed(is_late: &AtomicBool) {
-    while is_late.load(Ordering::Relaxed) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+impl Delay {
+    async fn over(&self) {
+        while self.is_late.load(Ordering::Relaxed) {
+            self.is_felt.store(true, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
@@ -58,7 +74,7 @@ impl<L: EventLog> EventLog for LateLog<L> {
     type Error = L::Error;
 
     async fn open(&self, key: &str) -> Result<Self::Stream, Self::Error> {
-        passed(&self.is_late).await;
+        self.delay.over().await;
         Ok(self.stream(self.log.open(key).await?))
     }
 
@@ -76,7 +92,7 @@ impl<S: EventStream> EventStream for LateStream<S> {
 
     async fn append(&self, batch: Batch) -> Result<RangeInclusive<u64>, AppendError> {
         let appended = self.stream.append(batch).await;
-        passed(&self.is_late).await;
+        self.delay.over().await;
         appended
     }
 
@@ -135,7 +151,7 @@ async fn a_session_that_is_deleted_while_another_host_restores_it_is_gone() {
 
     let (host, other) = (disk.host(Limits::default()).await, disk.host(Limits::default()).await);
     let (agents, far) = FakeAgents::new();
-    let log = LateLog { log: host.storage.log().clone(), is_late: Arc::default() };
+    let log = LateLog { log: host.storage.log().clone(), delay: Arc::default() };
     let workspace = tempfile::tempdir().unwrap();
     let stack = builder(agents, workspace.path()).log(log.clone()).persistence(host.storage.persistence());
     let rig = Rig { stack: stack.build(), agents: far, workspace };
@@ -143,7 +159,7 @@ async fn a_session_that_is_deleted_while_another_host_restores_it_is_gone() {
     let path = format!("/sessions/{id}");
     let (restored, ()) = tokio::join!(rig.get(&path), async {
         // It has the lease by now, and waits for the stream.
-        while other.rig.input(&id, "{}").await.status != StatusCode::SERVICE_UNAVAILABLE {}
+        log.somebody_waits().await;
         assert_eq!(other.rig.ask(Method::DELETE, &path, "").await.status, StatusCode::NO_CONTENT);
         log.set_late(false);
     });

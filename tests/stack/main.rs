@@ -7,8 +7,13 @@ mod capacity;
 #[cfg(feature = "metrics")]
 #[path = "../support/counted.rs"]
 mod counted;
+mod embedded;
+#[cfg(feature = "sqlite")]
+mod embedded_stored;
 #[path = "../support/fake.rs"]
 mod fake;
+#[cfg(feature = "testing")]
+mod fake_agent;
 mod inputs;
 mod late_log;
 #[cfg(feature = "sqlite")]

@@ -13,7 +13,7 @@ use agent_webkit::{
     storage::{
         Storage, StorageConfig,
         database::Database,
-        events::AnyLog,
+        events::{AnyLog, DurableConfig},
         transcripts::{Entry, TranscriptKey},
     },
 };
@@ -52,13 +52,19 @@ impl Disk {
     }
 
     pub(super) async fn host(&self, limits: Limits) -> Host {
-        self.host_of(self.workspace.path(), limits).await
+        self.host_of(self.workspace.path(), limits, StorageConfig::default()).await
+    }
+
+    /// Starts a server that keeps its events so.
+    pub(super) async fn host_storing(&self, events: DurableConfig) -> Host {
+        let config = StorageConfig::default().events(events);
+        self.host_of(self.workspace.path(), Limits::default(), config).await
     }
 
     /// Starts a server whose agents may work in this workspace.
-    async fn host_of(&self, workspace: &Path, limits: Limits) -> Host {
+    async fn host_of(&self, workspace: &Path, limits: Limits, config: StorageConfig) -> Host {
         let database = Database::sqlite(self.database()).await.unwrap();
-        let storage = Storage::new(database, StorageConfig::default());
+        let storage = Storage::new(database, config);
         let (agents, far) = FakeAgents::new();
         let stack = builder(agents, workspace).limits(limits).storage(&storage).build();
         let workspace = tempfile::tempdir().unwrap();
@@ -408,7 +414,7 @@ async fn no_agent_starts_where_it_may_not_work_any_more() {
     first.ends_with(agent).await;
 
     let elsewhere = tempfile::tempdir().unwrap();
-    let mut second = disk.host_of(elsewhere.path(), limits()).await;
+    let mut second = disk.host_of(elsewhere.path(), limits(), StorageConfig::default()).await;
     let mut events = second.rig.events(&id, None).await;
     assert_eq!(second.rig.input(&id, message("hi")).await.status, StatusCode::NO_CONTENT);
     let error = events.until("error").await.data;

@@ -148,3 +148,14 @@ async fn sessions_can_be_listed_and_looked_at() {
     assert_eq!(state["oldest_seq"], 1, "{state}");
     assert_eq!(state["as_of_seq"], session.events.last_id(), "{state}");
 }
+
+#[tokio::test]
+async fn a_head_may_be_long_but_not_endless() {
+    let server = Server::start().await;
+    let client = server.client();
+    for (length, status) in [(16 << 10, 200), (40 << 10, 431)] {
+        let cookie = "c".repeat(length);
+        let reply = client.ask(Method::GET, "/sessions", &[("cookie", &cookie)], "").await;
+        assert_eq!(reply.status, status, "{length} bytes");
+    }
+}

@@ -65,17 +65,33 @@ fn has_nul(value: &OsStr) -> bool {
     value.as_bytes().contains(&0)
 }
 
+/// Builds a command that runs a program as agents run: behind the wrapper, as the agents' user.
+pub(crate) fn command(settings: &Settings, program: &Path, environment: &Environment) -> Command {
+    let mut command = match &settings.wrapper[..] {
+        [] => Command::new(program),
+        [wrapper, arguments @ ..] => {
+            let mut command = Command::new(wrapper);
+            command.args(arguments).arg(program);
+            command
+        }
+    };
+    command.env_clear().envs(environment);
+    if let Some(user) = &settings.user {
+        user.run(&mut command);
+    }
+    command
+}
+
 /// Starts the CLI as the leader of its own process group.
 pub(crate) fn spawn(
-    program: &Path,
+    settings: &Settings,
     arguments: &[OsString],
     cwd: &Path,
     environment: &Environment,
 ) -> Result<Child, StartError> {
-    Command::new(program)
+    let program = &settings.program;
+    command(settings, program, environment)
         .args(arguments)
-        .env_clear()
-        .envs(environment)
         .current_dir(cwd)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -84,6 +100,7 @@ pub(crate) fn spawn(
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| match error.kind() {
+            _ if !settings.wrapper.is_empty() => StartError::Wrapper((&settings.wrapper[0]).into(), error),
             io::ErrorKind::NotFound => StartError::NotFound(program.to_owned()),
             io::ErrorKind::PermissionDenied => StartError::NotExecutable(program.to_owned()),
             _ => StartError::Spawn(error),

@@ -5,6 +5,8 @@ use std::{
     ffi::{OsStr, OsString},
 };
 
+use crate::claude::agent_user::AgentUser;
+
 /// Variables that any program may need: paths, locale, terminal, certificates, proxies.
 const NAMES: &[&str] = &[
     "PATH",
@@ -30,8 +32,11 @@ const NAMES: &[&str] = &[
     "IS_SANDBOX",
 ];
 
+/// The prefix of the XDG base directories, which are those of one user.
+const XDG: &str = "XDG_";
+
 /// Allowed prefixes: locale, XDG base directories, and the CLI's own settings and credentials.
-const PREFIXES: &[&str] = &["LC_", "XDG_", "ANTHROPIC_", "CLAUDE_"];
+const PREFIXES: &[&str] = &["LC_", XDG, "ANTHROPIC_", "CLAUDE_"];
 
 /// Variables that the CLI sets for its children. A CLI that finds them assumes that it runs inside another
 /// CLI.
@@ -67,6 +72,15 @@ pub(crate) fn inherit(host: impl Iterator<Item = (OsString, OsString)>, passed: 
         .flat_map(|(_, prefixes)| prefixes.iter().copied())
         .collect();
     host.into_iter().filter(|(name, _)| allowed(name, &clouds, passed)).collect()
+}
+
+/// Makes it the environment of this user: its name and home, and no directories of the server's user.
+pub(crate) fn belong_to(user: &AgentUser, environment: &mut Environment, passed: &[OsString]) {
+    environment.retain(|name, _| passed.contains(name) || !name.to_string_lossy().starts_with(XDG));
+    environment.insert("HOME".into(), user.home().into());
+    for name in ["USER", "LOGNAME"] {
+        environment.insert(name.into(), user.name().into());
+    }
 }
 
 fn allowed(name: &OsStr, clouds: &[&str], passed: &[OsString]) -> bool {
@@ -109,6 +123,23 @@ mod tests {
             inherited(&host, &["MY_TOOL", "ABSENT"]),
             ["ANTHROPIC_API_KEY", "CLAUDE_CONFIG_DIR", "LC_ALL", "MY_TOOL", "PATH"]
         );
+    }
+
+    #[test]
+    fn another_users_environment_has_its_own_home() {
+        let host = ["HOME", "XDG_RUNTIME_DIR", "XDG_DATA_DIRS", "PATH"];
+        let passed = [OsString::from("XDG_DATA_DIRS")];
+        let mut environment = inherit(host.iter().map(|name| (name.into(), "x".into())), &passed);
+        belong_to(&AgentUser::new("ada", 1001, 1001, "/home/ada"), &mut environment, &passed);
+        let shown: Vec<_> = environment.iter().map(|(name, value)| (name.to_str(), value.to_str())).collect();
+        let ada = [
+            ("HOME", "/home/ada"),
+            ("LOGNAME", "ada"),
+            ("PATH", "x"),
+            ("USER", "ada"),
+            ("XDG_DATA_DIRS", "x"),
+        ];
+        assert_eq!(shown, ada.map(|(name, value)| (Some(name), Some(value))));
     }
 
     #[test]

@@ -71,9 +71,9 @@ impl ProcessTag {
             let kill = start.elapsed() >= grace;
             for pid in found.iter().copied() {
                 if kill {
-                    signal(pid, Signal::KILL);
+                    self.signal(pid, Signal::KILL);
                 } else if asked.insert(pid) {
-                    signal(pid, Signal::TERM);
+                    self.signal(pid, Signal::TERM);
                 }
             }
             if quiet == QUIET_LOOKS || start.elapsed() > grace + GIVE_UP {
@@ -85,17 +85,38 @@ impl ProcessTag {
 
     /// Returns the processes that carry this tag.
     fn carriers(&self) -> Vec<Pid> {
-        let entry = self.entry();
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         processes
             .filter_map(|process| Pid::from_raw(process.file_name().to_str()?.parse().ok()?))
             .filter(|pid| {
                 // The environment of another user's process cannot be read, but it could not be killed
                 // either.
-                let environ = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).unwrap_or_default();
-                environ.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())
+                self.is_in(&environ(*pid))
             })
             .collect()
+    }
+
+    fn is_in(&self, environ: &[u8]) -> bool {
+        let entry = self.entry();
+        environ.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())
+    }
+
+    /// Signals a process and its group, but no group that the process has joined: not our own, and none whose leader
+    /// does not carry this tag. Otherwise an agent of another user could join the watcher's group, and would have us
+    /// end what it may not signal itself.
+    fn signal(&self, pid: Pid, signal: Signal) {
+        if let Ok(group) = getpgid(Some(pid))
+            && group != getpgrp()
+            && group != Pid::INIT
+        {
+            let leader = environ(group);
+            // It is empty if the leader has ended.
+            if leader.is_empty() || self.is_in(&leader) {
+                end_group(group, signal);
+            }
+        }
+        // The process may have exited since the scan.
+        let _ = kill_process(pid, signal);
     }
 }
 
@@ -104,16 +125,9 @@ pub(crate) fn can_look() -> bool {
     Path::new("/proc/self/environ").exists()
 }
 
-/// Signals a process and its group, but not our own group, which the process may have joined.
-fn signal(pid: Pid, signal: Signal) {
-    if let Ok(group) = getpgid(Some(pid))
-        && group != getpgrp()
-        && group != Pid::INIT
-    {
-        end_group(group, signal);
-    }
-    // The process may have exited since the scan.
-    let _ = kill_process(pid, signal);
+/// The environment with which a process was started; empty if it has ended or cannot be read.
+fn environ(pid: Pid) -> Vec<u8> {
+    fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).unwrap_or_default()
 }
 
 /// Signals all processes of a group.
@@ -143,7 +157,14 @@ mod tests {
         let mut polite = sleeper(&tag, "sleep 300");
         let mut deaf = sleeper(&tag, "trap '' TERM; while :; do sleep 300 & wait; done");
         let mut bystander = sleeper(&other, "sleep 300");
+        let in_its_group = {
+            let (name, value) = tag.variable();
+            let group = bystander.id().cast_signed();
+            Command::new("sleep").arg("300").env(name, value).process_group(group).spawn()
+        };
+        let mut in_its_group = in_its_group.unwrap();
         assert_eq!(tag.end_all(None, Duration::from_millis(100)), 0);
+        assert!(!in_its_group.wait().unwrap().success());
         assert!(!polite.wait().unwrap().success() && !deaf.wait().unwrap().success());
         assert!(tag.carriers().is_empty());
         assert!(bystander.try_wait().unwrap().is_none());

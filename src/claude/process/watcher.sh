@@ -18,7 +18,12 @@ while [ "$quiet" -lt 3 ]; do
         stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
         # The fields of stat after the name in parentheses: state, parent, process group.
         set -- "$1" "$2" ${stat##*) }
-        [ "$5" = "$2" ] || kill -9 "-$5" 2>/dev/null
+        # Not a group that the process has joined: its leader carries another tag or none. A leader that has ended has an
+        # empty environment.
+        leader=/proc/$5/environ
+        if [ "$5" != "$2" ] && { grep -qsaF -- "$1" "$leader" || ! grep -qsa . "$leader"; }; then
+            kill -9 "-$5" 2>/dev/null
+        fi
         kill -9 "$pid" 2>/dev/null
     done
     sleep 0.05 2>/dev/null || sleep 1

@@ -103,8 +103,7 @@ impl Wakeups {
     }
 
     /// Handles a `command_lifecycle` frame: a wake-up may have come.
-    pub(crate) fn came(&mut self, frame: &Members<'_>) -> Option<AgentEvent> {
-        let now = now();
+    pub(crate) fn came(&mut self, frame: &Members<'_>, now: u64) -> Option<AgentEvent> {
         match &*frame.text("wakeup_source")? {
             "loop_wakeup" => {
                 let for_ms: u64 = whole(frame, "scheduled_for")?;
@@ -211,7 +210,7 @@ fn whole(members: &Members<'_>, name: &str) -> Option<u64> {
     millis.is_finite().then_some(millis as u64)
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
@@ -246,8 +245,8 @@ mod tests {
         }
     }
 
-    fn came(wakeups: &mut Wakeups) -> Option<AgentEvent> {
-        wakeups.came(&members(r#"{"state":"started","wakeup_source":"schedule_wakeup"}"#))
+    fn came(wakeups: &mut Wakeups, now: u64) -> Option<AgentEvent> {
+        wakeups.came(&members(r#"{"state":"started","wakeup_source":"schedule_wakeup"}"#), now)
     }
 
     #[test]
@@ -257,11 +256,11 @@ mod tests {
         assert_eq!((single.at_ms, &single.kind), (1, &WakeupKind::OfSession));
         let repeated = create(&mut wakeups, "b", true, 1);
         assert!(repeated.at_ms > 60_000, "from its expression");
-        assert!(matches!(came(&mut wakeups), Some(AgentEvent::WakeupGone { id }) if id == "a"));
-        wakeups.pending[0].at_ms = 1;
-        let Some(AgentEvent::WakeupSet(next)) = came(&mut wakeups) else { panic!("it comes again") };
-        assert!(next.id == "b" && next.at_ms > now());
-        assert!(came(&mut wakeups).is_none(), "it is not due");
+        let now = repeated.at_ms;
+        assert!(matches!(came(&mut wakeups, now), Some(AgentEvent::WakeupGone { id }) if id == "a"));
+        let Some(AgentEvent::WakeupSet(next)) = came(&mut wakeups, now) else { panic!("it comes again") };
+        assert!(next.id == "b" && next.at_ms > now);
+        assert!(came(&mut wakeups, now).is_none(), "it is not due");
     }
 
     #[test]
@@ -275,7 +274,7 @@ mod tests {
         let [AgentEvent::WakeupSet(wakeup)] = &schedule(&mut wakeups, 7)[..] else { panic!("it is set") };
         assert_eq!((wakeup.at_ms, &wakeup.kind, wakeups.pending.len()), (7, &WakeupKind::OfProcess, 1));
         let came = |wakeups: &mut Wakeups, at: u64| {
-            wakeups.came(&members(&format!(r#"{{"wakeup_source":"loop_wakeup","scheduled_for":{at}}}"#)))
+            wakeups.came(&members(&format!(r#"{{"wakeup_source":"loop_wakeup","scheduled_for":{at}}}"#)), at)
         };
         assert!(came(&mut wakeups, 5).is_none(), "another is pending by now");
         assert!(matches!(came(&mut wakeups, 7), Some(AgentEvent::WakeupGone { .. })));
@@ -321,7 +320,7 @@ mod tests {
         let [AgentEvent::WakeupSet(next)] = &second.resumed()[..] else { panic!("it comes again") };
         assert!(next.id == "b" && next.at_ms > now());
         assert_eq!(second.pending.len(), 2, "whether the single one comes is not known");
-        assert!(matches!(came(&mut second), Some(AgentEvent::WakeupGone { id }) if id == "a"));
+        assert!(matches!(came(&mut second, now()), Some(AgentEvent::WakeupGone { id }) if id == "a"));
     }
 
     #[test]

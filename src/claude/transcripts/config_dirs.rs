@@ -22,8 +22,14 @@ use std::{
 
 use serde_json::Value;
 
-use super::config_root::{ConfigRoot, private_dir, remove};
-use crate::claude::process::environment::Environment;
+use super::{
+    config_root::{ConfigRoot, private_dir, remove},
+    safe_paths::read_small,
+};
+use crate::claude::{
+    agent_user::{AgentUser, act_as},
+    process::environment::Environment,
+};
 
 /// Files of one process or one machine, which are not linked. None of them configures an agent.
 const PRIVATE: &[&str] = &[
@@ -99,6 +105,8 @@ pub(crate) struct ConfigDirs {
 pub(crate) struct ConfigDir {
     path: PathBuf,
     config_dirs: Arc<ConfigDirs>,
+    /// The owner of its files.
+    user: Option<AgentUser>,
     /// There was neither an operator's nor an earlier agent's `.claude.json`.
     is_first: bool,
 }
@@ -114,12 +122,28 @@ impl ConfigDirs {
         self.root.path()
     }
 
-    /// Creates a config directory for one agent, linked to the operator's. Blocks on file access.
-    pub(crate) fn make(self: &Arc<Self>, environment: &Environment, shared: Shared) -> io::Result<ConfigDir> {
-        self.root.ensure()?;
+    /// Creates a config directory for one agent, which belongs to `user`, linked to the operator's. Blocks on file
+    /// access.
+    pub(crate) fn make(
+        self: &Arc<Self>,
+        environment: &Environment,
+        shared: Shared,
+        user: Option<AgentUser>,
+    ) -> io::Result<ConfigDir> {
+        self.root.ensure(user.is_some())?;
         let path = self.root.path().join(uuid::Uuid::new_v4().to_string());
         private_dir().create(&path)?;
-        let mut config_dir = ConfigDir { path, config_dirs: Arc::clone(self), is_first: false };
+        let mut config_dir = ConfigDir { path, config_dirs: Arc::clone(self), user, is_first: false };
+        if let Some(user) = &config_dir.user {
+            user.take(&config_dir.path)?;
+        }
+        config_dir.is_first =
+            act_as(config_dir.user.as_ref(), || self.fill(&config_dir, environment, shared))?;
+        Ok(config_dir)
+    }
+
+    /// Links and copies into a new config directory. Returns whether its agent is the first one.
+    fn fill(&self, config_dir: &ConfigDir, environment: &Environment, shared: Shared) -> io::Result<bool> {
         if let Some(operators) = configured_dir(environment) {
             furnish(&config_dir.path, &operators, shared)?;
         }
@@ -129,13 +153,11 @@ impl ConfigDirs {
                 noted |= copy(&folder.join(name), &config_dir.path.join(name))?;
             }
         }
-        if !noted {
-            match self.first_start.get() {
-                Some(content) => write(&config_dir.path.join(COPIED[0]), content)?,
-                None => config_dir.is_first = true,
-            }
+        match self.first_start.get() {
+            _ if noted => Ok(false),
+            Some(content) => write(&config_dir.path.join(COPIED[0]), content).map(|()| false),
+            None => Ok(true),
         }
-        Ok(config_dir)
     }
 }
 
@@ -152,7 +174,7 @@ impl ConfigDir {
 
     /// Keeps the data of the CLI's first start for other agents, if it is complete. Reads a small file.
     pub(crate) fn keep_first_start(&self) {
-        let noted = fs::read(self.path.join(COPIED[0])).ok();
+        let noted = act_as(self.user.as_ref(), || read_small(&self.path.join(COPIED[0]))).ok();
         let noted: Option<BTreeMap<String, Value>> =
             noted.and_then(|content| serde_json::from_slice(&content).ok());
         let Some(mut noted) = noted else { return };
@@ -230,7 +252,7 @@ fn furnish(config_dir: &Path, operators: &Path, shared: Shared) -> io::Result<()
 
 /// Copies a file. Returns whether it exists.
 fn copy(from: &Path, to: &Path) -> io::Result<bool> {
-    match fs::read(from) {
+    match read_small(from) {
         Ok(content) => write(to, &content).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
@@ -261,7 +283,7 @@ mod tests {
     fn a_home_shows_what_is_configured_and_none_of_the_transcripts() {
         let (root, environment) = operators("shows");
         let config_dirs = Arc::new(ConfigDirs::new(ConfigRoot::temporary()));
-        let config_dir = config_dirs.make(&environment, Shared::default()).unwrap();
+        let config_dir = config_dirs.make(&environment, Shared::default(), None).unwrap();
         for folder in [config_dirs.path(), config_dir.path()] {
             assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
         }
@@ -271,7 +293,8 @@ mod tests {
         assert!(fs::symlink_metadata(here.join(".claude.json")).unwrap().is_file(), "its own copy");
         fs::write(here.join("settings.json"), "{}").unwrap();
         assert!(!root.join("settings.json").exists(), "what an agent writes is its own");
-        let shared = config_dirs.make(&environment, Shared { session_files: true, settings: true }).unwrap();
+        let shared =
+            config_dirs.make(&environment, Shared { session_files: true, settings: true }, None).unwrap();
         fs::write(shared.path().join("settings.json"), "{}").unwrap();
         assert!(root.join("settings.json").exists(), "unless the operator shares the settings");
         fs::write(shared.path().join("projects/-w/s.jsonl"), "").unwrap();
@@ -290,11 +313,12 @@ mod tests {
     fn what_is_noted_at_a_first_start_is_there_at_the_next_unless_the_operator_has_one() {
         let (root, environment) = operators("first");
         let config_dirs = Arc::new(ConfigDirs::new(ConfigRoot::temporary()));
-        let known = config_dirs.make(&environment, Shared::default()).unwrap();
+        let known = config_dirs.make(&environment, Shared::default(), None).unwrap();
         assert!(!known.is_first(), "the operator has started it before");
 
         fs::remove_file(root.join(".claude.json")).unwrap();
-        let [first, second] = [(); 2].map(|()| config_dirs.make(&environment, Shared::default()).unwrap());
+        let [first, second] =
+            [(); 2].map(|()| config_dirs.make(&environment, Shared::default(), None).unwrap());
         assert!(first.is_first() && second.is_first() && !first.path().join(".claude.json").exists());
         for not_yet in ["", "{", r#"{"migrationVersion":15}"#] {
             fs::write(first.path().join(".claude.json"), not_yet).unwrap();
@@ -306,12 +330,12 @@ mod tests {
         fs::write(first.path().join(".claude.json"), noted).unwrap();
         first.keep_first_start();
         assert!(!first.is_first() && !second.is_first());
-        let next = config_dirs.make(&environment, Shared::default()).unwrap();
+        let next = config_dirs.make(&environment, Shared::default(), None).unwrap();
         assert!(!next.is_first());
         assert_eq!(fs::read_to_string(next.path().join(".claude.json")).unwrap(), r#"{"userID":"u"}"#);
 
         fs::write(root.join(".claude.json"), "the operator's").unwrap();
-        let config_dir = config_dirs.make(&environment, Shared::default()).unwrap();
+        let config_dir = config_dirs.make(&environment, Shared::default(), None).unwrap();
         assert_eq!(fs::read_to_string(config_dir.path().join(".claude.json")).unwrap(), "the operator's");
         fs::remove_dir_all(root).unwrap();
     }

@@ -9,10 +9,17 @@ use std::{
     sync::{Mutex, Once},
 };
 
+use super::removal::remove_tree;
 use crate::sync::lock;
 
 /// How the names of these directories begin.
 const PREFIX: &str = "agent-webkit-";
+
+/// The mode of a directory for this user alone.
+const PRIVATE: u32 = 0o700;
+
+/// The mode of a directory through which others reach what is theirs in it.
+const SEARCHABLE: u32 = 0o711;
 
 /// The directory of one backend. Removed on drop, or by the watcher.
 #[derive(Debug)]
@@ -40,25 +47,29 @@ impl ConfigRoot {
     }
 
     /// Creates the directory, or closes the existing one to others: it may have been removed, and then created
-    /// again by an agent that was running in it. Fails if somebody else has created it: anyone can create a
-    /// directory or link in the temporary directory.
-    pub(crate) fn ensure(&self) -> io::Result<()> {
+    /// again by an agent that was running in it. Others may go through it to a directory that they know if it
+    /// is `searchable`. Fails if somebody else has created it: anyone can create a directory or link in the
+    /// temporary directory.
+    pub(crate) fn ensure(&self, searchable: bool) -> io::Result<()> {
+        let mode = if searchable { SEARCHABLE } else { PRIVATE };
         let mut held = lock(&self.held);
         if let Some(parent) = self.path.parent() {
-            private_dir().recursive(true).create(parent)?;
+            fs::DirBuilder::new().mode(mode).recursive(true).create(parent)?;
             if let Some(swept) = &self.swept {
                 swept.call_once(|| sweep(parent));
             }
         }
         match fs::symlink_metadata(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => *held = Some(self.create()?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                *held = Some(self.create(mode)?);
+            }
             found => {
                 let found = found?;
                 if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() {
                     return Err(io::ErrorKind::AlreadyExists.into());
                 }
-                if found.mode() & 0o077 != 0 {
-                    fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))?;
+                if found.mode() & 0o777 != mode {
+                    fs::set_permissions(&self.path, fs::Permissions::from_mode(mode))?;
                 }
                 let is_found = |held: &File| {
                     held.metadata().is_ok_and(|held| (held.dev(), held.ino()) == (found.dev(), found.ino()))
@@ -74,9 +85,11 @@ impl ConfigRoot {
     }
 
     /// Creates the directory under another name first: a sweep of another process must not find it unlocked.
-    fn create(&self) -> io::Result<File> {
+    fn create(&self, mode: u32) -> io::Result<File> {
         let unlocked = self.path.with_extension("new");
         private_dir().create(&unlocked)?;
+        // The umask does not take away from these.
+        fs::set_permissions(&unlocked, fs::Permissions::from_mode(mode))?;
         let locked = File::open(&unlocked)?;
         locked.try_lock()?;
         fs::rename(&unlocked, &self.path)?;
@@ -115,12 +128,12 @@ fn sweep(state_dir: &Path) {
 /// Returns a builder of directories that only this user can access.
 pub(crate) fn private_dir() -> fs::DirBuilder {
     let mut builder = fs::DirBuilder::new();
-    builder.mode(0o700);
+    builder.mode(PRIVATE);
     builder
 }
 
 pub(super) fn remove(folder: &Path) {
-    match fs::remove_dir_all(folder) {
+    match remove_tree(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             tracing::error!(%error, folder = %folder.display(), "cannot remove an agent's config directory");
         }
@@ -143,18 +156,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let parent = folder.path().join("state/below");
         let root = ConfigRoot::in_state_dir(&parent);
-        root.ensure().unwrap();
+        root.ensure(false).unwrap();
         assert_eq!((mode(&parent), mode(root.path())), (0o700, 0o700));
         // With everything above it.
         fs::remove_dir_all(folder.path().join("state")).unwrap();
-        root.ensure().unwrap();
+        root.ensure(false).unwrap();
         assert_eq!((mode(&parent), mode(root.path())), (0o700, 0o700));
         // An agent that was running in it has created it again, in its own way.
         fs::remove_dir_all(root.path()).unwrap();
         private_dir().mode(0o755).create(root.path()).unwrap();
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        root.ensure().unwrap();
+        root.ensure(false).unwrap();
         assert_eq!(mode(root.path()), 0o700);
+        root.ensure(true).unwrap();
+        assert_eq!(mode(root.path()), 0o711);
         let path = root.path().to_owned();
         drop(root);
         assert!(!path.exists());
@@ -167,20 +182,20 @@ mod tests {
         let elsewhere = folder.path().join("elsewhere");
         private_dir().create(&elsewhere).unwrap();
         symlink(&elsewhere, root.path()).unwrap();
-        root.ensure().unwrap_err();
+        root.ensure(false).unwrap_err();
     }
 
     #[test]
     fn what_dead_processes_left_is_swept_and_what_lives_stays() {
         let folder = tempfile::tempdir().unwrap();
         let lives = ConfigRoot::in_state_dir(folder.path());
-        lives.ensure().unwrap();
+        lives.ensure(false).unwrap();
         let dead = folder.path().join(format!("{PREFIX}{}", uuid::Uuid::new_v4()));
         let foreign = folder.path().join(format!("{PREFIX}notes"));
         for path in [&dead, &foreign] {
             private_dir().create(path).unwrap();
         }
-        ConfigRoot::in_state_dir(folder.path()).ensure().unwrap();
+        ConfigRoot::in_state_dir(folder.path()).ensure(false).unwrap();
         assert!(!dead.exists());
         assert!(foreign.exists() && lives.path().exists());
     }

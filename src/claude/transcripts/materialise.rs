@@ -19,6 +19,7 @@ use super::{
     cli_files::Project,
     config_root::private_dir,
     deferred::Deferred,
+    gaps,
     kept_files::{self, Rewrite, Stored},
     safe_paths::{create, is_collision, is_safe},
 };
@@ -66,7 +67,7 @@ impl Past {
                 _ => others.extend(entries.map(|entries| (subpath, entries))),
             }
         }
-        Ok(Some(Self { key, main: since_clear(main), others, files }))
+        Ok(Some(Self { key, main: gaps::close(since_clear(main)), others, files }))
     }
 
     /// Whether the main transcript holds a message, without which the CLI cannot resume.

@@ -25,15 +25,16 @@ impl Session {
             return Err(Refused::Closed);
         }
         match key.as_ref().map(|key| self.keys.look_up(key)) {
-            Some(Seen::SameBody) => return Ok(Accepted::Done),
+            Some(Seen::SameBody(message_uuid)) => return Ok(Accepted::Repeated(message_uuid)),
             Some(Seen::OtherBody) => return Err(Refused::KeyReused),
             Some(Seen::Never) | None => {}
         }
+        let sent = matches!(input, Inbound::UserMessage { .. }).then(|| message_uuid.clone());
         let accepted = self.take_input(input, message_uuid)?;
         self.touch(now);
         // Remembered only now, so that a refused input can be sent again with its key.
         if let Some(key) = key {
-            self.keys.remember(key);
+            self.keys.remember(key, sent);
         }
         Ok(accepted)
     }

@@ -62,7 +62,12 @@ impl Session {
                 .map(|queued| queued.message_uuid.clone())
                 .collect(),
             resumable: self.prompts.resumable().into_iter().collect(),
-            keys: self.keys.newest(KEYS).cloned().collect(),
+            keys: self.keys.newest(KEYS).map(|known| known.key.clone()).collect(),
+            sent: self
+                .keys
+                .newest(KEYS)
+                .filter_map(|known| Some((known.key.key.clone(), known.message_uuid.clone()?)))
+                .collect(),
             permissions: self.permissions.clone(),
             mode_before_plan: self.mode_before_plan.clone(),
             effort: self.effort.clone(),

@@ -47,7 +47,10 @@ impl Session {
             session.cut_turn();
         }
         session.mcp = memo.mcp;
-        memo.keys.into_iter().for_each(|key| session.keys.remember(key));
+        for key in memo.keys {
+            let message_uuid = memo.sent.get(&key.key).cloned();
+            session.keys.remember(key, message_uuid);
+        }
         session.permissions = memo.permissions;
         session.mode_before_plan = memo.mode_before_plan;
         session.effort = memo.effort;

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
+    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -18,11 +19,12 @@ use tokio::time::timeout;
 use tower::{BoxError, Service};
 
 use super::{
-    body, create, input, reply,
+    body, create,
+    failure::Failure,
+    input, reply,
     route::Route,
     scope::{Caller, DRIVE, READ},
     stream, ticket,
-    watched::WatchedTail,
 };
 use crate::{
     agent::Agent,
@@ -33,11 +35,12 @@ use crate::{
         ticket::{BoxTicketStore, MemoryStore, Tickets},
     },
     service::{
-        failure::Failure,
+        error::SessionError,
+        handle::{SessionHandle, Wait},
         limits::Limits,
         policy::Policy,
-        registry::{sessions::Sessions, warm::Warm},
-        session::{driver::Driver, handle::SessionHandle},
+        registry::{agents::Agents, sessions::Sessions, warm::Warm},
+        session::watched::WatchedTail,
     },
     storage::persistence::Persistence,
 };
@@ -81,14 +84,12 @@ pub type Events<L> = Follow<WatchedTail<<<L as EventLog>::Stream as EventStream>
 /// # }
 /// ```
 pub struct AgentService<A, L: EventLog = RingLog> {
-    agent: A,
-    shared: Arc<Shared<A, L>>,
+    shared: Arc<Shared<L>>,
+    agent: PhantomData<fn() -> A>,
 }
 
-struct Shared<A, L: EventLog> {
+struct Shared<L: EventLog> {
     sessions: Sessions<L>,
-    warm: Warm<A>,
-    limits: Limits,
     tickets: Tickets<BoxTicketStore>,
 }
 
@@ -109,16 +110,15 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             Some(persistence) => persistence.tickets.clone(),
             None => BoxTicketStore::new(MemoryStore::default()),
         };
-        let restore_owned = Driver::restorer(agent.clone(), limits.clone());
-        let sessions = Sessions::new(log, policy, &limits, persistence, restore_owned);
-        let warm = Warm::new(agent.clone(), &sessions, &limits);
+        let tickets = Tickets::new(ticket_store).lifetime(limits.ticket_lifetime);
+        let sessions = Sessions::new(log, policy, limits, persistence);
+        let warm = Warm::new(agent.clone(), &sessions, sessions.limits());
+        sessions.set_starter(Agents::new(agent, warm));
         // Without a runtime, the tasks start with the first request.
         if tokio::runtime::Handle::try_current().is_ok() {
-            sessions.start_background_tasks();
-            warm.start_filling();
+            sessions.start_tasks();
         }
-        let tickets = Tickets::new(ticket_store).lifetime(limits.ticket_lifetime);
-        Self { agent, shared: Arc::new(Shared { sessions, warm, limits, tickets }) }
+        Self { shared: Arc::new(Shared { sessions, tickets }), agent: PhantomData }
     }
 }
 
@@ -143,9 +143,9 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     {
         let (parts, body) = request.into_parts();
         let head = parts.method == Method::HEAD;
-        let patience = self.shared.limits.request_timeout;
+        let patience = self.shared.sessions.limits().request_timeout;
         let answer = timeout(patience, self.dispatch(&parts, body)).await;
-        match answer.unwrap_or_else(|_| Err(Failure::unavailable("the answer took too long"))) {
+        match answer.unwrap_or_else(|_| Err(SessionError::unavailable("the answer took too long").into())) {
             Ok(response) if head => response.map(|_| ResponseBody::empty()),
             Ok(response) => response,
             Err(failure) => failure.into_response(head),
@@ -156,10 +156,10 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
     where
         B: Body<Data: Buf, Error: Into<BoxError>>,
     {
-        let Shared { sessions, warm, limits, tickets } = &*self.shared;
-        let wait = input::Wait::new(limits);
-        sessions.start_background_tasks();
-        warm.start_filling();
+        let Shared { sessions, tickets } = &*self.shared;
+        let limits = sessions.limits();
+        let wait = Wait::new(limits);
+        sessions.start_tasks();
         let caller = Caller::of(&parts.extensions);
         let route = Route::parse(parts.uri.path()).ok_or_else(Failure::unknown_path)?;
         // The session is looked up before the scope is checked: a session of another owner is a 404, never a
@@ -169,7 +169,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             (&Method::POST, Route::Sessions) => {
                 caller.must(DRIVE)?;
                 let body = body::read(&parts.headers, body, limits).await?;
-                create::create(body, caller, self.agent, warm, sessions, limits).await
+                create::create(&body, caller, sessions).await
             }
             (&Method::GET | &Method::HEAD, Route::Sessions) => {
                 caller.must(READ)?;
@@ -177,13 +177,13 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             }
             (&Method::DELETE, Route::Session(id)) => {
                 caller.must(DRIVE)?;
-                sessions.close(id, caller.name()).await?;
+                sessions.remove(id, caller.name()).await?;
                 Ok(reply::no_content())
             }
             (&Method::GET | &Method::HEAD, Route::Session(id)) => {
                 let session = self.session(parts, id).await?;
                 caller.must(READ)?;
-                Ok(reply::json(StatusCode::OK, &session.describe(true).await))
+                Ok(reply::json(StatusCode::OK, &session.live().describe(true).await))
             }
             (&Method::GET | &Method::HEAD, Route::Stream(id)) => {
                 let session = self.session(parts, id).await?;
@@ -194,7 +194,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
                 let session = self.session(parts, id).await?;
                 caller.must_send_something()?;
                 let body = body::read(&parts.headers, body, limits).await?;
-                input::take(&parts.headers, &body, caller, session, sessions, &wait).await?;
+                input::take(&parts.headers, &body, caller, &session, &wait).await?;
                 Ok(reply::no_content())
             }
             (&Method::POST, Route::Tickets(id)) => {
@@ -212,7 +212,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             Some(Resolved(session)) => Ok(session.clone()),
             None => {
                 let found = self.shared.sessions.find(id, Caller::of(&parts.extensions).name()).await?;
-                found.ok_or_else(Failure::unknown_session)
+                found.ok_or_else(|| SessionError::NotFound.into())
             }
         }
     }
@@ -226,9 +226,9 @@ fn list<F>(sessions: Vec<Box<RawValue>>) -> Response<ResponseBody<F>> {
     reply::json(StatusCode::OK, &List { sessions })
 }
 
-impl<A: Clone, L: EventLog> Clone for AgentService<A, L> {
+impl<A, L: EventLog> Clone for AgentService<A, L> {
     fn clone(&self) -> Self {
-        Self { agent: self.agent.clone(), shared: Arc::clone(&self.shared) }
+        Self { shared: Arc::clone(&self.shared), agent: PhantomData }
     }
 }
 

@@ -7,7 +7,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout;
 use tower::BoxError;
 
-use crate::service::{failure::Failure, limits::Limits};
+use super::failure::Failure;
+use crate::service::{error::SessionError, limits::Limits};
 
 /// Reads a whole body, within the limits on its length and its time. A body that announces a greater length
 /// is not read at all.
@@ -21,12 +22,12 @@ where
         .and_then(|value| value.to_str().ok()?.parse().ok())
         .unwrap_or_else(|| body.size_hint().lower());
     if announced > limit as u64 {
-        return Err(Failure::too_large(limit));
+        return Err(SessionError::TooLarge { limit }.into());
     }
     let collected = timeout(limits.body_timeout, Limited::new(body, limit).collect());
     match collected.await.map_err(|_| Failure::too_slow())? {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(limit)),
+        Err(error) if error.is::<LengthLimitError>() => Err(SessionError::TooLarge { limit }.into()),
         Err(_) => Err(Failure::bad_request("the body is incomplete")),
     }
 }
@@ -78,7 +79,8 @@ mod tests {
     }
 
     async fn refused(headers: &HeaderMap, body: Chunks) -> StatusCode {
-        read(headers, body, &four()).await.unwrap_err().status()
+        let failure = read(headers, body, &four()).await.unwrap_err();
+        failure.into_response::<Bytes>(false).status()
     }
 
     #[tokio::test]

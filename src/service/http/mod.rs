@@ -3,13 +3,12 @@
 pub(crate) mod agent_service;
 pub(crate) mod body;
 pub(crate) mod create;
+pub(crate) mod failure;
 pub(crate) mod input;
 pub(crate) mod reply;
 pub(crate) mod resolving;
 pub(crate) mod route;
 pub(crate) mod scope;
-pub(crate) mod session_state;
 pub(crate) mod span;
 pub(crate) mod stream;
 pub(crate) mod ticket;
-pub(crate) mod watched;

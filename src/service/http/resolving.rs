@@ -14,7 +14,7 @@ use crate::{
         lookup::{Resolve, Unavailable},
         resume::EventLog,
     },
-    service::{registry::sessions::Sessions, session::handle::SessionHandle},
+    service::{handle::SessionHandle, registry::sessions::Sessions},
 };
 
 type Found<L> = Result<Option<SessionHandle<L>>, Unavailable>;
@@ -42,7 +42,7 @@ impl<L: EventLog> Resolve for Sessions<L> {
                     sessions.find(&id, caller.as_deref()).await.map_err(Into::into)
                 }))
             }
-            here => State::Here(here.and_then(|session| session.visible_to(caller))),
+            _ => State::Here(self.get(id, caller)),
         })
     }
 }

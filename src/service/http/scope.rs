@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Extensions;
 
-use crate::{layers::auth::Principal, proto::Inbound, service::failure::Failure};
+use crate::{layers::auth::Principal, proto::Inbound, service::error::SessionError};
 
 /// The scope for reading: `GET` on every path, and tickets.
 pub const READ: &str = "read";
@@ -52,18 +52,18 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     /// 403 with the name of the scope.
-    pub(crate) fn must(self, scope: &'static str) -> Result<(), Failure> {
+    pub(crate) fn must(self, scope: &'static str) -> Result<(), SessionError> {
         if self.may(scope) { Ok(()) } else { Err(lacks(scope)) }
     }
 
     /// Requires the scope for at least one kind of message. Which kind this one is, only its body says.
-    pub(crate) fn must_send_something(self) -> Result<(), Failure> {
+    pub(crate) fn must_send_something(self) -> Result<(), SessionError> {
         if self.may(DRIVE) || self.may(APPROVE) { Ok(()) } else { Err(lacks("drive or approve")) }
     }
 
     /// Requires the scope for this message. Choosing a mode in which the agent asks less is an approval in
     /// advance.
-    pub(crate) fn must_send(self, input: &Inbound) -> Result<(), Failure> {
+    pub(crate) fn must_send(self, input: &Inbound) -> Result<(), SessionError> {
         match input {
             Inbound::PermissionResponse { .. }
             | Inbound::QuestionResponse { .. }
@@ -74,11 +74,11 @@ impl<'a> Caller<'a> {
     }
 
     /// Requires the scope for choosing this mode.
-    pub(crate) fn must_choose(self, mode: &str) -> Result<(), Failure> {
+    pub(crate) fn must_choose(self, mode: &str) -> Result<(), SessionError> {
         if ASKING.contains(&mode) { Ok(()) } else { self.must(APPROVE) }
     }
 }
 
-fn lacks(scope: &str) -> Failure {
-    Failure::forbidden(format!("the credential lacks the scope {scope}, which this request needs"))
+fn lacks(scope: &str) -> SessionError {
+    SessionError::Denied(format!("the credential lacks the scope {scope}, which this request needs"))
 }

@@ -5,8 +5,6 @@ use http::{Method, request::Parts};
 use super::{
     route::Route,
     scope::{Caller, READ},
-    session_state::session_state,
-    watched::WatchedStream,
 };
 use crate::{
     layers::{
@@ -14,7 +12,10 @@ use crate::{
         resume::{Attachment, EventLog, last_event_id},
     },
     metrics::Attach,
-    service::session::handle::SessionHandle,
+    service::{
+        handle::SessionHandle,
+        session::{session_state::session_state, watched::WatchedStream},
+    },
 };
 
 /// Returns the stream of the session that a lookup layer has found, for a resume layer around the service.
@@ -37,7 +38,7 @@ pub(super) fn attach<L: EventLog>(
     if is_reader && last_event_id(request).is_err() {
         Attach::Malformed.count();
     }
-    let ending = session.shared().ending.clone();
+    let ending = session.live().ending.clone();
     let stream = WatchedStream::new(session.stream().clone(), ending, is_reader);
     Attachment::new(stream).state(session_state)
 }

@@ -4,6 +4,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use serde::Serialize;
 
 use super::{
+    failure::Failure,
     reply,
     route::Route,
     scope::{Caller, READ},
@@ -13,7 +14,7 @@ use crate::{
         reply::ResponseBody,
         ticket::{TicketStore, Tickets},
     },
-    service::failure::Failure,
+    service::error::SessionError,
 };
 
 /// Returns the session whose stream a request reads. A ticket is valid for that and nothing else.
@@ -39,11 +40,14 @@ pub(crate) async fn issue<B>(
         expires_in: u64,
         stream_url: String,
     }
-    let principal =
-        caller.principal().ok_or_else(|| Failure::forbidden("a ticket needs an authenticated caller"))?;
+    let principal = caller
+        .principal()
+        .ok_or_else(|| SessionError::Denied("a ticket needs an authenticated caller".to_owned()))?;
     let reader = principal.clone().with_scopes(principal.scopes.narrowed_to([READ]));
-    let issued =
-        tickets.issue(session_id, reader).await.map_err(|error| Failure::unavailable(error.to_string()))?;
+    let issued = tickets
+        .issue(session_id, reader)
+        .await
+        .map_err(|error| SessionError::unavailable(error.to_string()))?;
     let body = Body {
         ticket: &issued.ticket,
         expires_in: issued.expires_in.as_secs(),

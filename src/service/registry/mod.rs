@@ -1,5 +1,6 @@
 //! All sessions of a server: lookup, restore, sweep, and agents started ahead.
 
+pub(crate) mod agents;
 pub(crate) mod keyed_lock;
 pub(crate) mod leases;
 pub(crate) mod restore;

@@ -1,6 +1,6 @@
 //! Finds, adopts and restores sessions that are stored but not in memory, once for all concurrent requests.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use super::sessions::{Owned, Sessions};
 use crate::{
     error_text::with_sources,
     layers::resume::EventLog,
-    service::{failure::Failure, policy::Policy, session::handle::SessionHandle},
+    service::{error::SessionError, policy::Policy, session::live::Live},
     storage::{
         catalog::{Acquired, CatalogError, SessionRecord},
         persistence::Persistence,
@@ -18,13 +18,13 @@ use crate::{
 
 impl<L: EventLog> Sessions<L> {
     /// Returns the caller's session with this id, restored if it is not in memory.
-    pub(crate) async fn find(
+    pub(crate) async fn find_live(
         &self,
         id: &str,
         caller: Option<&str>,
-    ) -> Result<Option<SessionHandle<L>>, Failure> {
+    ) -> Result<Option<Live<L>>, SessionError> {
         if let Some(session) = self.in_memory(id) {
-            return Ok(session.visible_to(caller));
+            return Ok(Some(session).filter(|session| session.is_visible_to(caller)));
         }
         let Some(persistence) = self.persistence() else { return Ok(None) };
         // Session ids are uuids in canonical form; other ids are not looked up.
@@ -36,7 +36,7 @@ impl<L: EventLog> Sessions<L> {
                 tokio::spawn(async move { sessions.restore(&persistence, &id, caller.as_deref()).await });
             return restored
                 .await
-                .unwrap_or_else(|_| Err(Failure::unavailable("the session could not be restored")));
+                .unwrap_or_else(|_| Err(SessionError::unavailable("the session could not be restored")));
         }
         Ok(None)
     }
@@ -46,11 +46,11 @@ impl<L: EventLog> Sessions<L> {
         persistence: &Persistence,
         id: &str,
         caller: Option<&str>,
-    ) -> Result<Option<SessionHandle<L>>, Failure> {
+    ) -> Result<Option<Live<L>>, SessionError> {
         // Held to the end, so that the session is restored once and not while it is deleted.
         let _alone = self.restoring().lock(id).await;
         if let Some(session) = self.in_memory(id) {
-            return Ok(session.visible_to(caller));
+            return Ok(Some(session).filter(|session| session.is_visible_to(caller)));
         }
         let mut found = persistence.catalog.find(id).await?;
         if found.is_none() && self.adopt(persistence, id, caller).await? {
@@ -67,7 +67,7 @@ impl<L: EventLog> Sessions<L> {
         &self,
         persistence: &Persistence,
         id: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), SessionError> {
         let _alone = self.restoring().lock(id).await;
         if self.in_memory(id).is_none() && self.acquire(persistence, id).await?.is_some() {
             tracing::info!(session = id, "restored a session for a wake-up");
@@ -75,21 +75,20 @@ impl<L: EventLog> Sessions<L> {
         Ok(())
     }
 
-    async fn acquire(
-        &self,
-        persistence: &Persistence,
-        id: &str,
-    ) -> Result<Option<SessionHandle<L>>, Failure> {
+    async fn acquire(&self, persistence: &Persistence, id: &str) -> Result<Option<Live<L>>, SessionError> {
         // The slot comes before the lease, so that a full server does not hold a lease that it cannot use.
         let slot = self.reserve().await?;
         match persistence.catalog.acquire(id).await? {
             Acquired::Unknown => Ok(None),
             Acquired::Held(time) => {
-                Err(Failure::unavailable_for(time, "the session is served by another host"))
+                // Rounded up to whole seconds.
+                let retry_after = Duration::from_secs(time.as_secs() + 1);
+                Err(SessionError::TakenOver { message: "the session is served by another host", retry_after })
             }
             Acquired::Leased(record, lease) => {
                 let released = lease.clone();
-                let restored = self.restore_owned(Owned { record: *record, lease }, slot).await;
+                let restored =
+                    self.starter().restore(self.clone(), Owned { record: *record, lease }, slot).await;
                 if restored.is_err()
                     && let Err(error) = persistence.catalog.release(&released).await
                 {
@@ -97,7 +96,7 @@ impl<L: EventLog> Sessions<L> {
                 }
                 match restored {
                     // Another host deleted it meanwhile.
-                    Err(failure) if failure == Failure::unknown_session() => Ok(None),
+                    Err(SessionError::NotFound) => Ok(None),
                     restored => restored.map(Some),
                 }
             }
@@ -111,7 +110,7 @@ impl<L: EventLog> Sessions<L> {
         persistence: &Persistence,
         id: &str,
         caller: Option<&str>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, SessionError> {
         if !self.policy().adopts_for(caller) {
             return Ok(false);
         }

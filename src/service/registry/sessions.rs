@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -24,11 +24,14 @@ use crate::{
     layers::resume::{EventLog, RingLog},
     metrics,
     service::{
-        failure::Failure,
+        error::SessionError,
         limits::Limits,
         policy::Policy,
         registry::leases::Leases,
-        session::{describe, handle::SessionHandle},
+        session::{
+            describe,
+            live::{Live, LiveSession},
+        },
     },
     storage::{
         catalog::{Lease, SessionRecord},
@@ -72,10 +75,11 @@ pub struct Sessions<L: EventLog = RingLog> {
 struct Inner<L: EventLog> {
     log: L,
     policy: Policy,
-    retention: Option<Duration>,
+    limits: Limits,
     persistence: Option<Persistence>,
-    restore_owned: RestoreFn<L>,
-    table: Mutex<HashMap<Arc<str>, SessionHandle<L>>>,
+    /// Set once, when the service is built.
+    starter: OnceLock<Box<dyn Starter<L>>>,
+    table: Mutex<HashMap<Arc<str>, Live<L>>>,
     leases: Arc<Leases>,
     restoring: KeyedLock,
     slots: Slots,
@@ -86,29 +90,46 @@ struct Inner<L: EventLog> {
     over: CancellationToken,
 }
 
-/// Restores a stored session and starts its task.
-pub(crate) type RestoreFn<L> = Box<dyn Fn(Sessions<L>, Owned, Slot) -> Restored<L> + Send + Sync>;
+/// Starts the tasks of sessions, whichever agent they have.
+pub(crate) trait Starter<L: EventLog>: Send + Sync + 'static {
+    /// Starts a new session.
+    fn create(&self, sessions: Sessions<L>, new: NewAgent, slot: Slot) -> Started<L>;
 
-type Restored<L> = Pin<Box<dyn Future<Output = Result<SessionHandle<L>, Failure>> + Send>>;
+    /// Restores a stored session.
+    fn restore(&self, sessions: Sessions<L>, owned: Owned, slot: Slot) -> Started<L>;
+
+    /// Keeps agents waiting for new sessions from now on. Further calls do nothing.
+    fn start_ahead(&self);
+}
+
+/// A started or restored session, whose task runs.
+pub(crate) type Started<L> = Pin<Box<dyn Future<Output = Result<Live<L>, SessionError>> + Send>>;
+
+/// A new session, permitted by the policy.
+pub(crate) struct NewAgent {
+    pub(crate) spec: SessionSpec,
+    pub(crate) owner: Option<Arc<str>>,
+    pub(crate) title: Option<String>,
+}
+
+/// A stored session whose lease this host holds.
+pub(crate) struct Owned {
+    pub(crate) record: SessionRecord,
+    pub(crate) lease: Lease,
+}
 
 impl<L: EventLog> Sessions<L> {
-    pub(crate) fn new(
-        log: L,
-        policy: Policy,
-        limits: &Limits,
-        persistence: Option<Persistence>,
-        restore_owned: RestoreFn<L>,
-    ) -> Self {
+    pub(crate) fn new(log: L, policy: Policy, limits: Limits, persistence: Option<Persistence>) -> Self {
         let inner = Inner {
             log,
             policy,
-            retention: limits.retention,
+            slots: Slots::new(limits.max_sessions),
+            limits,
             persistence,
-            restore_owned,
+            starter: OnceLock::new(),
             table: Mutex::default(),
             leases: Arc::default(),
             restoring: KeyedLock::default(),
-            slots: Slots::new(limits.max_sessions),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             background_tasks_started: AtomicBool::new(false),
@@ -127,24 +148,36 @@ impl<L: EventLog> Sessions<L> {
         }
     }
 
-    /// Returns the session with this id, if it is in memory and belongs to the caller with this name.
-    #[must_use]
-    pub fn get(&self, id: &str, caller: Option<&str>) -> Option<SessionHandle<L>> {
-        self.in_memory(id)?.visible_to(caller)
+    /// Sets how the agents of sessions are started.
+    pub(crate) fn set_starter(&self, starter: impl Starter<L>) {
+        let set = self.inner.starter.set(Box::new(starter));
+        assert!(set.is_ok(), "it is set once, when the service is built");
+    }
+
+    pub(crate) fn starter(&self) -> &dyn Starter<L> {
+        &**self.inner.starter.get().expect("it is set when the service is built")
+    }
+
+    /// Starts what runs in the background, which needs a runtime. Further calls do nothing.
+    pub(crate) fn start_tasks(&self) {
+        self.start_background_tasks();
+        self.starter().start_ahead();
     }
 
     /// Returns the caller's sessions that are in memory, oldest first.
-    #[must_use]
-    pub fn list(&self, caller: Option<&str>) -> Vec<SessionHandle<L>> {
+    pub(crate) fn live(&self, caller: Option<&str>) -> Vec<Live<L>> {
         let mut sessions: Vec<_> =
-            self.table().values().filter(|session| session.owner() == caller).cloned().collect();
-        sessions.sort_by(|a, b| (a.created_at(), a.id()).cmp(&(b.created_at(), b.id())));
+            self.table().values().filter(|session| session.is_visible_to(caller)).cloned().collect();
+        sessions.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         sessions
     }
 
     /// Returns the caller's sessions, in memory or stored, oldest first, each as a JSON object.
-    pub(crate) async fn describe_all(&self, caller: Option<&str>) -> Result<Vec<Box<RawValue>>, Failure> {
-        let here = self.list(caller);
+    pub(crate) async fn describe_all(
+        &self,
+        caller: Option<&str>,
+    ) -> Result<Vec<Box<RawValue>>, SessionError> {
+        let here = self.live(caller);
         let mut described = Vec::new();
         let Some(persistence) = self.persistence() else {
             for session in &here {
@@ -153,8 +186,7 @@ impl<L: EventLog> Sessions<L> {
             return Ok(described);
         };
         let stored = persistence.catalog.list(caller).await?;
-        let here: HashMap<&str, &SessionHandle<L>> =
-            here.iter().map(|session| (session.id(), session)).collect();
+        let here: HashMap<&str, &Live<L>> = here.iter().map(|session| (&*session.id, session)).collect();
         for record in &stored {
             described.push(match here.get(record.id.as_str()) {
                 Some(session) => session.describe(false).await,
@@ -178,9 +210,12 @@ impl<L: EventLog> Sessions<L> {
 
     /// Ends and deletes a session of the caller: its prompts settle and its streams end with `done`. Its
     /// agent may take a while longer to end. Does nothing if the caller has no session with this id.
-    pub(crate) async fn close(&self, id: &str, caller: Option<&str>) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`]: the storage is not available.
+    pub async fn remove(&self, id: &str, caller: Option<&str>) -> Result<(), SessionError> {
         let Some(persistence) = self.persistence() else {
-            if let Some(session) = self.get(id, caller) {
+            if let Some(session) = self.in_memory(id).filter(|session| session.is_visible_to(caller)) {
                 self.end(&session).await;
             }
             return Ok(());
@@ -194,7 +229,7 @@ impl<L: EventLog> Sessions<L> {
         let here = self.in_memory(id);
         let mark = |deleted| {
             if let Some(session) = &here {
-                session.shared().set_deleted(deleted);
+                session.set_deleted(deleted);
             }
         };
         // Before the tombstone: it makes the session's saves and renewals fail as fenced, and the flag tells
@@ -212,7 +247,7 @@ impl<L: EventLog> Sessions<L> {
     }
 
     /// Whether a stored session was deleted since its row was read.
-    pub(crate) async fn is_deleted(&self, id: &str) -> Result<bool, Failure> {
+    pub(crate) async fn is_deleted(&self, id: &str) -> Result<bool, SessionError> {
         match self.persistence() {
             Some(persistence) => Ok(persistence.catalog.find(id).await?.is_none()),
             None => Ok(false),
@@ -226,11 +261,11 @@ impl<L: EventLog> Sessions<L> {
         }
     }
 
-    async fn end(&self, session: &SessionHandle<L>) {
+    async fn end(&self, session: &LiveSession<L::Stream>) {
         // Removed first, so that no new request finds a session that is ending.
-        self.table().remove(session.id());
-        session.shared().ending.session.cancel();
-        session.shared().mailbox.closed().await;
+        self.table().remove(&session.id);
+        session.ending.session.cancel();
+        session.mailbox.closed().await;
     }
 
     /// Stops all sessions in this process and waits until they and their agents are gone. No new session is
@@ -252,12 +287,16 @@ impl<L: EventLog> Sessions<L> {
         &self.inner.log
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
     pub(crate) fn policy(&self) -> &Policy {
         &self.inner.policy
     }
 
     pub(crate) fn retention(&self) -> Option<Duration> {
-        self.inner.retention
+        self.inner.limits.retention
     }
 
     pub(crate) fn persistence(&self) -> Option<&Persistence> {
@@ -292,36 +331,32 @@ impl<L: EventLog> Sessions<L> {
         &self.inner.over
     }
 
-    pub(crate) fn in_memory(&self, id: &str) -> Option<SessionHandle<L>> {
+    pub(crate) fn in_memory(&self, id: &str) -> Option<Live<L>> {
         self.table().get(id).cloned()
     }
 
-    pub(crate) async fn restore_owned(&self, owned: Owned, slot: Slot) -> Result<SessionHandle<L>, Failure> {
-        (self.inner.restore_owned)(self.clone(), owned, slot).await
-    }
-
     /// Reserves a slot for one more session. Waits only while agents of ended sessions are ending.
-    pub(crate) async fn reserve(&self) -> Result<Slot, Failure> {
+    pub(crate) async fn reserve(&self) -> Result<Slot, SessionError> {
         let inner = &*self.inner;
         // The token comes before the check, so that a shutdown that begins after the check waits for it.
         let task = inner.tasks.token();
         if self.is_shutting_down() {
-            return Err(Failure::unavailable("the server is shutting down"));
+            return Err(SessionError::unavailable("the server is shutting down"));
         }
         inner.slots.take(inner.shutdown.child_token(), task).await.ok_or_else(|| {
             metrics::session_refused();
-            Failure::unavailable("there are too many sessions")
+            SessionError::unavailable("there are too many sessions")
         })
     }
 
     /// Adds a session to the registry until the registration is dropped.
-    pub(crate) fn register(&self, session: SessionHandle<L>) -> Registration<L> {
-        let id = Arc::clone(&session.shared().id);
+    pub(crate) fn register(&self, session: Live<L>) -> Registration<L> {
+        let id = Arc::clone(&session.id);
         self.table().insert(Arc::clone(&id), session);
         Registration { sessions: self.clone(), id }
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<Arc<str>, SessionHandle<L>>> {
+    fn table(&self) -> MutexGuard<'_, HashMap<Arc<str>, Live<L>>> {
         lock(&self.inner.table)
     }
 }
@@ -336,12 +371,6 @@ impl<L: EventLog> fmt::Debug for Sessions<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions").field("len", &self.len()).finish_non_exhaustive()
     }
-}
-
-/// A stored session whose lease this host holds.
-pub(crate) struct Owned {
-    pub(crate) record: SessionRecord,
-    pub(crate) lease: Lease,
 }
 
 /// A session's entry in the registry, removed when dropped.

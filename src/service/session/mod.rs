@@ -3,9 +3,11 @@
 pub(crate) mod connection;
 pub(crate) mod describe;
 pub(crate) mod driver;
-pub(crate) mod handle;
 pub(crate) mod lease_guard;
+pub(crate) mod live;
 pub(crate) mod mailbox;
 pub(crate) mod receipt;
+pub(crate) mod session_state;
 pub(crate) mod stream_end;
 pub(crate) mod title;
+pub(crate) mod watched;

@@ -30,6 +30,8 @@ mod location;
 mod migrations;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_transaction;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "sqlite")]
@@ -45,6 +47,8 @@ pub use self::location::{InvalidLocation, Location};
 pub(crate) use self::postgres::Link;
 #[cfg(feature = "postgres")]
 pub use self::postgres::Postgres;
+#[cfg(feature = "postgres")]
+pub(crate) use self::postgres_transaction::Transaction;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::Sqlite;
 

@@ -12,12 +12,12 @@ use std::{
 };
 
 use sqlx::{
-    Connection, PgConnection, PgPool, Row, Transaction,
+    Connection, PgConnection, PgPool, Row,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{Database, Health, Location, OpenError, migrations};
+use super::{Database, Health, Location, OpenError, migrations, postgres_transaction::Transaction};
 
 /// Maximum time to wait for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
@@ -47,7 +47,7 @@ pub struct Postgres {
 /// A connection for one statement: behind a pooler, a transaction.
 pub(crate) enum Link {
     Connection(PoolConnection<sqlx::Postgres>),
-    Transaction(Transaction<'static, sqlx::Postgres>),
+    Transaction(Transaction),
 }
 
 impl Postgres {
@@ -59,11 +59,13 @@ impl Postgres {
         }
     }
 
-    pub(crate) async fn begin(&self) -> sqlx::Result<Transaction<'static, sqlx::Postgres>> {
-        match self.is_pooled {
-            false => self.pool.begin_with(BEGIN).await,
-            true => self.pool.begin_with(BEGIN_POOLED).await,
-        }
+    pub(crate) async fn begin(&self) -> sqlx::Result<Transaction> {
+        Transaction::begin(&self.pool, self.begins()).await
+    }
+
+    /// The statement that begins a transaction.
+    const fn begins(&self) -> &'static str {
+        if self.is_pooled { BEGIN_POOLED } else { BEGIN }
     }
 }
 
@@ -137,7 +139,8 @@ impl Database {
 
     async fn migrated(server: Postgres) -> Result<Self, OpenError> {
         let migrated = async {
-            let mut transaction = server.begin().await?;
+            // One of `sqlx`, whose migrations begin transactions within it.
+            let mut transaction = server.pool.begin_with(server.begins()).await?;
             sqlx::raw_sql(MIGRATES).execute(&mut *transaction).await?;
             migrations::postgres().set_locking(false).run_direct(None, &mut *transaction, false).await?;
             transaction.commit().await.map_err(sqlx::migrate::MigrateError::from)

@@ -16,7 +16,7 @@ use super::{
     backend::{Run, StreamRow, Write},
     error::{NulInName, ShutDown},
     replay::{Replay, Source},
-    retention::{Hold, Retention, Step},
+    retention::{Hold, HoldGuard, Retention, Step},
     tail::DurableTail,
 };
 use crate::layers::{
@@ -227,7 +227,7 @@ impl OpenStream {
         lock(&self.retention)
     }
 
-    /// Requests the retention that was left over when the stream was last open.
+    /// Requests the retention that was left over.
     pub(super) fn look_after(self: &Arc<Self>) {
         let _ = self.shared.jobs.send(Job::Retention { stream: Arc::clone(self), all: true });
     }
@@ -258,12 +258,19 @@ impl OpenStream {
     }
 
     /// Protects the rows after `after` from retention, until the lag budget is spent.
-    fn hold(&self, after: u64) -> Option<Arc<Hold>> {
+    fn hold(self: &Arc<Self>, after: u64) -> Option<HoldGuard> {
         self.shared.config.window_events?;
         let until = self.appended.load(Ordering::Relaxed) + self.shared.config.recent.lag_budget as u64;
         let hold = Arc::new(Hold::new(after, until));
         lock(&self.holds).push(Arc::downgrade(&hold));
-        Some(hold)
+        let stream = Arc::clone(self);
+        // In an open stream, a later append removes what was held. In a closed one nothing follows.
+        let ended = move || {
+            if stream.ring.bounds().closed {
+                stream.look_after()
+            }
+        };
+        Some(HoldGuard::new(hold, ended))
     }
 
     /// The lowest sequence number that a reader still has to get from the database.

@@ -15,7 +15,7 @@ use super::{
     backend::{Page, SqlBackend, StoredEvent},
     outage::Outage,
     pages::{HeldPage, Pages},
-    retention::Hold,
+    retention::HoldGuard,
 };
 use crate::layers::resume::{Chunk, Evicted, TailError, encode_frame_into};
 
@@ -37,7 +37,7 @@ pub(super) struct Replay {
     after: u64,
     /// The last sequence number to return.
     until: u64,
-    hold: Option<Arc<Hold>>,
+    hold: Option<HoldGuard>,
     /// The rest of the page.
     page: Option<HeldPage>,
     fetching: Option<Fetching>,
@@ -74,7 +74,7 @@ impl Replay {
         source: Source,
         id: i64,
         range: Range<u64>,
-        hold: Option<Arc<Hold>>,
+        hold: Option<HoldGuard>,
     ) -> Result<Self, TailError> {
         let Range { start: after, end: until } = range;
         let page = source.page(id, after..until).await?;

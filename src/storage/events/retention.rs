@@ -2,7 +2,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::atomic::{AtomicU64, Ordering},
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{DurableConfig, backend::StreamRow, part::Part};
@@ -115,13 +119,39 @@ impl Hold {
         Self { next: AtomicU64::new(after + 1), budget }
     }
 
-    /// Records that the reader has received everything up to `seq`.
-    pub(super) fn given(&self, seq: u64) {
-        self.next.store(seq + 1, Ordering::Relaxed);
-    }
-
     pub(super) fn next(&self, appended: u64) -> Option<u64> {
         (appended <= self.budget).then(|| self.next.load(Ordering::Relaxed))
+    }
+}
+
+/// A reader's hold. Dropping it ends the hold.
+pub(super) struct HoldGuard {
+    hold: Arc<Hold>,
+    ended: Box<dyn Fn() + Send + Sync>,
+}
+
+impl HoldGuard {
+    /// `ended` is called when the hold has ended.
+    pub(super) fn new(hold: Arc<Hold>, ended: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { hold, ended: Box::new(ended) }
+    }
+
+    /// Records that the reader has received everything up to `seq`.
+    pub(super) fn given(&self, seq: u64) {
+        self.hold.next.store(seq + 1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for HoldGuard {
+    fn drop(&mut self) {
+        self.hold.next.store(u64::MAX, Ordering::Relaxed);
+        (self.ended)();
+    }
+}
+
+impl fmt::Debug for HoldGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.hold.fmt(f)
     }
 }
 
@@ -197,9 +227,12 @@ mod tests {
         assert_eq!(retention.due(&config, 1000, Some(700), true), Some(Step::Trim { oldest: 700 }));
         assert_eq!(retention.due(&config, 1000, None, true), Some(Step::Trim { oldest: 991 }));
         assert_eq!(retention.due(&config, 9000, None, true), Some(Step::Trim { oldest: 2001 }));
-        let hold = Hold::new(5, 100);
-        hold.given(7);
+        let hold = Arc::new(Hold::new(5, 100));
+        let guard = HoldGuard::new(Arc::clone(&hold), || {});
+        guard.given(7);
         assert_eq!((hold.next(100), hold.next(101)), (Some(8), None));
+        drop(guard);
+        assert_eq!(hold.next(100), Some(u64::MAX));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::HashSet, future::ready};
 
 use serde_json::Map;
 use sha2::{Digest, Sha256};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, PgPool};
 
 use super::{
     Entry, FencedAppend, SessionSummary, StoreError, StoreFuture, StoredSession, TranscriptKey,
@@ -212,11 +212,11 @@ impl TranscriptStore for PgTranscripts {
 }
 
 /// Locks the session against other appends, so that its entries are committed in the order of their `seq`.
-async fn lock(transaction: &mut Transaction<'_, Postgres>, key: &TranscriptKey) -> sqlx::Result<()> {
+async fn lock(transaction: &mut PgConnection, key: &TranscriptKey) -> sqlx::Result<()> {
     let name = format!("agent_webkit\0{}\0{}", key.project_key, key.session_id);
     let digest: [u8; 32] = Sha256::digest(name).into();
     let number = i64::from_be_bytes(digest[..8].try_into().expect("the slice has eight bytes"));
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(number).execute(&mut **transaction).await?;
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(number).execute(transaction).await?;
     Ok(())
 }
 

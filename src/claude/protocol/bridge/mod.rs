@@ -16,7 +16,7 @@ use super::{
     permissions::Permissions,
     stream::Streams,
     transcribed::Transcribed,
-    wakeups::Wakeups,
+    wakeups::{self, Wakeups},
     wire::{Frame, Members, Text},
 };
 use crate::proto::{AgentCommand, AgentEvent, Decision, Effort, Wakeup};
@@ -447,7 +447,7 @@ impl Bridge {
             // Its turn has begun, although `init` follows later: with no wake-up and no turn the session could sleep.
             self.in_turn = true;
             self.events.push_back(AgentEvent::TurnStarted { permission_mode: None });
-            self.events.extend(self.wakeups.came(frame));
+            self.events.extend(self.wakeups.came(frame, wakeups::now()));
         }
         let Some(message) = self.messages.iter_mut().find(|message| message.uuid == *uuid) else { return };
         message.started = true;

@@ -19,7 +19,10 @@ pub(crate) use self::{
     scan::{MAX_STORED, Scan},
 };
 use self::{format::config_dir, scan::Scanner};
-use crate::storage::transcripts::Entry;
+use crate::{
+    claude::agent_user::{AgentUser, act_as},
+    storage::transcripts::Entry,
+};
 
 /// The folders of the config directory that are kept as a whole.
 const TREES: [&str; 5] = ["file-history", "plans", "session-env", "tasks", "todos"];
@@ -50,17 +53,21 @@ pub(crate) struct KeptFiles {
     /// The last scan left files for which there was no room.
     rest: bool,
     config_dir: Option<Entry>,
+    /// The system user of the agent, whose rights the files are read with. The agent can replace a file by a link to one
+    /// that it may not read itself.
+    user: Option<AgentUser>,
 }
 
 impl KeptFiles {
     /// Takes the files that are in the config directory now as already stored. Blocks on file access.
-    pub(crate) fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path, user: Option<AgentUser>) -> Self {
         Self {
             scanner: Some(Scanner::new(path)),
             running: None,
             wanted: false,
             rest: false,
             config_dir: config_dir(path),
+            user,
         }
     }
 
@@ -81,8 +88,13 @@ impl KeptFiles {
             && let Some(mut scanner) = self.scanner.take()
         {
             (self.wanted, self.rest) = (false, false);
+            let user = self.user.clone();
             self.running = Some(spawn_blocking(move || {
-                let scan = scanner.scan(room);
+                let scan = act_as(user.as_ref(), || Ok(scanner.scan(room)));
+                let scan = scan.unwrap_or_else(|error| {
+                    tracing::error!(%error, "the agent's files cannot be read with the rights of its user");
+                    Scan::default()
+                });
                 (scanner, scan)
             }));
         }

@@ -2,16 +2,17 @@
 
 use std::{
     collections::{BTreeMap, HashMap, btree_map},
-    fs::{self, File, Metadata, OpenOptions},
+    fs::{self, Metadata},
     io::{self, Read},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::OFlags;
-
 use super::{JOURNAL, RUNS, SESSION_TREES, TREES, format};
-use crate::{claude::transcripts::safe_paths::is_safe, storage::transcripts::Entry};
+use crate::{
+    claude::transcripts::safe_paths::{is_safe, open_own},
+    storage::transcripts::Entry,
+};
 
 /// The maximum size of a kept file, in bytes.
 const MAX_FILE: u64 = 16 << 20;
@@ -139,7 +140,7 @@ fn read(file: &Path, path: &str, length: u64) -> Result<Entry, Unkept> {
         return Err(Unkept::For("has an unusual name".to_owned()));
     }
     let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    let read = open(file).and_then(|file| file.take(length + 1).read_to_end(&mut content));
+    let read = open_own(file).and_then(|file| file.take(length + 1).read_to_end(&mut content));
     match read {
         Ok(read) if read as u64 == length => {
             format::file(path, &content).ok_or_else(|| Unkept::For("cannot be stored".to_owned()))
@@ -148,13 +149,6 @@ fn read(file: &Path, path: &str, length: u64) -> Result<Entry, Unkept> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Unkept::Changed),
         Err(error) => Err(Unkept::For(format!("cannot be read ({error})"))),
     }
-}
-
-/// Opens an ordinary file. The agent may have replaced it since by a link, or by a pipe, whose opening blocks.
-fn open(file: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(file)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 /// A file of the config directory.
@@ -271,7 +265,7 @@ fn list(folder: &Path) -> io::Result<Vec<(PathBuf, Metadata)>> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs::File, os::unix::fs::symlink};
 
     use super::*;
 
@@ -349,7 +343,7 @@ mod tests {
         symlink(root.path().join("secret"), root.path().join("plans/folder")).unwrap();
         symlink(root.path().join("secret/tokens"), root.path().join("plans/b.md")).unwrap();
         assert!(shown(&scanner.scan(ROOM)).is_empty());
-        assert!(open(&root.path().join("plans/b.md")).is_err(), "it was replaced by a link");
+        assert!(open_own(&root.path().join("plans/b.md")).is_err(), "it was replaced by a link");
     }
 
     #[test]

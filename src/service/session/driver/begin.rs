@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -18,16 +18,16 @@ use crate::{
     metrics::{Begun, SessionMetrics},
     proto::{Note, Session, SessionConfig, WhenIdle},
     service::{
-        failure::Failure,
+        error::SessionError,
         limits::Limits,
         registry::{
-            sessions::{Owned, RestoreFn, Sessions},
+            sessions::{NewAgent, Owned, Sessions},
             slots::Slot,
         },
         session::{
             connection::{AgentConnection, AgentUpdate},
-            handle::{Ending, Latest, SessionHandle, Shared},
             lease_guard::LeaseGuard,
+            live::{Ending, Latest, LiveSession},
             mailbox::mailbox,
             stream_end::ReleasedOnDrop,
         },
@@ -38,18 +38,12 @@ use crate::{
 /// Capacity of a session's mailbox.
 const MAILBOX: usize = 256;
 
-/// A request for a new session.
-pub(crate) struct Request {
-    pub(crate) spec: SessionSpec,
-    pub(crate) owner: Option<Arc<str>>,
-    pub(crate) limits: Limits,
-}
-
 /// The parts of a driver.
 struct Parts<A, L: EventLog> {
     session: Session,
     spec: SessionSpec,
     owner: Option<Arc<str>>,
+    title: Option<String>,
     created_at: SystemTime,
     connection: AgentConnection<A>,
     stream: L::Stream,
@@ -57,31 +51,18 @@ struct Parts<A, L: EventLog> {
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
-    /// How the registry restores sessions of this agent.
-    pub(crate) fn restorer(agent: A, limits: Limits) -> RestoreFn<L> {
-        Box::new(move |sessions: Sessions<L>, owned: Owned, slot: Slot| {
-            let (agent, limits) = (agent.clone(), limits.clone());
-            Box::pin(async move {
-                let driver = Self::restore(owned, agent, &sessions, &limits, slot).await?;
-                let handle = driver.handle().clone();
-                tokio::spawn(driver.run());
-                Ok(handle)
-            })
-        })
-    }
-
     /// Starts a session around an agent that runs or is starting. On return the event log holds `session_ready` and the
     /// session is registered.
     pub(crate) async fn start(
-        request: Request,
+        new: NewAgent,
         mut connection: AgentConnection<A>,
         sessions: &Sessions<L>,
         slot: Slot,
-    ) -> Result<Box<Self>, Failure> {
-        let Request { spec, owner, limits } = request;
+    ) -> Result<Box<Self>, SessionError> {
+        let NewAgent { spec, owner, title } = new;
         match slot.cancel.run_until_cancelled(connection.up()).await {
             Some(Err(error)) => {
-                return Err(Failure::unavailable(format!(
+                return Err(SessionError::unavailable(format!(
                     "the agent could not be started: {}",
                     with_sources(&*error)
                 )));
@@ -89,23 +70,24 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Some(Ok(())) => {}
             None => {
                 connection.gone().await;
-                return Err(Failure::unavailable("the server is shutting down"));
+                return Err(SessionError::unavailable("the server is shutting down"));
             }
         }
         let created_at = SystemTime::now();
         let stored = match sessions.persistence() {
             None => None,
             Some(persistence) => {
-                let record = new_record(&spec, owner.as_deref(), created_at);
+                let mut record = new_record(&spec, owner.as_deref(), created_at);
+                record.metadata.title.clone_from(&title);
                 let lease = persistence.catalog.create(&record).await?;
                 Some((lease, record.metadata))
             }
         };
         let stream = open(sessions.log(), &spec.session_id).await?;
         let now = now();
-        let mut session = Session::new(config(&spec, &limits, stored.is_some()), now);
+        let mut session = Session::new(config(&spec, sessions.limits(), stored.is_some()), now);
         session.handle_started(now);
-        let parts = Parts { session, spec, owner, created_at, connection, stream, stored };
+        let parts = Parts { session, spec, owner, title, created_at, connection, stream, stored };
         Self::assemble(parts, sessions, slot).begin(sessions, Begun::Created).await
     }
 
@@ -115,9 +97,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         owned: Owned,
         agent: A,
         sessions: &Sessions<L>,
-        limits: &Limits,
         slot: Slot,
-    ) -> Result<Box<Self>, Failure> {
+    ) -> Result<Box<Self>, SessionError> {
         let Owned { record, lease } = owned;
         let spec = SessionSpec {
             model: record.metadata.model.clone(),
@@ -130,15 +111,15 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             // The stream is a new one, in the place of the deleted one.
             drop(ReleasedOnDrop(stream));
             sessions.erase(&record.id).await;
-            return Err(Failure::unknown_session());
+            return Err(SessionError::NotFound);
         }
-        let config = config(&spec, limits, true);
+        let config = config(&spec, sessions.limits(), true);
         let session = match stream.bounds().last {
             0 => Session::dormant(config, now()),
             last => {
                 let tail = stream.tail(Cursor::After(last)).await.map_err(|error| {
                     tracing::error!(session = record.id, error = with_sources(&error), "note cannot be read");
-                    Failure::unavailable("the event log cannot be read now")
+                    SessionError::unavailable("the event log cannot be read now")
                 })?;
                 let note = tail.attached().note.clone().unwrap_or_default();
                 drop(tail);
@@ -150,6 +131,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         let parts = Parts {
             session,
             owner: record.owner.map(Into::into),
+            title: record.metadata.title.clone(),
             created_at: UNIX_EPOCH + Duration::from_millis(record.created_at_ms.unsigned_abs()),
             connection: AgentConnection::new(agent),
             stream,
@@ -160,14 +142,13 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     }
 
     fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Box<Self> {
-        let Parts { mut session, spec, owner, created_at, connection, stream, stored } = parts;
+        let Parts { mut session, spec, owner, title, created_at, connection, stream, stored } = parts;
         session.set_time_of_day(now(), unix_ms());
         let (mail, mailbox) = mailbox(MAILBOX);
-        let title = stored.as_ref().and_then(|(_, metadata)| metadata.title.clone());
         let deleted = stored.is_some().then(Arc::default);
         let last = stream.bounds().last;
         let (covers, covered) = watch::channel(last);
-        let handle = SessionHandle::new(Shared {
+        let live = Arc::new(LiveSession {
             id: spec.session_id.into(),
             owner,
             cwd: spec.cwd,
@@ -178,6 +159,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             deleted: deleted.clone(),
             latest: Latest { as_of: last, ..Latest::default() }.into(),
             covered,
+            end: OnceLock::new(),
         });
         let kept = stored.zip(deleted).zip(sessions.persistence());
         let lease_guard = kept.map(|(((lease, saved), deleted), persistence)| {
@@ -197,7 +179,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             may_leave: false,
             fenced: false,
             sessions: sessions.clone(),
-            handle,
+            live,
             metrics: SessionMetrics::new(),
             slot,
         })
@@ -205,14 +187,18 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Appends the first events to the event log and then registers the session, so that readers who find the
     /// session find its first events.
-    async fn begin(mut self: Box<Self>, sessions: &Sessions<L>, how: Begun) -> Result<Box<Self>, Failure> {
+    async fn begin(
+        mut self: Box<Self>,
+        sessions: &Sessions<L>,
+        how: Begun,
+    ) -> Result<Box<Self>, SessionError> {
         self.metrics.begun(how);
         if let std::ops::ControlFlow::Break(end) = self.settle().await {
             self.finish(end).await;
-            return Err(Failure::unavailable("the event log cannot be written now"));
+            return Err(SessionError::unavailable("the event log cannot be written now"));
         }
-        tracing::info!(session = self.handle.id(), cwd = %self.handle.cwd().display(), "session started");
-        self.registration = Some(sessions.register(self.handle.clone()));
+        tracing::info!(session = &*self.live.id, cwd = %self.live.cwd.display(), "session started");
+        self.registration = Some(sessions.register(Arc::clone(&self.live)));
         // The agent may have sent events before the session was registered.
         self.hear(AgentUpdate::Events);
         Ok(self)
@@ -226,15 +212,18 @@ fn new_record(spec: &SessionSpec, owner: Option<&str>, created_at: SystemTime) -
     record
 }
 
-async fn open<L: EventLog>(log: &L, id: &str) -> Result<L::Stream, Failure> {
+async fn open<L: EventLog>(log: &L, id: &str) -> Result<L::Stream, SessionError> {
     log.open(id).await.map_err(|error| {
         tracing::error!(session = id, error = with_sources(&error), "failed to open the event log");
-        Failure::unavailable("the event log cannot be opened now")
+        SessionError::unavailable("the event log cannot be opened now")
     })
 }
 
 /// The contents of the queued messages. Each was appended as a `user_message` event when it was accepted.
-async fn queued(stream: &impl EventStream, note: &Note) -> Result<Vec<(String, Box<RawValue>)>, Failure> {
+async fn queued(
+    stream: &impl EventStream,
+    note: &Note,
+) -> Result<Vec<(String, Box<RawValue>)>, SessionError> {
     let queued = note.memo.as_ref().map_or(&[][..], |memo| &memo.queued);
     if queued.is_empty() {
         return Ok(Vec::new());
@@ -243,7 +232,7 @@ async fn queued(stream: &impl EventStream, note: &Note) -> Result<Vec<(String, B
     // messages are the newest.
     let newest = stream.newest("user_message", queued.len()).await.map_err(|error| {
         tracing::error!(error = with_sources(&error), "failed to read the queued messages");
-        Failure::unavailable("the event log cannot be read now")
+        SessionError::unavailable("the event log cannot be read now")
     })?;
     let messages = newest.iter().filter_map(|event| serde_json::from_slice::<UserMessage>(&event.data).ok());
     let messages = messages.map(|message| (message.message_uuid, message.content));

@@ -10,40 +10,30 @@ use crate::{
     error_text::with_sources,
     layers::resume::{EventLog, EventStream},
     metrics,
-    service::session::{handle::NotTaken, stream_end::all_read},
+    service::session::{
+        live::{End, NotTaken},
+        stream_end::all_read,
+    },
 };
 
 /// Maximum time to wait for the agent when a session is handed over.
 const WAIT_FOR_AGENT: Duration = Duration::from_secs(12);
 
-/// Why a session ends on this host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// The session is over: `done` was sent.
-    Closed,
-    /// The session is not needed in memory.
-    Released,
-    /// The server stops; the session continues in another one.
-    Suspended,
-    /// Another host holds the lease.
-    Fenced,
-    /// The event log accepts no more events.
-    LogLost,
-}
-
 impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Ends the session on this host. What remains of it depends on `end`.
     pub(crate) async fn finish(mut self: Box<Self>, end: End) {
-        tracing::info!(session = self.handle.id(), ?end, "session ended on this host");
+        tracing::info!(session = &*self.live.id, ?end, "session ended on this host");
         self.metrics.ended(self.reason(end));
         self.slot.session_ended();
+        // Before the stream ends, so that its readers learn why.
+        let _ = self.live.end.set(end);
         // An append may have been cut off in the middle.
         self.covers.send_replace(u64::MAX);
         match (end, self.lease_guard.is_some()) {
             (End::Closed, _) | (End::LogLost, false) => self.close().await,
             (End::Fenced, _) => {
                 metrics::lease_lost();
-                tracing::warn!(session = self.handle.id(), "another host has taken the session over");
+                tracing::warn!(session = &*self.live.id, "another host has taken the session over");
                 self.connection.abort();
                 self.hand_over().await;
             }
@@ -65,15 +55,14 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Ends the streams, waits until the agent is gone and the readers have read the last events, and deletes
     /// everything.
     async fn close(self: Box<Self>) {
-        let Self { connection, stream, mailbox, registration, lease_guard, sessions, slot, handle, .. } =
-            *self;
+        let Self { connection, stream, mailbox, registration, lease_guard, sessions, slot, live, .. } = *self;
         // The stream closes before the mailbox: `Sessions::close` waits for the mailbox, and then the streams
         // have ended.
         stream.0.close();
         drop((registration, mailbox));
-        tokio::join!(connection.gone(), all_read(handle.stream()));
+        tokio::join!(connection.gone(), all_read(&live.stream));
         drop(stream);
-        let (id, log) = (handle.id(), sessions.log());
+        let (id, log) = (&*live.id, sessions.log());
         if let Some(lease_guard) = lease_guard {
             lease_guard.persistence().erase(log, id).await;
         } else if let Err(error) = log.forget(id).await {
@@ -88,13 +77,13 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Releases everything, so that the session can be restored here or on another host.
     async fn hand_over(self: Box<Self>) {
-        let Self { connection, stream, mailbox, registration, lease_guard, slot, handle, .. } = *self;
+        let Self { connection, stream, mailbox, registration, lease_guard, slot, live, .. } = *self;
         drop((stream, registration));
         // After the registration is dropped, because the sender of each input now looks the session up again.
         for mail in mailbox.close() {
             mail.reply.send(Err(NotTaken::Released));
         }
-        drop(handle);
+        drop(live);
         // Transcript entries are written under the lease, so the lease is released after the agent is gone.
         if timeout(WAIT_FOR_AGENT, connection.gone()).await.is_err() {
             tracing::warn!("the agent of a released session has not ended in time");

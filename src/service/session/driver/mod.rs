@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     ops::ControlFlow,
     pin::Pin,
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -14,12 +15,10 @@ use tokio::{sync::watch, time::Sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::end::End;
 use super::{
     connection::{AgentConnection, AgentUpdate, Stuck},
-    handle::NotTaken,
-    handle::{Mail, SessionHandle},
     lease_guard::{Fenced, LeaseGuard},
+    live::{End, LiveSession, Mail, NotTaken, Taken},
     mailbox,
     receipt::Reply,
     stream_end::ReleasedOnDrop,
@@ -41,20 +40,18 @@ use crate::{
     storage::catalog::SessionMetadata,
 };
 
-pub(crate) use self::begin::Request;
-
 /// A session and everything it owns. Dropping it at any point releases the stream and removes the session
 /// from the registry.
 pub(crate) struct Driver<A, L: EventLog> {
     session: Session,
     connection: AgentConnection<A>,
     stream: ReleasedOnDrop<L::Stream>,
-    handle: SessionHandle<L>,
+    live: Arc<LiveSession<L::Stream>>,
     mailbox: mailbox::Receiver<Mail>,
     /// The outcomes of inputs, sent once the events that the inputs caused are in the event log.
     replies: Vec<Answer>,
     /// The inputs that wait for the agent's answer, by request id.
-    asked: BTreeMap<u64, Reply<Result<(), NotTaken>>>,
+    asked: BTreeMap<u64, Reply<Taken>>,
     /// Tells those who describe the session which events its latest state covers.
     covers: watch::Sender<u64>,
     /// Set once the first events are in the event log.
@@ -73,8 +70,8 @@ pub(crate) struct Driver<A, L: EventLog> {
 
 /// The answer to an input that was taken.
 struct Answer {
-    reply: Reply<Result<(), NotTaken>>,
-    outcome: Result<(), NotTaken>,
+    reply: Reply<Taken>,
+    outcome: Taken,
     /// A user's message, which is withdrawn if the request no longer waits.
     message: Option<Message>,
 }
@@ -85,8 +82,8 @@ struct Message {
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
-    pub(crate) fn handle(&self) -> &SessionHandle<L> {
-        &self.handle
+    pub(crate) fn live(&self) -> &Arc<LiveSession<L::Stream>> {
+        &self.live
     }
 
     /// Ends the session as soon as its task runs.
@@ -177,7 +174,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Whether the session continues elsewhere after it ends here: it is stored and not deleted.
     fn outlives(&self) -> bool {
-        self.lease_guard.is_some() && !self.handle.shared().is_deleted()
+        self.lease_guard.is_some() && !self.live.is_deleted()
     }
 
     fn take(&mut self, Mail { input, key, reply }: Mail) {
@@ -191,7 +188,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         let is_message = matches!(input, Inbound::UserMessage { .. });
         let message = is_message.then(|| Message { uuid: uuid.clone(), key: key.clone() });
         let answer = match self.session.handle_input(now(), input, key, uuid) {
-            Ok(Accepted::Done) => Answer { reply, outcome: Ok(()), message },
+            Ok(Accepted::Done) => {
+                let uuid = message.as_ref().map(|message| message.uuid.clone());
+                Answer { reply, outcome: Ok(uuid), message }
+            }
+            Ok(Accepted::Repeated(uuid)) => Answer { reply, outcome: Ok(uuid), message: None },
             Ok(Accepted::Asked(request)) => {
                 self.asked.insert(request, reply);
                 return;
@@ -272,7 +273,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Appends the batch and the changed note to the event log, in one write.
     async fn publish(&mut self, mut batch: Batch) -> ControlFlow<End> {
         let note = self.session.take_note();
-        self.handle.shared().latest().set_choices(self.session.model(), self.session.permission_mode());
+        self.live.latest().set_choices(self.session.model(), self.session.permission_mode());
         if batch.events.is_empty() && note.is_none() {
             return ControlFlow::Continue(());
         }
@@ -286,12 +287,12 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Err(AppendError::Fenced) => return ControlFlow::Break(End::Fenced),
             Err(error) => {
                 let error = with_sources(&error);
-                tracing::error!(session = self.handle.id(), error, "failed to append to the event log");
+                tracing::error!(session = &*self.live.id, error, "failed to append to the event log");
                 return ControlFlow::Break(End::LogLost);
             }
         };
         self.metrics.appended(events, since.elapsed());
-        let mut latest = self.handle.shared().latest();
+        let mut latest = self.live.latest();
         if let Some(note) = note {
             latest.note = Some(Note { memo: None, ..note });
         }
@@ -307,7 +308,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Saves the session's metadata in the catalog.
     async fn save(&mut self) -> ControlFlow<End> {
-        self.handle.shared().latest().set_title(self.title.as_deref());
+        self.live.latest().set_title(self.title.as_deref());
         let Some(lease_guard) = &mut self.lease_guard else { return ControlFlow::Continue(()) };
         let metadata = SessionMetadata {
             model: self.session.model().map(str::to_owned),
@@ -333,7 +334,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 open_prompts,
                 wakeups,
             } => {
-                let (id, cwd) = (self.handle.id(), self.handle.cwd());
+                let (id, cwd) = (&*self.live.id, &self.live.cwd);
                 let spec = SessionSpec {
                     model,
                     permission_mode,
@@ -356,7 +357,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Output::Release => self.may_leave = self.lease_guard.is_some(),
             Output::Answer { request, outcome } => {
                 if let Some(reply) = self.asked.remove(&request) {
-                    reply.send(outcome.map_err(NotTaken::NoAnswer));
+                    reply.send(outcome.map(|()| None).map_err(NotTaken::NoAnswer));
                 }
             }
             Output::Closed if self.outlives() => return ControlFlow::Break(End::Suspended),

@@ -1,12 +1,12 @@
 use std::collections::HashSet;
 
-use sqlx::{PgConnection, Transaction};
+use sqlx::PgConnection;
 
 use super::{
     BackendFuture, Page, SqlBackend, StoredEvent, StreamRow, Write, cut_run, page, run, shared_backend,
     signed, statements, stream_row,
 };
-use crate::storage::database::{Call, Component, Link, Postgres};
+use crate::storage::database::{Call, Component, Link, Postgres, Transaction};
 
 #[derive(Debug)]
 pub(super) struct PostgresBackend {
@@ -26,7 +26,7 @@ impl PostgresBackend {
         Box::pin(self.server.health.call(call, future))
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, sqlx::Postgres>, sqlx::Error> {
+    async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         self.server.begin().await
     }
 

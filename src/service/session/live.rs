@@ -1,10 +1,9 @@
-//! The handle of a running session, through which the rest of the service uses it.
+//! A session in memory, as the rest of the service sees it.
 
 use std::{
-    fmt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
@@ -16,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{describe::Description, mailbox, receipt::Reply};
 use crate::{
-    layers::resume::{EventLog, EventStream, RingLog},
+    layers::resume::{EventLog, EventStream},
     proto::{IdempotencyKey, Inbound, NoAnswer, Note, Refused},
     sync::lock,
 };
@@ -27,8 +26,11 @@ pub(crate) struct Mail {
     pub(crate) input: Inbound,
     pub(crate) key: Option<IdempotencyKey>,
     /// Dropped without a value if the session ends first.
-    pub(crate) reply: Reply<Result<(), NotTaken>>,
+    pub(crate) reply: Reply<Taken>,
 }
+
+/// The outcome of an input: the uuid of the message, if it is a user's message.
+pub(crate) type Taken = Result<Option<String>, NotTaken>;
 
 /// Why a session did not handle an input.
 #[derive(Clone, Debug)]
@@ -39,15 +41,8 @@ pub(crate) enum NotTaken {
     Released,
 }
 
-/// A handle to a running session, cheap to clone. Returned by
-/// [`Sessions::get`](crate::service::registry::sessions::Sessions::get).
-///
-/// In a stack, the lookup layer puts it into the request's extensions as `Resolved<SessionHandle>`.
-pub struct SessionHandle<L: EventLog = RingLog> {
-    shared: Arc<Shared<L::Stream>>,
-}
-
-pub(crate) struct Shared<S> {
+/// A session in memory: what its task shares with those who use it.
+pub(crate) struct LiveSession<S> {
     pub(crate) id: Arc<str>,
     pub(crate) owner: Option<Arc<str>>,
     pub(crate) cwd: PathBuf,
@@ -60,6 +55,26 @@ pub(crate) struct Shared<S> {
     pub(crate) latest: Mutex<Latest>,
     /// The sequence number of the newest event that `latest` covers. Readers receive an event a moment before.
     pub(crate) covered: watch::Receiver<u64>,
+    /// Why it ended on this host. Set before its stream ends.
+    pub(crate) end: OnceLock<End>,
+}
+
+/// A session in memory, with its events in this event log.
+pub(crate) type Live<L> = Arc<LiveSession<<L as EventLog>::Stream>>;
+
+/// Why a session ends on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The session is over: `done` was sent.
+    Closed,
+    /// The session is not needed in memory.
+    Released,
+    /// The server stops; the session continues in another one.
+    Suspended,
+    /// Another host holds the lease.
+    Fenced,
+    /// The event log accepts no more events.
+    LogLost,
 }
 
 /// Tells the readers of a session why it ends.
@@ -114,68 +129,24 @@ impl Latest {
     }
 }
 
-impl<L: EventLog> SessionHandle<L> {
-    pub(crate) fn new(shared: Shared<L::Stream>) -> Self {
-        Self { shared: Arc::new(shared) }
-    }
-
-    /// The session's id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.shared.id
-    }
-
-    /// The name of the principal that created it, if the server authenticates its callers.
-    #[must_use]
-    pub fn owner(&self) -> Option<&str> {
-        self.shared.owner.as_deref()
-    }
-
-    /// The agent's working directory.
-    #[must_use]
-    pub fn cwd(&self) -> &Path {
-        &self.shared.cwd
-    }
-
-    /// When it was created.
-    #[must_use]
-    pub fn created_at(&self) -> SystemTime {
-        self.shared.created_at
-    }
-
-    /// The session's event stream.
-    #[must_use]
-    pub fn stream(&self) -> &L::Stream {
-        &self.shared.stream
-    }
-
-    /// Returns the session if the caller with this name owns it.
-    pub(crate) fn visible_to(self, caller: Option<&str>) -> Option<Self> {
-        Some(self).filter(|session| session.owner() == caller)
-    }
-
-    pub(crate) fn shared(&self) -> &Shared<L::Stream> {
-        &self.shared
-    }
-
+impl<S: EventStream> LiveSession<S> {
     /// Describes the session as a JSON object, with its open prompts only if `with_pending`. The description covers
     /// all events that a reader may have received before the call.
     pub(crate) async fn describe(&self, with_pending: bool) -> Box<RawValue> {
-        let shared = &*self.shared;
-        let last = shared.stream.bounds().last;
+        let last = self.stream.bounds().last;
         // An error: the session has ended, and its state stays as it is.
-        let _ = shared.covered.clone().wait_for(|covered| *covered >= last).await;
-        let latest = shared.latest();
+        let _ = self.covered.clone().wait_for(|covered| *covered >= last).await;
+        let latest = self.latest();
         let note = latest.note.as_ref();
         Description {
-            session_id: &shared.id,
-            oldest_seq: shared.stream.bounds().oldest,
+            session_id: &self.id,
+            oldest_seq: self.stream.bounds().oldest,
             as_of_seq: latest.as_of,
             model: latest.model.as_deref(),
             permission_mode: latest.permission_mode.as_deref(),
-            cwd: shared.cwd.to_string_lossy(),
+            cwd: self.cwd.to_string_lossy(),
             title: latest.title.as_deref(),
-            created_at: millis(shared.created_at),
+            created_at: millis(self.created_at),
             active_at: millis(latest.active_at),
             pending: note.map(|note| &*note.pending).filter(|_| with_pending),
             session_cost_usd: note.map(|note| note.session_cost_usd),
@@ -190,7 +161,12 @@ fn millis(time: SystemTime) -> u64 {
     u64::try_from(millis).unwrap_or(u64::MAX)
 }
 
-impl<S> Shared<S> {
+impl<S> LiveSession<S> {
+    /// Whether the caller with this name owns it.
+    pub(crate) fn is_visible_to(&self, caller: Option<&str>) -> bool {
+        self.owner.as_deref() == caller
+    }
+
     /// Whether the session is stored, so that it can be restored after it has left memory.
     pub(crate) fn outlives(&self) -> bool {
         self.deleted.is_some()
@@ -209,17 +185,5 @@ impl<S> Shared<S> {
     /// The latest state. The lock must not be held across an await.
     pub(crate) fn latest(&self) -> std::sync::MutexGuard<'_, Latest> {
         lock(&self.latest)
-    }
-}
-
-impl<L: EventLog> Clone for SessionHandle<L> {
-    fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
-    }
-}
-
-impl<L: EventLog> fmt::Debug for SessionHandle<L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionHandle").field("id", &self.id()).field("owner", &self.owner()).finish()
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         TailError, encode_frame,
     },
     metrics::{Attach, ReaderMetrics},
-    service::session::handle::Ending,
+    service::session::live::Ending,
 };
 
 /// A stream that counts its readers in the metrics and records the start of each in the request's span.
@@ -30,7 +30,7 @@ pub struct WatchedStream<S> {
 }
 
 impl<S> WatchedStream<S> {
-    pub(super) const fn new(stream: S, ending: Ending, is_reader: bool) -> Self {
+    pub(crate) const fn new(stream: S, ending: Ending, is_reader: bool) -> Self {
         Self { stream, ending, is_reader }
     }
 }
@@ -98,7 +98,7 @@ impl<T: Tail> Tail for WatchedTail<T> {
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>> {
-        let polled = self.tail.poll_chunk(cx);
+        let polled = self.poll_counted(cx);
         if let Poll::Ready(Some(Err(_))) = &polled
             && self.tail.was_forgotten()
             && let Some(frame) = self.ending.frame()
@@ -106,15 +106,30 @@ impl<T: Tail> Tail for WatchedTail<T> {
             // Nothing comes after an `Err`, so this is the last frame.
             return Poll::Ready(Some(Ok(Chunk { bytes: frame, last_seq: self.given })));
         }
-        match &polled {
-            Poll::Ready(Some(Ok(chunk))) => {
-                self.metrics.given(chunk.last_seq - self.given, chunk.bytes.len());
-                self.given = chunk.last_seq;
-            }
-            Poll::Ready(Some(Err(_))) => self.metrics.evicted(),
-            Poll::Ready(None) | Poll::Pending => {}
+        if let Poll::Ready(Some(Err(_))) = &polled {
+            self.metrics.evicted();
         }
         polled
+    }
+
+    fn was_forgotten(&self) -> bool {
+        self.tail.was_forgotten()
+    }
+}
+
+impl<T: Tail> WatchedTail<T> {
+    /// Like `poll_chunk`, without a frame that says why the reader is cut off.
+    pub(crate) fn poll_counted(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Evicted>>> {
+        let polled = self.tail.poll_chunk(cx);
+        if let Poll::Ready(Some(Ok(chunk))) = &polled {
+            self.metrics.given(chunk.last_seq - self.given, chunk.bytes.len());
+            self.given = chunk.last_seq;
+        }
+        polled
+    }
+
+    pub(crate) fn count_eviction(&self) {
+        self.metrics.evicted();
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
 ///
 /// The result is a whole SSE frame without an `id`, so that the reader's `Last-Event-ID` does not change.
 /// `None` before the session's first event.
-pub(super) fn session_state(attached: &Attached) -> Option<Bytes> {
+pub(crate) fn session_state(attached: &Attached) -> Option<Bytes> {
     let note = Note::decode(std::str::from_utf8(attached.note.as_ref()?).ok()?);
     let data = note.session_state(attached.bounds.oldest, attached.bounds.last);
     Some(encode_frame(None, "session_state", &data))

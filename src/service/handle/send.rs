@@ -1,0 +1,178 @@
+//! The inputs of a session in Rust.
+
+use super::{Input, SessionHandle, Wait, idempotency_key};
+use crate::{
+    layers::resume::EventLog,
+    proto::client::{Block, Chosen, ClientMessage, Content, Reply},
+    service::error::SessionError,
+};
+
+/// A user's message, for [`SessionHandle::send`]. A string converts into one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NewMessage {
+    content: Content,
+    key: Option<String>,
+    verbatim: bool,
+}
+
+impl NewMessage {
+    /// A message with this content.
+    #[must_use]
+    pub fn new(content: Content) -> Self {
+        Self { content, key: None, verbatim: false }
+    }
+
+    /// Sets an idempotency key, 1 to 255 visible ASCII characters. A message whose key and content were accepted
+    /// before is not run again.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Makes the text nothing but text for the model: the agent reads no file that it mentions and runs no command
+    /// that it names. For texts of people who may not approve what the agent does.
+    #[must_use]
+    pub fn verbatim(mut self) -> Self {
+        self.verbatim = true;
+        self
+    }
+}
+
+impl From<&str> for NewMessage {
+    fn from(text: &str) -> Self {
+        Self::new(Content::Text(text.to_owned()))
+    }
+}
+
+impl From<String> for NewMessage {
+    fn from(text: String) -> Self {
+        Self::new(Content::Text(text))
+    }
+}
+
+impl From<Vec<Block>> for NewMessage {
+    fn from(blocks: Vec<Block>) -> Self {
+        Self::new(Content::Blocks(blocks))
+    }
+}
+
+impl<L: EventLog> SessionHandle<L> {
+    /// Sends a user's message and returns its uuid, as in its `user_message` event. One turn runs at a time; further
+    /// messages wait in the session's queue. A repeat under an idempotency key returns the uuid of the first one.
+    ///
+    /// # Errors
+    /// See [`input`](Self::input).
+    pub async fn send(&self, message: impl Into<NewMessage>) -> Result<String, SessionError> {
+        let NewMessage { content, key, verbatim } = message.into();
+        let message = ClientMessage::UserMessage { content };
+        let message_uuid = self.take_message(&message, key.as_deref(), verbatim).await?;
+        Ok(message_uuid.expect("a user's message has a uuid"))
+    }
+
+    /// Allows a permission request, with the input that the agent has given.
+    ///
+    /// # Errors
+    /// See [`input`](Self::input).
+    pub async fn allow(&self, correlation_id: impl Into<String>) -> Result<(), SessionError> {
+        self.input(ClientMessage::allow(correlation_id)).await
+    }
+
+    /// Denies a permission request, with a reason for the model.
+    ///
+    /// # Errors
+    /// See [`input`](Self::input).
+    pub async fn deny(
+        &self,
+        correlation_id: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Result<(), SessionError> {
+        self.input(ClientMessage::deny(correlation_id, message)).await
+    }
+
+    /// Answers a permission request or a hook's decision request, with all that an answer can have.
+    ///
+    /// # Errors
+    /// See [`input`](Self::input).
+    pub async fn reply(&self, correlation_id: impl Into<String>, reply: Reply) -> Result<(), SessionError> {
+        self.input(ClientMessage::PermissionResponse { correlation_id: correlation_id.into(), reply }).await
+    }
+
+    /// Answers a question.
+    ///
+    /// # Errors
+    /// See [`input`](Self::input).
+    pub async fn answer(
+        &self,
+        correlation_id: impl Into<String>,
+        answers: Vec<Chosen>,
+    ) -> Result<(), SessionError> {
+        self.input(ClientMessage::QuestionResponse { correlation_id: correlation_id.into(), answers }).await
+    }
+
+    /// Stops the running turn, if there is one.
+    ///
+    /// # Errors
+    /// See [`input`](Self::input).
+    pub async fn interrupt(&self) -> Result<(), SessionError> {
+        self.input(ClientMessage::Interrupt).await
+    }
+
+    /// Changes the model, from the next message on; `None` for the default.
+    ///
+    /// # Errors
+    /// See [`input`](Self::input).
+    pub async fn set_model(&self, model: Option<&str>) -> Result<(), SessionError> {
+        self.input(ClientMessage::SetModel { model: model.map(str::to_owned) }).await
+    }
+
+    /// Changes the permission mode.
+    ///
+    /// # Errors
+    /// See [`input`](Self::input).
+    pub async fn set_permission_mode(&self, mode: impl Into<String>) -> Result<(), SessionError> {
+        self.input(ClientMessage::SetPermissionMode { mode: mode.into() }).await
+    }
+
+    /// Stops a background task.
+    ///
+    /// # Errors
+    /// See [`input`](Self::input).
+    pub async fn stop_task(&self, task_id: impl Into<String>) -> Result<(), SessionError> {
+        self.input(ClientMessage::StopTask { task_id: task_id.into() }).await
+    }
+
+    /// Sends any message of the protocol. When the call returns, what the message caused is in the event log. If the
+    /// future is dropped before, a message that was not taken yet has no effect.
+    ///
+    /// # Errors
+    /// [`Invalid`](SessionError::Invalid): a value is invalid, or the agent refuses it;
+    /// [`Denied`](SessionError::Denied): the policy forbids it; [`Settled`](SessionError::Settled): the prompt is not
+    /// open; [`TooLarge`](SessionError::TooLarge); [`Unprocessable`](SessionError::Unprocessable): the idempotency key
+    /// was used with another message; [`Backpressure`](SessionError::Backpressure): the queue is full;
+    /// [`NotFound`](SessionError::NotFound), [`TakenOver`](SessionError::TakenOver) and
+    /// [`Unavailable`](SessionError::Unavailable).
+    pub async fn input(&self, message: ClientMessage) -> Result<(), SessionError> {
+        self.take_message(&message, None, false).await.map(drop)
+    }
+
+    async fn take_message(
+        &self,
+        message: &ClientMessage,
+        key: Option<&str>,
+        verbatim: bool,
+    ) -> Result<Option<String>, SessionError> {
+        let limits = self.sessions.limits();
+        let wait = Wait::new(limits);
+        let checked = || {
+            let body = message.to_json().into_bytes();
+            if body.len() > limits.max_body {
+                return Err(SessionError::TooLarge { limit: limits.max_body });
+            }
+            let key = key.map(|key| idempotency_key(key, &body)).transpose()?;
+            self.permit(Input::parse(&body, key)?, verbatim)
+        };
+        self.take(checked(), &wait).await
+    }
+}
