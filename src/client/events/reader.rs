@@ -1,12 +1,12 @@
 //! Reads one connection's bytes as items, and checks that none is missing; without I/O.
 
-use std::{collections::VecDeque, ops::RangeInclusive, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use super::Item;
 use crate::{
     client::Error,
     layers::resume::{EventParser, ParsedEvent, ParsedItem},
-    proto::client::{Failed, Numbered, ServerEvent},
+    proto::client::{Failed, Numbered, ServerEvent, compacted},
 };
 
 /// Maximum size of one event. The server's largest have 64 MiB of the agent's JSON.
@@ -79,19 +79,15 @@ fn event_after(last: &mut Option<u64>, event: &ParsedEvent) -> Result<Read, Erro
 }
 
 fn comment_after(last: &mut Option<u64>, comment: &str) -> Result<Read, Error> {
-    let Some(range) = comment.strip_prefix("compacted ") else { return Ok(Read::Keepalive) };
-    let range = compacted(range).ok_or_else(|| Error::Protocol(format!("{comment:?} names no events")))?;
+    if !comment.starts_with("compacted ") {
+        return Ok(Read::Keepalive);
+    }
+    let range = compacted(comment).ok_or_else(|| Error::Protocol(format!("{comment:?} names no events")))?;
     if let Some(last) = *last {
         follows(last, *range.start())?;
     }
     *last = Some(*range.end());
     Ok(Read::Item(Item::Compacted(range)))
-}
-
-fn compacted(range: &str) -> Option<RangeInclusive<u64>> {
-    let (first, last) = range.split_once('-')?;
-    let range = first.parse().ok()?..=last.parse().ok()?;
-    (!range.is_empty()).then_some(range)
 }
 
 fn follows(last: u64, seq: u64) -> Result<(), Error> {

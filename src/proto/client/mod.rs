@@ -39,4 +39,4 @@ pub use self::events::{
     ToolResult, ToolUse, TurnResult, UserMessage, WholeMessage,
 };
 pub use self::message::{Block, Chosen, ClientMessage, Content, ElicitationAction, ImageSource, Reply};
-pub use self::numbered::Numbered;
+pub use self::numbered::{Numbered, compacted};

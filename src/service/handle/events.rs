@@ -111,7 +111,7 @@ impl<L: EventLog> Following<L> {
         let attached = tail.attached();
         let (given, replay_end) = (attached.after, attached.bounds.last);
         let session_state = session_state(attached);
-        Self { live, tail, session_state, given, replay_end, frames: Frames::default(), done: false }
+        Self { live, tail, session_state, given, replay_end, frames: Frames::new(), done: false }
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<SessionEvent, Ended>> {

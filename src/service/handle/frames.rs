@@ -2,7 +2,10 @@
 
 use std::{collections::VecDeque, ops::RangeInclusive};
 
-use crate::proto::client::ServerEvent;
+use crate::{
+    layers::resume::{EventParser, ParsedEvent, ParsedItem},
+    proto::client::{ServerEvent, compacted},
+};
 
 /// An event of a session, with its place in the stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,67 +20,70 @@ pub struct SessionEvent {
 }
 
 /// The events of encoded frames, with the jumps between them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Frames {
+    parser: EventParser,
     read: VecDeque<SessionEvent>,
     /// A jump that was reported and is not followed by an event yet.
     compacted: Option<RangeInclusive<u64>>,
 }
 
 impl Frames {
-    /// Reads whole frames.
+    pub(super) fn new() -> Self {
+        Self { parser: EventParser::new(usize::MAX), read: VecDeque::new(), compacted: None }
+    }
+
     pub(super) fn push(&mut self, frames: &[u8]) {
-        let frames = String::from_utf8_lossy(frames);
-        frames.split("\n\n").filter(|frame| !frame.is_empty()).for_each(|frame| self.push_one(frame));
+        let mut items = Vec::new();
+        // The frames are the server's own, and the parser has no limit.
+        let _ = self.parser.push_items(frames, &mut items);
+        for item in items {
+            match item {
+                ParsedItem::Event(event) => self.read.push_back(SessionEvent {
+                    seq: event.id.as_deref().and_then(|id| id.parse().ok()),
+                    compacted: self.compacted.take(),
+                    event: read(&event),
+                }),
+                ParsedItem::Comment(comment) => self.note_jump(&comment),
+                _ => {}
+            }
+        }
     }
 
     pub(super) fn pop(&mut self) -> Option<SessionEvent> {
         self.read.pop_front()
     }
 
-    fn push_one(&mut self, frame: &str) {
-        let (mut id, mut name, mut data) = (None, "", String::new());
-        for line in frame.lines() {
-            match line.split_once(": ") {
-                Some(("id", value)) => id = value.parse().ok(),
-                Some(("event", value)) => name = value,
-                Some(("data", value)) if data.is_empty() => value.clone_into(&mut data),
-                Some(("data", value)) => data = format!("{data}\n{value}"),
-                Some(("", comment)) => self.compacted = jump(comment).or(self.compacted.take()),
-                _ => {}
-            }
+    fn note_jump(&mut self, comment: &str) {
+        if let Some(jump) = compacted(comment) {
+            let first = self.compacted.as_ref().map_or(*jump.start(), |earlier| *earlier.start());
+            self.compacted = Some(first..=*jump.end());
         }
-        if name.is_empty() {
-            return;
-        }
-        let event = ServerEvent::parse(name, &data).unwrap_or_else(|_| ServerEvent::Other {
-            name: name.to_owned(),
-            data: serde_json::from_str(&data).unwrap_or_default(),
-        });
-        self.read.push_back(SessionEvent { seq: id, compacted: self.compacted.take(), event });
     }
 }
 
-/// Parses `compacted 12-340`.
-fn jump(comment: &str) -> Option<RangeInclusive<u64>> {
-    let (first, last) = comment.strip_prefix("compacted ")?.split_once('-')?;
-    Some(first.parse().ok()?..=last.parse().ok()?)
+fn read(event: &ParsedEvent) -> ServerEvent {
+    let data = String::from_utf8_lossy(&event.data);
+    ServerEvent::parse(&event.name, &data).unwrap_or_else(|_| ServerEvent::Other {
+        name: event.name.clone(),
+        data: serde_json::from_str(&data).unwrap_or_default(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(chunks: &[&str]) -> Vec<SessionEvent> {
-        let mut frames = Frames::default();
+    fn read_all(chunks: &[&str]) -> Vec<SessionEvent> {
+        let mut frames = Frames::new();
         chunks.iter().for_each(|chunk| frames.push(chunk.as_bytes()));
         std::iter::from_fn(|| frames.pop()).collect()
     }
 
     #[test]
     fn numbers_names_and_jumps_are_read() {
-        let events = read(&[
-            "id: 3\nevent: status\ndata: {\"status\":\"a: b\"}\n\n: compacted 4-12\n\n",
+        let events = read_all(&[
+            "id: 3\nevent: status\ndata: {\"status\":\"a: b\"}\n\n: compacted 4-5\n\n: compacted 6-12\n\n",
             "id: 13\nevent: done\ndata: {}\n\nevent: news\ndata: [1]\n\n",
         ]);
         let ids: Vec<_> = events.iter().map(|event| (event.seq, event.compacted.clone())).collect();
@@ -88,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_event_that_lacks_a_member_is_not_lost() {
-        let events = read(&["id: 1\nevent: tool_result\ndata: {\"is_error\":true}\n\n"]);
+        let events = read_all(&["id: 1\nevent: tool_result\ndata: {\"is_error\":true}\n\n"]);
         assert_eq!(events[0].event.name(), "tool_result");
         assert_eq!(events[0].event.data()["is_error"], true);
     }
