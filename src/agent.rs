@@ -3,7 +3,7 @@
 //! An agent backend is a [`tower::Service`] that starts one agent for a [`SessionSpec`] and returns the
 //! channels to and from it, [`AgentIo`]. Tower layers around it add start limits, timeouts and retries.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -22,6 +22,10 @@ pub struct SessionSpec {
     pub session_id: String,
     /// The working directory, inside an allowed workspace.
     pub cwd: PathBuf,
+    /// The name of the principal that the session belongs to, if the server authenticates its callers.
+    pub owner: Option<Arc<str>>,
+    /// The set of options to use, by the host's name for it; `None` for the backend's default.
+    pub profile: Option<String>,
     /// The model; `None` for the backend's default.
     pub model: Option<String>,
     /// The permission mode; `None` for the backend's default.
@@ -56,6 +60,8 @@ impl SessionSpec {
         Self {
             session_id: session_id.into(),
             cwd: cwd.into(),
+            owner: None,
+            profile: None,
             model: None,
             permission_mode: None,
             mode_before_plan: None,
@@ -70,6 +76,12 @@ impl SessionSpec {
         }
     }
 }
+
+/// A backend's error, or a source of it, where the spec names a profile that there is not. The answer to
+/// `POST /sessions` is then 422.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no profile {0:?}")]
+pub struct UnknownProfile(pub String);
 
 /// The channels to and from a started agent.
 ///

@@ -15,6 +15,7 @@ macro_rules! guides {
 [getting_started]: crate::guide::getting_started
 [hosts]: crate::guide::hosts
 [metrics]: crate::guide::metrics
+[options]: crate::guide::options
 [permissions]: crate::guide::permissions
 [protocol]: crate::guide::protocol
 [python]: crate::guide::python
@@ -30,6 +31,7 @@ guides! {
     getting_started: "getting-started.md",
     hosts: "hosts.md",
     embedding: "embedding.md",
+    options: "options.md",
     auth: "auth.md",
     permissions: "permissions.md",
     resume: "resume.md",

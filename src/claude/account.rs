@@ -23,12 +23,16 @@ impl Claude {
             logged_in: bool,
         }
         let settings = self.settings();
-        let asked = command(settings, &settings.program, &settings.environment(&ProcessTag::of_host()))
-            .args(["auth", "status"])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .output();
+        let asked = command(
+            settings,
+            &settings.program,
+            &settings.environment(&ProcessTag::of_host(), &settings.options),
+        )
+        .args(["auth", "status"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .output();
         let output = timeout(PATIENCE, asked).await.ok()?.ok()?;
         serde_json::from_slice(&output.stdout).ok().map(|Status { logged_in }| logged_in)
     }

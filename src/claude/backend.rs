@@ -18,6 +18,7 @@ use tower::Service;
 use super::{
     agent_user::{AgentUser, act_as},
     error::StartError,
+    options::{AnyFactory, Factory, Options, Profiles},
     process::{cli_process, supervisor::Supervisor, tag::ProcessTag, watcher::Watcher},
     protocol::{
         ask_again::AskAgain,
@@ -29,7 +30,7 @@ use super::{
     transcripts::{config_dirs::ConfigDirs, config_root::ConfigRoot},
 };
 use crate::{
-    agent::{AgentIo, SessionSpec},
+    agent::{AgentIo, SessionSpec, UnknownProfile},
     storage::transcripts::AnyTranscriptStore,
 };
 
@@ -142,6 +143,61 @@ impl Claude {
         self.with(|settings| settings.arguments.push(argument.into()))
     }
 
+    /// Sets the options of every agent. Further calls change what earlier ones have set.
+    ///
+    /// ```
+    /// use agent_webkit::claude::Claude;
+    ///
+    /// let claude = Claude::new("claude").options(|options| options.append_system_prompt("Be brief.").max_turns(50));
+    /// # drop(claude);
+    /// ```
+    #[must_use]
+    pub fn options(self, change: impl FnOnce(Options) -> Options) -> Self {
+        self.with(|settings| settings.options = change(std::mem::take(&mut settings.options)))
+    }
+
+    /// Adds a profile: options under a name, by which a client chooses them for its session (`profile` in
+    /// `POST /sessions`). What they don't set is as in [`options`](Self::options). A caller whose credential has a list
+    /// of scopes needs `profile:NAME` on it.
+    ///
+    /// ```
+    /// use agent_webkit::claude::Claude;
+    ///
+    /// let claude = Claude::new("claude").profile("review", |options| options.tools(["Read", "Grep", "Glob"]));
+    /// # drop(claude);
+    /// ```
+    #[must_use]
+    pub fn profile(self, name: impl Into<String>, set: impl FnOnce(Options) -> Options) -> Self {
+        self.settings.profiles.set(name, set(Options::new()));
+        self
+    }
+
+    /// Uses these profiles, which can be replaced while agents run, instead of those added so far.
+    #[must_use]
+    pub fn profiles(self, profiles: Profiles) -> Self {
+        self.with(|settings| settings.profiles = profiles)
+    }
+
+    /// Sets a service that chooses options for each agent before it is started, for example by the session's owner or
+    /// directory. What it sets goes over the profile and [`options`](Self::options). If it fails, the agent does not
+    /// start. Agents that are [started ahead](crate::service::Limits) have no owner yet.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use agent_webkit::{agent::SessionSpec, claude::{Claude, Options}};
+    ///
+    /// let claude = Claude::new("claude").factory(tower::service_fn(async |spec: SessionSpec| {
+    ///     let prompt = format!("You work for {}.", spec.owner.as_deref().unwrap_or("a guest"));
+    ///     Ok::<_, Infallible>(Options::new().append_system_prompt(prompt))
+    /// }));
+    /// # drop(claude);
+    /// ```
+    #[must_use]
+    pub fn factory(self, factory: impl Factory) -> Self {
+        self.with(|settings| settings.factory = Some(AnyFactory::new(factory)))
+    }
+
     /// Allows the mode `bypassPermissions` even where the [`SessionSpec`] does not. For agents that are
     /// started without a stack; a stack decides by its [`Policy`](crate::service::Policy).
     #[must_use]
@@ -212,7 +268,9 @@ impl Claude {
     /// Returns a variable of the agents' environment.
     #[cfg(feature = "cli")]
     pub(crate) fn variable(&self, name: &str) -> Option<OsString> {
-        self.settings.environment(&ProcessTag::of_host()).remove(std::ffi::OsStr::new(name))
+        self.settings
+            .environment(&ProcessTag::of_host(), &self.settings.options)
+            .remove(std::ffi::OsStr::new(name))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -221,6 +279,10 @@ impl Claude {
     }
 
     async fn start(self, mut spec: SessionSpec) -> Result<AgentIo, StartError> {
+        let options = self.options_for(&spec).await?;
+        spec.model = spec.model.or_else(|| options.model.clone());
+        spec.permission_mode = spec.permission_mode.or_else(|| options.permission_mode.clone());
+        spec.effort = spec.effort.or_else(|| options.effort.clone());
         let cwd = self.check(&spec)?;
         let before_plan = spec.mode_before_plan.take().filter(|mode| {
             spec.permission_mode.as_deref() == Some(PLAN) && (*mode != BYPASS || self.allows_bypass(&spec))
@@ -229,7 +291,7 @@ impl Claude {
         spec.permission_mode = before_plan.or(spec.permission_mode);
         let settings = &self.settings;
         let tag = self.tag();
-        let mut environment = settings.environment(&tag);
+        let mut environment = settings.environment(&tag, &options);
         if spec.open_prompts.is_empty() {
             // Else the CLI would go on with a call that was answered before its process was lost: it may have run.
             environment.insert("CLAUDE_CODE_DISABLE_DEFERRED_TOOL_RESUME".into(), "1".into());
@@ -241,15 +303,30 @@ impl Claude {
                 }
                 None => start::from_files(settings, &self.config_dirs, environment, &spec, &cwd).await?,
             };
-        let arguments = cli_process::arguments(&spec, resume, settings)?;
+        let arguments = cli_process::arguments(&spec, resume, settings, &options)?;
         let child = cli_process::spawn(settings, &arguments, &cwd, &environment)?;
         let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
         tracing::debug!(resume, "started");
         let again = AskAgain::new(spec.open_prompts);
-        let bridge = Bridge::new(settings.hooks.as_deref(), &Permissions::of(&spec.permissions), again);
+        let (handshake, permissions) = (options.handshake(), Permissions::of(&spec.permissions));
+        let bridge = Bridge::new(settings.hooks.as_deref(), &handshake, &permissions, again);
         let bridge = bridge.with_wakeups(spec.wakeups);
         let bridge = if plans { bridge.with_plan_mode() } else { bridge };
         Ok(Supervisor::start(child, bridge, tag, memory, settings, Arc::clone(&self.watcher), &self.tracker))
+    }
+
+    /// The options for this agent: those of the factory over those of its profile over those of every agent.
+    async fn options_for(&self, spec: &SessionSpec) -> Result<Options, StartError> {
+        let Settings { options, profiles, factory, .. } = &*self.settings;
+        let mut chosen = options.clone();
+        if let Some(name) = &spec.profile {
+            let profile = profiles.get(name);
+            chosen = profile.ok_or_else(|| StartError::Profile(UnknownProfile(name.clone())))?.over(chosen);
+        }
+        if let Some(factory) = factory {
+            chosen = factory.options_for(spec).await.map_err(StartError::Factory)?.over(chosen);
+        }
+        Ok(chosen)
     }
 
     fn allows_bypass(&self, spec: &SessionSpec) -> bool {

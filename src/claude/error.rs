@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::storage::transcripts::StoreError;
+use crate::{agent::UnknownProfile, storage::transcripts::StoreError};
 
 /// Why an agent could not be started. The text is one sentence that may be shown to clients: it holds no
 /// value from the environment.
@@ -24,6 +24,12 @@ pub enum StartError {
     /// The agents' user may not enter the working directory.
     #[error("agents may not enter the working directory {}", .0.display())]
     ClosedDirectory(PathBuf),
+    /// The spec names a profile that there is not.
+    #[error("the session's profile is not known here")]
+    Profile(#[source] UnknownProfile),
+    /// The [factory](super::Claude::factory) failed.
+    #[error("the agent's options could not be chosen")]
+    Factory(#[source] tower::BoxError),
     /// A value of the spec is not valid. The text names the field.
     #[error("{0}")]
     BadValue(&'static str),

@@ -33,6 +33,7 @@
 //! - `transcripts`: `cli_files` looks for the CLI's own transcript, `materialise` writes one from a
 //!   transcript store, `mirror` copies new entries into that store, `config_dirs` are the agents' private
 //!   config directories.
+//! - `options` are what the host sets for its agents, as flags and members of the handshake.
 //! - `start` chooses between the two sources of a transcript.
 //! - `agent_user` is the user that agents run as, and file access with its rights; `probe` finds out whether
 //!   agents can run.
@@ -77,6 +78,7 @@ mod account;
 mod agent_user;
 mod backend;
 mod error;
+mod options;
 mod probe;
 mod process;
 mod protocol;
@@ -88,6 +90,7 @@ pub use self::{
     agent_user::AgentUser,
     backend::{Claude, StartFuture},
     error::{SetupError, StartError},
+    options::{AgentDefinition, McpServer, Options, Profiles, SettingSource},
     protocol::codec::{DEFAULT_LINE_LIMIT, Framed, Framer, encode},
     settings::Grace,
 };
@@ -101,7 +104,8 @@ pub use self::process::cli_process::FLAGS;
 #[must_use]
 pub fn events_of(written: &[u8]) -> Vec<crate::proto::AgentEvent> {
     let mut framer = Framer::new(DEFAULT_LINE_LIMIT);
-    let mut bridge = protocol::bridge::Bridge::new(None, &Default::default(), Default::default());
+    let mut bridge =
+        protocol::bridge::Bridge::new(None, &Default::default(), &Default::default(), Default::default());
     let mut events = Vec::new();
     for chunk in written.chunks(64 << 10) {
         framer.feed(chunk);

@@ -48,7 +48,7 @@ impl Claude {
             }
         }
         let tag = self.tag();
-        let mut environment = settings.environment(&tag);
+        let mut environment = settings.environment(&tag, &settings.options);
         let configured = configured_dir(&environment);
         let (config_dirs, user) = (Arc::clone(self.config_dirs()), settings.user.clone());
         let made = spawn_blocking(move || {

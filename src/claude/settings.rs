@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     agent_user::AgentUser,
+    options::{AnyFactory, Options, Profiles},
     process::{
         environment::{self, Environment},
         tag::ProcessTag,
@@ -55,6 +56,10 @@ pub(super) struct Settings {
     pub(super) set: Vec<(OsString, OsString)>,
     pub(super) passed: Vec<OsString>,
     pub(super) arguments: Vec<OsString>,
+    /// The options of every agent, below those of its profile.
+    pub(super) options: Options,
+    pub(super) profiles: Profiles,
+    pub(super) factory: Option<AnyFactory>,
     pub(super) allow_bypass: bool,
     pub(super) hooks: Option<Box<RawValue>>,
     pub(super) grace: Grace,
@@ -72,6 +77,9 @@ impl Settings {
             set: Vec::new(),
             passed: Vec::new(),
             arguments: Vec::new(),
+            options: Options::new(),
+            profiles: Profiles::new(),
+            factory: None,
             allow_bypass: false,
             hooks: None,
             grace: Grace::default(),
@@ -80,8 +88,8 @@ impl Settings {
         }
     }
 
-    /// Builds the environment of an agent with this process tag.
-    pub(super) fn environment(&self, tag: &ProcessTag) -> Environment {
+    /// Builds the environment of an agent with this process tag and these options.
+    pub(super) fn environment(&self, tag: &ProcessTag, options: &Options) -> Environment {
         let mut environment = environment::inherit(env::vars_os(), &self.passed);
         if let Some(user) = &self.user {
             environment::belong_to(user, &mut environment, &self.passed);
@@ -89,8 +97,8 @@ impl Settings {
         // Measured: without it an agent opens a socket in a common directory, over which the SendMessage tool of
         // any other agent starts turns in it.
         environment.insert("CLAUDE_CODE_HARBOR_KITE".into(), "0".into());
-        let set = self.set.iter().filter(|(name, _)| !environment::is_own(name));
-        environment.extend(set.cloned());
+        let set = self.set.iter().cloned().chain(options.variables());
+        environment.extend(set.filter(|(name, _)| !environment::is_own(name)));
         let (name, value) = tag.variable();
         environment.insert(name.into(), value.into());
         environment
@@ -115,6 +123,7 @@ impl fmt::Debug for Settings {
             .field("set", &Names(&self.set))
             .field("passed", &self.passed)
             .field("arguments", &self.arguments)
+            .field("factory", &self.factory)
             .field("allow_bypass", &self.allow_bypass)
             .field("grace", &self.grace)
             .field("line_limit", &self.line_limit)
@@ -140,7 +149,7 @@ mod tests {
         let mut settings = Settings::new("/bin/claude".into());
         settings.set.push(("AGENT_WEBKIT_AUTH_TOKEN".into(), "t".into()));
         settings.set.push(("MINE".into(), "m".into()));
-        let environment = settings.environment(&ProcessTag::of_host().of_agent());
+        let environment = settings.environment(&ProcessTag::of_host().of_agent(), &Options::new());
         let own: Vec<_> = environment.keys().filter(|name| environment::is_own(name)).collect();
         assert_eq!(own, ["AGENT_WEBKIT_AGENT"]);
         assert!(environment.contains_key(&OsString::from("MINE")));

@@ -32,6 +32,12 @@ pub struct NewSession {
     /// The agent's working directory, inside an allowed workspace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
+    /// The title in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The set of the agent's options, by the operator's name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
 }
 
 impl NewSession {
@@ -51,6 +57,18 @@ impl NewSession {
     #[must_use]
     pub fn cwd(self, directory: impl Into<String>) -> Self {
         Self { cwd: Some(directory.into()), ..self }
+    }
+
+    /// Sets the title in lists.
+    #[must_use]
+    pub fn title(self, title: impl Into<String>) -> Self {
+        Self { title: Some(title.into()), ..self }
+    }
+
+    /// Sets the profile.
+    #[must_use]
+    pub fn profile(self, name: impl Into<String>) -> Self {
+        Self { profile: Some(name.into()), ..self }
     }
 }
 

@@ -45,9 +45,9 @@
 //! | `{"status": 529, "error": "overloaded_error"}` | an HTTP error, also on retries (a whole step, not a block) |
 //! | `{"hang": 2.5}` | an empty message that ends after that many seconds (a whole step) |
 //!
-//! Three texts are replaced, so that a test sees what the model received: `ECHO_HISTORY` by the texts of all
-//! user messages, `ECHO_MODEL` by the requested model, `ECHO_IMAGES` by the number of images in the user
-//! messages.
+//! Some texts are replaced, so that a test sees what the model received: `ECHO_HISTORY` by the texts of all
+//! user messages, `ECHO_SYSTEM` by the system prompt, `ECHO_TOOLS` by the names of the tools, `ECHO_MODEL` by the
+//! requested model, `ECHO_IMAGES` by the number of images in the user messages.
 //!
 //! Without a script the answer is `You said: ` and the user's newest text. Text that the CLI itself adds to
 //! user messages (reminders, notices) is ignored. If a script cannot be parsed, the answer is the error.

@@ -26,6 +26,15 @@ pub(super) struct Request {
     #[serde(default)]
     pub(super) stream: bool,
     messages: Vec<Turn>,
+    #[serde(default)]
+    system: Option<Content>,
+    #[serde(default)]
+    tools: Vec<Tool>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tool {
+    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -170,6 +179,8 @@ impl Request {
             "ECHO_HISTORY" => users().flat_map(|turn| turn.content.texts()).collect::<Vec<_>>().join("\n"),
             "ECHO_MODEL" => self.model.clone(),
             "ECHO_IMAGES" => users().map(|turn| turn.content.images()).sum::<usize>().to_string(),
+            "ECHO_SYSTEM" => self.system.iter().flat_map(Content::texts).collect::<Vec<_>>().join("\n"),
+            "ECHO_TOOLS" => self.tools.iter().map(|tool| &*tool.name).collect::<Vec<_>>().join(" "),
             _ => text,
         }
     }

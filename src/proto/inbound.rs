@@ -30,6 +30,8 @@ pub struct CreateSession {
     pub cwd: Option<String>,
     /// The title in lists; `None` for the beginning of the first message.
     pub title: Option<String>,
+    /// The set of the agent's options, by the operator's name for it; `None` for those of every session.
+    pub profile: Option<String>,
 }
 
 impl CreateSession {
@@ -47,6 +49,7 @@ impl CreateSession {
             permission_mode: fields.optional_name("permission_mode")?,
             cwd: fields.optional_path("cwd")?,
             title: fields.optional_name("title")?,
+            profile: fields.optional_name("profile")?,
         })
     }
 }

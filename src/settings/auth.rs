@@ -2,15 +2,15 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{JwtSettings, Settings, SettingsError, TokensFile, units};
+use super::{JwtSettings, ReloadedFile, Settings, SettingsError, tokens_file, units};
 use crate::layers::auth::{AnyOf, BoxVerify, Disabled, StaticTokens};
 
 /// Credentials beside plain tokens.
 #[derive(Clone, Debug, clap::Args)]
 #[non_exhaustive]
 pub struct AuthSettings {
-    /// File of named tokens: `name:token` or `name:token:scopes` on each line, where scopes are some of read, drive and
-    /// approve, separated by commas; without scopes a token allows everything. The server reads the file again on
+    /// File of named tokens: `name:token` or `name:token:scopes` on each line, where scopes are some of read, drive,
+    /// approve and profile:NAME, separated by commas; without scopes a token allows everything. The server reads the file again on
     /// SIGHUP.
     #[arg(long, value_name = "PATH", env = "AGENT_WEBKIT_TOKENS_FILE")]
     pub tokens_file: Option<PathBuf>,
@@ -31,7 +31,7 @@ pub struct Credentials {
     /// A verifier for all kinds of credentials.
     pub verifier: BoxVerify,
     /// The tokens file, to reload when it has changed.
-    pub tokens_file: Option<TokensFile>,
+    pub tokens_file: Option<ReloadedFile>,
 }
 
 impl Settings {
@@ -50,10 +50,11 @@ impl Settings {
     pub fn credentials(&self) -> Result<Credentials, SettingsError> {
         let tokens =
             StaticTokens::new(&self.tokens).map_err(|error| SettingsError::new(error.to_string()))?;
-        let tokens_file = self.auth.tokens_file.as_ref().map(TokensFile::open).transpose()?;
+        let tokens_file = self.auth.tokens_file.as_deref().map(tokens_file::open).transpose()?;
+        let (named, tokens_file) = tokens_file.unzip();
         let verifiers: Vec<BoxVerify> = [
             (!tokens.is_empty()).then(|| BoxVerify::new(tokens)),
-            tokens_file.as_ref().map(|file| BoxVerify::new(file.tokens())),
+            named.map(BoxVerify::new),
             self.auth.jwt.verifier()?.map(BoxVerify::new),
         ]
         .into_iter()

@@ -2,7 +2,7 @@
 
 use std::{env, fmt};
 
-use super::{Credentials, Model, Settings, SettingsError, Store, TokensFile, cli_path};
+use super::{Credentials, Model, ReloadedFile, Settings, SettingsError, Store, cli_path, profiles_file};
 use crate::{
     Stack,
     claude::{AgentUser, Claude, SetupError},
@@ -18,8 +18,8 @@ pub struct Launched {
     pub store: Store,
     /// The stack's verifier, for other services of the host.
     pub verifier: BoxVerify,
-    /// The tokens file, to reload when it has changed.
-    pub tokens_file: Option<TokensFile>,
+    /// The files to reload when they have changed: tokens and profiles.
+    pub files: Vec<ReloadedFile>,
     /// The model that the agents use. Dropping it stops the practice model.
     pub model: Model,
 }
@@ -42,6 +42,11 @@ impl Settings {
         if self.agent_user.is_some() || self.agent_wrapper.is_some() {
             claude.probe(policy.workspaces()).await?;
         }
+        let profiles = self.profiles.as_deref().map(profiles_file::open).transpose()?;
+        let (profiles, profiles_file) = profiles.unzip();
+        if let Some(profiles) = profiles {
+            claude = claude.profiles(profiles);
+        }
         let store = self.open_store(&location).await?;
         let known = verifier.clone();
         let builder = |claude| {
@@ -52,7 +57,8 @@ impl Settings {
             Store::Memory(log) => builder(claude).log(log.clone().into()).build(),
             Store::Database(storage) => builder(claude).storage(storage).build(),
         };
-        Ok(Launched { stack, store, verifier, tokens_file, model })
+        let files = tokens_file.into_iter().chain(profiles_file).collect();
+        Ok(Launched { stack, store, verifier, files, model })
     }
 
     /// The CLI as an agent, configured for its model, for a stack that you build yourself.

@@ -20,6 +20,8 @@ mod jwks_url;
 mod jwt;
 mod launch;
 mod model;
+mod profiles_file;
+mod reloaded;
 mod store;
 mod tokens_file;
 mod units;
@@ -33,8 +35,8 @@ pub use self::http::{HttpSettings, MetricsAccess};
 pub use self::jwt::JwtSettings;
 pub use self::launch::Launched;
 pub use self::model::Model;
+pub use self::reloaded::ReloadedFile;
 pub use self::store::Store;
-pub use self::tokens_file::TokensFile;
 
 use crate::{
     service::{Limits, Policy},
@@ -162,6 +164,11 @@ pub struct Settings {
     /// it. It is split at spaces, and runs as the agents' user.
     #[arg(long, value_name = "COMMAND", env = "AGENT_WEBKIT_AGENT_WRAPPER")]
     pub agent_wrapper: Option<String>,
+
+    /// TOML file of profiles: options for agents under a name that clients may choose, such as `[review]` with
+    /// `tools = ["Read"]`. The server reads the file again on SIGHUP.
+    #[arg(long, value_name = "PATH", env = "AGENT_WEBKIT_PROFILES")]
+    pub profiles: Option<PathBuf>,
 
     /// Use the practice model, a scripted model in this program, even if there are credentials for a real one.
     #[arg(long, env = "AGENT_WEBKIT_PRACTICE", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]

@@ -1,62 +1,29 @@
 //! A file of named tokens that can be reloaded while the server runs.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs, path::Path};
 
-use super::SettingsError;
+use super::{SettingsError, reloaded::ReloadedFile};
 use crate::{
     layers::auth::{Principal, Scopes, StaticTokens},
     service::{APPROVE, DRIVE, READ},
 };
 
-/// A file with a token on each line: `name:token` or `name:token:scopes`.
+/// Opens a file with a token on each line: `name:token` or `name:token:scopes`, and returns its tokens, which change
+/// with each reload.
 ///
-/// The scopes are some of `read`, `drive` and `approve`, separated by commas. A token without scopes allows
-/// everything. Empty lines and lines that begin with `#` are skipped. A name may have several tokens.
-#[derive(Clone, Debug)]
-pub struct TokensFile {
-    path: Arc<Path>,
-    tokens: StaticTokens,
-}
-
-impl TokensFile {
-    /// Reads the file.
-    ///
-    /// # Errors
-    /// The file cannot be read, or a line is malformed. The error names the line and does not repeat its content.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, SettingsError> {
-        let path: Arc<Path> = path.into().into();
-        let tokens = read(&path)?;
-        Ok(Self { path, tokens })
-    }
-
-    /// The tokens. They change with each [`reload`](Self::reload).
-    #[must_use]
-    pub fn tokens(&self) -> StaticTokens {
-        self.tokens.clone()
-    }
-
-    /// Reads the file again, on a thread where it may block. From the next request on its tokens replace the previous
-    /// ones. If the future is dropped before it is ready, they stay unchanged.
-    ///
-    /// # Errors
-    /// As for [`open`](Self::open). The tokens then stay unchanged.
-    pub async fn reload(&self) -> Result<(), SettingsError> {
-        let path = Arc::clone(&self.path);
-        let read = tokio::task::spawn_blocking(move || read(&path)).await;
-        let tokens = read.unwrap_or_else(|error| Err(SettingsError::new(error.to_string())))?;
-        self.tokens.replace(&tokens);
-        Ok(())
-    }
-
-    /// The path of the file.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
+/// The scopes are some of `read`, `drive`, `approve` and `profile:NAME`, separated by commas. A token without scopes
+/// allows everything. Empty lines and lines that begin with `#` are skipped. A name may have several tokens.
+///
+/// # Errors
+/// The file cannot be read, or a line is malformed. The error names the line and does not repeat its content.
+pub(super) fn open(path: &Path) -> Result<(StaticTokens, ReloadedFile), SettingsError> {
+    let tokens = StaticTokens::default();
+    let served = tokens.clone();
+    let file = ReloadedFile::new("tokens", path, move |path| {
+        let (new, served) = (read(path)?, served.clone());
+        Ok(Box::new(move || served.replace(&new)))
+    });
+    Ok((tokens, file.first()?))
 }
 
 fn read(path: &Path) -> Result<StaticTokens, SettingsError> {
@@ -77,15 +44,14 @@ fn parse(text: &str) -> Result<StaticTokens, String> {
 }
 
 fn entry(line: &str) -> Result<(Principal, &str), String> {
-    let mut fields = line.split(':').map(str::trim);
+    let mut fields = line.splitn(3, ':').map(str::trim);
     let (name, token) = match (fields.next(), fields.next()) {
         (Some(name), Some(token)) if !name.is_empty() => (name, token),
         _ => return Err("expected name:token or name:token:scopes".to_owned()),
     };
-    let principal = match (fields.next(), fields.next()) {
-        (None, _) => Principal::new(name),
-        (Some(listed), None) => Principal::new(name).with_scopes(scopes(listed)?),
-        _ => return Err("there are more than two colons".to_owned()),
+    let principal = match fields.next() {
+        None => Principal::new(name),
+        Some(listed) => Principal::new(name).with_scopes(scopes(listed)?),
     };
     Ok((principal, token))
 }
@@ -94,10 +60,11 @@ fn entry(line: &str) -> Result<(Principal, &str), String> {
 fn scopes(listed: &str) -> Result<Scopes, String> {
     let known = [READ, DRIVE, APPROVE];
     let names: Vec<&str> = listed.split(',').map(str::trim).collect();
-    if names.iter().all(|name| known.contains(name)) {
+    let is_profile = |name: &str| name.strip_prefix("profile:").is_some_and(|profile| !profile.is_empty());
+    if names.iter().all(|name| known.contains(name) || is_profile(name)) {
         Ok(Scopes::of(names))
     } else {
-        Err(format!("scopes must be some of {}, separated by commas", known.join(", ")))
+        Err(format!("scopes must be some of {} and profile:NAME, separated by commas", known.join(", ")))
     }
 }
 
@@ -115,12 +82,12 @@ mod tests {
 
     #[test]
     fn a_line_is_a_name_a_token_and_perhaps_scopes() {
-        let text = "# who\n\nada:one\n ada : two : read,approve \r\nci:t=o/k+e.n~_-:drive\n";
+        let text = "# who\n\nada:one\n ada : two : read,approve \r\nci:t=o/k+e.n~_-:drive,profile:review\n";
         let tokens = parse(text).unwrap();
         assert_eq!(bearer(&tokens, "one"), Some(Principal::new("ada")));
         let limited = Principal::new("ada").with_scopes(Scopes::of([READ, APPROVE]));
         assert_eq!(bearer(&tokens, "two"), Some(limited));
-        let robot = Principal::new("ci").with_scopes(Scopes::of([DRIVE]));
+        let robot = Principal::new("ci").with_scopes(Scopes::of([DRIVE, "profile:review"]));
         assert_eq!(bearer(&tokens, "t=o/k+e.n~_-"), Some(robot));
         assert_eq!(bearer(&tokens, "ada"), None);
         assert!(parse("").unwrap().is_empty());
@@ -135,6 +102,7 @@ mod tests {
             "ada:s3cret:",
             "ada:s3cret:reed",
             "ada:s3cret:read:x",
+            "ada:s3cret:profile:",
             "ada:s3 cret",
         ] {
             let error = parse(&format!("bob:fine\n{wrong}\n")).map(drop).unwrap_err();
@@ -147,8 +115,7 @@ mod tests {
     async fn a_reload_changes_who_is_let_in_or_nothing() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "ada:old").unwrap();
-        let opened = TokensFile::open(file.path()).unwrap();
-        let serving = opened.tokens();
+        let (serving, opened) = open(file.path()).unwrap();
         std::fs::write(file.path(), "ada:new\nbroken").unwrap();
         assert!(opened.reload().await.is_err());
         assert!(bearer(&serving, "old").is_some() && bearer(&serving, "new").is_none());

@@ -71,6 +71,7 @@ fn record(owner: Option<&str>) -> SessionRecord {
         id: Uuid::new_v4().to_string(),
         owner: owner.map(str::to_owned),
         cwd: "/work".into(),
+        profile: Some("re\0view".into()),
         metadata: metadata("idle"),
         created_at_ms: 1_700_000_000_000,
         active_at_ms: 0,

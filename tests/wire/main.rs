@@ -22,6 +22,7 @@ mod modes;
 mod npm_clients;
 mod permissions;
 mod policy;
+mod profiles;
 mod questions;
 mod refused_early;
 mod resume;

@@ -1,45 +1,47 @@
-//! Reloads the token file on SIGHUP.
+//! Reloads the files of settings on SIGHUP.
 
 use std::{future::pending, io};
 
-use agent_webkit::settings::TokensFile;
+use agent_webkit::settings::ReloadedFile;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Waits for SIGHUP.
 #[derive(Debug)]
 pub(crate) struct Reloading {
-    file: Option<TokensFile>,
+    files: Vec<ReloadedFile>,
     hangup: Signal,
 }
 
 impl Reloading {
-    /// Installs the handler of SIGHUP. Without a token file the signal has no effect: a service manager may send it
-    /// whether there is one or not.
-    pub(crate) fn listen(file: Option<TokensFile>) -> io::Result<Self> {
-        Ok(Self { file, hangup: signal(SignalKind::hangup())? })
+    /// Installs the handler of SIGHUP. Without a file the signal has no effect: a service manager may send it whether
+    /// there is one or not.
+    pub(crate) fn listen(files: Vec<ReloadedFile>) -> io::Result<Self> {
+        Ok(Self { files, hangup: signal(SignalKind::hangup())? })
     }
 
-    /// Reloads the file at every signal. Never returns.
+    /// Reloads the files at every signal. Never returns.
     pub(crate) async fn run(mut self) {
         while self.hangup.recv().await.is_some() {
-            let Some(file) = &self.file else {
-                tracing::info!("SIGHUP received; there is no token file to reload");
-                continue;
-            };
+            if self.files.is_empty() {
+                tracing::info!("SIGHUP received; there is no file to reload");
+            }
             // A file that is a pipe may keep its reader waiting for ever; the next signal starts anew.
-            while let Some(()) = interrupted(reload(file), &mut self.hangup).await {
-                tracing::warn!(path = %file.path().display(), "SIGHUP received while the token file is read; reading it anew");
+            while let Some(()) = interrupted(reload(&self.files), &mut self.hangup).await {
+                tracing::warn!("SIGHUP received while files are read; reading them anew");
             }
         }
         pending::<()>().await;
     }
 }
 
-async fn reload(file: &TokensFile) {
-    match file.reload().await {
-        Ok(()) => tracing::info!(path = %file.path().display(), "read the tokens file again"),
-        Err(error) => {
-            tracing::error!(%error, "cannot read the tokens file again; the tokens stay as they were");
+async fn reload(files: &[ReloadedFile]) {
+    for file in files {
+        let (what, path) = (file.what(), file.path().display());
+        match file.reload().await {
+            Ok(()) => tracing::info!(%path, "read the {what} file again"),
+            Err(error) => {
+                tracing::error!(%error, "cannot read the {what} file again; the {what} stay as they were");
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::{
 use super::environment::Environment;
 use crate::{
     agent::SessionSpec,
-    claude::{error::StartError, settings::Settings},
+    claude::{error::StartError, options::Options, settings::Settings},
     sync::lock,
 };
 
@@ -41,6 +41,7 @@ pub(crate) fn arguments(
     spec: &SessionSpec,
     resume: bool,
     settings: &Settings,
+    options: &Options,
 ) -> Result<Vec<OsString>, StartError> {
     let flag = if resume { "--resume" } else { "--session-id" };
     let mut arguments: Vec<OsString> = FLAGS.map(OsString::from).into();
@@ -54,9 +55,12 @@ pub(crate) fn arguments(
     if spec.transcripts.is_some() || settings.transcripts.is_some() {
         arguments.push("--session-mirror".into());
     }
+    arguments.extend(options.flags());
     arguments.extend_from_slice(&settings.arguments);
     if arguments.iter().any(|argument| has_nul(argument)) {
-        return Err(StartError::BadValue("the model and the permission mode must not hold a NUL"));
+        return Err(StartError::BadValue(
+            "the model, the permission mode and the options must not hold a NUL",
+        ));
     }
     Ok(arguments)
 }
@@ -155,7 +159,7 @@ mod tests {
         spec.permission_mode = Some("plan\n--x".to_owned());
         let mut settings = Settings::new("claude".into());
         settings.arguments.push("--mcp-config=x".into());
-        let line = arguments(&spec, false, &settings).unwrap();
+        let line = arguments(&spec, false, &settings, &Options::new().max_turns(3).tools(["--x"])).unwrap();
         let own: Vec<_> = line[FLAGS.len()..].iter().map(|argument| argument.to_str().unwrap()).collect();
         assert_eq!(
             own,
@@ -163,11 +167,13 @@ mod tests {
                 "--session-id=5b181949-e7a5-4552-9814-74e14b23ec5d",
                 "--model=--dangerously-skip-permissions",
                 "--permission-mode=plan\n--x",
+                "--max-turns=3",
+                "--tools=--x",
                 "--mcp-config=x",
             ]
         );
         assert!(
-            arguments(&spec, true, &settings).unwrap()[FLAGS.len()]
+            arguments(&spec, true, &settings, &Options::new()).unwrap()[FLAGS.len()]
                 .to_str()
                 .unwrap()
                 .starts_with("--resume=")
@@ -179,7 +185,7 @@ mod tests {
         let mut spec = SessionSpec::new("5b181949-e7a5-4552-9814-74e14b23ec5d", "/w");
         spec.model = Some("a\0b".to_owned());
         assert!(matches!(
-            arguments(&spec, false, &Settings::new("claude".into())),
+            arguments(&spec, false, &Settings::new("claude".into()), &Options::new()),
             Err(StartError::BadValue(_))
         ));
     }

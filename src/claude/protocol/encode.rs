@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::permissions::Permissions;
+use crate::claude::options::Handshake;
 use crate::proto::{AskKind, Decision};
 
 /// The message of a denial that has none: the CLI requires one.
@@ -47,15 +48,29 @@ pub(crate) struct RequestFrame<'a> {
 #[derive(Serialize)]
 #[serde(tag = "subtype", rename_all = "snake_case")]
 pub(crate) enum Request<'a> {
-    Initialize { hooks: Option<&'a RawValue> },
+    Initialize {
+        hooks: Option<&'a RawValue>,
+        #[serde(flatten)]
+        options: &'a Handshake,
+    },
     Interrupt,
     McpStatus,
-    GetContextUsage { detail: &'static str },
+    GetContextUsage {
+        detail: &'static str,
+    },
     GetSettings,
-    ApplyFlagSettings { settings: FlagSettings<'a> },
-    SetPermissionMode { mode: &'a str },
-    SetModel { model: Option<&'a str> },
-    StopTask { task_id: &'a str },
+    ApplyFlagSettings {
+        settings: FlagSettings<'a>,
+    },
+    SetPermissionMode {
+        mode: &'a str,
+    },
+    SetModel {
+        model: Option<&'a str>,
+    },
+    StopTask {
+        task_id: &'a str,
+    },
 }
 
 /// Settings for one process.

@@ -31,6 +31,7 @@ pub struct NewSession {
     model: Option<String>,
     permission_mode: Option<String>,
     title: Option<String>,
+    profile: Option<String>,
 }
 
 impl NewSession {
@@ -78,6 +79,14 @@ impl NewSession {
         self
     }
 
+    /// Sets the profile: a set of the agent's options under a name, see
+    /// [`Claude::profile`](crate::claude::Claude::profile).
+    #[must_use]
+    pub fn profile(mut self, name: impl Into<String>) -> Self {
+        self.profile = Some(name.into());
+        self
+    }
+
     /// Checks the members as those of a request body are.
     fn check(self) -> Result<CreateSession, SessionError> {
         let cwd = match self.cwd.map(|cwd| cwd.into_os_string().into_string()) {
@@ -85,8 +94,8 @@ impl NewSession {
             Some(Ok(cwd)) => Some(cwd),
             Some(Err(_)) => return Err(SessionError::unprocessable("cwd must be a path in UTF-8")),
         };
-        let Self { model, permission_mode, title, .. } = self;
-        let body = CreateSession { model, permission_mode, cwd, title };
+        let Self { model, permission_mode, title, profile, .. } = self;
+        let body = CreateSession { model, permission_mode, cwd, title, profile };
         parse_new(&serde_json::to_vec(&body).expect("made of strings"))
     }
 }
@@ -106,7 +115,8 @@ impl<L: EventLog> Sessions<L> {
     /// If the returned future is dropped before that, the session is cancelled. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// [`Unprocessable`](SessionError::Unprocessable) and [`Invalid`](SessionError::Invalid): a member is invalid;
+    /// [`Unprocessable`](SessionError::Unprocessable) and [`Invalid`](SessionError::Invalid): a member is invalid, or there
+    /// is no such profile;
     /// [`Denied`](SessionError::Denied): the policy forbids the directory or the mode;
     /// [`Unavailable`](SessionError::Unavailable): there are too many sessions, the agent cannot be started, the
     /// storage is not available, or the server is shutting down.
@@ -161,7 +171,7 @@ impl<L: EventLog> Sessions<L> {
         owner: Option<Arc<str>>,
     ) -> Result<SessionHandle<L>, SessionError> {
         let title = wanted.title.clone();
-        let spec = self.permitted(wanted).await?;
+        let spec = SessionSpec { owner: owner.clone(), ..self.permitted(wanted).await? };
         let slot = self.reserve().await?;
         let new = NewAgent { spec, owner, title };
         let live = self.starter().create(self.clone(), new, slot).await?;
@@ -171,7 +181,7 @@ impl<L: EventLog> Sessions<L> {
     /// Builds the spec of the agent to start, if the policy allows it.
     async fn permitted(&self, wanted: CreateSession) -> Result<SessionSpec, SessionError> {
         let policy = self.policy();
-        let CreateSession { model, permission_mode, cwd, title: _ } = wanted;
+        let CreateSession { model, permission_mode, cwd, profile, title: _ } = wanted;
         if let Some(mode) = &permission_mode {
             policy.start_in(mode).map_err(|denied| SessionError::Denied(denied.to_string()))?;
         }
@@ -186,6 +196,6 @@ impl<L: EventLog> Sessions<L> {
             }
         };
         let cwd = cwd.map_err(|denied| SessionError::Denied(denied.to_string()))?;
-        Ok(SessionSpec { model, permission_mode, ..self.spec(Uuid::new_v4().to_string(), cwd) })
+        Ok(SessionSpec { model, permission_mode, profile, ..self.spec(Uuid::new_v4().to_string(), cwd) })
     }
 }

@@ -26,6 +26,9 @@ pub(crate) async fn create<L: EventLog, F>(
     if let Some(mode) = &wanted.permission_mode {
         caller.must_choose(mode)?;
     }
+    if let Some(profile) = &wanted.profile {
+        caller.must_choose_profile(profile)?;
+    }
     let session = sessions.create_as_wanted(wanted, caller.owner()).await?;
     record_in_current_span("session_id", session.id());
     let created = Created { session_id: session.id(), protocol_version: PROTOCOL_VERSION };

@@ -77,6 +77,12 @@ impl<'a> Caller<'a> {
     pub(crate) fn must_choose(self, mode: &str) -> Result<(), SessionError> {
         if ASKING.contains(&mode) { Ok(()) } else { self.must(APPROVE) }
     }
+
+    /// Requires the scope for choosing this profile. Its name is part of the scope's.
+    pub(crate) fn must_choose_profile(self, name: &str) -> Result<(), SessionError> {
+        let scope = format!("profile:{name}");
+        if self.may(&scope) { Ok(()) } else { Err(lacks(&scope)) }
+    }
 }
 
 fn lacks(scope: &str) -> SessionError {

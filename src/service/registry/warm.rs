@@ -120,8 +120,9 @@ impl<A: Agent> Warm<A> {
 impl<A: Agent> Pool<A> {
     /// Whether waiting agents were started with everything that this spec chooses.
     fn is_default(&self, spec: &SessionSpec) -> bool {
-        let SessionSpec { cwd, model, permission_mode, resume, .. } = spec;
-        *cwd == self.default_spec.cwd && model.is_none() && permission_mode.is_none() && !resume
+        let SessionSpec { cwd, profile, model, permission_mode, resume, .. } = spec;
+        let chosen = [profile, model, permission_mode].iter().any(|choice| choice.is_some());
+        *cwd == self.default_spec.cwd && !chosen && !resume
     }
 
     async fn claim(&self) -> Option<(String, AgentConnection<A>)> {

@@ -46,6 +46,7 @@ pub(crate) struct LiveSession<S> {
     pub(crate) id: Arc<str>,
     pub(crate) owner: Option<Arc<str>>,
     pub(crate) cwd: PathBuf,
+    pub(crate) profile: Option<String>,
     pub(crate) created_at: SystemTime,
     pub(crate) stream: S,
     pub(crate) mailbox: mailbox::Sender<Mail>,

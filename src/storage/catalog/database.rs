@@ -165,6 +165,7 @@ impl Catalog for DbCatalog {
                     .bind(record.created_at_ms)
                     .bind(&self.inner.host)
                     .bind(self.lease_ms())
+                    .bind(record.profile.as_deref().map(stored))
                     .execute(pool)
                     .await
                     .map(|made| made.rows_affected())
@@ -360,6 +361,7 @@ where
             id: read(row.try_get("id")?),
             owner: row.try_get::<Option<String>, _>("owner")?.map(read),
             cwd: PathBuf::from(read(cwd)),
+            profile: row.try_get::<Option<String>, _>("profile")?.map(read),
             metadata: SessionMetadata {
                 model: row.try_get::<Option<String>, _>("model")?.map(read),
                 permission_mode: row.try_get::<Option<String>, _>("permission_mode")?.map(read),

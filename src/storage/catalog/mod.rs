@@ -34,6 +34,8 @@ pub struct SessionRecord {
     pub owner: Option<String>,
     /// The agent's working directory.
     pub cwd: PathBuf,
+    /// The set of the agent's options, by the host's name for it.
+    pub profile: Option<String>,
     /// The metadata, which may change.
     pub metadata: SessionMetadata,
     /// When it was created, in milliseconds since the Unix epoch.
@@ -61,6 +63,7 @@ impl SessionRecord {
             id: id.into(),
             owner: owner.map(str::to_owned),
             cwd: cwd.into(),
+            profile: None,
             metadata: SessionMetadata { status: "idle".to_owned(), ..SessionMetadata::default() },
             created_at_ms,
             active_at_ms: created_at_ms,

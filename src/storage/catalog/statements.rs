@@ -46,8 +46,8 @@ impl Sql {
         let now = self.now;
         safe(format!(
             "insert into agent_webkit_sessions (id, owner, cwd, model, permission_mode, title, status,
-                 wakes_at_ms, created_at_ms, active_at_ms, lease_holder, lease_until_ms, epoch)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, $10, {now} + $11, 1)
+                 wakes_at_ms, created_at_ms, active_at_ms, lease_holder, lease_until_ms, epoch, profile)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, $10, {now} + $11, 1, $12)
              on conflict (id) do nothing"
         ))
     }
@@ -55,7 +55,7 @@ impl Sql {
     fn select(&self, which: &str) -> SqlStr {
         let holder = &self.holder;
         safe(format!(
-            "select s.id, s.owner, s.cwd, s.model, s.permission_mode, s.title, s.status,
+            "select s.id, s.owner, s.cwd, s.profile, s.model, s.permission_mode, s.title, s.status,
                  s.wakes_at_ms, s.created_at_ms, s.active_at_ms, e.oldest_seq, e.last_seq, e.note, {holder} as holder
              from agent_webkit_sessions s left join agent_webkit_streams e on e.key = s.id
              where s.tombstoned_at_ms is null and {which}"

@@ -19,7 +19,10 @@ use super::{
     wakeups::{self, Wakeups},
     wire::{Frame, Members, Text},
 };
-use crate::proto::{AgentCommand, AgentEvent, Decision, Effort, Wakeup};
+use crate::{
+    claude::options::Handshake,
+    proto::{AgentCommand, AgentEvent, Decision, Effort, Wakeup},
+};
 
 /// The permission mode in which the CLI plans.
 pub(crate) const PLAN: &str = "plan";
@@ -85,7 +88,12 @@ struct Message {
 impl Bridge {
     /// Creates a bridge whose first frame is the handshake, before the permissions of the session's earlier
     /// agents.
-    pub(crate) fn new(hooks: Option<&RawValue>, permissions: &Permissions, again: AskAgain) -> Self {
+    pub(crate) fn new(
+        hooks: Option<&RawValue>,
+        options: &Handshake,
+        permissions: &Permissions,
+        again: AskAgain,
+    ) -> Self {
         let mut bridge = Self {
             streams: Streams::default(),
             tasks: Tasks::default(),
@@ -105,7 +113,7 @@ impl Bridge {
             outbox: Outbox::default(),
         };
         let hooks = bridge.again.hooks(hooks);
-        bridge.ask(Asked::Initialize, Request::Initialize { hooks: hooks.as_deref() });
+        bridge.ask(Asked::Initialize, Request::Initialize { hooks: hooks.as_deref(), options });
         if !permissions.is_empty() {
             let settings = FlagSettings { permissions };
             bridge.ask(Asked::FlagSettings, Request::ApplyFlagSettings { settings });

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    iter,
     sync::{Arc, OnceLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 
 use super::{Driver, now, unix_ms};
 use crate::{
-    agent::{Agent, SessionSpec},
+    agent::{Agent, SessionSpec, UnknownProfile},
     error_text::with_sources,
     layers::resume::{Cursor, EventLog, EventStream, Tail},
     metrics::{Begun, SessionMetrics},
@@ -61,12 +62,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     ) -> Result<Box<Self>, SessionError> {
         let NewAgent { spec, owner, title } = new;
         match slot.cancel.run_until_cancelled(connection.up()).await {
-            Some(Err(error)) => {
-                return Err(SessionError::unavailable(format!(
-                    "the agent could not be started: {}",
-                    with_sources(&*error)
-                )));
-            }
+            Some(Err(error)) => return Err(not_started(&*error)),
             Some(Ok(())) => {}
             None => {
                 connection.gone().await;
@@ -101,6 +97,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     ) -> Result<Box<Self>, SessionError> {
         let Owned { record, lease } = owned;
         let spec = SessionSpec {
+            owner: record.owner.as_deref().map(Into::into),
+            profile: record.profile.clone(),
             model: record.metadata.model.clone(),
             permission_mode: record.metadata.permission_mode.clone(),
             resume: true,
@@ -152,6 +150,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             id: spec.session_id.into(),
             owner,
             cwd: spec.cwd,
+            profile: spec.profile,
             created_at,
             stream: stream.clone(),
             mailbox: mail,
@@ -205,8 +204,18 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     }
 }
 
+fn not_started(error: &(dyn std::error::Error + 'static)) -> SessionError {
+    let unknown =
+        iter::successors(Some(error), |error| error.source()).find_map(<dyn std::error::Error>::downcast_ref);
+    match unknown {
+        Some(UnknownProfile(name)) => SessionError::unprocessable(UnknownProfile(name.clone()).to_string()),
+        None => SessionError::unavailable(format!("the agent could not be started: {}", with_sources(error))),
+    }
+}
+
 fn new_record(spec: &SessionSpec, owner: Option<&str>, created_at: SystemTime) -> SessionRecord {
     let mut record = SessionRecord::new(&spec.session_id, owner, &spec.cwd, created_at);
+    record.profile.clone_from(&spec.profile);
     record.metadata.model.clone_from(&spec.model);
     record.metadata.permission_mode.clone_from(&spec.permission_mode);
     record

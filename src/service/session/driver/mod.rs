@@ -336,6 +336,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             } => {
                 let (id, cwd) = (&*self.live.id, &self.live.cwd);
                 let spec = SessionSpec {
+                    owner: self.live.owner.clone(),
+                    profile: self.live.profile.clone(),
                     model,
                     permission_mode,
                     mode_before_plan,

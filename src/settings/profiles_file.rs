@@ -1,0 +1,54 @@
+//! A TOML file of profiles that can be reloaded while the server runs.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use super::{SettingsError, reloaded::ReloadedFile};
+use crate::claude::{Options, Profiles};
+
+/// Opens a file of profiles, and returns them; they change with each reload.
+///
+/// # Errors
+/// The file cannot be read, or is malformed. The error says where, in one line.
+pub(super) fn open(path: &Path) -> Result<(Profiles, ReloadedFile), SettingsError> {
+    let profiles = Profiles::new();
+    let served = profiles.clone();
+    let file = ReloadedFile::new("profiles", path, move |path| {
+        let (new, served) = (read(path)?, served.clone());
+        Ok(Box::new(move || served.replace(new)))
+    });
+    Ok((profiles, file.first()?))
+}
+
+fn read(path: &Path) -> Result<BTreeMap<String, Options>, SettingsError> {
+    let unusable = |what: &str| SettingsError::new(format!("{}: {what}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| unusable(&error.to_string()))?;
+    toml::from_str(&text).map_err(|error| {
+        let line = 1 + text[..error.span().map_or(0, |span| span.start)].matches('\n').count();
+        unusable(&format!("line {line}: {}", error.message().replace('\n', ", ")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reload_changes_all_profiles_or_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let write = |text| fs::write(file.path(), text).unwrap();
+        write("[review]\ntools = [\"Read\"]\n[review.settings]\nmodel = \"x\"\n");
+        let (profiles, opened) = open(file.path()).unwrap();
+        let settings = serde_json::Map::from_iter([("model".to_owned(), "x".into())]);
+        assert_eq!(profiles.get("review"), Some(Options::new().tools(["Read"]).settings(settings)));
+        write("[other]\nmax_turns = 3\n\n[wrong]\ntool = []\n");
+        let error = opened.reload().await.unwrap_err().to_string();
+        assert!(error.contains("line 5: unknown field `tool`") && !error.contains('\n'), "{error}");
+        assert!(profiles.get("review").is_some() && profiles.get("other").is_none());
+        write("[other]\nmax_turns = 3\n");
+        opened.reload().await.unwrap();
+        assert_eq!(
+            (profiles.get("review"), profiles.get("other")),
+            (None, Some(Options::new().max_turns(3)))
+        );
+    }
+}
