@@ -1,7 +1,6 @@
 //! The future that auth and lookup share: it waits for a decision, then calls the inner service or answers.
 
 use std::{
-    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -77,10 +76,4 @@ where
             }
         }
     }
-}
-
-/// Takes the service that was polled ready, and leaves a clone in its place, which has to be polled again.
-pub(crate) fn take_ready<S: Clone>(service: &mut S) -> S {
-    let clone = service.clone();
-    mem::replace(service, clone)
 }

@@ -1,6 +1,6 @@
 //! tower layers for bearer auth, id lookup and resumable event streams.
-#![cfg_attr(all(feature = "auth", feature = "lookup", feature = "resume"), doc = "")]
-#![cfg_attr(all(feature = "auth", feature = "lookup", feature = "resume"), doc = include_str!("../README.md"))]
+#![cfg_attr(all(feature = "auth", feature = "lookup", feature = "relay", feature = "resume"), doc = "")]
+#![cfg_attr(all(feature = "auth", feature = "lookup", feature = "relay", feature = "resume"), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "auth")]
@@ -14,6 +14,10 @@ pub mod host;
 mod json;
 #[cfg(feature = "lookup")]
 pub mod lookup;
+#[cfg(any(feature = "auth", feature = "lookup", feature = "relay"))]
+mod ready;
+#[cfg(feature = "relay")]
+pub mod relay;
 pub mod reply;
 #[cfg(feature = "resume")]
 pub mod resume;

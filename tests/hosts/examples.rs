@@ -210,3 +210,20 @@ async fn gateway() {
     assert_eq!((end.event.as_str(), end.str("code")), ("error", "recording_stopped"));
     ends_well(server).await;
 }
+
+#[tokio::test]
+async fn shards() {
+    let server = Server::example("shards").start().await;
+    let client = Client::new(server.url(), None);
+    for counter in 0..6 {
+        let response = client.send(Method::GET, &format!("/counters/{counter}"), &[], "").await;
+        assert_eq!(response.headers()["x-host"], *(counter % 3).to_string());
+        let mut events = Events::new(response.into_body());
+        for number in 1..=2 {
+            assert_eq!(events.next().await.unwrap().data, number);
+        }
+    }
+    assert_eq!(client.get("/counters/x").await.status, 404);
+    server.signal(Signal::TERM);
+    ends_well(server).await;
+}

@@ -9,7 +9,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{ResponseBody, ResponseFuture, Verify};
-use crate::gate::{Gate, take_ready};
+use crate::{gate::Gate, ready::take_ready};
 
 /// Passes a request to the inner service if its [`Verify`] accepts it, and answers the request otherwise.
 ///

@@ -9,7 +9,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{Resolve, ResponseBody, ResponseFuture};
-use crate::gate::{Gate, take_ready};
+use crate::{gate::Gate, ready::take_ready};
 
 /// Passes the value of a request's id to the inner service, and answers the request itself if the id is unknown.
 ///
