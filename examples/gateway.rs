@@ -32,7 +32,7 @@ use agent_webkit::{
     layers::{
         auth::{AuthLayer, Principal, StaticTokens},
         lookup::{LookupLayer, Resolved, resolve_fn},
-        resume::{ResumeLayer, RingConfig, RingLog},
+        resume::{RecordLayer, RingConfig, RingLog},
     },
     practice::Model,
 };
@@ -91,8 +91,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         request.extensions.get::<Resolved<Question>>().map(|_| request.uri.path().to_owned())
     };
     let log = RingLog::new(RingConfig::default().window_events(100_000));
-    let resume = ResumeLayer::record(log, key).retain(RETAIN);
-    let recordings = resume.recordings();
+    let record = RecordLayer::new(log, key).retain(RETAIN);
+    let recordings = record.recordings();
     let questions = Arc::clone(&gateway.questions);
     let find = resolve_fn(move |id: &str, request: &Parts| {
         let question = questions.lock().expect("nobody panics with it").get(id).cloned();
@@ -102,7 +102,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let service = ServiceBuilder::new()
         .layer(AuthLayer::new(tokens))
         .layer(LookupLayer::new(answer_id, find).not_found("there is no such answer"))
-        .layer(resume)
+        .layer(record)
         .service(service_fn(move |request| gateway.clone().serve(request)));
 
     support::announce(&listener, "/answers")?;

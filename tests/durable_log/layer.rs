@@ -9,7 +9,7 @@ use std::{
 };
 
 use agent_webkit::{
-    layers::resume::{EventLog, EventStream, ResumeLayer},
+    layers::resume::{EventLog, EventStream, RecordLayer},
     storage::events::{DurableConfig, DurableLog},
 };
 use bytes::Bytes;
@@ -34,7 +34,7 @@ async fn ask(log: &DurableLog, calls: &Arc<AtomicUsize>, last_seen: &str) -> (St
             )
         }
     });
-    let layer = ResumeLayer::record(log.clone(), |request: &Parts| Some(request.uri.path().to_owned()));
+    let layer = RecordLayer::new(log.clone(), |request: &Parts| Some(request.uri.path().to_owned()));
     let request = Request::get("/news").header("last-event-id", last_seen).body(()).unwrap();
     let (head, body) = layer.layer(upstream).oneshot(request).await.unwrap().into_parts();
     (head.status, body.collect().await.unwrap().to_bytes())

@@ -14,12 +14,12 @@ use agent_webkit::{
     layers::{
         auth::{AuthLayer, Principal, StaticTokens},
         lookup::{LookupLayer, Resolve, Unavailable, resolve_fn},
-        resume::{ResumeLayer, RingConfig, RingLog},
+        resume::{RecordLayer, RingConfig, RingLog},
     },
     service::session_id,
 };
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header, request::Parts};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts};
 use http_body_util::{BodyExt, Full, Limited, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use hyper_util::{
@@ -54,15 +54,16 @@ pub(crate) fn recording(stack: FakeStack, place: Place) -> Mounted {
         let key = |request: &Parts| {
             let caller = request.extensions.get::<Principal>()?;
             let path = request.uri.path();
-            path.ends_with("/stream").then(|| format!("{} {path}", caller.name))
+            let reads = [Method::GET, Method::HEAD].contains(&request.method);
+            (reads && path.ends_with("/stream")).then(|| format!("{} {path}", caller.name))
         };
         let log = RingLog::new(RingConfig::default().window_events(WINDOW as usize));
-        let resume = ResumeLayer::record(log, key).keepalive(Duration::from_millis(100));
-        let recordings = resume.recordings();
+        let record = RecordLayer::new(log, key).keepalive(Duration::from_millis(100));
+        let recordings = record.recordings();
         let service = ServiceBuilder::new()
             .layer(AuthLayer::new(clients()))
             .layer(LookupLayer::new(session_id, upstream.lookup()).not_found("there is no such session"))
-            .layer(resume)
+            .layer(record)
             .service(upstream.proxy());
         let end_streams = async move {
             upstream.gone().await;

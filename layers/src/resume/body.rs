@@ -36,6 +36,13 @@ impl<B, T> ResponseBody<B, T> {
     }
 }
 
+impl<B, T> ResponseBody<B, T> {
+    /// Whether it is a stream from an event log.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self.kind, Kind::Follow { .. })
+    }
+}
+
 impl<B, T> From<Follow<T>> for ResponseBody<B, T> {
     fn from(body: Follow<T>) -> Self {
         Self { kind: Kind::Follow { body } }

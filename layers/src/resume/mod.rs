@@ -4,7 +4,7 @@
 //! ```
 //! use std::convert::Infallible;
 //!
-//! use agent_webkit_layers::resume::{ResumeLayer, RingConfig, RingLog};
+//! use agent_webkit_layers::resume::{RecordLayer, RingConfig, RingLog};
 //! use bytes::Bytes;
 //! use http::{Request, Response, request::Parts};
 //! use http_body_util::{BodyExt, Full};
@@ -20,7 +20,7 @@
 //! # async fn main() -> Result<(), Infallible> {
 //! let log = RingLog::new(RingConfig::default());
 //! let mut service = ServiceBuilder::new()
-//!     .layer(ResumeLayer::record(log, |request: &Parts| Some(request.uri.path().to_owned())))
+//!     .layer(RecordLayer::new(log, |request: &Parts| Some(request.uri.path().to_owned())))
 //!     .service_fn(upstream);
 //!
 //! let request = Request::get("/news").body(()).unwrap();
@@ -66,14 +66,15 @@
 //! Errors have the body `{"detail": "<one sentence>"}`. A reader that still has more than the lag budget to read, part
 //! of which has left the window, is *evicted*: it receives a last frame without an id, `event: error` with
 //! `{"code":"evicted",…}`, and its stream ends. So no event is ever skipped silently. HEAD gets the same status and
-//! headers without a body. Other methods pass to the inner service.
+//! headers without a body. Other methods pass to the inner service, except in [`RecordLayer`].
 //!
 //! # Two ways to use it
 //!
 //! - Your own events: append them to an [`EventStream`] of an [`EventLog`]. Let [`ResumeLayer::attach`] answer
 //!   requests from it, or answer them in your own service with [`Attachment::answer`].
 //! - Events of an *upstream*, that is an inner service that answers with an event stream, such as a proxy: put
-//!   [`ResumeLayer::record`] around it, as in the example above.
+//!   [`RecordLayer`] around it, as in the example above. It works for every method, so that the answer to a `POST` can be
+//!   resumed as well.
 //!
 //! [`RingLog`] is an event log in memory. For events that survive a restart, implement [`EventLog`] over a database.
 
@@ -105,6 +106,6 @@ pub use log::{
     Tail, TailError,
 };
 pub use parse::{EventParser, EventTooLarge, ParsedEvent, ParsedItem};
-pub use record::{Record, Recordings};
+pub use record::{Asked, Identify, Record, RecordLayer, Recordings, StreamIds};
 pub use ring::{RingConfig, RingLog, RingStream, RingTail};
 pub use service::Resume;

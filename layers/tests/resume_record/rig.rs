@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use agent_webkit_layers::resume::{Record, Recordings, Resume, ResumeLayer, RingConfig, RingLog};
+use agent_webkit_layers::resume::{Identify, Record, RecordLayer, Recordings, RingConfig, RingLog};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use http_body::{Body, Frame};
@@ -50,19 +50,25 @@ impl Call {
 pub(crate) type Key = fn(&Parts) -> Option<String>;
 type Inner = BoxCloneService<Request<()>, Response<Fed>, io::Error>;
 
-pub(crate) struct Rig {
-    pub(crate) service: Resume<Inner, Record<RingLog, Key>>,
+pub(crate) struct Rig<I: Identify = Key> {
+    pub(crate) service: Record<Inner, RingLog, I>,
     pub(crate) calls: UnboundedReceiver<Call>,
     pub(crate) recordings: Recordings<RingLog>,
     pub(crate) log: RingLog,
 }
 
-pub(crate) fn rig_with(
-    config: impl FnOnce(ResumeLayer<Record<RingLog, Key>>) -> ResumeLayer<Record<RingLog, Key>>,
-) -> Rig {
-    let log = RingLog::new(RingConfig::default());
+pub(crate) fn rig_with(config: impl FnOnce(RecordLayer<RingLog, Key>) -> RecordLayer<RingLog, Key>) -> Rig {
     let key: Key = |request| Some(request.uri.path().strip_prefix("/s/")?.to_owned());
-    let layer = config(ResumeLayer::record(log.clone(), key));
+    rig_of(key, config)
+}
+
+/// A layer that tells streams apart in this way.
+pub(crate) fn rig_of<I: Identify>(
+    identify: I,
+    config: impl FnOnce(RecordLayer<RingLog, I>) -> RecordLayer<RingLog, I>,
+) -> Rig<I> {
+    let log = RingLog::new(RingConfig::default());
+    let layer = config(RecordLayer::new(log.clone(), identify));
     let (called, calls) = unbounded_channel();
     let upstream = service_fn(move |request: Request<()>| {
         let (answer, mut answered) = unbounded_channel();
@@ -102,7 +108,7 @@ impl Got {
     }
 }
 
-impl Rig {
+impl<I: Identify> Rig<I> {
     /// Sends a request and returns after its first poll.
     pub(crate) async fn send(
         &self,
@@ -114,8 +120,11 @@ impl Rig {
         if let Some(id) = id {
             request = request.header("last-event-id", id);
         }
+        self.start(request.body(()).unwrap()).await
+    }
+
+    pub(crate) async fn start(&self, request: Request<()>) -> tokio::task::JoinHandle<io::Result<Got>> {
         let mut service = self.service.clone();
-        let request = request.body(()).unwrap();
         let sent = tokio::spawn(async move {
             let response = service.ready().await?.call(request).await?;
             let (parts, body) = response.into_parts();

@@ -1,6 +1,6 @@
 //! One request for a recorded stream: it reads the stream, waits for another request's call, or makes the call.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
@@ -10,31 +10,41 @@ use http::{
 use http_body::Body;
 use tower_service::Service;
 
-use crate::resume::{
-    Bounds, Cursor, EventLog, EventStream, ResponseBody, Tail,
-    cursor::LAST_EVENT_ID,
-    respond::{EVENT_STREAM, refusal_response, retry_response, stream_response, unavailable_response},
+use crate::{
+    reply::Refusal,
+    resume::{
+        Bounds, Cursor, EventLog, EventStream, ResponseBody, Tail,
+        cursor::LAST_EVENT_ID,
+        respond::{EVENT_STREAM, refusal_response, retry_response, stream_response, unavailable_response},
+    },
 };
 
 use super::{
     RecordConfig,
-    recorder::{self, BoxError},
+    recorder::{self, BoxError, lost_event},
     registry::{Claim, Lead, Registry},
 };
 
 type TailOf<L> = <<L as EventLog>::Stream as EventStream>::Tail;
 
-pub(in crate::resume) struct Reader<L: EventLog> {
+pub(super) struct Reader<L: EventLog> {
     pub(super) registry: Arc<Registry<L>>,
     pub(super) config: RecordConfig,
     pub(super) key: String,
     pub(super) cursor: Cursor,
-    pub(super) keepalive: Option<Duration>,
+    pub(super) missing: Missing,
+}
+
+/// What to do if there is no stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    Call,
+    NotFound,
 }
 
 impl<L: EventLog> Reader<L> {
     /// Answers from the recording. If there is none, calls `inner`, which must be ready, to start one.
-    pub(in crate::resume) async fn respond<S, ReqBody, B>(
+    pub(super) async fn respond<S, ReqBody, B>(
         self,
         inner: S,
         request: Request<ReqBody>,
@@ -44,10 +54,11 @@ impl<L: EventLog> Reader<L> {
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         loop {
-            match self.registry.claim(&self.key) {
+            match self.registry.claim(&self.key, self.config.max_streams) {
                 Claim::Read(stream) => return Ok(self.read(&stream).await),
                 Claim::Wait(mut led) => while led.changed().await.is_ok() {},
                 Claim::Lead(lead) => return self.lead(lead, inner, request).await,
+                Claim::Full => return Ok(retry_response("there are too many streams; try again later")),
                 Claim::Refused => return Ok(shutting_down()),
             }
         }
@@ -68,11 +79,17 @@ impl<L: EventLog> Reader<L> {
             Err(error) => return Ok(unavailable_response(&error)),
         };
         let bounds = held.as_ref().map_or(Bounds::EMPTY, EventStream::bounds);
+        if held.is_none() && self.missing == Missing::NotFound {
+            return Ok(not_found());
+        }
         if let Err(error) = bounds.admit(self.cursor) {
             return Ok(refusal_response(&error));
         }
-        if let Some(finished) = held.filter(|_| bounds.closed) {
-            return Ok(self.read(&finished).await);
+        if let Some(finished) = held.as_ref().filter(|_| bounds.closed) {
+            return Ok(self.read(finished).await);
+        }
+        if held.is_some() && (self.missing == Missing::NotFound || !request.method().is_safe()) {
+            return Ok(self.lost().await);
         }
 
         request.headers_mut().remove(LAST_EVENT_ID);
@@ -97,10 +114,29 @@ impl<L: EventLog> Reader<L> {
 
     async fn read<B>(&self, stream: &L::Stream) -> Response<ResponseBody<B, TailOf<L>>> {
         match stream.tail(self.cursor).await {
-            Ok(tail) => stream_response(tail, self.keepalive, None).map(Into::into),
+            Ok(tail) => stream_response(tail, self.config.keepalive, None).map(Into::into),
             Err(error) => refusal_response(&error),
         }
     }
+
+    /// Ends a stream that a dead process left open, and reads it. What the process' call has done is not known, so it is
+    /// not made again.
+    async fn lost<B>(&self) -> Response<ResponseBody<B, TailOf<L>>> {
+        let stream = match self.registry.log.open(&self.key).await {
+            Ok(stream) => stream,
+            Err(error) => return unavailable_response(&error),
+        };
+        let answer = self.read(&stream).await;
+        if let Err(error) = stream.append(lost_event().into()).await {
+            return unavailable_response(&error);
+        }
+        stream.close();
+        answer
+    }
+}
+
+pub(super) fn not_found<B: From<Bytes>>() -> Response<B> {
+    Refusal::new(StatusCode::NOT_FOUND, "there is no such stream").into_response(false)
 }
 
 fn shutting_down<B, T: Tail>() -> Response<ResponseBody<B, T>> {

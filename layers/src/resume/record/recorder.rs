@@ -4,6 +4,7 @@ use std::{
     future::poll_fn,
     pin::{Pin, pin},
     task::Poll,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ enum End {
     Upstream,
     UpstreamFailed(BoxError),
     TooLarge(EventTooLarge),
+    TooLong(Duration),
     Stopped,
     Log(AppendError),
 }
@@ -44,20 +46,22 @@ where
     L: EventLog,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    let end = copy(&mut recording, body, config.max_event_bytes).await;
+    let copy = copy(&mut recording, body, config.max_event_bytes);
+    let end = match config.max_time {
+        Some(time) => tokio::time::timeout(time, copy).await.unwrap_or(End::TooLong(time)),
+        None => copy.await,
+    };
     if let Some(event) = last_event(&end)
         && let Err(error @ AppendError::Unavailable(_)) = recording.stream.append(event.into()).await
     {
         tracing::warn!(%error, "the end of a recording could not be recorded");
     }
     recording.stream.close();
-    if !matches!(end, End::Stopped) {
-        let stopped = tokio::time::timeout(config.retain, recording.stopped()).await;
-        if stopped.is_err()
-            && let Err(error) = recording.forget().await
-        {
-            tracing::warn!(%error, "a recording could not be forgotten");
-        }
+    let forgotten = tokio::time::timeout(config.retain, recording.forgotten()).await;
+    if forgotten.is_err()
+        && let Err(error) = recording.forget().await
+    {
+        tracing::warn!(%error, "a recording could not be forgotten");
     }
 }
 
@@ -108,6 +112,12 @@ async fn append(stream: &impl EventStream, parser: &mut EventParser, bytes: &[u8
     Ok(pushed?)
 }
 
+/// The last event of a stream whose recording process died.
+pub(super) fn lost_event() -> Event {
+    let message = "The recording was lost: the process that made it ended before the upstream's stream did.";
+    Event::new("error", error_data("recording_lost", message))
+}
+
 /// The last event for readers if the recording ended for another reason than the upstream's end.
 fn last_event(end: &End) -> Option<Event> {
     let (code, message) = match end {
@@ -116,6 +126,10 @@ fn last_event(end: &End) -> Option<Event> {
             ("upstream_failed", format!("The upstream's stream broke off: {error}."))
         }
         End::TooLarge(error) => ("event_too_large", format!("The recording was stopped: {error}.")),
+        End::TooLong(time) => (
+            "recording_too_long",
+            format!("The recording was stopped: it took longer than {} s.", time.as_secs_f64()),
+        ),
         End::Stopped => {
             ("recording_stopped", "The recording was stopped before the upstream's stream ended.".to_owned())
         }

@@ -31,8 +31,8 @@ enum Slot<St> {
     Recorded {
         recording: u64,
         stream: St,
-        /// Dropping it stops the recording task.
-        _running: watch::Sender<()>,
+        /// `true` stops the recording. Dropping it ends the task as well.
+        stopped: watch::Sender<bool>,
     },
 }
 
@@ -41,6 +41,8 @@ pub(super) enum Claim<L: EventLog> {
     Read(L::Stream),
     Wait(watch::Receiver<()>),
     Lead(Lead<L>),
+    /// There are too many streams.
+    Full,
     Refused,
 }
 
@@ -61,7 +63,8 @@ impl<L: EventLog> Registry<L> {
         }
     }
 
-    pub(super) fn claim(self: &Arc<Self>, key: &str) -> Claim<L> {
+    /// `most` is the maximum number of streams.
+    pub(super) fn claim(self: &Arc<Self>, key: &str, most: usize) -> Claim<L> {
         let mut slots = self.slots();
         if slots.shut {
             return Claim::Refused;
@@ -69,11 +72,23 @@ impl<L: EventLog> Registry<L> {
         match slots.by_key.get(key) {
             Some(Slot::Led(led)) => Claim::Wait(led.clone()),
             Some(Slot::Recorded { stream, .. }) => Claim::Read(stream.clone()),
+            None if slots.by_key.len() >= most => Claim::Full,
             None => {
                 let (lead, slot) = self.lead(key);
                 slots.by_key.insert(key.to_owned(), slot);
                 Claim::Lead(lead)
             }
+        }
+    }
+
+    /// Stops the recording of a key, if there is one. What it has recorded stays.
+    pub(super) fn stop(&self, key: &str) -> bool {
+        match self.slots().by_key.get(key) {
+            Some(Slot::Recorded { stopped, .. }) => {
+                stopped.send_replace(true);
+                true
+            }
+            Some(Slot::Led(_)) | None => false,
         }
     }
 
@@ -135,9 +150,9 @@ impl<L: EventLog> Lead<L> {
             return None;
         }
         slots.recordings += 1;
-        let (running, stop) = watch::channel(());
+        let (stopped, stop) = watch::channel(false);
         let recording = slots.recordings;
-        let slot = Slot::Recorded { recording, stream: stream.clone(), _running: running };
+        let slot = Slot::Recorded { recording, stream: stream.clone(), stopped };
         slots.by_key.insert(self.key.clone(), slot);
         drop(slots);
         Some(Recording {
@@ -166,13 +181,18 @@ pub(super) struct Recording<L: EventLog> {
     key: String,
     id: u64,
     pub(super) stream: L::Stream,
-    stop: watch::Receiver<()>,
+    stop: watch::Receiver<bool>,
     _task: watch::Receiver<()>,
 }
 
 impl<L: EventLog> Recording<L> {
-    /// Waits until this recording is asked to stop.
+    /// Waits until this recording is to end.
     pub(super) async fn stopped(&mut self) {
+        let _ = self.stop.wait_for(|stopped| *stopped).await;
+    }
+
+    /// Waits until its stream is forgotten by others, or the registry is shut down.
+    pub(super) async fn forgotten(&mut self) {
         while self.stop.changed().await.is_ok() {}
     }
 
@@ -198,7 +218,7 @@ mod tests {
     use crate::resume::RingLog;
 
     async fn record(registry: &Arc<Registry<RingLog>>) -> Recording<RingLog> {
-        let Claim::Lead(lead) = registry.claim("key") else { panic!("the key is not free") };
+        let Claim::Lead(lead) = registry.claim("key", 9) else { panic!("the key is not free") };
         lead.record(registry.log.open("key").await.unwrap()).unwrap()
     }
 
@@ -219,12 +239,12 @@ mod tests {
         let registry = Arc::new(Registry::new(RingLog::default()));
         let recording = record(&registry).await;
         let lead = registry.retire("key", None).unwrap();
-        let Claim::Wait(mut led) = registry.claim("key") else { panic!("nobody leads") };
+        let Claim::Wait(mut led) = registry.claim("key", 9) else { panic!("nobody leads") };
         assert!(!led.has_changed().unwrap());
         drop(recording);
-        assert!(matches!(registry.claim("key"), Claim::Wait(_)));
+        assert!(matches!(registry.claim("key", 9), Claim::Wait(_)));
         drop(lead);
         assert!(led.changed().await.is_err());
-        assert!(matches!(registry.claim("key"), Claim::Lead(_)));
+        assert!(matches!(registry.claim("key", 9), Claim::Lead(_)));
     }
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use agent_webkit_layers::resume::{ResumeLayer, RingConfig, RingLog};
+use agent_webkit_layers::resume::{RecordLayer, RingConfig, RingLog};
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use http_body_util::{
@@ -32,7 +32,7 @@ async fn run() {
         })
     };
     let key = |parts: &Parts| Some(parts.uri.path().to_owned());
-    let layer = ResumeLayer::record(RingLog::new(RingConfig::default()), key);
+    let layer = RecordLayer::new(RingLog::new(RingConfig::default()), key);
     let recordings = layer.recordings();
     let mut service = ServiceBuilder::new().layer(layer).service(upstream);
 

@@ -1,0 +1,26 @@
+//! The settings of recordings.
+
+use std::time::Duration;
+
+use crate::resume::keepalive::DEFAULT_KEEPALIVE;
+
+#[derive(Clone, Debug)]
+pub(super) struct RecordConfig {
+    pub(super) retain: Duration,
+    pub(super) max_event_bytes: usize,
+    pub(super) max_time: Option<Duration>,
+    pub(super) max_streams: usize,
+    pub(super) keepalive: Option<Duration>,
+}
+
+impl Default for RecordConfig {
+    fn default() -> Self {
+        Self {
+            retain: Duration::from_secs(300),
+            max_event_bytes: 16 << 20,
+            max_time: None,
+            max_streams: 10_000,
+            keepalive: Some(DEFAULT_KEEPALIVE),
+        }
+    }
+}
