@@ -7,12 +7,15 @@ use http::{HeaderValue, Uri};
 use super::units;
 use crate::stack::cors_for;
 
+/// The names of loopback in an origin.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
 /// Settings of the HTTP server that are not part of the protocol.
 #[derive(Clone, Debug, clap::Args)]
 #[non_exhaustive]
 pub struct HttpSettings {
-    /// Origin whose pages may use the server from a browser, as `https://app.example.com`; repeat it for more.
-    /// Default: none.
+    /// Origin whose pages may use the server from a browser, as `https://app.example.com`; repeat it for more. The names
+    /// of loopback (localhost, 127.0.0.1, [::1]) count as one. Default: none.
     #[arg(long = "cors-origin", value_name = "ORIGIN", env = "AGENT_WEBKIT_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<HeaderValue>,
 
@@ -38,10 +41,28 @@ pub enum MetricsAccess {
 }
 
 impl HttpSettings {
+    /// The origins whose pages may use the server. One on loopback is there under each of its names, because a browser
+    /// takes these for different origins.
+    #[must_use]
+    pub fn origins(&self) -> Vec<HeaderValue> {
+        self.cors_origins.iter().flat_map(under_all_names).collect()
+    }
+
     /// The CORS layer for the configured origins.
     pub(super) fn cors(&self) -> Option<tower_http::cors::CorsLayer> {
-        (!self.cors_origins.is_empty()).then(|| cors_for(self.cors_origins.iter().cloned()))
+        (!self.cors_origins.is_empty()).then(|| cors_for(self.origins()))
     }
+}
+
+fn under_all_names(origin: &HeaderValue) -> Vec<HeaderValue> {
+    let text = origin.to_str().unwrap_or_default();
+    let (scheme, authority) = text.split_once("://").unwrap_or_default();
+    let is_loopback = |name: &&&str| {
+        authority.strip_prefix(**name).is_some_and(|port| port.is_empty() || port.starts_with(':'))
+    };
+    let Some(name) = LOOPBACK.iter().find(is_loopback) else { return vec![origin.clone()] };
+    let port = &authority[name.len()..];
+    LOOPBACK.iter().filter_map(|name| format!("{scheme}://{name}{port}").parse().ok()).collect()
 }
 
 /// Parses an origin as a browser sends it: scheme, host, and the port unless it is the scheme's default.
@@ -65,6 +86,19 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loopback_is_one_origin_under_all_its_names() {
+        let names = |origin: &'static str| under_all_names(&HeaderValue::from_static(origin));
+        assert_eq!(
+            names("http://127.0.0.1:3000"),
+            ["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"]
+        );
+        assert_eq!(names("https://localhost"), ["https://localhost", "https://127.0.0.1", "https://[::1]"]);
+        for other in ["https://localhost.example", "http://127.0.0.12:1", "https://app.example.com"] {
+            assert_eq!(names(other), [other]);
+        }
+    }
 
     #[test]
     fn origins_are_as_a_browser_sends_them() {

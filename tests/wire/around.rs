@@ -30,6 +30,22 @@ async fn a_page_of_a_named_origin_may_use_the_server() {
 }
 
 #[tokio::test]
+async fn loopback_is_one_origin_and_the_log_names_what_would_allow_another() {
+    let server = Server::builder().option("--cors-origin", "http://127.0.0.1:5173").start().await;
+    let preflight = async |origin| {
+        let headers = [("origin", origin), ("access-control-request-method", "POST")];
+        let reply = server.client().ask(Method::OPTIONS, "/sessions", &headers, "").await;
+        reply.header("access-control-allow-origin").map(str::to_owned)
+    };
+    for origin in ["http://127.0.0.1:5173", "http://localhost:5173", "http://[::1]:5173"] {
+        assert_eq!(preflight(origin).await.as_deref(), Some(origin));
+    }
+    assert_eq!(preflight("http://localhost:3000").await, None);
+    assert!(server.log().contains("--cors-origin http://localhost:3000 allows it"), "{}", server.log());
+    assert!(!server.log().contains(":5173 allows it"), "{}", server.log());
+}
+
+#[tokio::test]
 async fn without_tokens_only_pages_of_named_origins_may_make_sessions() {
     let server = Server::builder().no_token().flag("--no-auth").option("--cors-origin", PAGE).start().await;
     for (origin, expected) in [(PAGE, 200), ("https://elsewhere.example", 403)] {

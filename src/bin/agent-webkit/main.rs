@@ -3,6 +3,7 @@
 mod attach;
 mod connections;
 mod drain;
+mod foreign_pages;
 mod health;
 mod metrics;
 mod reload;

@@ -12,7 +12,10 @@ use tokio::net::{TcpListener, lookup_host};
 use tower::{Layer, ServiceBuilder};
 use tower_http::csrf::CsrfLayer;
 
-use crate::{Failure, connections::Connections, drain, health, metrics::Metrics, reload::Reloading};
+use crate::{
+    Failure, connections::Connections, drain, foreign_pages::ForeignPages, health, metrics::Metrics,
+    reload::Reloading,
+};
 
 /// Serves until SIGTERM or SIGINT, then shuts down gracefully.
 pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
@@ -25,7 +28,9 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
     let (listener, address) = bind(&addresses).await?;
 
     let sessions = stack.sessions().clone();
+    let foreign = ForeignPages::new(settings.http.origins());
     let stack = ServiceBuilder::new()
+        .map_request(move |request: http::Request<_>| foreign.notice(request))
         .layer(csrf(&settings))
         .map_response(|response: http::Response<_>| response.map(Either::Right))
         .layer(allowed_hosts(&settings, address))
@@ -83,10 +88,11 @@ fn csrf<B>(
     settings: &Settings,
 ) -> CsrfLayer<impl tower_http::csrf::ResponseForProtectionError<Either<health::Small, B>> + use<B>> {
     let no_auth = settings.no_auth;
-    let trusted = settings.http.cors_origins.iter().filter_map(|origin| origin.to_str().ok());
-    let layer = trusted.fold(CsrfLayer::new(), |layer, origin| {
-        layer.add_trusted_origin(origin).expect("the settings have checked that it is an origin")
-    });
+    let trusted = settings.http.origins();
+    let layer =
+        trusted.iter().filter_map(|origin| origin.to_str().ok()).fold(CsrfLayer::new(), |layer, origin| {
+            layer.add_trusted_origin(origin).expect("the settings have checked that it is an origin")
+        });
     layer.with_insecure_bypass(move |_, _| !no_auth).with_rejection_response(|_| {
         let refusal = "this request comes from a page of another origin";
         Refusal::new(StatusCode::FORBIDDEN, refusal).into_response(false).map(Either::Left)
