@@ -13,6 +13,7 @@ mod support;
 #[path = "../support/way.rs"]
 mod way;
 
+mod anywhere;
 mod broken_disk;
 mod cost;
 mod crashes;

@@ -109,19 +109,37 @@ async fn a_handle_works_on_after_its_session_has_left_memory() {
 }
 
 #[tokio::test]
-async fn a_session_that_another_host_serves_is_taken_over_in_typed_words() {
+async fn a_session_that_another_host_runs_is_used_from_here() {
     let disk = Disk::new();
     let mut first = disk.host(Limits::default()).await;
-    let (id, agent) = first.rig.session().await;
-    let second = disk.host(Limits::default()).await;
-    let elsewhere = second.rig.stack.sessions().find(&id, Some("ada")).await.unwrap_err();
-    assert!(matches!(elsewhere, SessionError::TakenOver { .. }), "{elsewhere:?}");
-    assert_eq!(elsewhere.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let (id, mut agent) = first.rig.session().await;
+    let mut second = disk.host(Limits::default()).await;
+    let elsewhere = second.rig.stack.sessions().find(&id, Some("ada")).await.unwrap().unwrap();
+    assert!(second.rig.stack.sessions().find(&id, Some("bob")).await.unwrap().is_none());
+    assert!(second.rig.stack.sessions().is_empty(), "it is not restored here");
+    let mut events = elsewhere.events(Cursor::Oldest);
+    until(&mut events, "session_state").await;
+    let uuid = elsewhere.send("hello").await.unwrap();
+    agent.hears().await;
+    let message = until(&mut events, "user_message").await;
+    assert_eq!(message.event.data()["message_uuid"], uuid);
+    let settled = elsewhere.allow("none").await.unwrap_err();
+    assert_eq!(settled, SessionError::Settled);
     let reply = second.rig.ask(Method::GET, &format!("/sessions/{id}"), "").await;
-    assert_eq!((reply.status, reply.detail()), (elsewhere.status(), elsewhere.to_string()));
+    assert_eq!((reply.status, &reply.json()["status"]), (StatusCode::OK, &"running".into()));
+    assert_eq!(elsewhere.state().await.unwrap().session_id, id);
+    agent.ends_turn().await;
+    until(&mut events, "result").await;
+
+    // The reader here stays, and with it the session comes here.
     first.ends_with(agent).await;
-    assert!(second.rig.stack.sessions().find(&id, Some("ada")).await.unwrap().is_some());
-    second.ends().await;
+    let here = elsewhere.send("and now?");
+    let (sent, mut agent) = tokio::join!(here, async { second.rig.agents.recv().await.unwrap() });
+    let uuid = sent.unwrap();
+    agent.hears().await;
+    let message = until(&mut events, "user_message").await;
+    assert_eq!(message.event.data()["message_uuid"], uuid);
+    second.ends_with(agent).await;
 }
 
 #[tokio::test]

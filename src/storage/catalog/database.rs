@@ -99,6 +99,11 @@ impl DbCatalog {
         self.forget(&id).await
     }
 
+    /// This host's name among those that share the database.
+    pub(in crate::storage) fn host(&self) -> &str {
+        &self.inner.host
+    }
+
     fn held(&self) -> MutexGuard<'_, HashMap<String, i64>> {
         lock(&self.inner.held)
     }
@@ -120,16 +125,18 @@ impl DbCatalog {
         .map(|epochs| epochs.first().copied())
     }
 
-    /// If this session's holder is known to be dead, releases all its sessions and returns `true`.
+    /// If this session's holder is known to be dead, releases the session and returns `true`.
     async fn free_from_the_dead(&self, id: &str) -> Result<bool, CatalogError> {
         let holder = on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().holder())
             .bind(stored(id))
             .fetch_optional(pool))?;
-        let Some(holder) = holder.filter(|holder| self.inner.db.knows_dead(holder)) else {
+        let Some(holder) = holder.filter(|holder| *holder != self.inner.host) else { return Ok(false) };
+        if !self.inner.db.finds_dead(&holder).await.map_err(unavailable)? {
             return Ok(false);
-        };
+        }
+        tracing::info!(session = id, "the session's host is dead");
         on!(self, writes, |pool| async {
-            sqlx::query(self.sql().free()).bind(holder).execute(pool).await.map(|_| true)
+            sqlx::query(self.sql().free()).bind(stored(id)).bind(holder).execute(pool).await.map(|_| true)
         })
     }
 
@@ -215,6 +222,10 @@ impl Catalog for DbCatalog {
                 Acquired::Held(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
             }))
         })
+    }
+
+    fn free_if_dead<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, bool> {
+        Box::pin(self.free_from_the_dead(id))
     }
 
     fn renew<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, Vec<String>> {

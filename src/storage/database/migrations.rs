@@ -18,6 +18,8 @@ macro_rules! migrations {
             ("tombstones", include_str!(concat!("migrations/", $kind, "/0005_tombstones.sql"))),
             ("tickets", include_str!(concat!("migrations/", $kind, "/0006_tickets.sql"))),
             ("wakeups", include_str!(concat!("migrations/", $kind, "/0007_wakeups.sql"))),
+            ("hosts", include_str!(concat!("migrations/", $kind, "/0008_hosts.sql"))),
+            ("inbox", include_str!(concat!("migrations/", $kind, "/0009_inbox.sql"))),
         ])
     };
 }
