@@ -122,7 +122,7 @@ async fn a_session_that_another_host_runs_is_used_from_here() {
     let uuid = elsewhere.send("hello").await.unwrap();
     agent.hears().await;
     let message = until(&mut events, "user_message").await;
-    assert_eq!(message.event.data()["message_uuid"], uuid);
+    assert_eq!(message.data()["message_uuid"], uuid);
     let settled = elsewhere.allow("none").await.unwrap_err();
     assert_eq!(settled, SessionError::Settled);
     let reply = second.rig.ask(Method::GET, &format!("/sessions/{id}"), "").await;
@@ -138,7 +138,7 @@ async fn a_session_that_another_host_runs_is_used_from_here() {
     let uuid = sent.unwrap();
     agent.hears().await;
     let message = until(&mut events, "user_message").await;
-    assert_eq!(message.event.data()["message_uuid"], uuid);
+    assert_eq!(message.data()["message_uuid"], uuid);
     second.ends_with(agent).await;
 }
 

@@ -1,6 +1,6 @@
 -- Messages for sessions that another host runs. The host that runs a session takes its entries, each under the epoch of its
 -- lease, and writes the outcome, which the host that was asked waits for. No entry is taken once it has expired.
-create table agent_webkit_inbox (
+create table if not exists agent_webkit_inbox (
     serial        bigint primary key generated always as identity,
     entry_id      text   not null unique,
     session_id    text   not null,
@@ -9,4 +9,4 @@ create table agent_webkit_inbox (
     taken_epoch   bigint,
     outcome       bytea
 );
-create index agent_webkit_inbox_session_idx on agent_webkit_inbox (session_id) where outcome is null;
+create index if not exists agent_webkit_inbox_session_idx on agent_webkit_inbox (session_id) where outcome is null;
