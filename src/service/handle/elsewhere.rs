@@ -1,12 +1,13 @@
 //! Messages for a session that another host runs.
 
 use serde_json::value::RawValue;
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::{Duration, Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
 use super::{Input, Wait, input::Delivered};
 use crate::{
     layers::resume::EventLog,
+    metrics,
     service::{
         error::SessionError,
         registry::sessions::Sessions,
@@ -44,17 +45,19 @@ impl<L: EventLog> Sessions<L> {
         let posted = PostedInput { body, verbatim: input.is_verbatim(), key: input.key().map(Into::into) };
         let until = wait.until();
         let mut letter = self.post(place.id(), &Posted::Input(posted), until).await?;
-        match timeout_at(until, self.outcome(place, &letter)).await {
-            Ok(outcome) => {
+        let given_up = tokio::select! {
+            outcome = self.outcome(place, &letter) => {
                 letter.remove().await;
-                outcome.map(Delivered::Done)
+                return outcome.map(Delivered::Done);
             }
-            // What is answered here as not taken must not take effect later.
-            Err(_) if letter.remove().await => {
-                Err(SessionError::unavailable("the session did not answer in time"))
-            }
-            Err(_) => self.outcome(place, &letter).await.map(Delivered::Done),
+            () = sleep_until(until) => "the session did not answer in time",
+            () = self.ending().cancelled() => "the server is shutting down",
+        };
+        // What is answered here as not taken must not take effect later. What was taken gets its answer.
+        if letter.remove().await {
+            return Err(SessionError::unavailable(given_up));
         }
+        self.outcome(place, &letter).await.map(Delivered::Done)
     }
 
     /// Asks the session's host to end and delete it. Returns whether it did.
@@ -86,6 +89,7 @@ impl<L: EventLog> Sessions<L> {
         };
         let letter = Letter { inbox, entry, is_over: false };
         letter.inbox.post(&letter.entry, until.saturating_duration_since(Instant::now())).await?;
+        metrics::message_sent();
         Ok(letter)
     }
 

@@ -6,6 +6,7 @@ use super::sessions::Sessions;
 use crate::{
     error_text::with_sources,
     layers::resume::EventLog,
+    metrics,
     service::{
         error::SessionError,
         handle::{Input, SessionHandle},
@@ -55,6 +56,7 @@ impl<L: EventLog> Sessions<L> {
         // In the order in which they were stored, which is that of each client's requests.
         for (entry, epoch) in inbox.take(leases).await? {
             let lease = Lease { session_id: entry.session_id.clone(), epoch };
+            metrics::message_taken();
             self.handle_entry(inbox, entry, lease);
         }
         Ok(())

@@ -21,6 +21,7 @@ use crate::{
         catalog::{Acquired, CatalogError, SessionRecord},
         persistence::Persistence,
         transcripts::TranscriptKey,
+        wake::Hint,
     },
 };
 
@@ -139,7 +140,14 @@ impl<L: EventLog> Sessions<L> {
                 match restored {
                     // Another host deleted it meanwhile.
                     Err(SessionError::NotFound) => Ok(Taken::Unknown),
-                    restored => restored.map(Taken::Restored),
+                    Err(error) => Err(error),
+                    Ok(live) => {
+                        if let Some(inbox) = persistence.inbox() {
+                            // Its earlier host may have left messages in the inbox.
+                            inbox.wake().send(Hint::Mail(id.to_owned()));
+                        }
+                        Ok(Taken::Restored(live))
+                    }
                 }
             }
         }

@@ -16,6 +16,7 @@ use super::{
     text::{read, stored},
 };
 use crate::{
+    metrics,
     storage::database::{Component, Database},
     sync::lock,
 };
@@ -135,6 +136,7 @@ impl DbCatalog {
             return Ok(false);
         }
         tracing::info!(session = id, "the session's host is dead");
+        metrics::taken_over();
         on!(self, writes, |pool| async {
             sqlx::query(self.sql().free()).bind(stored(id)).bind(holder).execute(pool).await.map(|_| true)
         })

@@ -72,7 +72,7 @@ const MAX_CONNECTIONS: u32 = 10;
 
 /// Time between two looks at the lock of a host that seems to be dead.
 #[cfg(feature = "postgres")]
-const SECOND_LOOK: std::time::Duration = std::time::Duration::from_millis(250);
+const SECOND_LOOK: std::time::Duration = std::time::Duration::from_millis(400);
 
 impl Database {
     /// Opens the database at `location`; returns `None` for [`Location::Memory`].

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     layers::resume::{Attached, Batch, Bounds, Cursor, Event, EventStream, RingStream, Tail, TailError},
+    metrics::Counted,
     storage::wake::{Hint, Wake},
     sync::lock,
 };
@@ -139,6 +140,7 @@ impl Followers {
     }
 
     async fn follow(&self, following: &Following) {
+        let _counted = Counted::followed();
         let grew = self.wake.subscribe(Hint::Grew(following.key.clone()));
         let mut outage = Outage::default();
         let mut said_at: Option<Instant> = None;

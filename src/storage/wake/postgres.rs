@@ -14,7 +14,7 @@ use tokio_util::{
 use uuid::Uuid;
 
 use super::Wake;
-use crate::{backoff::Backoff, error_text::with_sources, storage::database::Postgres};
+use crate::{backoff::Backoff, error_text::with_sources, metrics::Counted, storage::database::Postgres};
 
 const CHANNEL: &str = "agent_webkit";
 
@@ -23,7 +23,8 @@ const CALL: Duration = Duration::from_secs(5);
 /// Silence after which the connection is tried: one that hangs would keep hints from coming.
 const SILENCE: Duration = Duration::from_secs(10);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Short, because without a lock others may take this host for dead once the server works again.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Rows of hosts that are dead and hold no session.
 const SWEEP: &str = "
@@ -96,6 +97,7 @@ async fn speak(server: Postgres, wake: Wake) {
 /// Holds the lock and listens, over as many connections as it takes.
 async fn listen(server: &Postgres, host: &str, wake: &Wake) {
     let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
+    let mut is_reported = false;
     loop {
         // A pool of its own, which a listener needs, so that the others are not one connection short.
         let options = server.connect_options();
@@ -104,13 +106,21 @@ async fn listen(server: &Postgres, host: &str, wake: &Wake) {
         match announced(&pool, host).await {
             Ok(listener) => {
                 backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
+                is_reported = false;
+                let heard = Counted::heard();
                 hear(listener, wake).await;
+                drop(heard);
                 tracing::debug!("the host's own connection to the database is lost");
                 // Until there is another, a free lock does not mean that this host is dead.
                 withdraw(server, host).await;
             }
-            Err(error) => {
+            Err(error) if is_reported => {
                 tracing::debug!(error = with_sources(&error), "failed to open the host's own connection");
+            }
+            Err(error) => {
+                is_reported = true;
+                let error = with_sources(&error);
+                tracing::warn!(error, "without a connection of its own this host hears of others by polls");
             }
         }
         let _ = timeout(CALL, pool.close()).await;
