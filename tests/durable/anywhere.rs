@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     place::{Place, on_both},
+    pooler::Pooler,
     reader::Reader,
     support::{Client, Events, Frame, Reply, Script, Server, bash, eventually, processes::agent_of},
 };
@@ -317,4 +318,99 @@ async fn a_restarted_host_serves_its_sessions_at_once() {
     let again = owner.kill().start().await;
     assert_eq!(again.client().get(&format!("/sessions/{}", reader.id)).await.status, StatusCode::OK);
     assert!(reader.history("history").await.contains("heliotrope"));
+}
+
+/// A message is in the event log before its outcome is written. A host that dies in between leaves it to the next one,
+/// which must neither run it again nor refuse it.
+#[tokio::test]
+async fn a_message_whose_host_dies_before_it_answers_runs_once() {
+    let place = Place::postgres().await;
+    let [owner, other]: [Server; 2] = hosts(&place, LONG_LEASE).await;
+    let mut reader = Reader::create(owner.client()).await;
+    let id = reader.id.clone();
+    reader.say("first", "The word is heliotrope.").await;
+    reader.until("result").await;
+    let asks = Script::new(bash("toolu_1", "echo original >> written")).then("done");
+    reader.say("asks", asks.to_string()).await;
+    let request = reader.until("permission_request").await;
+    reader.move_to(other.client());
+
+    place
+        .execute(
+            "create function agent_webkit_refuse() returns trigger language plpgsql as
+             $$ begin raise exception 'not now'; end $$;
+             create trigger refuse before update of outcome on agent_webkit_inbox
+             for each row execute function agent_webkit_refuse()",
+        )
+        .await;
+    let post = |message: Value| {
+        let (client, id) = (other.client(), id.clone());
+        tokio::spawn(async move { client.input(&id, &message).await })
+    };
+    let queued = post(say("queued"));
+    assert_eq!(reader.until("user_message").await["content"], "queued");
+    let answered = post(allow(&request));
+    assert_eq!(reader.until("prompt_resolved").await["outcome"], "answered");
+    drop(owner.kill());
+    place.execute("drop trigger refuse on agent_webkit_inbox").await;
+    for posted in [queued, answered] {
+        let reply = posted.await.unwrap();
+        assert_eq!(reply.status, StatusCode::NO_CONTENT, "{reply:?}");
+    }
+    assert!(reader.history("history").await.contains("queued"));
+    assert_eq!(names(&reader.shown, "user_message"), 4);
+    assert_eq!(names(&reader.shown, "prompt_resolved"), 1);
+    reader.replays().await;
+}
+
+/// A host that loses its own connection to the database is alive all the same.
+#[tokio::test]
+async fn a_host_whose_lock_is_lost_keeps_its_sessions() {
+    let place = Place::postgres().await;
+    let [owner, other]: [Server; 2] = hosts(&place, LONG_LEASE).await;
+    let mut reader = Reader::create(owner.client()).await;
+    let mut elsewhere = Reader::of(other.client(), &reader.id);
+    reader.say("slow", Script::slow(150, 20).to_string()).await;
+    elsewhere.until("message_delta").await;
+    for _ in 0..5 {
+        place
+            .execute(
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objsubid = 1",
+            )
+            .await;
+        assert_eq!(state(&other.client(), &reader.id).await["status"], "running");
+        elsewhere.until("message_delta").await;
+    }
+    assert_eq!(elsewhere.until("result").await["subtype"], "success");
+    assert_eq!(elsewhere.connections, 1);
+    assert!(elsewhere.shown.iter().all(|frame| frame.event != "error"));
+    // It is noticed again when it dies.
+    drop(owner.kill());
+    assert_eq!(other.client().input(&reader.id, &say("on")).await.status, StatusCode::NO_CONTENT);
+    elsewhere.until("user_message").await;
+    elsewhere.until("result").await;
+    assert_eq!(elsewhere.connections, 1);
+}
+
+/// Through a pooler of transactions no hint arrives and no lock is held: what is left are polls and the lease.
+#[tokio::test]
+async fn hosts_behind_a_pooler_serve_every_session() {
+    let place = Place::postgres().await;
+    let Place::Postgres(database) = &place else { unreachable!() };
+    let Some(pooler) = Pooler::before(database.url(), "transaction").await else { return };
+    let server = Server::builder().option("--store", pooler.url()).env("AGENT_WEBKIT_LEASE", "2s");
+    let [owner, other] = [server.clone().start().await, server.start().await];
+    let mut reader = Reader::create(owner.client()).await;
+    let mut elsewhere = Reader::of(other.client(), &reader.id);
+    elsewhere.until("session_ready").await;
+    assert_eq!(other.client().input(&reader.id, &say("from elsewhere")).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(elsewhere.until("user_message").await["content"], "from elsewhere");
+    elsewhere.until("result").await;
+    reader.say("cut", Script::slow(1000, 20).to_string()).await;
+    elsewhere.until("message_delta").await;
+    drop(owner.kill());
+    assert_eq!(elsewhere.until("result").await["terminal_reason"], "server_restart");
+    assert_eq!(other.client().delete(&reader.id).await.status, StatusCode::NO_CONTENT);
+    elsewhere.until("done").await;
+    assert_eq!(elsewhere.connections, 1);
 }

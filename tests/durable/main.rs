@@ -6,6 +6,8 @@
 mod device;
 #[path = "../support/faulty_disk.rs"]
 mod faulty_disk;
+#[path = "../support/pooler.rs"]
+mod pooler;
 #[path = "../support/small_disk.rs"]
 mod small_disk;
 #[path = "../support/mod.rs"]

@@ -9,6 +9,7 @@ use agent_webkit::{
     storage::events::{AnyLog, DurableConfig},
 };
 use http::{Method, StatusCode};
+use sqlx::Connection;
 
 use super::restoring::{Disk, Host};
 
@@ -204,4 +205,37 @@ async fn a_jump_over_deleted_tokens_is_reported() {
     };
     assert!(jump.contains(&2) && !jump.contains(&62), "{jump:?}");
     host.ends_with(agent).await;
+}
+
+/// What was answered 503 does not run, also if its host did not look into its inbox in time.
+#[tokio::test]
+async fn a_message_that_was_not_taken_in_time_does_not_run_later() {
+    let disk = Disk::new();
+    let limits = Limits::default().answer_timeout(Duration::from_millis(300));
+    let mut first = disk.host(Limits::default()).await;
+    let (id, mut agent) = first.rig.session().await;
+    let second = disk.host(limits).await;
+    let elsewhere = second.rig.stack.sessions().find(&id, Some("ada")).await.unwrap().unwrap();
+    let url = format!("sqlite:{}", disk.database().display());
+    let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let refuse = "create trigger refuse before update of taken_epoch on agent_webkit_inbox
+        begin select raise(fail, 'not now'); end";
+    sqlx::raw_sql(refuse).execute(&mut database).await.unwrap();
+    let refused = elsewhere.send("too late").await.unwrap_err();
+    assert!(matches!(refused, SessionError::Unavailable { .. }), "{refused:?}");
+    let left: i64 =
+        sqlx::query_scalar("select count(*) from agent_webkit_inbox").fetch_one(&mut database).await.unwrap();
+    assert_eq!(left, 0);
+    sqlx::raw_sql("drop trigger refuse").execute(&mut database).await.unwrap();
+
+    let mut events = elsewhere.events(Cursor::Oldest);
+    let in_time = disk.host(Limits::default()).await;
+    let session = in_time.rig.stack.sessions().find(&id, Some("ada")).await.unwrap().unwrap();
+    session.send("in time").await.unwrap();
+    agent.hears().await;
+    assert_eq!(until(&mut events, "user_message").await.data()["content"], "in time");
+    drop((session, events));
+    second.ends().await;
+    in_time.ends().await;
+    first.ends_with(agent).await;
 }
