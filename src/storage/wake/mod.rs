@@ -63,6 +63,7 @@ pub(crate) struct Subscription {
 
 impl Wake {
     /// A host's hints; without a messenger they stay on this host.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn new(host: impl Into<String>, has_messenger: bool) -> Self {
         let shared = Shared {
             host: host.into(),
@@ -89,6 +90,7 @@ impl Wake {
     }
 
     /// Passes on that a stream has grown, to other hosts only if one of them follows it.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn grew(&self, key: &str) {
         let hint = Hint::Grew(key.to_owned());
         self.deliver(&self.shared.host, &hint);
