@@ -102,7 +102,8 @@ impl Storage {
     /// Stores sessions in this database. Must be called inside a tokio runtime.
     #[must_use]
     pub fn new(database: Database, config: StorageConfig) -> Self {
-        let catalog = Arc::new(DbCatalog::new(database.clone(), config.lease));
+        let catalog =
+            Arc::new(DbCatalog::with_window(database.clone(), config.lease, config.events.window_events));
         let held = Arc::clone(&catalog);
         let held = move |session_id: &str| held.epoch(session_id);
         let (unfenced, transcripts): (AnyTranscriptStore, AnyTranscriptStore) = match &database {

@@ -4,12 +4,16 @@
 use http::StatusCode;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpSocket,
+};
 
 use crate::{
     place::{Place, on_both},
     pooler::Pooler,
     reader::Reader,
-    support::{Client, Events, Frame, Reply, Script, Server, bash, eventually, processes::agent_of},
+    support::{Client, Events, Frame, Reply, Script, Server, TOKEN, bash, eventually, processes::agent_of},
 };
 
 on_both! {
@@ -413,4 +417,46 @@ async fn hosts_behind_a_pooler_serve_every_session() {
     assert_eq!(other.client().delete(&reader.id).await.status, StatusCode::NO_CONTENT);
     elsewhere.until("done").await;
     assert_eq!(elsewhere.connections, 1);
+}
+
+#[tokio::test]
+async fn a_reader_elsewhere_that_stalls_is_told_when_it_is_too_far_behind() {
+    let place = Place::postgres().await;
+    let server = place.server().option("--log-window", "50");
+    let [owner, other] = [server.clone().start().await, server.start().await];
+    let mut reader = Reader::create(owner.client()).await;
+    let mut elsewhere = Reader::of(other.client(), &reader.id);
+    elsewhere.until("session_ready").await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    let mut stalled = socket.connect(other.authority().parse().unwrap()).await.unwrap();
+    let request = format!(
+        "GET /sessions/{}/stream HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n\r\n",
+        reader.id,
+        other.authority()
+    );
+    stalled.write_all(request.as_bytes()).await.unwrap();
+
+    // Two megabytes per turn, in total more than the window, the lag budget and the socket buffers.
+    let script = Script::new(json!({"text": "0123456789abcde ".repeat(1024), "times": 64}));
+    for turn in 0..9 {
+        reader.say(&format!("turn-{turn}"), script.to_string()).await;
+        reader.until("result").await;
+        elsewhere.until("result").await;
+    }
+    assert_eq!(state(&owner.client(), &reader.id).await, state(&other.client(), &reader.id).await);
+    assert_eq!(
+        owner.client().get("/sessions").await.json()["sessions"][0]["oldest_seq"],
+        reader.last_id() - 49
+    );
+    assert_eq!(
+        other.client().get("/sessions").await.json()["sessions"][0]["oldest_seq"],
+        reader.last_id() - 49
+    );
+
+    let mut read = String::new();
+    stalled.read_to_string(&mut read).await.unwrap();
+    let end = &read[read.len().saturating_sub(400)..];
+    assert!(end.contains("event: error\n") && end.contains(r#""code":"evicted""#), "{end}");
+    assert_eq!(elsewhere.connections, 1, "the others are not disturbed");
 }

@@ -41,6 +41,8 @@ struct Inner {
     sql: Sql,
     host: String,
     lease: Duration,
+    /// The number of newest events that a stream shows, if not all.
+    window: Option<u64>,
     held: Mutex<HashMap<String, i64>>,
 }
 
@@ -82,9 +84,14 @@ impl DbCatalog {
     /// Creates the catalog in this database. `lease` is the lifetime of a lease, see [`DEFAULT_LEASE`].
     #[must_use]
     pub fn new(db: Database, lease: Duration) -> Self {
+        Self::with_window(db, lease, None)
+    }
+
+    /// Like `new`, for streams that show only this number of newest events.
+    pub(in crate::storage) fn with_window(db: Database, lease: Duration, window: Option<u64>) -> Self {
         let sql = Sql::new(&db);
         let host = db.host();
-        Self { inner: Arc::new(Inner { db, sql, host, lease, held: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { db, sql, host, lease, window, held: Mutex::default() }) }
     }
 
     /// Writes and deletes a row that no caller sees, to find out whether the catalog works.
@@ -142,7 +149,11 @@ impl DbCatalog {
         })
     }
 
-    fn record(&self, Stored { record, holder }: Stored) -> SessionRecord {
+    fn record(&self, Stored { mut record, holder }: Stored) -> SessionRecord {
+        if let (Some(stream), Some(window)) = (&mut record.stream, self.inner.window) {
+            // Events beyond the window are deleted a while later.
+            stream.oldest_seq = stream.oldest_seq.max((stream.last_seq + 1).saturating_sub(window));
+        }
         let is_alive = |holder: String| holder != self.inner.host && !self.inner.db.knows_dead(&holder);
         SessionRecord { elsewhere: holder.is_some_and(is_alive), ..record }
     }
