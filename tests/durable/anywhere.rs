@@ -454,6 +454,8 @@ async fn a_reader_elsewhere_that_stalls_is_told_when_it_is_too_far_behind() {
         reader.last_id() - 49
     );
 
+    assert_eq!(owner.client().delete(&reader.id).await.status, StatusCode::NO_CONTENT);
+    elsewhere.until("done").await;
     let mut read = String::new();
     stalled.read_to_string(&mut read).await.unwrap();
     let end = &read[read.len().saturating_sub(400)..];
