@@ -31,7 +31,7 @@ ARROWS = {
 }
 # Where one room may import only some modules of another: those modules.
 SEAMS = {
-    ("service", "storage"): {"catalog", "transcripts", "persistence", "Persistence"},
+    ("service", "storage"): {"catalog", "inbox", "transcripts", "persistence", "Persistence", "wake"},
     ("claude", "storage"): {"transcripts"},
     ("agent", "storage"): {"transcripts"},
 }

@@ -10,6 +10,7 @@
 #![cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "unused without a recorder"))]
 
 mod agents;
+mod hosts;
 mod inputs;
 #[cfg_attr(not(feature = "metrics"), path = "silent.rs")]
 mod instruments;
@@ -20,11 +21,14 @@ mod sessions;
 mod storage;
 
 #[cfg(feature = "store")]
+pub(crate) use self::hosts::{Counted, taken_over};
+#[cfg(feature = "store")]
 pub(crate) use self::storage::CommitTimes;
 #[cfg(any(feature = "store", feature = "claude"))]
 pub(crate) use self::storage::OutageMetrics;
 pub(crate) use self::{
     agents::{AgentMetrics, Waiting, warm_claimed},
+    hosts::{message_sent, message_taken},
     inputs::input_answered,
     readers::{Attach, ReaderMetrics},
     sessions::{Begun, SessionMetrics, session_refused},
@@ -45,7 +49,7 @@ pub fn describe() {
 }
 
 fn all() -> impl Iterator<Item = &'static metric::Metric> {
-    [sessions::ALL, agents::ALL, inputs::ALL, readers::ALL, storage::ALL].into_iter().flatten()
+    [sessions::ALL, agents::ALL, inputs::ALL, readers::ALL, storage::ALL, hosts::ALL].into_iter().flatten()
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 /// Maximum number of keys remembered for a session; the oldest are dropped first.
 const KEPT: usize = 1024;
 
+/// Maximum number of the server's own keys among them, so that they take little of the note.
+const KEPT_OWN: usize = 32;
+
 /// A request's `Idempotency-Key` and a digest of its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
@@ -12,6 +15,13 @@ pub struct IdempotencyKey {
     pub key: String,
     /// SHA-256 of the body.
     pub digest: [u8; 32],
+}
+
+impl IdempotencyKey {
+    /// Whether it is the server's own, for a message that may come twice within seconds. No client's key has a space.
+    fn is_own(&self) -> bool {
+        self.key.contains(' ')
+    }
 }
 
 /// Whether a key was seen before, and with which body.
@@ -56,6 +66,10 @@ impl IdempotencyKeys {
     }
 
     pub(super) fn remember(&mut self, key: IdempotencyKey, message_uuid: Option<String>) {
+        if key.is_own() && self.0.iter().filter(|known| known.key.is_own()).count() == KEPT_OWN {
+            let oldest = self.0.iter().position(|known| known.key.is_own());
+            oldest.and_then(|oldest| self.0.remove(oldest));
+        }
         if self.0.len() == KEPT {
             self.0.pop_front();
         }
@@ -77,5 +91,10 @@ mod tests {
         assert_eq!(keys.look_up(&key(0, 2)), Seen::OtherBody);
         (1..=KEPT).for_each(|n| keys.remember(key(n, 1), None));
         assert_eq!(keys.look_up(&key(0, 1)), Seen::Never, "the oldest is forgotten");
+
+        let own = |n: usize| IdempotencyKey { key: format!("inbox {n}"), digest: [0; 32] };
+        (0..=KEPT_OWN).for_each(|n| keys.remember(own(n), None));
+        assert_eq!([0, 1, KEPT_OWN].map(|n| keys.look_up(&own(n)) == Seen::Never), [true, false, false]);
+        assert_ne!(keys.look_up(&key(KEPT, 1)), Seen::Never, "clients' keys stay");
     }
 }

@@ -8,12 +8,16 @@ use tokio::{sync::Mutex, time::timeout};
 use super::transcripts::PgTranscripts;
 #[cfg(feature = "sqlite")]
 use super::transcripts::SqliteTranscripts;
+#[cfg(feature = "postgres")]
+use super::wake::Presence;
 use super::{
     DbTickets, Persistence,
     catalog::{Catalog, DEFAULT_LEASE, DbCatalog},
     database::{Component, Database},
     events::{DurableConfig, DurableLog},
+    inbox::{DbEntries, Inbox},
     transcripts::{AnyTranscriptStore, Entry, Fenced, StoreError, TranscriptKey},
+    wake::Wake,
 };
 use crate::{error_text::with_sources, layers::ticket::BoxTicketStore};
 
@@ -48,9 +52,12 @@ pub struct Storage {
     catalog: Arc<DbCatalog>,
     transcripts: AnyTranscriptStore,
     tickets: BoxTicketStore,
+    inbox: Inbox,
     /// The transcript store, without leases.
     unfenced: AnyTranscriptStore,
     checking: Arc<Mutex<()>>,
+    #[cfg(feature = "postgres")]
+    presence: Option<Arc<Presence>>,
 }
 
 /// What of a [`Storage`] does not work: one sentence, without passwords.
@@ -95,7 +102,8 @@ impl Storage {
     /// Stores sessions in this database. Must be called inside a tokio runtime.
     #[must_use]
     pub fn new(database: Database, config: StorageConfig) -> Self {
-        let catalog = Arc::new(DbCatalog::new(database.clone(), config.lease));
+        let catalog =
+            Arc::new(DbCatalog::with_window(database.clone(), config.lease, config.events.window_events));
         let held = Arc::clone(&catalog);
         let held = move |session_id: &str| held.epoch(session_id);
         let (unfenced, transcripts): (AnyTranscriptStore, AnyTranscriptStore) = match &database {
@@ -110,9 +118,29 @@ impl Storage {
                 (Arc::new(store.clone()), Arc::new(Fenced::new(store, held)))
             }
         };
-        let log = DurableLog::new(database.clone(), config.events);
+        let wake = Wake::new(catalog.host(), database.has_own_connections());
+        #[cfg(feature = "postgres")]
+        let presence = match &database {
+            Database::Postgres(server) if !server.is_pooled() => {
+                Some(Arc::new(Presence::start(server.clone(), catalog.host(), wake.clone())))
+            }
+            _ => None,
+        };
+        let inbox = Inbox(Arc::new(DbEntries::new(database.clone(), catalog.host(), wake.clone())));
+        let log = DurableLog::with_wake(database.clone(), config.events, wake);
         let tickets = BoxTicketStore::new(DbTickets::new(database.clone()));
-        Self { database, log, catalog, transcripts, tickets, unfenced, checking: Arc::default() }
+        Self {
+            database,
+            log,
+            catalog,
+            transcripts,
+            tickets,
+            inbox,
+            unfenced,
+            checking: Arc::default(),
+            #[cfg(feature = "postgres")]
+            presence,
+        }
     }
 
     /// The durable event log.
@@ -132,7 +160,7 @@ impl Storage {
     pub fn persistence(&self) -> Persistence {
         let catalog: Arc<dyn Catalog> = Arc::clone(&self.catalog) as _;
         let (transcripts, tickets) = (Arc::clone(&self.transcripts), self.tickets.clone());
-        Persistence { catalog, transcripts, tickets }
+        Persistence { catalog, transcripts, tickets, inbox: Some(self.inbox.clone()) }
     }
 
     /// Checks that sessions can be stored, for a readiness probe. While everything works this only looks at how
@@ -177,6 +205,10 @@ impl Storage {
     /// write-ahead log. Call it after the sessions have been shut down.
     pub async fn shutdown(&self) {
         self.log.shutdown().await;
+        #[cfg(feature = "postgres")]
+        if let Some(presence) = &self.presence {
+            presence.end().await;
+        }
         self.database.close().await;
     }
 }

@@ -7,13 +7,16 @@ pub mod database;
 mod durable;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod events;
+pub(crate) mod inbox;
 pub(crate) mod persistence;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod tickets;
 pub mod transcripts;
+pub(crate) mod wake;
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::durable::{Storage, StorageConfig, StorageFault};
+pub use self::inbox::Inbox;
 pub use self::persistence::Persistence;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::tickets::DbTickets;

@@ -2,6 +2,7 @@
 
 use super::{
     catalog::AnyCatalog,
+    inbox::{AnyEntries, Inbox},
     transcripts::{AnyTranscriptStore, StoreError, TranscriptKey},
 };
 use crate::{
@@ -21,9 +22,17 @@ pub struct Persistence {
     pub transcripts: AnyTranscriptStore,
     /// The ticket store. Tickets hold as long as it keeps them, and wherever it is shared.
     pub tickets: BoxTicketStore,
+    /// The inboxes, through which this host takes messages for sessions that other hosts run. Without them such a message
+    /// is answered 503.
+    pub inbox: Option<Inbox>,
 }
 
 impl Persistence {
+    /// The entries of all inboxes, if this host takes part in them.
+    pub(crate) fn inbox(&self) -> Option<&AnyEntries> {
+        self.inbox.as_ref().map(|Inbox(entries)| entries)
+    }
+
     /// Deletes the data of a tombstoned session, its row last. A later sweep finishes what fails here.
     pub(crate) async fn erase<L: EventLog>(&self, log: &L, id: &str) {
         let erased = async {

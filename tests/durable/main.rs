@@ -6,6 +6,8 @@
 mod device;
 #[path = "../support/faulty_disk.rs"]
 mod faulty_disk;
+#[path = "../support/pooler.rs"]
+mod pooler;
 #[path = "../support/small_disk.rs"]
 mod small_disk;
 #[path = "../support/mod.rs"]
@@ -13,6 +15,7 @@ mod support;
 #[path = "../support/way.rs"]
 mod way;
 
+mod anywhere;
 mod broken_disk;
 mod cost;
 mod crashes;

@@ -1,5 +1,7 @@
 //! The database with the sessions of a test.
 
+use sqlx::Connection;
+
 use crate::support::{Builder, Server, postgres::TestDatabase};
 
 /// A lease that is short enough for a test to wait for.
@@ -14,6 +16,13 @@ pub(crate) enum Place {
 impl Place {
     pub(crate) async fn postgres() -> Self {
         Self::Postgres(TestDatabase::new().await)
+    }
+
+    /// Executes a statement on Postgres, past the servers.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        let Self::Postgres(database) = self else { panic!("it is for Postgres") };
+        let mut connection = sqlx::PgConnection::connect(database.url()).await.expect("the test's database");
+        sqlx::raw_sql(sql).execute(&mut connection).await.expect("a statement");
     }
 
     /// Starts two hosts with the same workspace.

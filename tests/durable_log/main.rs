@@ -4,6 +4,7 @@
 mod compaction;
 mod crash;
 mod ending;
+mod following;
 mod full_disk;
 mod groups;
 mod layer;

@@ -9,6 +9,7 @@ use agent_webkit::{
     storage::events::{AnyLog, DurableConfig},
 };
 use http::{Method, StatusCode};
+use sqlx::Connection;
 
 use super::restoring::{Disk, Host};
 
@@ -109,19 +110,37 @@ async fn a_handle_works_on_after_its_session_has_left_memory() {
 }
 
 #[tokio::test]
-async fn a_session_that_another_host_serves_is_taken_over_in_typed_words() {
+async fn a_session_that_another_host_runs_is_used_from_here() {
     let disk = Disk::new();
     let mut first = disk.host(Limits::default()).await;
-    let (id, agent) = first.rig.session().await;
-    let second = disk.host(Limits::default()).await;
-    let elsewhere = second.rig.stack.sessions().find(&id, Some("ada")).await.unwrap_err();
-    assert!(matches!(elsewhere, SessionError::TakenOver { .. }), "{elsewhere:?}");
-    assert_eq!(elsewhere.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let (id, mut agent) = first.rig.session().await;
+    let mut second = disk.host(Limits::default()).await;
+    let elsewhere = second.rig.stack.sessions().find(&id, Some("ada")).await.unwrap().unwrap();
+    assert!(second.rig.stack.sessions().find(&id, Some("bob")).await.unwrap().is_none());
+    assert!(second.rig.stack.sessions().is_empty(), "it is not restored here");
+    let mut events = elsewhere.events(Cursor::Oldest);
+    until(&mut events, "session_state").await;
+    let uuid = elsewhere.send("hello").await.unwrap();
+    agent.hears().await;
+    let message = until(&mut events, "user_message").await;
+    assert_eq!(message.data()["message_uuid"], uuid);
+    let settled = elsewhere.allow("none").await.unwrap_err();
+    assert_eq!(settled, SessionError::Settled);
     let reply = second.rig.ask(Method::GET, &format!("/sessions/{id}"), "").await;
-    assert_eq!((reply.status, reply.detail()), (elsewhere.status(), elsewhere.to_string()));
+    assert_eq!((reply.status, &reply.json()["status"]), (StatusCode::OK, &"running".into()));
+    assert_eq!(elsewhere.state().await.unwrap().session_id, id);
+    agent.ends_turn().await;
+    until(&mut events, "result").await;
+
+    // The reader here stays, and with it the session comes here.
     first.ends_with(agent).await;
-    assert!(second.rig.stack.sessions().find(&id, Some("ada")).await.unwrap().is_some());
-    second.ends().await;
+    let here = elsewhere.send("and now?");
+    let (sent, mut agent) = tokio::join!(here, async { second.rig.agents.recv().await.unwrap() });
+    let uuid = sent.unwrap();
+    agent.hears().await;
+    let message = until(&mut events, "user_message").await;
+    assert_eq!(message.data()["message_uuid"], uuid);
+    second.ends_with(agent).await;
 }
 
 #[tokio::test]
@@ -186,4 +205,37 @@ async fn a_jump_over_deleted_tokens_is_reported() {
     };
     assert!(jump.contains(&2) && !jump.contains(&62), "{jump:?}");
     host.ends_with(agent).await;
+}
+
+/// What was answered 503 does not run, also if its host did not look into its inbox in time.
+#[tokio::test]
+async fn a_message_that_was_not_taken_in_time_does_not_run_later() {
+    let disk = Disk::new();
+    let limits = Limits::default().answer_timeout(Duration::from_millis(300));
+    let mut first = disk.host(Limits::default()).await;
+    let (id, mut agent) = first.rig.session().await;
+    let second = disk.host(limits).await;
+    let elsewhere = second.rig.stack.sessions().find(&id, Some("ada")).await.unwrap().unwrap();
+    let url = format!("sqlite:{}", disk.database().display());
+    let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let refuse = "create trigger refuse before update of taken_epoch on agent_webkit_inbox
+        begin select raise(fail, 'not now'); end";
+    sqlx::raw_sql(refuse).execute(&mut database).await.unwrap();
+    let refused = elsewhere.send("too late").await.unwrap_err();
+    assert!(matches!(refused, SessionError::Unavailable { .. }), "{refused:?}");
+    let left: i64 =
+        sqlx::query_scalar("select count(*) from agent_webkit_inbox").fetch_one(&mut database).await.unwrap();
+    assert_eq!(left, 0);
+    sqlx::raw_sql("drop trigger refuse").execute(&mut database).await.unwrap();
+
+    let mut events = elsewhere.events(Cursor::Oldest);
+    let in_time = disk.host(Limits::default()).await;
+    let session = in_time.rig.stack.sessions().find(&id, Some("ada")).await.unwrap().unwrap();
+    session.send("in time").await.unwrap();
+    agent.hears().await;
+    assert_eq!(until(&mut events, "user_message").await.data()["content"], "in time");
+    drop((session, events));
+    second.ends().await;
+    in_time.ends().await;
+    first.ends_with(agent).await;
 }

@@ -255,6 +255,18 @@ pub trait EventLog: Clone + Send + Sync + 'static {
     fn open(&self, key: &str) -> impl Future<Output = Result<Self::Stream, Self::Error>> + Send;
     /// Finds the stream of `key`, if it exists.
     fn find(&self, key: &str) -> impl Future<Output = Result<Option<Self::Stream>, Self::Error>> + Send;
+    /// Finds the stream of `key` for readers, whichever process writes it: its tails also return what is appended after
+    /// they were attached, and outlive a change of the writer. The default is [`EventLog::find`], for an event log
+    /// that no other process writes.
+    fn follow(&self, key: &str) -> impl Future<Output = Result<Option<Self::Stream>, Self::Error>> + Send {
+        self.find(key)
+    }
+    /// The keys of the streams with readers that this process follows and has not opened. The default is none.
+    fn followed(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// Ends the tails of all followed streams, for a process that shuts down. No stream is followed from then on.
+    fn end_followed(&self) {}
     /// Drops the stream of `key` with all its events. Its tails end. A tail with unread events ends with
     /// [`Evicted`], so that its reader does not mistake this for the end of the stream.
     fn forget(&self, key: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;

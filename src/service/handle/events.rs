@@ -20,7 +20,8 @@ use crate::{
     service::{
         error::SessionError,
         session::{
-            live::{End, Live, LiveSession},
+            live::End,
+            place::Place,
             session_state::session_state,
             watched::{WatchedStream, WatchedTail},
         },
@@ -54,7 +55,7 @@ enum State<L: EventLog> {
 type Attaching<L> = Pin<Box<dyn Future<Output = Result<Following<L>, SessionError>> + Send>>;
 
 struct Following<L: EventLog> {
-    live: Live<L>,
+    place: Place<L>,
     tail: WatchedTail<<L::Stream as EventStream>::Tail>,
     /// The frame of `session_state`, until the replay is over.
     session_state: Option<Bytes>,
@@ -93,25 +94,23 @@ impl<L: EventLog> SessionEvents<L> {
 fn attach<L: EventLog>(handle: SessionHandle<L>, cursor: Cursor) -> Attaching<L> {
     Box::pin(async move {
         loop {
-            let live = handle.current().await?;
-            let stream = WatchedStream::new(live.stream.clone(), live.ending.clone(), true);
+            let place = handle.current().await?.place;
+            let stream = WatchedStream::new(place.stream().clone(), place.ending().clone(), true);
             match stream.tail(cursor).await {
                 // It has left memory since it was found.
-                Err(TailError::Fenced) if live.end.get() == Some(&End::Released) => {
-                    tokio::task::yield_now().await;
-                }
-                tail => return Ok(Following::new(live, tail?)),
+                Err(TailError::Fenced) if was_released(&place) => tokio::task::yield_now().await,
+                tail => return Ok(Following::new(place, tail?)),
             }
         }
     })
 }
 
 impl<L: EventLog> Following<L> {
-    fn new(live: Live<L>, tail: WatchedTail<<L::Stream as EventStream>::Tail>) -> Self {
+    fn new(place: Place<L>, tail: WatchedTail<<L::Stream as EventStream>::Tail>) -> Self {
         let attached = tail.attached();
         let (given, replay_end) = (attached.after, attached.bounds.last);
         let session_state = session_state(attached);
-        Self { live, tail, session_state, given, replay_end, frames: Frames::new(), done: false }
+        Self { place, tail, session_state, given, replay_end, frames: Frames::new(), done: false }
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<SessionEvent, Ended>> {
@@ -135,23 +134,33 @@ impl<L: EventLog> Following<L> {
                     self.frames.push(&chunk.bytes);
                 }
                 Some(Err(_)) if self.tail.was_forgotten() => {
-                    return Poll::Ready(Err(Ended::Failed(lost(&self.live))));
+                    return Poll::Ready(Err(Ended::Failed(lost(&self.place))));
                 }
                 Some(Err(evicted)) => {
                     self.tail.count_eviction();
                     return Poll::Ready(Err(Ended::Failed(SessionError::Evicted(evicted))));
                 }
-                None if self.live.end.get() == Some(&End::Released) => {
+                None if was_released(&self.place) => {
                     return Poll::Ready(Err(Ended::Released { after: self.given }));
                 }
-                None => return Poll::Ready(Err(Ended::Failed(lost(&self.live)))),
+                None => return Poll::Ready(Err(Ended::Failed(lost(&self.place)))),
             }
         }
     }
 }
 
+/// Whether a stream that ended can be attached to again.
+fn was_released<L: EventLog>(place: &Place<L>) -> bool {
+    match place {
+        Place::Here(live) => live.end.get() == Some(&End::Released),
+        // What is followed ends also when the session is deleted, which the next attempt finds out.
+        Place::Elsewhere(remote) => !remote.ending.server.is_cancelled(),
+    }
+}
+
 /// Why a stream has ended without `done`.
-fn lost<S>(live: &LiveSession<S>) -> SessionError {
+fn lost<L: EventLog>(place: &Place<L>) -> SessionError {
+    let Place::Here(live) = place else { return SessionError::unavailable("the server is shutting down") };
     match live.end.get() {
         _ if live.ending.server.is_cancelled() => SessionError::unavailable("the server is shutting down"),
         _ if live.is_deleted() => SessionError::NotFound,

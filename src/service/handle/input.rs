@@ -1,7 +1,6 @@
 //! Inputs of a session: checked, delivered, and what becomes of them, for Rust and for HTTP.
 
-use std::sync::Arc;
-
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
@@ -19,6 +18,7 @@ use crate::{
         session::{
             live::{LiveSession, Mail, NotTaken},
             mailbox::SendError,
+            place::Place,
             receipt::receipt,
         },
     },
@@ -41,6 +41,11 @@ impl Wait {
         let until = Instant::now() + limits.request_timeout.mul_f32(0.9);
         Self { answer_timeout: limits.answer_timeout, until }
     }
+
+    /// Until when to wait for a session that gets its message now.
+    pub(super) fn until(&self) -> Instant {
+        self.until.min(Instant::now() + self.answer_timeout)
+    }
 }
 
 /// A message for a session.
@@ -48,11 +53,13 @@ impl Wait {
 pub(crate) struct Input {
     message: Inbound,
     key: Option<IdempotencyKey>,
+    /// As it was sent, for another host.
+    body: Bytes,
 }
 
 /// The outcome of a delivery.
 #[derive(Debug)]
-enum Delivered {
+pub(super) enum Delivered {
     /// With the uuid of a user's message.
     Done(Option<String>),
     /// The session has left memory and did not handle the message.
@@ -60,9 +67,26 @@ enum Delivered {
 }
 
 impl Input {
-    pub(crate) fn parse(body: &[u8], key: Option<IdempotencyKey>) -> Result<Self, SessionError> {
-        let message = Inbound::parse(body).map_err(|invalid| SessionError::invalid(invalid.to_string()))?;
-        Ok(Self { message, key })
+    pub(crate) fn parse(body: Bytes, key: Option<IdempotencyKey>) -> Result<Self, SessionError> {
+        let message = Inbound::parse(&body).map_err(|invalid| SessionError::invalid(invalid.to_string()))?;
+        Ok(Self { message, key, body })
+    }
+
+    pub(crate) fn into_parts(self) -> (Inbound, Option<IdempotencyKey>) {
+        (self.message, self.key)
+    }
+
+    pub(super) fn key(&self) -> Option<IdempotencyKey> {
+        self.key.clone()
+    }
+
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether its text is for the model alone.
+    pub(super) fn is_verbatim(&self) -> bool {
+        matches!(self.message, Inbound::UserMessage { verbatim: true, .. })
     }
 
     pub(crate) fn message(&self) -> &Inbound {
@@ -113,11 +137,15 @@ impl<L: EventLog> SessionHandle<L> {
     }
 
     async fn deliver(&self, input: &Input, wait: &Wait) -> Result<Option<String>, SessionError> {
-        let mut live = Arc::clone(&self.live);
+        let mut place = self.place().clone();
         loop {
-            match give(&live, input, wait).await? {
+            let delivered = match &place {
+                Place::Here(live) => give(live, input, wait).await?,
+                Place::Elsewhere(_) => self.sessions.deliver_elsewhere(&place, input, wait).await?,
+            };
+            match delivered {
                 Delivered::Done(message_uuid) => return Ok(message_uuid),
-                Delivered::NotHere => live = self.current().await?,
+                Delivered::NotHere => place = self.current().await?.place,
             }
         }
     }
@@ -133,8 +161,7 @@ async fn give<S>(live: &LiveSession<S>, input: &Input, wait: &Wait) -> Result<De
         Err(SendError::Closed) if live.outlives() => return Ok(Delivered::NotHere),
         Err(SendError::Closed) => return Err(SessionError::NotFound),
     }
-    let until = wait.until.min(Instant::now() + wait.answer_timeout);
-    let outcome = match timeout_at(until, receipt.outcome()).await {
+    let outcome = match timeout_at(wait.until(), receipt.outcome()).await {
         Ok(outcome) => outcome,
         // What is answered here as not taken must not take effect later.
         Err(_) if receipt.give_up() => {
@@ -145,7 +172,7 @@ async fn give<S>(live: &LiveSession<S>, input: &Input, wait: &Wait) -> Result<De
     match outcome {
         Some(Ok(message_uuid)) => Ok(Delivered::Done(message_uuid)),
         Some(Err(NotTaken::Released)) => Ok(Delivered::NotHere),
-        Some(Err(not_taken)) => Err(error(not_taken)),
+        Some(Err(not_taken)) => Err(not_taken.into()),
         None if live.outlives() && !live.is_deleted() => {
             Err(SessionError::taken_over("the session moved to another host; try again"))
         }
@@ -153,22 +180,24 @@ async fn give<S>(live: &LiveSession<S>, input: &Input, wait: &Wait) -> Result<De
     }
 }
 
-fn error(not_taken: NotTaken) -> SessionError {
-    match not_taken {
-        NotTaken::Refused(refused) => match refused {
-            Refused::Settled => SessionError::Settled,
-            Refused::NotAQuestion | Refused::OtherQuestions(_) | Refused::WrongType(_) => {
-                SessionError::invalid(refused.to_string())
-            }
-            Refused::Backpressure => SessionError::Backpressure,
-            Refused::KeyReused => SessionError::unprocessable(refused.to_string()),
-            Refused::Closed => SessionError::NotFound,
-        },
-        NotTaken::NoAnswer(no_answer) => match no_answer {
-            NoAnswer::Refused(words) => SessionError::invalid(words),
-            NoAnswer::AgentGone => SessionError::unavailable(no_answer.to_string()),
-            NoAnswer::SessionClosed => SessionError::NotFound,
-        },
-        NotTaken::Released => SessionError::NotFound,
+impl From<NotTaken> for SessionError {
+    fn from(not_taken: NotTaken) -> Self {
+        match not_taken {
+            NotTaken::Refused(refused) => match refused {
+                Refused::Settled => Self::Settled,
+                Refused::NotAQuestion | Refused::OtherQuestions(_) | Refused::WrongType(_) => {
+                    Self::invalid(refused.to_string())
+                }
+                Refused::Backpressure => Self::Backpressure,
+                Refused::KeyReused => Self::unprocessable(refused.to_string()),
+                Refused::Closed => Self::NotFound,
+            },
+            NotTaken::NoAnswer(no_answer) => match no_answer {
+                NoAnswer::Refused(words) => Self::invalid(words),
+                NoAnswer::AgentGone => Self::unavailable(no_answer.to_string()),
+                NoAnswer::SessionClosed => Self::NotFound,
+            },
+            NotTaken::Released => Self::NotFound,
+        }
     }
 }

@@ -1,23 +1,20 @@
 //! Sessions in Rust: what a program that embeds the service does with them. HTTP requests use the same code.
 
+mod elsewhere;
 mod events;
 mod frames;
 mod input;
 mod new;
 mod send;
 
-use std::{fmt, path::Path, sync::Arc, time::SystemTime};
+use std::{fmt, path::Path, time::SystemTime};
 
 use serde_json::value::RawValue;
 
 use crate::{
     layers::resume::{EventLog, RingLog},
     proto::client::SessionInfo,
-    service::{
-        error::SessionError,
-        registry::sessions::Sessions,
-        session::live::{Live, LiveSession},
-    },
+    service::{error::SessionError, registry::sessions::Sessions, session::place::Place},
 };
 
 pub use self::{events::SessionEvents, frames::SessionEvent, new::NewSession, send::NewMessage};
@@ -73,43 +70,44 @@ pub(crate) use self::{
 /// # }
 /// ```
 pub struct SessionHandle<L: EventLog = RingLog> {
-    live: Live<L>,
+    place: Place<L>,
     sessions: Sessions<L>,
 }
 
 impl<L: EventLog> SessionHandle<L> {
-    pub(crate) fn new(live: Live<L>, sessions: Sessions<L>) -> Self {
-        Self { live, sessions }
+    pub(crate) fn new(place: Place<L>, sessions: Sessions<L>) -> Self {
+        Self { place, sessions }
     }
 
     /// The session's id.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.live.id
+        self.place.id()
     }
 
     /// The name of the principal that owns it, if it has an owner.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
-        self.live.owner.as_deref()
+        self.place.owner()
     }
 
     /// The agent's working directory.
     #[must_use]
     pub fn cwd(&self) -> &Path {
-        &self.live.cwd
+        self.place.cwd()
     }
 
     /// When it was created.
     #[must_use]
     pub fn created_at(&self) -> SystemTime {
-        self.live.created_at
+        self.place.created_at()
     }
 
-    /// The session's event stream, as the event log has it. [`SessionHandle::events`] reads it.
+    /// The session's event stream, as the event log has it: the one of this process, or the one that it follows while
+    /// another host runs the session. [`SessionHandle::events`] reads it.
     #[must_use]
     pub fn stream(&self) -> &L::Stream {
-        &self.live.stream
+        self.place.stream()
     }
 
     /// Describes the session as `GET /sessions/{id}` does, with its open prompts. The description covers all events
@@ -118,7 +116,7 @@ impl<L: EventLog> SessionHandle<L> {
     /// # Errors
     /// [`NotFound`](SessionError::NotFound), and those of [`Sessions::find`].
     pub async fn state(&self) -> Result<SessionInfo, SessionError> {
-        Ok(info(&self.current().await?.describe(true).await))
+        Ok(info(&self.current().await?.describe().await?))
     }
 
     /// Ends and deletes the session, as `DELETE /sessions/{id}` does: its prompts settle and its streams end with
@@ -130,14 +128,23 @@ impl<L: EventLog> SessionHandle<L> {
         self.sessions.remove(self.id(), self.owner()).await
     }
 
-    /// The session as it was in memory when this handle was made.
-    pub(crate) fn live(&self) -> &LiveSession<L::Stream> {
-        &self.live
+    /// Where the session was when this handle was made.
+    pub(crate) fn place(&self) -> &Place<L> {
+        &self.place
     }
 
-    /// The session as it is in memory now, restored if it is not.
-    async fn current(&self) -> Result<Live<L>, SessionError> {
-        self.sessions.find_live(self.id(), self.owner()).await?.ok_or(SessionError::NotFound)
+    /// Describes the session, with its open prompts, from where it was when this handle was made.
+    pub(crate) async fn describe(&self) -> Result<Box<RawValue>, SessionError> {
+        match &self.place {
+            Place::Here(live) => Ok(live.describe(true).await),
+            Place::Elsewhere(remote) => self.sessions.describe_stored(&remote.record.id).await,
+        }
+    }
+
+    /// The session where it is now, restored if it is nowhere.
+    async fn current(&self) -> Result<Self, SessionError> {
+        let found = self.sessions.find(self.id(), self.owner()).await?;
+        found.ok_or(SessionError::NotFound)
     }
 }
 
@@ -148,7 +155,7 @@ fn info(json: &RawValue) -> SessionInfo {
 
 impl<L: EventLog> Clone for SessionHandle<L> {
     fn clone(&self) -> Self {
-        Self { live: Arc::clone(&self.live), sessions: self.sessions.clone() }
+        Self { place: self.place.clone(), sessions: self.sessions.clone() }
     }
 }
 

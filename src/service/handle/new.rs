@@ -12,6 +12,7 @@ use crate::{
     service::{
         error::SessionError,
         registry::sessions::{NewAgent, Sessions},
+        session::place::Place,
     },
 };
 
@@ -130,14 +131,13 @@ impl<L: EventLog> Sessions<L> {
     #[must_use]
     pub fn get(&self, id: &str, caller: Option<&str>) -> Option<SessionHandle<L>> {
         let live = self.in_memory(id).filter(|session| session.is_visible_to(caller))?;
-        Some(SessionHandle::new(live, self.clone()))
+        Some(SessionHandle::new(Place::Here(live), self.clone()))
     }
 
     /// Returns the caller's session with this id. A stored session that is not in memory is restored, without an agent
-    /// until one is needed.
+    /// until one is needed, unless another host runs it. Then the handle reads its events and sends it messages there.
     ///
     /// # Errors
-    /// [`TakenOver`](SessionError::TakenOver): another host serves the session;
     /// [`Unavailable`](SessionError::Unavailable): the storage is not available, there are too many sessions, or the
     /// server is shutting down.
     pub async fn find(
@@ -145,14 +145,17 @@ impl<L: EventLog> Sessions<L> {
         id: &str,
         caller: Option<&str>,
     ) -> Result<Option<SessionHandle<L>>, SessionError> {
-        let live = self.find_live(id, caller).await?;
-        Ok(live.map(|live| SessionHandle::new(live, self.clone())))
+        let place = self.find_place(id, caller).await?;
+        Ok(place.map(|place| SessionHandle::new(place, self.clone())))
     }
 
     /// Returns the caller's sessions that are in memory, oldest first.
     #[must_use]
     pub fn list(&self, caller: Option<&str>) -> Vec<SessionHandle<L>> {
-        self.live(caller).into_iter().map(|live| SessionHandle::new(live, self.clone())).collect()
+        self.live(caller)
+            .into_iter()
+            .map(|live| SessionHandle::new(Place::Here(live), self.clone()))
+            .collect()
     }
 
     /// Describes the caller's sessions, in memory or stored, oldest first. It restores none of them.
@@ -175,7 +178,7 @@ impl<L: EventLog> Sessions<L> {
         let slot = self.reserve().await?;
         let new = NewAgent { spec, owner, title };
         let live = self.starter().create(self.clone(), new, slot).await?;
-        Ok(SessionHandle::new(live, self.clone()))
+        Ok(SessionHandle::new(Place::Here(live), self.clone()))
     }
 
     /// Builds the spec of the agent to start, if the policy allows it.

@@ -171,7 +171,7 @@ impl<L: EventLog> SessionHandle<L> {
                 return Err(SessionError::TooLarge { limit: limits.max_body });
             }
             let key = key.map(|key| idempotency_key(key, &body)).transpose()?;
-            self.permit(Input::parse(&body, key)?, verbatim)
+            self.permit(Input::parse(body.into(), key)?, verbatim)
         };
         self.take(checked(), &wait).await
     }

@@ -183,7 +183,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             (&Method::GET | &Method::HEAD, Route::Session(id)) => {
                 let session = self.session(parts, id).await?;
                 caller.must(READ)?;
-                Ok(reply::json(StatusCode::OK, &session.live().describe(true).await))
+                Ok(reply::json(StatusCode::OK, &session.describe().await?))
             }
             (&Method::GET | &Method::HEAD, Route::Stream(id)) => {
                 let session = self.session(parts, id).await?;
@@ -194,7 +194,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
                 let session = self.session(parts, id).await?;
                 caller.must_send_something()?;
                 let body = body::read(&parts.headers, body, limits).await?;
-                input::take(&parts.headers, &body, caller, &session, &wait).await?;
+                input::take(&parts.headers, body, caller, &session, &wait).await?;
                 Ok(reply::no_content())
             }
             (&Method::POST, Route::Tickets(id)) => {

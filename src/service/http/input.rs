@@ -1,5 +1,6 @@
 //! `POST /sessions/{id}/input`.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 
 use super::{scope::Caller, span::record_in_current_span};
@@ -17,17 +18,17 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Parses one message, delivers it to a session and waits for its outcome.
 pub(crate) async fn take<L: EventLog>(
     headers: &HeaderMap,
-    body: &[u8],
+    body: Bytes,
     caller: Caller<'_>,
     session: &SessionHandle<L>,
     wait: &Wait,
 ) -> Result<(), SessionError> {
-    let input = key(headers, body).and_then(|key| parse(body, key, caller, session));
+    let input = key(headers, &body).and_then(|key| parse(body, key, caller, session));
     session.take(input, wait).await.map(drop)
 }
 
 fn parse<L: EventLog>(
-    body: &[u8],
+    body: Bytes,
     key: Option<IdempotencyKey>,
     caller: Caller<'_>,
     session: &SessionHandle<L>,

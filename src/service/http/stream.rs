@@ -38,7 +38,7 @@ pub(super) fn attach<L: EventLog>(
     if is_reader && last_event_id(request).is_err() {
         Attach::Malformed.count();
     }
-    let ending = session.live().ending.clone();
+    let ending = session.place().ending().clone();
     let stream = WatchedStream::new(session.stream().clone(), ending, is_reader);
     Attachment::new(stream).state(session_state)
 }

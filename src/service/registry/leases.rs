@@ -1,7 +1,7 @@
 //! The leases of the sessions that run on this host, renewed together.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -43,6 +43,18 @@ impl Leases {
         if table.get(&lease.session_id).is_some_and(|guarded| guarded.lease == *lease) {
             table.remove(&lease.session_id);
         }
+    }
+
+    /// The leases that are renewed, of these sessions only if any are named.
+    pub(crate) fn held(&self, only: Option<&HashSet<String>>) -> Vec<Lease> {
+        let table = self.table();
+        let held = table.values().map(|guarded| &guarded.lease);
+        held.filter(|lease| only.is_none_or(|only| only.contains(&lease.session_id))).cloned().collect()
+    }
+
+    /// Whether this lease is renewed.
+    pub(crate) fn is_held(&self, lease: &Lease) -> bool {
+        self.table().get(&lease.session_id).is_some_and(|guarded| guarded.lease == *lease)
     }
 
     /// Renews all leases and cancels the tokens of those that are lost.

@@ -3,6 +3,7 @@
 pub(crate) mod agents;
 pub(crate) mod keyed_lock;
 pub(crate) mod leases;
+pub(crate) mod mail;
 pub(crate) mod restore;
 pub(crate) mod sessions;
 pub(crate) mod slots;

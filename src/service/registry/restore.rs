@@ -1,30 +1,47 @@
 //! Finds, adopts and restores sessions that are stored but not in memory, once for all concurrent requests.
 
-use std::time::{Duration, SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::sessions::{Owned, Sessions};
 use crate::{
     error_text::with_sources,
     layers::resume::EventLog,
-    service::{error::SessionError, policy::Policy, session::live::Live},
+    service::{
+        error::SessionError,
+        policy::Policy,
+        session::{
+            live::{Ending, Live},
+            place::{Place, Remote},
+        },
+    },
     storage::{
         catalog::{Acquired, CatalogError, SessionRecord},
         persistence::Persistence,
         transcripts::TranscriptKey,
+        wake::Hint,
     },
 };
 
+/// The result of an attempt to run a stored session here.
+enum Taken<L: EventLog> {
+    Restored(Live<L>),
+    /// Another host runs it.
+    Held,
+    Unknown,
+}
+
 impl<L: EventLog> Sessions<L> {
-    /// Returns the caller's session with this id, restored if it is not in memory.
-    pub(crate) async fn find_live(
+    /// Returns the caller's session with this id. Unless another host runs it, it is restored if it is not in memory.
+    pub(crate) async fn find_place(
         &self,
         id: &str,
         caller: Option<&str>,
-    ) -> Result<Option<Live<L>>, SessionError> {
+    ) -> Result<Option<Place<L>>, SessionError> {
         if let Some(session) = self.in_memory(id) {
-            return Ok(Some(session).filter(|session| session.is_visible_to(caller)));
+            return Ok(Some(session).filter(|session| session.is_visible_to(caller)).map(Place::Here));
         }
         let Some(persistence) = self.persistence() else { return Ok(None) };
         // Session ids are uuids in canonical form; other ids are not looked up.
@@ -46,45 +63,71 @@ impl<L: EventLog> Sessions<L> {
         persistence: &Persistence,
         id: &str,
         caller: Option<&str>,
-    ) -> Result<Option<Live<L>>, SessionError> {
+    ) -> Result<Option<Place<L>>, SessionError> {
         // Held to the end, so that the session is restored once and not while it is deleted.
         let _alone = self.restoring().lock(id).await;
         if let Some(session) = self.in_memory(id) {
-            return Ok(Some(session).filter(|session| session.is_visible_to(caller)));
+            return Ok(Some(session).filter(|session| session.is_visible_to(caller)).map(Place::Here));
         }
         let mut found = persistence.catalog.find(id).await?;
         if found.is_none() && self.adopt(persistence, id, caller).await? {
             found = persistence.catalog.find(id).await?;
         }
-        if found.is_none_or(|record| record.owner.as_deref() != caller) {
-            return Ok(None);
+        let Some(record) = found.filter(|record| record.owner.as_deref() == caller) else { return Ok(None) };
+        // Looked at before a slot is taken: a full server still serves the sessions of others.
+        if record.elsewhere && !persistence.catalog.free_if_dead(id).await? {
+            return self.elsewhere(record).await.map(Some);
         }
-        self.acquire(persistence, id).await
+        match self.acquire(persistence, id).await? {
+            Taken::Restored(live) => Ok(Some(Place::Here(live))),
+            Taken::Held => self.elsewhere(record).await.map(Some),
+            Taken::Unknown => Ok(None),
+        }
     }
 
-    /// Restores a session for a wake-up that its agent has scheduled, unless another host does.
-    pub(super) async fn restore_for_wakeup(
+    /// A session that another host runs.
+    async fn elsewhere(&self, record: SessionRecord) -> Result<Place<L>, SessionError> {
+        let stream = self.log().follow(&record.id).await.map_err(|error| {
+            tracing::error!(session = record.id, error = with_sources(&error), "a stream cannot be followed");
+            SessionError::unavailable("the event log cannot be read now")
+        })?;
+        // A session whose creation is not complete has no stream yet.
+        let starting = || SessionError::unavailable("the session is starting on another host; try again");
+        let stream = stream.ok_or_else(starting)?;
+        let ending = Ending { session: CancellationToken::new(), server: self.ending().clone() };
+        Ok(Place::Elsewhere(Arc::new(Remote { record, stream, ending })))
+    }
+
+    /// Restores a stored session, unless another host runs it. The reason is for the log.
+    pub(super) async fn restore_unasked(
         &self,
         persistence: &Persistence,
         id: &str,
+        reason: &'static str,
     ) -> Result<(), SessionError> {
         let _alone = self.restoring().lock(id).await;
-        if self.in_memory(id).is_none() && self.acquire(persistence, id).await?.is_some() {
-            tracing::info!(session = id, "restored a session for a wake-up");
+        if self.in_memory(id).is_none()
+            && let Taken::Restored(_) = self.acquire(persistence, id).await?
+        {
+            tracing::info!(session = id, "restored a session for {reason}");
         }
         Ok(())
     }
 
-    async fn acquire(&self, persistence: &Persistence, id: &str) -> Result<Option<Live<L>>, SessionError> {
+    /// The session in memory here, if it can be restored.
+    pub(super) async fn restored(&self, persistence: &Persistence, id: &str) -> Option<Live<L>> {
+        match self.acquire(persistence, id).await {
+            Ok(Taken::Restored(live)) => Some(live),
+            _ => None,
+        }
+    }
+
+    async fn acquire(&self, persistence: &Persistence, id: &str) -> Result<Taken<L>, SessionError> {
         // The slot comes before the lease, so that a full server does not hold a lease that it cannot use.
         let slot = self.reserve().await?;
         match persistence.catalog.acquire(id).await? {
-            Acquired::Unknown => Ok(None),
-            Acquired::Held(time) => {
-                // Rounded up to whole seconds.
-                let retry_after = Duration::from_secs(time.as_secs() + 1);
-                Err(SessionError::TakenOver { message: "the session is served by another host", retry_after })
-            }
+            Acquired::Unknown => Ok(Taken::Unknown),
+            Acquired::Held(_) => Ok(Taken::Held),
             Acquired::Leased(record, lease) => {
                 let released = lease.clone();
                 let restored =
@@ -96,8 +139,15 @@ impl<L: EventLog> Sessions<L> {
                 }
                 match restored {
                     // Another host deleted it meanwhile.
-                    Err(SessionError::NotFound) => Ok(None),
-                    restored => restored.map(Some),
+                    Err(SessionError::NotFound) => Ok(Taken::Unknown),
+                    Err(error) => Err(error),
+                    Ok(live) => {
+                        if let Some(inbox) = persistence.inbox() {
+                            // Its earlier host may have left messages in the inbox.
+                            inbox.wake().send(Hint::Mail(id.to_owned()));
+                        }
+                        Ok(Taken::Restored(live))
+                    }
                 }
             }
         }

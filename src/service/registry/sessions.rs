@@ -190,10 +190,17 @@ impl<L: EventLog> Sessions<L> {
         for record in &stored {
             described.push(match here.get(record.id.as_str()) {
                 Some(session) => session.describe(false).await,
-                None => describe::stored(record),
+                None => describe::stored(record, false),
             });
         }
         Ok(described)
+    }
+
+    /// Describes a stored session, with its open prompts, from what is stored.
+    pub(crate) async fn describe_stored(&self, id: &str) -> Result<Box<RawValue>, SessionError> {
+        let persistence = self.persistence().ok_or(SessionError::NotFound)?;
+        let record = persistence.catalog.find(id).await?.ok_or(SessionError::NotFound)?;
+        Ok(describe::stored(&record, true))
     }
 
     /// Number of sessions in memory.
@@ -223,10 +230,20 @@ impl<L: EventLog> Sessions<L> {
         // Held to the end, so that no request restores the session while it is deleted.
         let _alone = self.restoring().lock(id).await;
         let found = persistence.catalog.find(id).await?;
-        if found.is_none_or(|record| record.owner.as_deref() != caller) {
+        let Some(record) = found.filter(|record| record.owner.as_deref() == caller) else { return Ok(()) };
+        let mut here = self.in_memory(id);
+        if here.is_none()
+            && record.elsewhere
+            && !persistence.catalog.free_if_dead(id).await?
+            // A host that does not answer loses the session by the tombstone.
+            && self.close_elsewhere(id).await?
+        {
             return Ok(());
         }
-        let here = self.in_memory(id);
+        if here.is_none() && persistence.inbox().is_some_and(|inbox| inbox.wake().is_followed(id)) {
+            // Its readers on other hosts, of which this one knows nothing, get its last events.
+            here = self.restored(persistence, id).await;
+        }
         let mark = |deleted| {
             if let Some(session) = &here {
                 session.set_deleted(deleted);
@@ -272,6 +289,7 @@ impl<L: EventLog> Sessions<L> {
     /// created from now on. Stored sessions can be restored later or on another host; the others end.
     pub async fn shutdown(&self) {
         self.inner.shutdown.cancel();
+        self.log().end_followed();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
         self.inner.over.cancel();

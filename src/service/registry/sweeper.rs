@@ -9,6 +9,7 @@ use super::sessions::Sessions;
 use crate::{
     error_text::with_sources,
     layers::resume::EventLog,
+    service::error::SessionError,
     storage::{
         catalog::{Acquired, CatalogError},
         persistence::Persistence,
@@ -17,6 +18,9 @@ use crate::{
 
 /// Interval between sweeps.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// Interval between two looks at the hosts of the sessions that are followed here.
+const SERVE_FOLLOWED: Duration = Duration::from_secs(1);
 
 impl<L: EventLog> Sessions<L> {
     /// Starts the task that renews leases and sweeps. Further calls do nothing.
@@ -31,6 +35,8 @@ impl<L: EventLog> Sessions<L> {
                     () = over.cancelled() => {}
                     () = sessions.renew_leases(&persistence) => {}
                     () = sessions.sweep_for_ever(&persistence) => {}
+                    () = sessions.serve_followed(&persistence) => {}
+                    () = sessions.serve_inboxes(&persistence) => {}
                 }
             });
         }
@@ -47,6 +53,34 @@ impl<L: EventLog> Sessions<L> {
                 tracing::debug!(error = with_sources(&error), "failed to renew leases");
             }
         }
+    }
+
+    /// Restores sessions that nobody runs any more and that have readers here: their host has died or stopped.
+    async fn serve_followed(&self, persistence: &Persistence) {
+        let mut ticks = interval(SERVE_FOLLOWED);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            for id in self.log().followed() {
+                if self.in_memory(&id).is_none()
+                    && let Err(failure) = self.serve_unless_elsewhere(persistence, &id).await
+                {
+                    tracing::debug!(
+                        session = id,
+                        ?failure,
+                        "a session could not be restored for its readers"
+                    );
+                }
+            }
+        }
+    }
+
+    async fn serve_unless_elsewhere(&self, persistence: &Persistence, id: &str) -> Result<(), SessionError> {
+        let Some(record) = persistence.catalog.find(id).await? else { return Ok(()) };
+        if record.elsewhere && !persistence.catalog.free_if_dead(id).await? {
+            return Ok(());
+        }
+        self.restore_unasked(persistence, id, "its readers").await
     }
 
     async fn sweep_for_ever(&self, persistence: &Persistence) {
@@ -72,7 +106,7 @@ impl<L: EventLog> Sessions<L> {
         };
         for record in waking {
             if self.in_memory(&record.id).is_none()
-                && let Err(failure) = self.restore_for_wakeup(persistence, &record.id).await
+                && let Err(failure) = self.restore_unasked(persistence, &record.id, "a wake-up").await
             {
                 tracing::warn!(
                     session = record.id,
@@ -85,6 +119,9 @@ impl<L: EventLog> Sessions<L> {
 
     async fn sweep(&self, persistence: &Persistence) -> Result<(), CatalogError> {
         let catalog = &persistence.catalog;
+        if let Some(inbox) = persistence.inbox() {
+            inbox.sweep().await?;
+        }
         if let Some(retention) = self.retention() {
             for id in catalog.unused_for(retention).await? {
                 // The lock keeps this host from restoring the session, the lease keeps the others from it.

@@ -38,9 +38,9 @@ impl Description<'_> {
     }
 }
 
-/// Describes a session that is stored but not in memory, without its open prompts. If no host runs it, its status
-/// is the one that it will have once it is restored.
-pub(crate) fn stored(record: &SessionRecord) -> Box<RawValue> {
+/// Describes a session that is stored but not in memory, with its open prompts only if `with_pending`. If no host runs
+/// it, its status is the one that it will have once it is restored.
+pub(crate) fn stored(record: &SessionRecord, with_pending: bool) -> Box<RawValue> {
     let note = record.stream.as_ref().and_then(|stream| stream.note.as_deref());
     let note = note.map(|note| Note::decode(&String::from_utf8_lossy(note)));
     let status = match &note {
@@ -63,8 +63,8 @@ pub(crate) fn stored(record: &SessionRecord) -> Box<RawValue> {
         title: record.metadata.title.as_deref(),
         created_at: record.created_at_ms.unsigned_abs(),
         active_at: record.active_at_ms.unsigned_abs(),
-        pending: None,
-        session_cost_usd: note.map(|note| note.session_cost_usd),
+        pending: note.as_ref().map(|note| &*note.pending).filter(|_| with_pending),
+        session_cost_usd: note.as_ref().map(|note| note.session_cost_usd),
         status,
     }
     .to_json()

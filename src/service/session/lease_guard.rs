@@ -15,6 +15,7 @@ use crate::{
     storage::{
         catalog::{CatalogError, Lease, SessionMetadata},
         persistence::Persistence,
+        wake::Hint,
     },
 };
 
@@ -108,6 +109,9 @@ impl LeaseGuard {
     pub(crate) async fn release(self) {
         if let Err(error) = self.persistence.catalog.release(&self.lease).await {
             tracing::warn!(session = self.lease.session_id, %error, "failed to release the lease");
+        }
+        if let Some(inbox) = self.persistence.inbox() {
+            inbox.wake().send(Hint::Freed(self.lease.session_id.clone()));
         }
     }
 

@@ -41,6 +41,12 @@ pub(crate) enum NotTaken {
     Released,
 }
 
+impl NotTaken {
+    pub(crate) fn is_released(&self) -> bool {
+        matches!(self, Self::Released)
+    }
+}
+
 /// A session in memory: what its task shares with those who use it.
 pub(crate) struct LiveSession<S> {
     pub(crate) id: Arc<str>,

@@ -6,6 +6,8 @@ pub(crate) mod driver;
 pub(crate) mod lease_guard;
 pub(crate) mod live;
 pub(crate) mod mailbox;
+pub(crate) mod place;
+pub(crate) mod posted;
 pub(crate) mod receipt;
 pub(crate) mod session_state;
 pub(crate) mod stream_end;

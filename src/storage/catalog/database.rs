@@ -16,6 +16,7 @@ use super::{
     text::{read, stored},
 };
 use crate::{
+    metrics,
     storage::database::{Component, Database},
     sync::lock,
 };
@@ -40,6 +41,8 @@ struct Inner {
     sql: Sql,
     host: String,
     lease: Duration,
+    /// The number of newest events that a stream shows, if not all.
+    window: Option<u64>,
     held: Mutex<HashMap<String, i64>>,
 }
 
@@ -81,9 +84,14 @@ impl DbCatalog {
     /// Creates the catalog in this database. `lease` is the lifetime of a lease, see [`DEFAULT_LEASE`].
     #[must_use]
     pub fn new(db: Database, lease: Duration) -> Self {
+        Self::with_window(db, lease, None)
+    }
+
+    /// Like `new`, for streams that show only this number of newest events.
+    pub(in crate::storage) fn with_window(db: Database, lease: Duration, window: Option<u64>) -> Self {
         let sql = Sql::new(&db);
         let host = db.host();
-        Self { inner: Arc::new(Inner { db, sql, host, lease, held: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { db, sql, host, lease, window, held: Mutex::default() }) }
     }
 
     /// Writes and deletes a row that no caller sees, to find out whether the catalog works.
@@ -97,6 +105,11 @@ impl DbCatalog {
         }
         self.tombstone(&id).await?;
         self.forget(&id).await
+    }
+
+    /// This host's name among those that share the database.
+    pub(in crate::storage) fn host(&self) -> &str {
+        &self.inner.host
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<String, i64>> {
@@ -120,20 +133,27 @@ impl DbCatalog {
         .map(|epochs| epochs.first().copied())
     }
 
-    /// If this session's holder is known to be dead, releases all its sessions and returns `true`.
+    /// If this session's holder is known to be dead, releases the session and returns `true`.
     async fn free_from_the_dead(&self, id: &str) -> Result<bool, CatalogError> {
         let holder = on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().holder())
             .bind(stored(id))
             .fetch_optional(pool))?;
-        let Some(holder) = holder.filter(|holder| self.inner.db.knows_dead(holder)) else {
+        let Some(holder) = holder.filter(|holder| *holder != self.inner.host) else { return Ok(false) };
+        if !self.inner.db.finds_dead(&holder).await.map_err(unavailable)? {
             return Ok(false);
-        };
+        }
+        tracing::info!(session = id, "the session's host is dead");
+        metrics::taken_over();
         on!(self, writes, |pool| async {
-            sqlx::query(self.sql().free()).bind(holder).execute(pool).await.map(|_| true)
+            sqlx::query(self.sql().free()).bind(stored(id)).bind(holder).execute(pool).await.map(|_| true)
         })
     }
 
-    fn record(&self, Stored { record, holder }: Stored) -> SessionRecord {
+    fn record(&self, Stored { mut record, holder }: Stored) -> SessionRecord {
+        if let (Some(stream), Some(window)) = (&mut record.stream, self.inner.window) {
+            // Events beyond the window are deleted a while later.
+            stream.oldest_seq = stream.oldest_seq.max((stream.last_seq + 1).saturating_sub(window));
+        }
         let is_alive = |holder: String| holder != self.inner.host && !self.inner.db.knows_dead(&holder);
         SessionRecord { elsewhere: holder.is_some_and(is_alive), ..record }
     }
@@ -216,6 +236,10 @@ impl Catalog for DbCatalog {
                 Acquired::Held(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
             }))
         })
+    }
+
+    fn free_if_dead<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, bool> {
+        Box::pin(self.free_from_the_dead(id))
     }
 
     fn renew<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, Vec<String>> {

@@ -153,6 +153,13 @@ pub trait Catalog: fmt::Debug + Send + Sync + 'static {
     /// hosts that try at once, one succeeds.
     fn acquire<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, Acquired>;
 
+    /// Releases a session whose holder is known to have died before its lease expired. Returns whether it did. The
+    /// default does nothing: the lease then has to expire.
+    fn free_if_dead<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, bool> {
+        let _ = id;
+        Box::pin(std::future::ready(Ok(false)))
+    }
+
     /// Renews leases and returns the ids of the sessions whose leases are lost.
     fn renew<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, Vec<String>>;
 

@@ -95,7 +95,7 @@ impl Sql {
     pub(super) fn free(&self) -> SqlStr {
         safe(
             "update agent_webkit_sessions set lease_holder = null, lease_until_ms = 0
-             where lease_holder = $1"
+             where id = $1 and lease_holder = $2"
                 .to_owned(),
         )
     }

@@ -19,6 +19,8 @@ macro_rules! migrations {
             ("tickets", include_str!(concat!("migrations/", $kind, "/0006_tickets.sql"))),
             ("wakeups", include_str!(concat!("migrations/", $kind, "/0007_wakeups.sql"))),
             ("profiles", include_str!(concat!("migrations/", $kind, "/0008_profiles.sql"))),
+            ("hosts", include_str!(concat!("migrations/", $kind, "/0009_hosts.sql"))),
+            ("inbox", include_str!(concat!("migrations/", $kind, "/0010_inbox.sql"))),
         ])
     };
 }

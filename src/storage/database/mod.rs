@@ -70,6 +70,10 @@ pub enum Database {
 #[cfg(feature = "postgres")]
 const MAX_CONNECTIONS: u32 = 10;
 
+/// Time between two looks at the lock of a host that seems to be dead.
+#[cfg(feature = "postgres")]
+const SECOND_LOOK: std::time::Duration = std::time::Duration::from_millis(400);
+
 impl Database {
     /// Opens the database at `location`; returns `None` for [`Location::Memory`].
     ///
@@ -97,8 +101,8 @@ impl Database {
         }
     }
 
-    /// Whether the process of this name has certainly ended. On Postgres that is never known, because the
-    /// process may run on another machine.
+    /// Whether the process of this name has certainly ended, as far as that is known without a call. On Postgres it is
+    /// not.
     #[cfg_attr(not(feature = "sqlite"), allow(unused_variables, reason = "only SQLite knows dead hosts"))]
     pub(crate) fn knows_dead(&self, host: &str) -> bool {
         match self {
@@ -106,6 +110,34 @@ impl Database {
             Self::Sqlite(file) => file.hosts.is_dead(host),
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => false,
+        }
+    }
+
+    /// Whether the process of this name has certainly ended.
+    pub(crate) async fn finds_dead(&self, host: &str) -> sqlx::Result<bool> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(file) => Ok(file.hosts.is_dead(host)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => {
+                let call = || server.health.call(Component::Catalog.reads(), server.knows_dead(host));
+                if !call().await? {
+                    return Ok(false);
+                }
+                // A host whose connection broke has a moment to open another.
+                tokio::time::sleep(SECOND_LOOK).await;
+                call().await
+            }
+        }
+    }
+
+    /// Whether a connection to it can hold a lock and hear notifications.
+    pub(crate) const fn has_own_connections(&self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => !server.is_pooled(),
         }
     }
 

@@ -35,6 +35,18 @@ const BEGIN: &str = "begin; set local idle_in_transaction_session_timeout = '5s'
 /// The same behind a pooler of transactions, where another process may have prepared statements on this connection.
 const BEGIN_POOLED: &str = "begin; set local idle_in_transaction_session_timeout = '5s'; deallocate all";
 
+/// The lock is looked up and not tried, which would keep its host from taking it.
+const IS_DEAD: &str = "
+    select exists (
+        select 1 from agent_webkit_hosts h
+        where h.host = $1 and h.server_started_at = pg_postmaster_start_time() and not exists (
+            select 1 from pg_locks l
+            where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+            and l.classid = ((h.lock_id >> 32) & 4294967295)::oid and l.objid = (h.lock_id & 4294967295)::oid
+            and l.database = (select oid from pg_database where datname = current_database())
+        )
+    )";
+
 /// Connections to a Postgres server.
 #[derive(Clone, Debug)]
 pub struct Postgres {
@@ -61,6 +73,25 @@ impl Postgres {
 
     pub(crate) async fn begin(&self) -> sqlx::Result<Transaction> {
         Transaction::begin(&self.pool, self.begins()).await
+    }
+
+    /// Whether a pooler of transactions is before the server, so that no connection is one's own.
+    pub(crate) const fn is_pooled(&self) -> bool {
+        self.is_pooled
+    }
+
+    /// How to open a further connection.
+    pub(crate) fn connect_options(&self) -> PgConnectOptions {
+        (*self.pool.connect_options()).clone()
+    }
+
+    /// Whether the host of this name has certainly ended: it has held a lock since the server started, and the lock is
+    /// free.
+    pub(crate) async fn knows_dead(&self, host: &str) -> sqlx::Result<bool> {
+        let mut link = self.link().await?;
+        let is_dead = sqlx::query_scalar(IS_DEAD).bind(host).fetch_one(&mut *link).await?;
+        link.done().await?;
+        Ok(is_dead)
     }
 
     /// The statement that begins a transaction.

@@ -71,6 +71,23 @@ impl EventLog for AnyLog {
         }
     }
 
+    async fn follow(&self, key: &str) -> Result<Option<AnyStream>, LogError> {
+        match self {
+            Self::Ring(log) => {
+                log.follow(key).await.map(|found| found.map(AnyStream::Ring)).map_err(|never| match never {})
+            }
+            Self::Durable(log) => Ok(log.follow(key).await?.map(AnyStream::Durable)),
+        }
+    }
+
+    fn followed(&self) -> Vec<String> {
+        each!(Self, self, log => log.followed())
+    }
+
+    fn end_followed(&self) {
+        each!(Self, self, log => log.end_followed());
+    }
+
     async fn forget(&self, key: &str) -> Result<(), LogError> {
         match self {
             Self::Ring(log) => log.forget(key).await.map_err(|never| match never {}),

@@ -45,6 +45,7 @@ mod any_log;
 mod backend;
 mod config;
 mod error;
+mod followed;
 mod open_stream;
 mod outage;
 mod pages;
@@ -73,13 +74,14 @@ pub use self::tail::DurableTail;
 
 use self::{
     backend::{StreamRow, Write},
+    followed::Followers,
     open_stream::{Job, OpenStream, ROOM_UNIT, Shared, Table},
     outage::Outage,
     pages::Pages,
     replay::Source,
     writer::{Postponed, Writer},
 };
-use super::database::Database;
+use super::{database::Database, wake::Wake};
 use crate::{
     layers::resume::{Event, EventLog},
     metrics::CommitTimes,
@@ -107,6 +109,7 @@ struct Core {
     /// second one to open it would fence the first.
     opening: [tokio::sync::Mutex<()>; 64],
     hasher: RandomState,
+    followers: Followers,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -116,6 +119,12 @@ impl DurableLog {
     /// stores what is appended, until the log and all its streams are dropped.
     #[must_use]
     pub fn new(database: Database, config: DurableConfig) -> Self {
+        let host = database.host();
+        Self::with_wake(database, config, Wake::new(host, false))
+    }
+
+    /// Like `new`, with the hints that this host exchanges with others.
+    pub(in crate::storage) fn with_wake(database: Database, config: DurableConfig, wake: Wake) -> Self {
         let rows = backend::of(database);
         let (jobs, queue) = mpsc::unbounded_channel();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -129,8 +138,18 @@ impl DurableLog {
             postponed: Postponed::default(),
         };
         tasks.spawn(writer.run());
+        let source = Source { rows, pages: Pages::new(config.replay_bytes), outage: config.outage };
+        let followers = Followers {
+            source: source.clone(),
+            config: config.clone(),
+            wake,
+            table: Arc::default(),
+            tasks: tasks.clone(),
+            stop: stop.child_token(),
+        };
         let core = Core {
-            source: Source { rows, pages: Pages::new(config.replay_bytes), outage: config.outage },
+            source,
+            followers,
             open: Arc::default(),
             jobs,
             room: Arc::new(Semaphore::new(config.queue_bytes / ROOM_UNIT + 1)),
@@ -156,6 +175,7 @@ impl DurableLog {
     /// Stores what waits, unless the database is unavailable, and releases all streams. Later appends fail.
     pub async fn shutdown(&self) {
         let core = &*self.core;
+        self.end_followed();
         core.room.close();
         core.stop.cancel();
         core.tasks.close();
@@ -204,6 +224,25 @@ impl EventLog for DurableLog {
         Ok(row.map(|row| DurableStream::view(key, core.source.clone(), core.config.clone(), row)))
     }
 
+    async fn follow(&self, key: &str) -> Result<Option<DurableStream>, LogError> {
+        let core = &*self.core;
+        let open = core.table().get(key).cloned();
+        if let Some(open) = open {
+            return Ok(Some(DurableStream::open(open)));
+        }
+        let row = core.source.rows.look(key).await?;
+        Ok(row.map(|row| DurableStream::followed(key, core.followers.clone(), row)))
+    }
+
+    fn followed(&self) -> Vec<String> {
+        self.core.followers.keys()
+    }
+
+    fn end_followed(&self) {
+        self.core.followers.stop.cancel();
+        self.core.followers.release();
+    }
+
     async fn forget(&self, key: &str) -> Result<(), LogError> {
         let core = &*self.core;
         let _opening = core.opening(key).lock().await;
@@ -212,6 +251,7 @@ impl EventLog for DurableLog {
         if let Some(open) = open {
             open.forget();
         }
+        core.followers.wake.grew(key);
         Ok(())
     }
 }
@@ -224,6 +264,7 @@ impl Core {
             jobs: self.jobs.clone(),
             room: Arc::clone(&self.room),
             table: Arc::downgrade(&self.open),
+            wake: self.followers.wake.clone(),
         }
     }
 

@@ -19,8 +19,11 @@ use super::{
     retention::{Hold, HoldGuard, Retention, Step},
     tail::DurableTail,
 };
-use crate::layers::{
-    resume::{AppendError, Attached, Batch, Bounds, Cursor, EventStream, RingStream, Tail, TailError},
+use crate::{
+    layers::resume::{
+        AppendError, Attached, Batch, Bounds, Cursor, EventStream, Readers, RingStream, Tail, TailError,
+    },
+    storage::wake::Wake,
     sync::lock,
 };
 
@@ -54,6 +57,7 @@ pub(super) struct Shared {
     /// Free room in the queue, in units of [`ROOM_UNIT`] bytes.
     pub(super) room: Arc<Semaphore>,
     pub(super) table: Weak<Table>,
+    pub(super) wake: Wake,
 }
 
 /// The open streams of a log, by key.
@@ -64,7 +68,7 @@ pub(super) const ROOM_UNIT: usize = 1024;
 #[derive(Debug)]
 pub(super) struct OpenStream {
     pub(super) shared: Shared,
-    key: String,
+    pub(super) key: String,
     pub(super) id: i64,
     pub(super) epoch: i64,
     /// Where the stream started when it was opened; `u64::MAX` once it is forgotten.
@@ -163,6 +167,13 @@ impl OpenStream {
 
     pub(super) fn bounds(&self) -> Bounds {
         self.durable(self.ring.bounds())
+    }
+
+    /// The readers here. A host that follows the stream counts as one more.
+    pub(super) fn readers(&self) -> Readers {
+        let readers = self.ring.readers();
+        let elsewhere = usize::from(self.shared.wake.is_followed(&self.key));
+        Readers { attached: readers.attached + elsewhere, ..readers }
     }
 
     /// Widens the bounds of the events in memory to those of the events in the database.

@@ -3,6 +3,7 @@ use std::{fmt, ops::RangeInclusive, sync::Arc};
 use super::{
     DurableConfig, LogError,
     backend::StreamRow,
+    followed::Followers,
     open_stream::OpenStream,
     replay::{Replay, Source},
     tail::DurableTail,
@@ -24,6 +25,14 @@ pub struct DurableStream {
 enum Kind {
     OpenStream(Arc<OpenStream>),
     View(Arc<View>),
+    Followed(Arc<Followed>),
+}
+
+/// A stream that another process may write, and that is followed here while it has readers.
+struct Followed {
+    key: String,
+    followers: Followers,
+    found: StreamRow,
 }
 
 /// A stream that is not open in this process.
@@ -43,12 +52,25 @@ impl DurableStream {
         Self { kind: Kind::View(Arc::new(View { key: key.to_owned(), source, config, found })) }
     }
 
+    pub(super) fn followed(key: &str, followers: Followers, found: StreamRow) -> Self {
+        Self { kind: Kind::Followed(Arc::new(Followed { key: key.to_owned(), followers, found })) }
+    }
+
+    /// The row of a stream that is not open here, as it was found.
+    fn found(&self) -> Option<&StreamRow> {
+        match &self.kind {
+            Kind::OpenStream(_) => None,
+            Kind::View(view) => Some(&view.found),
+            Kind::Followed(followed) => Some(&followed.found),
+        }
+    }
+
     /// The size in bytes of the frames in memory.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
         match &self.kind {
             Kind::OpenStream(open) => open.ring.held_bytes(),
-            Kind::View(_) => 0,
+            Kind::View(_) | Kind::Followed(_) => 0,
         }
     }
 }
@@ -62,8 +84,8 @@ impl EventStream for DurableStream {
     async fn append(&self, batch: Batch) -> Result<RangeInclusive<u64>, AppendError> {
         match &self.kind {
             Kind::OpenStream(open) => open.append(batch).await,
-            Kind::View(view) if view.found.closed => Err(AppendError::Closed),
-            Kind::View(_) => Err(AppendError::Fenced),
+            _ if self.found().is_some_and(|found| found.closed) => Err(AppendError::Closed),
+            _ => Err(AppendError::Fenced),
         }
     }
 
@@ -71,6 +93,7 @@ impl EventStream for DurableStream {
         match &self.kind {
             Kind::OpenStream(open) => open.tail(cursor).await,
             Kind::View(view) => view.tail(cursor).await,
+            Kind::Followed(followed) => followed.followers.tail(&followed.key, cursor).await,
         }
     }
 
@@ -90,14 +113,15 @@ impl EventStream for DurableStream {
     fn bounds(&self) -> Bounds {
         match &self.kind {
             Kind::OpenStream(open) => open.bounds(),
-            Kind::View(view) => view.bounds(&view.found),
+            Kind::View(view) => bounds(&view.config, &view.found),
+            Kind::Followed(followed) => bounds(&followed.followers.config, &followed.found),
         }
     }
 
     fn readers(&self) -> Readers {
         match &self.kind {
-            Kind::OpenStream(open) => open.ring.readers(),
-            Kind::View(_) => Readers { attached: 0, last_detached: None },
+            Kind::OpenStream(open) => open.readers(),
+            Kind::View(_) | Kind::Followed(_) => Readers { attached: 0, last_detached: None },
         }
     }
 
@@ -105,23 +129,24 @@ impl EventStream for DurableStream {
         let (rows, id) = match &self.kind {
             Kind::OpenStream(open) => (&open.shared.source.rows, open.id),
             Kind::View(view) => (&view.source.rows, view.found.id),
+            Kind::Followed(followed) => (&followed.followers.source.rows, followed.found.id),
         };
         let newest = rows.newest(id, name, limit).await.map_err(LogError::from)?;
         Ok(newest.into_iter().rev().map(|event| Event::new(event.name.to_string(), event.data)).collect())
     }
 }
 
-impl View {
-    fn bounds(&self, row: &StreamRow) -> Bounds {
-        Bounds { oldest: self.config.oldest(row.oldest, row.last), last: row.last, closed: row.closed }
-    }
+fn bounds(config: &DurableConfig, row: &StreamRow) -> Bounds {
+    Bounds { oldest: config.oldest(row.oldest, row.last), last: row.last, closed: row.closed }
+}
 
+impl View {
     async fn tail(&self, cursor: Cursor) -> Result<DurableTail, TailError> {
         let row = self.source.rows.look(&self.key).await.map_err(LogError::from)?;
         let Some(row) = row.filter(|row| row.id == self.found.id) else {
             return Err(TailError::Forgotten);
         };
-        let bounds = self.bounds(&row);
+        let bounds = bounds(&self.config, &row);
         let after = bounds.admit(cursor)?;
         let attached = Attached { after, bounds, note: row.note };
         if after == row.last {

@@ -64,7 +64,18 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         drop(stream);
         let (id, log) = (&*live.id, sessions.log());
         if let Some(lease_guard) = lease_guard {
-            lease_guard.persistence().erase(log, id).await;
+            let persistence = lease_guard.persistence();
+            if let Some(inbox) = persistence.inbox() {
+                // Its place is free. Only a shutdown waits for the rest.
+                let _task = sessions.tasks().token();
+                drop(slot);
+                // Hosts that follow the stream may not have looked at its end yet.
+                let looked = tokio::time::sleep(2 * inbox.wake().poll_every());
+                sessions.ending().run_until_cancelled(looked).await;
+                persistence.erase(log, id).await;
+                return;
+            }
+            persistence.erase(log, id).await;
         } else if let Err(error) = log.forget(id).await {
             tracing::warn!(
                 session = id,

@@ -88,6 +88,7 @@ impl Entry {
             self.stream.ring.close();
             self.stream.leave();
         }
+        self.stream.shared.wake.grew(&self.stream.key);
     }
 
     /// After the write was not stored, or may not be: releases the stream and fails the appends.

@@ -1,0 +1,143 @@
+//! Messages for a session that another host runs.
+
+use serde_json::value::RawValue;
+use tokio::time::{Duration, Instant, sleep_until, timeout_at};
+use uuid::Uuid;
+
+use super::{Input, Wait, input::Delivered};
+use crate::{
+    layers::resume::EventLog,
+    metrics,
+    service::{
+        error::SessionError,
+        registry::sessions::Sessions,
+        session::{
+            place::Place,
+            posted::{Outcome, Posted, PostedInput},
+        },
+    },
+    storage::{
+        inbox::{AnyEntries, InboxEntry},
+        wake::Hint,
+    },
+};
+
+/// Maximum time that a session's host has to end a session that is deleted on another one.
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// An entry in an inbox whose outcome is awaited. Dropped, it is withdrawn unless it was taken.
+struct Letter {
+    inbox: AnyEntries,
+    entry: InboxEntry,
+    is_over: bool,
+}
+
+impl<L: EventLog> Sessions<L> {
+    /// Delivers an input through the session's inbox and waits for the answer of whichever host takes it.
+    pub(super) async fn deliver_elsewhere(
+        &self,
+        place: &Place<L>,
+        input: &Input,
+        wait: &Wait,
+    ) -> Result<Delivered, SessionError> {
+        let body: Box<RawValue> = serde_json::from_slice(input.body())
+            .map_err(|_| SessionError::invalid("the body is not JSON"))?;
+        let posted = PostedInput { body, verbatim: input.is_verbatim(), key: input.key().map(Into::into) };
+        let until = wait.until();
+        let mut letter = self.post(place.id(), &Posted::Input(posted), until).await?;
+        let given_up = tokio::select! {
+            outcome = self.outcome(place, &letter) => {
+                letter.remove().await;
+                return outcome.map(Delivered::Done);
+            }
+            () = sleep_until(until) => "the session did not answer in time",
+            () = self.ending().cancelled() => "the server is shutting down",
+        };
+        // What is answered here as not taken must not take effect later. What was taken gets its answer.
+        if letter.remove().await {
+            return Err(SessionError::unavailable(given_up));
+        }
+        self.outcome(place, &letter).await.map(Delivered::Done)
+    }
+
+    /// Asks the session's host to end and delete it. Returns whether it did.
+    pub(crate) async fn close_elsewhere(&self, id: &str) -> Result<bool, SessionError> {
+        if self.persistence().is_none_or(|persistence| persistence.inbox().is_none()) {
+            return Ok(false);
+        }
+        let until = Instant::now() + CLOSE;
+        let mut letter = self.post(id, &Posted::Close, until).await?;
+        let closed = async {
+            let answered = letter.inbox.wake().subscribe(Hint::Answered(letter.entry.id.clone()));
+            while letter.inbox.outcome(&letter.entry.id).await?.is_none() {
+                answered.woken().await;
+            }
+            Ok::<_, SessionError>(())
+        };
+        let closed = matches!(timeout_at(until, closed).await, Ok(Ok(())));
+        letter.remove().await;
+        Ok(closed)
+    }
+
+    async fn post(&self, id: &str, posted: &Posted, until: Instant) -> Result<Letter, SessionError> {
+        let inbox = self.persistence().and_then(|persistence| persistence.inbox().cloned());
+        let inbox = inbox.ok_or_else(|| SessionError::taken_over("the session is served by another host"))?;
+        let entry = InboxEntry {
+            id: Uuid::new_v4().to_string(),
+            session_id: id.to_owned(),
+            message: serde_json::to_vec(posted).expect("made of strings"),
+        };
+        let letter = Letter { inbox, entry, is_over: false };
+        letter.inbox.post(&letter.entry, until.saturating_duration_since(Instant::now())).await?;
+        metrics::message_sent();
+        Ok(letter)
+    }
+
+    /// Waits for the outcome. If the session's host is gone meanwhile, this host takes the session, and with it the
+    /// entry.
+    async fn outcome(&self, place: &Place<L>, letter: &Letter) -> Result<Option<String>, SessionError> {
+        let Letter { inbox, entry, .. } = letter;
+        let answered = inbox.wake().subscribe(Hint::Answered(entry.id.clone()));
+        let freed = inbox.wake().subscribe(Hint::Freed(entry.session_id.clone()));
+        let mut looked_at = Instant::now();
+        loop {
+            // The database may be away for a moment.
+            if let Ok(Some(outcome)) = inbox.outcome(&entry.id).await {
+                return Outcome::decode(&outcome);
+            }
+            let is_freed = tokio::select! {
+                () = answered.woken() => false,
+                () = freed.hinted() => true,
+            };
+            if is_freed || looked_at.elapsed() >= inbox.wake().poll_every() {
+                looked_at = Instant::now();
+                if let Ok(None) = self.find_place(place.id(), place.owner()).await {
+                    return Err(SessionError::NotFound);
+                }
+                // The hint may have been lost, and this host may run the session by now.
+                inbox.wake().send(Hint::Mail(entry.session_id.clone()));
+            }
+        }
+    }
+}
+
+impl Letter {
+    /// Removes the entry; `false` if it was taken and has no outcome yet.
+    async fn remove(&mut self) -> bool {
+        let removed = self.inbox.withdraw(&self.entry.id).await.unwrap_or(false);
+        self.is_over = removed;
+        removed
+    }
+}
+
+impl Drop for Letter {
+    fn drop(&mut self) {
+        if !self.is_over
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let (inbox, id) = (self.inbox.clone(), std::mem::take(&mut self.entry.id));
+            // If this fails, the entry expires.
+            runtime.spawn(async move { inbox.withdraw(&id).await });
+        }
+    }
+}

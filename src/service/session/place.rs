@@ -1,0 +1,82 @@
+//! Where a session is: in this process, or on another host.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use super::live::{Ending, Live};
+use crate::{layers::resume::EventLog, storage::catalog::SessionRecord};
+
+/// A session, wherever it is.
+pub(crate) enum Place<L: EventLog> {
+    /// In memory here.
+    Here(Live<L>),
+    /// On another host, as this one knows it.
+    Elsewhere(Arc<Remote<L::Stream>>),
+}
+
+/// A session that another host runs.
+pub(crate) struct Remote<S> {
+    pub(crate) record: SessionRecord,
+    /// Its stream, followed here.
+    pub(crate) stream: S,
+    pub(crate) ending: Ending,
+}
+
+impl<L: EventLog> Place<L> {
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Here(live) => &live.id,
+            Self::Elsewhere(remote) => &remote.record.id,
+        }
+    }
+
+    pub(crate) fn owner(&self) -> Option<&str> {
+        match self {
+            Self::Here(live) => live.owner.as_deref(),
+            Self::Elsewhere(remote) => remote.record.owner.as_deref(),
+        }
+    }
+
+    pub(crate) fn cwd(&self) -> &Path {
+        match self {
+            Self::Here(live) => &live.cwd,
+            Self::Elsewhere(remote) => &remote.record.cwd,
+        }
+    }
+
+    pub(crate) fn created_at(&self) -> SystemTime {
+        match self {
+            Self::Here(live) => live.created_at,
+            Self::Elsewhere(remote) => {
+                UNIX_EPOCH + Duration::from_millis(remote.record.created_at_ms.unsigned_abs())
+            }
+        }
+    }
+
+    pub(crate) fn stream(&self) -> &L::Stream {
+        match self {
+            Self::Here(live) => &live.stream,
+            Self::Elsewhere(remote) => &remote.stream,
+        }
+    }
+
+    /// Tells the readers why the stream ends.
+    pub(crate) fn ending(&self) -> &Ending {
+        match self {
+            Self::Here(live) => &live.ending,
+            Self::Elsewhere(remote) => &remote.ending,
+        }
+    }
+}
+
+impl<L: EventLog> Clone for Place<L> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Here(live) => Self::Here(Arc::clone(live)),
+            Self::Elsewhere(remote) => Self::Elsewhere(Arc::clone(remote)),
+        }
+    }
+}

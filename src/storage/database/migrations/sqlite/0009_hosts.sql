@@ -1,0 +1,1 @@
+-- Nothing: the processes that share a file know each other by locks on files. The numbers are those of Postgres.

@@ -1,0 +1,233 @@
+//! The inboxes in a database.
+
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use super::{Entries, InboxEntry};
+use crate::storage::{
+    catalog::{CatalogError, CatalogFuture, Lease},
+    database::{Component, Database},
+    wake::{Hint, Wake},
+};
+
+/// Time after which an expired entry is deleted: nobody waits for its outcome any more.
+const KEPT_MS: i64 = 600_000;
+
+const GIVE_BACK: &str = "
+    update agent_webkit_inbox set taken_epoch = null where entry_id = $1 and taken_epoch = $2 and outcome is null";
+const OUTCOME: &str = "select outcome from agent_webkit_inbox where entry_id = $1 and outcome is not null";
+const WITHDRAW: &str = "
+    delete from agent_webkit_inbox where entry_id = $1 and (taken_epoch is null or outcome is not null)
+    returning serial";
+const SETTLE: &str = "
+    update agent_webkit_inbox set outcome = $2 where entry_id = $1 and outcome is null and ($3 is null or exists (
+        select 1 from agent_webkit_sessions s
+        where s.id = agent_webkit_inbox.session_id and s.epoch = $3 and s.tombstoned_at_ms is null
+    ))";
+
+/// The entries of all hosts that share a [`Database`].
+pub(in crate::storage) struct DbEntries {
+    database: Database,
+    host: String,
+    wake: Wake,
+    now: &'static str,
+    each: &'static str,
+}
+
+/// Runs queries on one connection of either kind of database: `reads` or `writes`.
+macro_rules! on {
+    ($entries:expr, $call:ident, |$connection:ident| $query:expr) => {
+        match &$entries.database {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(sqlite) => {
+                let asked = async {
+                    let mut held = on!(@ $call, sqlite).acquire().await?;
+                    let $connection = &mut *held;
+                    $query.await
+                };
+                sqlite.health.call(Component::Catalog.$call(), asked).await
+            }
+            #[cfg(feature = "postgres")]
+            Database::Postgres(server) => {
+                let asked = async {
+                    let mut link = server.link().await?;
+                    let $connection = &mut *link;
+                    let answer = $query.await?;
+                    link.done().await?;
+                    Ok(answer)
+                };
+                server.health.call(Component::Catalog.$call(), asked).await
+            }
+        }
+        .map_err(|error: sqlx::Error| CatalogError::Unavailable(error.into()))
+    };
+    (@ reads, $sqlite:ident) => {
+        &$sqlite.readers
+    };
+    (@ writes, $sqlite:ident) => {
+        &$sqlite.writer
+    };
+}
+
+type EntryRow = (i64, String, String, Vec<u8>, i64);
+
+impl DbEntries {
+    pub(in crate::storage) fn new(database: Database, host: &str, wake: Wake) -> Self {
+        let (now, each) = match &database {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(_) => {
+                ("cast(unixepoch('subsec') * 1000 as integer)", "select value from json_each($1)")
+            }
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => (
+                "(extract(epoch from clock_timestamp()) * 1000)::bigint",
+                "select jsonb_array_elements_text($1::jsonb)",
+            ),
+        };
+        Self { database, host: host.to_owned(), wake, now, each }
+    }
+
+    fn sql_post(&self) -> SqlStr {
+        let now = self.now;
+        safe(format!(
+            "insert into agent_webkit_inbox (entry_id, session_id, message, expires_at_ms)
+             values ($1, $2, $3, {now} + $4)"
+        ))
+    }
+
+    fn sql_waiting(&self) -> SqlStr {
+        let Self { now, each, .. } = self;
+        safe(format!(
+            "select count(*) from agent_webkit_inbox
+             where session_id in ({each}) and outcome is null and expires_at_ms > {now}"
+        ))
+    }
+
+    fn sql_take(&self) -> SqlStr {
+        let Self { now, each, .. } = self;
+        safe(format!(
+            "update agent_webkit_inbox set taken_epoch = s.epoch
+             from agent_webkit_sessions s
+             where s.id = session_id and s.id in ({each}) and s.lease_holder = $2 and s.tombstoned_at_ms is null
+             and outcome is null and expires_at_ms > {now} and (taken_epoch is null or taken_epoch < s.epoch)
+             returning serial, entry_id, session_id, message, taken_epoch"
+        ))
+    }
+
+    fn sql_sweep(&self) -> SqlStr {
+        let now = self.now;
+        safe(format!("delete from agent_webkit_inbox where expires_at_ms < {now} - $1"))
+    }
+}
+
+impl Entries for DbEntries {
+    fn post<'a>(&'a self, entry: &'a InboxEntry, time: Duration) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2);
+            on!(self, writes, |connection| async {
+                sqlx::query(self.sql_post())
+                    .bind(&entry.id)
+                    .bind(&entry.session_id)
+                    .bind(&entry.message)
+                    .bind(time)
+                    .execute(connection)
+                    .await
+                    .map(drop)
+            })?;
+            self.wake.send(Hint::Mail(entry.session_id.clone()));
+            Ok(())
+        })
+    }
+
+    fn is_waiting<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, bool> {
+        Box::pin(async move {
+            let ids = ids(leases);
+            let waiting: i64 = on!(self, reads, |connection| {
+                sqlx::query_scalar(self.sql_waiting()).bind(ids).fetch_one(connection)
+            })?;
+            Ok(waiting > 0)
+        })
+    }
+
+    fn take<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, Vec<(InboxEntry, i64)>> {
+        Box::pin(async move {
+            let ids = ids(leases);
+            let mut rows: Vec<EntryRow> = on!(self, writes, |connection| {
+                sqlx::query_as(self.sql_take()).bind(ids).bind(&self.host).fetch_all(connection)
+            })?;
+            rows.sort_unstable_by_key(|row| row.0);
+            let entries = rows
+                .into_iter()
+                .map(|(_, id, session_id, message, epoch)| (InboxEntry { id, session_id, message }, epoch));
+            Ok(entries.collect())
+        })
+    }
+
+    fn give_back<'a>(&'a self, entry_id: &'a str, epoch: i64) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            on!(self, writes, |connection| async {
+                sqlx::query(GIVE_BACK).bind(entry_id).bind(epoch).execute(connection).await.map(drop)
+            })
+        })
+    }
+
+    fn settle<'a>(
+        &'a self,
+        entry: &'a InboxEntry,
+        lease: Option<&'a Lease>,
+        outcome: &'a [u8],
+    ) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            on!(self, writes, |connection| async {
+                sqlx::query(SETTLE)
+                    .bind(&entry.id)
+                    .bind(outcome)
+                    .bind(lease.map(|lease| lease.epoch))
+                    .execute(connection)
+                    .await
+                    .map(drop)
+            })?;
+            self.wake.send(Hint::Answered(entry.id.clone()));
+            Ok(())
+        })
+    }
+
+    fn outcome<'a>(&'a self, entry_id: &'a str) -> CatalogFuture<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            on!(self, reads, |connection| {
+                sqlx::query_scalar(OUTCOME).bind(entry_id).fetch_optional(connection)
+            })
+        })
+    }
+
+    fn withdraw<'a>(&'a self, entry_id: &'a str) -> CatalogFuture<'a, bool> {
+        Box::pin(async move {
+            let gone: Vec<i64> = on!(self, writes, |connection| {
+                sqlx::query_scalar(WITHDRAW).bind(entry_id).fetch_all(connection)
+            })?;
+            Ok(!gone.is_empty())
+        })
+    }
+
+    fn sweep(&self) -> CatalogFuture<'_, ()> {
+        Box::pin(async move {
+            on!(self, writes, |connection| async {
+                sqlx::query(self.sql_sweep()).bind(KEPT_MS).execute(connection).await.map(drop)
+            })
+        })
+    }
+
+    fn wake(&self) -> &Wake {
+        &self.wake
+    }
+}
+
+fn ids(leases: &[Lease]) -> String {
+    let ids: Vec<_> = leases.iter().map(|lease| &lease.session_id).collect();
+    serde_json::to_string(&ids).expect("made of strings")
+}
+
+fn safe(sql: String) -> SqlStr {
+    AssertSqlSafe(sql).into_sql_str()
+}
