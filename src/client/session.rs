@@ -16,7 +16,7 @@ use crate::proto::client::{Chosen, ClientMessage, ElicitationAction, Members, Re
 /// server has answered: it takes effect once, however often it is sent.
 #[derive(Clone, Debug)]
 pub struct Session<S> {
-    endpoint: Endpoint<S>,
+    pub(super) endpoint: Endpoint<S>,
     id: String,
 }
 
@@ -31,7 +31,7 @@ impl<S> Session<S> {
         &self.id
     }
 
-    fn path(&self, below: &str) -> String {
+    pub(super) fn path(&self, below: &str) -> String {
         format!("/sessions/{}{below}", escaped(&self.id))
     }
 }

@@ -28,8 +28,8 @@ mod turn;
 mod wakeups;
 
 pub use self::agent::{
-    AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Decision, Delta, Effort, Extra, TurnEnd, Wakeup,
-    WakeupKind,
+    AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Decision, Delta, Effort, Extra, Look, TurnEnd,
+    Wakeup, WakeupKind,
 };
 pub use self::answers::Answers;
 pub use self::event::OutEvent;
@@ -38,7 +38,7 @@ pub use self::inbound::{CreateSession, Inbound};
 pub use self::invalid::Invalid;
 pub use self::note::{Memo, Note, OpenPrompt, Status};
 pub use self::output::{Accepted, NoAnswer, Output, Refused};
-pub use self::session::{Presence, Session, SessionConfig, WhenIdle};
+pub use self::session::{Looked, Presence, Session, SessionConfig, WhenIdle};
 
 /// The version of the protocol that this crate implements.
 pub const PROTOCOL_VERSION: &str = "1.0";

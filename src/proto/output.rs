@@ -94,6 +94,13 @@ pub enum Output {
         /// The agent's answer.
         outcome: Result<(), NoAnswer>,
     },
+    /// Answer the look for which [`Looked::Asked`](super::Looked::Asked) was returned.
+    Looked {
+        /// The number in [`Looked::Asked`](super::Looked::Asked).
+        request: u64,
+        /// The agent's answer.
+        outcome: Result<Box<RawValue>, NoAnswer>,
+    },
     /// Nobody needs the session in memory: drop it once its agent is gone, or ignore this.
     Release,
     /// The session has ended in this process. No output follows.

@@ -73,6 +73,7 @@ fn check(block: &Block<'_>) -> Result<(), String> {
         "json created" => whole::<Created>(&value),
         "json session" => whole::<SessionInfo>(&value),
         "json ticket" => whole::<Ticket>(&value),
+        "json files" if value["files"].is_array() => Ok(()),
         "json refusal" if value["detail"].is_string() && value["code"] == "backpressure" => Ok(()),
         "json" if block.section == "Events" => event(block.heading.trim_matches('`'), &value),
         "json" => message(block, &value),

@@ -15,6 +15,11 @@ async fn every_path_tells_its_methods() {
         (format!("/sessions/{id}/stream"), "GET, HEAD, OPTIONS"),
         (format!("/sessions/{id}/input"), "OPTIONS, POST"),
         (format!("/sessions/{id}/tickets"), "OPTIONS, POST"),
+        (format!("/sessions/{id}/commands"), "GET, HEAD, OPTIONS"),
+        (format!("/sessions/{id}/models"), "GET, HEAD, OPTIONS"),
+        (format!("/sessions/{id}/context"), "GET, HEAD, OPTIONS"),
+        (format!("/sessions/{id}/mcp"), "GET, HEAD, OPTIONS"),
+        (format!("/sessions/{id}/files"), "GET, HEAD, OPTIONS"),
     ] {
         let options = rig.ask(Method::OPTIONS, &path, "").await;
         assert_eq!(options.status, StatusCode::NO_CONTENT, "{path}");

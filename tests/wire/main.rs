@@ -16,6 +16,7 @@ mod http;
 mod idempotency;
 mod interrupt;
 mod limits;
+mod looks;
 mod metrics;
 mod model;
 mod modes;

@@ -52,6 +52,7 @@ pub(crate) enum Request<'a> {
     McpStatus,
     GetContextUsage { detail: &'static str },
     GetSettings,
+    ListModels,
     ApplyFlagSettings { settings: FlagSettings<'a> },
     SetPermissionMode { mode: &'a str },
     SetModel { model: Option<&'a str> },

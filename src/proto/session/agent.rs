@@ -50,6 +50,7 @@ impl Session {
             }
             AgentEvent::TurnStarted { permission_mode } => {
                 self.turns.began();
+                self.forget_looks();
                 if let Some(mode) = permission_mode {
                     self.set_permission_mode(mode);
                 }
@@ -67,7 +68,10 @@ impl Session {
             }
             AgentEvent::WakeupSet(wakeup) => self.wakeups.set(wakeup),
             AgentEvent::WakeupGone { id } => self.wakeups.remove(&id),
-            AgentEvent::Ready => self.wakeups.process_has_started(self.unix_ms(now)),
+            AgentEvent::Ready => {
+                self.forget_looks();
+                self.wakeups.process_has_started(self.unix_ms(now));
+            }
             AgentEvent::ToolResult { tool_use_id, parent_tool_use_id, output, is_error } => {
                 self.emit(OutEvent::tool_result(
                     &tool_use_id,
@@ -99,6 +103,7 @@ impl Session {
             AgentEvent::Answer { request, outcome } => {
                 self.answer(request, outcome.map_err(NoAnswer::Refused));
             }
+            AgentEvent::Looked { request, found } => self.looked(request, found),
             AgentEvent::Error { code, message } => self.emit(OutEvent::error(&code, &message)),
             AgentEvent::Exited { message } => self.lose_agent(now, "agent_exited", &message),
             // `Fenced` concerns only the driver; messages are handled in `handle_agent`.
@@ -118,14 +123,16 @@ impl Session {
 
     fn answer(&mut self, id: u64, outcome: Result<(), NoAnswer>) {
         let Some(request) = self.requests.remove(&id) else { return };
-        if outcome.is_ok() {
-            match request {
-                Request::PermissionMode(mode) => self.set_permission_mode(mode),
-                Request::Model(model) => self.config.model = model,
-                Request::StopTask => {}
-            }
+        if let Err(why) = outcome {
+            self.refuse_request(id, &request, why);
+            return;
         }
-        self.outputs.push_back(Output::Answer { request: id, outcome });
+        match request {
+            Request::PermissionMode(mode) => self.set_permission_mode(mode),
+            Request::Model(model) => self.config.model = model,
+            Request::StopTask | Request::Look(_) => {}
+        }
+        self.outputs.push_back(Output::Answer { request: id, outcome: Ok(()) });
     }
 
     fn end_turn(&mut self, now: Instant, end: &TurnEnd) {

@@ -130,7 +130,7 @@ impl Session {
     }
 
     /// Registers an input that waits for the agent's answer. Their maximum number is that of queued messages.
-    fn request(&mut self, request: Request) -> Result<u64, Refused> {
+    pub(super) fn request(&mut self, request: Request) -> Result<u64, Refused> {
         if self.requests.len() >= self.config.queue_limit {
             return Err(Refused::Backpressure);
         }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod input;
+mod looking;
 mod noted;
 mod restore;
 mod time;
@@ -15,9 +16,10 @@ use std::{
 
 use serde_json::value::RawValue;
 
-use self::{noted::Noted, waking::Clock};
+pub use self::looking::Looked;
+use self::{looking::Known, noted::Noted, waking::Clock};
 use super::{
-    AgentCommand, NoAnswer, OutEvent, Output, Status,
+    AgentCommand, Look, NoAnswer, OutEvent, Output, Status,
     cost::Cost,
     idempotency::IdempotencyKeys,
     messages::Messages,
@@ -123,6 +125,7 @@ pub struct Session {
     /// The effort that was chosen in the session.
     effort: Option<String>,
     wakeups: Wakeups,
+    known: Known,
     clock: Option<Clock>,
     requests: BTreeMap<u64, Request>,
     next_request: u64,
@@ -147,6 +150,7 @@ enum Request {
     PermissionMode(String),
     Model(Option<String>),
     StopTask,
+    Look(Look),
 }
 
 impl Session {
@@ -172,6 +176,7 @@ impl Session {
             mode_before_plan: None,
             effort: None,
             wakeups: Wakeups::default(),
+            known: Known::default(),
             clock: None,
             requests: BTreeMap::new(),
             next_request: 1,
@@ -324,9 +329,16 @@ impl Session {
 
     /// Answers every input that waits for the agent with an error.
     fn refuse_requests(&mut self, why: &NoAnswer) {
-        for request in std::mem::take(&mut self.requests).into_keys() {
-            self.outputs.push_back(Output::Answer { request, outcome: Err(why.clone()) });
+        for (id, request) in std::mem::take(&mut self.requests) {
+            self.refuse_request(id, &request, why.clone());
         }
+    }
+
+    fn refuse_request(&mut self, id: u64, request: &Request, why: NoAnswer) {
+        self.outputs.push_back(match request {
+            Request::Look(_) => Output::Looked { request: id, outcome: Err(why) },
+            _ => Output::Answer { request: id, outcome: Err(why) },
+        });
     }
 
     /// Stops the agent, if there is one. The next agent counts its cost from zero.

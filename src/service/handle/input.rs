@@ -126,7 +126,7 @@ impl<L: EventLog> SessionHandle<L> {
 /// Puts the message into the session's mailbox and waits for its outcome.
 async fn give<S>(live: &LiveSession<S>, input: &Input, wait: &Wait) -> Result<Delivered, SessionError> {
     let (reply, mut receipt) = receipt();
-    let mail = Mail { input: input.message.clone(), key: input.key.clone(), reply };
+    let mail = Mail::Input { input: input.message.clone(), key: input.key.clone(), reply };
     match live.mailbox.send(mail) {
         Ok(()) => {}
         Err(SendError::Full) => return Err(SessionError::Backpressure),
@@ -153,7 +153,7 @@ async fn give<S>(live: &LiveSession<S>, input: &Input, wait: &Wait) -> Result<De
     }
 }
 
-fn error(not_taken: NotTaken) -> SessionError {
+pub(super) fn error(not_taken: NotTaken) -> SessionError {
     match not_taken {
         NotTaken::Refused(refused) => match refused {
             Refused::Settled => SessionError::Settled,
@@ -169,6 +169,9 @@ fn error(not_taken: NotTaken) -> SessionError {
             NoAnswer::AgentGone => SessionError::unavailable(no_answer.to_string()),
             NoAnswer::SessionClosed => SessionError::NotFound,
         },
+        NotTaken::Asleep => SessionError::unavailable(
+            "the agent is asleep, and its answer is not known; the next message wakes it",
+        ),
         NotTaken::Released => SessionError::NotFound,
     }
 }

@@ -3,6 +3,7 @@
 mod events;
 mod frames;
 mod input;
+mod looks;
 mod new;
 mod send;
 

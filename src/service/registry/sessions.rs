@@ -13,6 +13,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -39,6 +40,9 @@ use crate::{
     },
     sync::lock,
 };
+
+/// Maximum number of walks through directories at once. Each takes up to a second of a blocking thread.
+const WALKS: usize = 4;
 
 /// The running sessions of a service.
 ///
@@ -83,6 +87,8 @@ struct Inner<L: EventLog> {
     leases: Arc<Leases>,
     restoring: KeyedLock,
     slots: Slots,
+    /// One permit for each walk through a session's directory.
+    walks: Semaphore,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     background_tasks_started: AtomicBool,
@@ -124,6 +130,7 @@ impl<L: EventLog> Sessions<L> {
             log,
             policy,
             slots: Slots::new(limits.max_sessions),
+            walks: Semaphore::new(WALKS),
             limits,
             persistence,
             starter: OnceLock::new(),
@@ -293,6 +300,10 @@ impl<L: EventLog> Sessions<L> {
 
     pub(crate) fn policy(&self) -> &Policy {
         &self.inner.policy
+    }
+
+    pub(crate) fn walks(&self) -> &Semaphore {
+        &self.inner.walks
     }
 
     pub(crate) fn retention(&self) -> Option<Duration> {

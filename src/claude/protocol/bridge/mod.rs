@@ -1,11 +1,15 @@
 //! The conversation with one CLI process, without I/O: takes lines and commands, produces events and bytes.
 
+mod looks;
+
 use std::{
     collections::{HashMap, VecDeque},
     mem,
 };
 
 use serde_json::value::RawValue;
+
+use self::looks::Commands;
 
 use super::{
     ask_again::AskAgain,
@@ -19,7 +23,7 @@ use super::{
     wakeups::{self, Wakeups},
     wire::{Frame, Members, Text},
 };
-use crate::proto::{AgentCommand, AgentEvent, Decision, Effort, Wakeup};
+use crate::proto::{AgentCommand, AgentEvent, Decision, Effort, Look, Wakeup};
 
 /// The permission mode in which the CLI plans.
 pub(crate) const PLAN: &str = "plan";
@@ -43,6 +47,7 @@ pub(crate) struct Bridge {
     mcp_pending: bool,
     /// The argument of the user's `/effort`, until its turn ends.
     effort_typed: Option<String>,
+    commands: Commands,
     events: VecDeque<AgentEvent>,
     mirrored: Vec<Mirrored>,
     outbox: Outbox,
@@ -72,6 +77,10 @@ enum Asked {
     PlanMode,
     /// A command of the session with this number.
     Command(u64),
+    Look {
+        request: u64,
+        look: Look,
+    },
 }
 
 #[derive(Debug)]
@@ -100,6 +109,7 @@ impl Bridge {
             stage: Stage::Starting,
             mcp_pending: false,
             effort_typed: None,
+            commands: Commands::default(),
             events: VecDeque::new(),
             mirrored: Vec::new(),
             outbox: Outbox::default(),
@@ -201,6 +211,7 @@ impl Bridge {
             AgentCommand::StopTask { request, task_id } => {
                 self.ask(Asked::Command(request), Request::StopTask { task_id: &task_id });
             }
+            AgentCommand::Look { request, look } => self.look(request, look),
             // The supervisor handles it.
             AgentCommand::Abort => {}
         }
@@ -219,11 +230,12 @@ impl Bridge {
     /// Answers all open commands with an error, because the process has exited.
     pub(crate) fn handle_end(&mut self) {
         for (_, asked) in mem::take(&mut self.asked) {
-            if let Asked::Command(request) = asked {
+            if let Asked::Command(request) | Asked::Look { request, .. } = asked {
                 let outcome = Err("the agent ended before it answered".to_owned());
                 self.events.push_back(AgentEvent::Answer { request, outcome });
             }
         }
+        self.refuse_looks();
     }
 
     /// Returns the stage of the start-up.
@@ -306,6 +318,7 @@ impl Bridge {
                 self.events.push_back(AgentEvent::TurnStarted { permission_mode });
                 self.mcp_servers(frame.get("mcp_servers"));
             }
+            "commands_changed" => self.commands_reported(frame.get("commands")),
             task if task.starts_with("task_") => self.events.extend(self.tasks.handle(task, frame)),
             other => {
                 // A tool may have changed the mode, such as an approved ExitPlanMode.
@@ -368,8 +381,13 @@ impl Bridge {
             _ => Err(response.text("error").unwrap_or("the agent refused".into()).into_owned()),
         };
         match (asked, outcome) {
-            (Asked::Initialize, Ok(_)) => {
+            (Asked::Look { request, look }, outcome) => {
+                let answer = outcome.and_then(|_| response.get("response").ok_or_else(String::new));
+                self.looked(request, look, answer);
+            }
+            (Asked::Initialize, Ok(answer)) => {
                 self.stage = Stage::Ready;
+                self.commands_reported(answer.get("commands"));
                 self.events.extend(self.wakeups.resumed());
                 self.events.push_back(AgentEvent::Ready);
                 self.ask_mcp_status();

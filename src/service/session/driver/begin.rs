@@ -172,6 +172,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             mailbox,
             replies: Vec::new(),
             asked: BTreeMap::new(),
+            looks: BTreeMap::new(),
             covers,
             registration: None,
             lease_guard,

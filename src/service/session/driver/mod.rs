@@ -11,14 +11,17 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::{sync::watch, time::Sleep};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Sleep,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
     connection::{AgentConnection, AgentUpdate, Stuck},
     lease_guard::{Fenced, LeaseGuard},
-    live::{End, LiveSession, Mail, NotTaken, Taken},
+    live::{End, Found, LiveSession, Mail, NotTaken, Taken},
     mailbox,
     receipt::Reply,
     stream_end::ReleasedOnDrop,
@@ -30,8 +33,8 @@ use crate::{
     layers::resume::{AppendError, Batch, Event, EventLog, EventStream},
     metrics::SessionMetrics,
     proto::{
-        Accepted, AgentCommand, AgentEvent, Decision, IdempotencyKey, Inbound, Note, Output, Presence,
-        Session,
+        Accepted, AgentCommand, AgentEvent, Decision, IdempotencyKey, Inbound, Look, Looked, Note, Output,
+        Presence, Session,
     },
     service::registry::{
         sessions::{Registration, Sessions},
@@ -52,6 +55,8 @@ pub(crate) struct Driver<A, L: EventLog> {
     replies: Vec<Answer>,
     /// The inputs that wait for the agent's answer, by request id.
     asked: BTreeMap<u64, Reply<Taken>>,
+    /// The looks that wait for the agent's answer, by request id.
+    looks: BTreeMap<u64, oneshot::Sender<Found>>,
     /// Tells those who describe the session which events its latest state covers.
     covers: watch::Sender<u64>,
     /// Set once the first events are in the event log.
@@ -133,8 +138,12 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                     if self.outlives() { self.session.suspend() } else { self.session.close() }
                 }
                 mails = self.mailbox.recv_all() => {
-                    self.may_leave = false;
-                    mails.into_iter().for_each(|mail| self.take(mail));
+                    for mail in mails {
+                        match mail {
+                            Mail::Input { input, key, reply } => self.take(input, key, reply),
+                            Mail::Look { look, reply } => self.look(look, reply),
+                        }
+                    }
                 }
                 update = self.connection.next() => self.hear(update),
                 () = &mut timer, if is_timed => {
@@ -177,7 +186,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         self.lease_guard.is_some() && !self.live.is_deleted()
     }
 
-    fn take(&mut self, Mail { input, key, reply }: Mail) {
+    fn take(&mut self, input: Inbound, key: Option<IdempotencyKey>, reply: Reply<Taken>) {
+        self.may_leave = false;
         if !reply.take() {
             return;
         }
@@ -200,6 +210,20 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Err(refused) => Answer { reply, outcome: Err(NotTaken::Refused(refused)), message: None },
         };
         self.replies.push(answer);
+    }
+
+    fn look(&mut self, look: Look, reply: oneshot::Sender<Found>) {
+        let found = match self.session.look(look) {
+            Ok(Looked::Known(found)) => Ok(found),
+            Ok(Looked::Asked(request)) => {
+                self.looks.insert(request, reply);
+                return;
+            }
+            Ok(Looked::Asleep) => Err(NotTaken::Asleep),
+            Err(refused) => Err(NotTaken::Refused(refused)),
+        };
+        // Fails if the client has hung up.
+        let _ = reply.send(found);
     }
 
     fn hear(&mut self, update: AgentUpdate) {
@@ -358,6 +382,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Output::Answer { request, outcome } => {
                 if let Some(reply) = self.asked.remove(&request) {
                     reply.send(outcome.map(|()| None).map_err(NotTaken::NoAnswer));
+                }
+            }
+            Output::Looked { request, outcome } => {
+                if let Some(reply) = self.looks.remove(&request) {
+                    let _ = reply.send(outcome.map_err(NotTaken::NoAnswer));
                 }
             }
             Output::Closed if self.outlives() => return ControlFlow::Break(End::Suspended),
