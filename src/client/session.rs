@@ -124,6 +124,23 @@ impl<S: HttpService> Session<S> {
         self.send(&ClientMessage::Interrupt).await
     }
 
+    /// Withdraws a message that is queued.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send); 409: it runs or has run, or was never sent.
+    pub async fn cancel_message(&self, message_uuid: &str) -> Result<(), Error> {
+        self.send(&ClientMessage::CancelMessage { message_uuid: message_uuid.to_owned() }).await
+    }
+
+    /// Puts the files that the agent has changed since this message back as they were before it. The event
+    /// `files_rewound` lists them. A `dry_run` changes none.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send); 409: a turn runs; 400: the agent has no checkpoint for this message.
+    pub async fn rewind(&self, message_uuid: &str, dry_run: bool) -> Result<(), Error> {
+        self.send(&ClientMessage::Rewind { message_uuid: message_uuid.to_owned(), dry_run }).await
+    }
+
     /// Changes the model from the next message on; `None` for the agent's default.
     ///
     /// # Errors

@@ -103,6 +103,13 @@ pub enum AgentEvent {
         /// The outcome; `Err` holds the agent's error text.
         outcome: Result<(), String>,
     },
+    /// The answer to [`AgentCommand::Rewind`]. A refusal is an [`AgentEvent::Answer`].
+    FilesRewound {
+        /// The `request` of the command.
+        request: u64,
+        /// The paths of the files.
+        files: Vec<String>,
+    },
     /// The answer to [`AgentCommand::Look`]. A refusal is an [`AgentEvent::Answer`].
     Looked {
         /// The `request` of the command.
@@ -316,6 +323,22 @@ pub enum AgentCommand {
         request: u64,
         /// The task's id.
         task_id: String,
+    },
+    /// Withdraws a user's message that the agent has not begun. The agent sends an [`AgentEvent::Answer`].
+    CancelMessage {
+        /// The id of the answer.
+        request: u64,
+        /// The message's uuid.
+        message_uuid: String,
+    },
+    /// Puts the files back as they were before a message. The agent sends an [`AgentEvent::FilesRewound`].
+    Rewind {
+        /// The id of the answer.
+        request: u64,
+        /// The message's uuid.
+        message_uuid: String,
+        /// Whether to report the files only, and to change none.
+        dry_run: bool,
     },
     /// Reads something of the agent, which changes nothing. The agent sends an [`AgentEvent::Looked`].
     Look {

@@ -33,6 +33,16 @@ impl OutEvent {
         Self::new("user_message", data.string("message_uuid", message_uuid))
     }
 
+    pub(super) fn user_message_cancelled(message_uuid: &str) -> Self {
+        Self::new("user_message_cancelled", Object::new().string("message_uuid", message_uuid))
+    }
+
+    pub(super) fn files_rewound(message_uuid: &str, files: &[String], dry_run: bool) -> Self {
+        let files = serde_json::to_vec(files).expect("strings are always JSON");
+        let data = Object::new().string("message_uuid", message_uuid).json("files", &files);
+        Self::new("files_rewound", data.bool("dry_run", dry_run))
+    }
+
     pub(super) fn message_delta(message_id: &str, parent: Option<&str>, delta: &Delta) -> Self {
         let (head, tail, piece): (&[u8], &str, &RawValue) = match delta {
             Delta::Text(text) => (br#"{"type":"text","text":"#, "}", text),

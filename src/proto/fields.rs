@@ -86,7 +86,22 @@ impl<'a> Fields<'a> {
             .transpose()
     }
 
-    fn optional_bool(&self, name: &str) -> Result<bool, Invalid> {
+    /// A v4 uuid that may be absent or null, in its usual form.
+    pub(super) fn optional_uuid(&self, name: &str) -> Result<Option<String>, Invalid> {
+        let value = self.optional_string(name)?.map(|value| value.to_ascii_lowercase());
+        match value {
+            Some(value) if !is_v4(&value) => Err(Invalid::Field(format!("{name} must be a v4 uuid"))),
+            value => Ok(value),
+        }
+    }
+
+    /// A v4 uuid that must be given.
+    pub(super) fn uuid(&self, name: &str) -> Result<String, Invalid> {
+        self.required(name)?;
+        self.optional_uuid(name)?.ok_or_else(|| Invalid::Field(format!("{name} must be a v4 uuid")))
+    }
+
+    pub(super) fn optional_bool(&self, name: &str) -> Result<bool, Invalid> {
         self.given(name).map_or(Ok(false), |raw| {
             serde_json::from_str(raw.get())
                 .map_err(|_| Invalid::Field(format!("{name} must be true or false")))
@@ -142,6 +157,17 @@ impl<'a> Fields<'a> {
             }
         }
     }
+}
+
+/// Whether this is a v4 uuid in lower case.
+fn is_v4(text: &str) -> bool {
+    let place = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        14 => byte == b'4',
+        19 => matches!(byte, b'8' | b'9' | b'a' | b'b'),
+        _ => byte.is_ascii_hexdigit(),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(place)
 }
 
 fn short(name: &str, value: String, longest: usize) -> Result<String, Invalid> {

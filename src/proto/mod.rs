@@ -18,6 +18,7 @@ mod idempotency;
 mod inbound;
 mod invalid;
 mod json;
+mod message_ids;
 mod messages;
 mod note;
 mod output;

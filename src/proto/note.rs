@@ -84,6 +84,8 @@ pub struct OpenPrompt {
 pub struct Memo {
     /// The `message_uuid`s of the messages that wait for their turn, in order.
     pub queued: Vec<String>,
+    /// Number of messages since the oldest of them, those included that were withdrawn.
+    pub queued_span: usize,
     /// Those of them whose text is for the model alone.
     pub verbatim: BTreeSet<String>,
     /// The open prompts that another agent of the session can ask again.
@@ -100,6 +102,8 @@ pub struct Memo {
     pub keys: Vec<IdempotencyKey>,
     /// The `message_uuid`s of the user's messages among these inputs, by key.
     pub sent: BTreeMap<String, String>,
+    /// The uuids of all messages, abridged, in hex.
+    pub message_ids: String,
     /// The background tasks that run.
     pub tasks: BTreeSet<String>,
     /// The MCP servers and their statuses.
@@ -223,6 +227,7 @@ impl Serialize for OpenPrompt {
 #[serde(default)]
 struct StoredMemo<'a> {
     queued: Cow<'a, [String]>,
+    queued_span: usize,
     #[serde(skip_serializing_if = "is_empty")]
     verbatim: Cow<'a, BTreeSet<String>>,
     #[serde(skip_serializing_if = "is_empty")]
@@ -238,6 +243,8 @@ struct StoredMemo<'a> {
     keys: Vec<(Cow<'a, str>, String)>,
     #[serde(skip_serializing_if = "no_message")]
     sent: Cow<'a, BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    message_ids: Cow<'a, str>,
     tasks: Cow<'a, BTreeSet<String>>,
     mcp: Cow<'a, BTreeMap<String, String>>,
 }
@@ -255,6 +262,7 @@ impl Memo {
         let keys = self.keys.iter().map(|key| (Cow::from(&key.key), hex::encode(key.digest)));
         let stored = StoredMemo {
             queued: Cow::Borrowed(&self.queued),
+            queued_span: self.queued_span,
             verbatim: Cow::Borrowed(&self.verbatim),
             resumable: Cow::Borrowed(&self.resumable),
             permissions: Cow::Borrowed(&self.permissions),
@@ -263,6 +271,7 @@ impl Memo {
             wakeups: Cow::Borrowed(&self.wakeups),
             keys: keys.collect(),
             sent: Cow::Borrowed(&self.sent),
+            message_ids: Cow::Borrowed(&self.message_ids),
             tasks: Cow::Borrowed(&self.tasks),
             mcp: Cow::Borrowed(&self.mcp),
         };
@@ -280,6 +289,9 @@ impl Memo {
         Self {
             keys: keys.collect(),
             sent: stored.sent.into_owned(),
+            message_ids: stored.message_ids.into_owned(),
+            // A note of an earlier version has no span.
+            queued_span: stored.queued_span.max(queued.len()),
             queued: queued.into_owned(),
             verbatim: verbatim.into_owned(),
             resumable: resumable.into_owned(),
@@ -303,6 +315,8 @@ mod tests {
         let digest = std::array::from_fn(|at| (at * 9) as u8);
         let memo = Memo {
             queued: vec!["m1".into(), "m2".into()],
+            queued_span: 3,
+            message_ids: "82015afaa03d".into(),
             verbatim: BTreeSet::from(["m2".into()]),
             resumable: BTreeSet::from(["q".into()]),
             permissions: vec![RawValue::from_string(r#"{"type":"setMode"}"#.into()).unwrap()],

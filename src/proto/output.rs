@@ -33,6 +33,15 @@ pub enum Refused {
     /// The prompt needs a message of another type, which this names.
     #[error("this prompt cannot be answered so; send {0}")]
     WrongType(&'static str),
+    /// No message with this id is queued.
+    #[error("this message is not queued: it runs or has run, or was never sent")]
+    NotQueued,
+    /// The session has a message with this id.
+    #[error("the session has a message with this message_uuid")]
+    KnownMessage,
+    /// The input has to wait for the end of the turn.
+    #[error("a turn runs; interrupt it, or wait for its result")]
+    TurnRuns,
     /// The queue is full.
     #[error("too many messages are queued; try again later")]
     Backpressure,
@@ -51,6 +60,9 @@ pub enum NoAnswer {
     /// The agent refused, with this text.
     #[error("{0}")]
     Refused(String),
+    /// The message is not in the agent's queue.
+    #[error("this message is not queued: it runs or has run, or was never sent")]
+    NotQueued,
     /// The agent ended before it answered.
     #[error("the agent ended before it answered")]
     AgentGone,

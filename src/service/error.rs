@@ -22,7 +22,7 @@ const SOON: Duration = Duration::from_secs(1);
 /// | [`Invalid`](Self::Invalid) | 400 |
 /// | [`Denied`](Self::Denied) | 403 |
 /// | [`NotFound`](Self::NotFound) | 404 |
-/// | [`Settled`](Self::Settled) | 409 |
+/// | [`Settled`](Self::Settled), [`Conflict`](Self::Conflict) | 409 |
 /// | [`Evicted`](Self::Evicted), [`Ahead`](Self::Ahead) | 412 |
 /// | [`TooLarge`](Self::TooLarge) | 413 |
 /// | [`Unprocessable`](Self::Unprocessable) | 422 |
@@ -43,6 +43,10 @@ pub enum SessionError {
     /// The prompt was already answered, or was never asked.
     #[error("this prompt was already answered, or was never asked")]
     Settled,
+    /// The session is not in the state that the input needs: the message to withdraw is not queued, there is a message
+    /// with this uuid, or a turn runs.
+    #[error("{0}")]
+    Conflict(Cow<'static, str>),
     /// The reader needs events that are no longer held, because it starts too early or has fallen too far behind.
     #[error("the stream cannot be resumed: {0}")]
     Evicted(Evicted),
@@ -93,7 +97,7 @@ impl SessionError {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Settled => StatusCode::CONFLICT,
+            Self::Settled | Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Evicted(_) | Self::Ahead { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,

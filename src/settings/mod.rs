@@ -138,6 +138,10 @@ pub struct Settings {
     #[arg(long, env = "AGENT_WEBKIT_ALLOW_BYPASS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub allow_bypass: bool,
 
+    /// Keep no copies of the files that agents change. Without them a client cannot put files back (`rewind`).
+    #[arg(long, env = "AGENT_WEBKIT_NO_FILE_CHECKPOINTS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub no_file_checkpoints: bool,
+
     /// Let an approval write permission rules to settings files that other sessions read, as its `updated_permissions` say,
     /// and let agents write the operator's settings.json. By default an approval holds for its session alone.
     #[arg(long, env = "AGENT_WEBKIT_SHARE_APPROVALS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]

@@ -209,6 +209,12 @@ impl Player {
                 self.say(AgentEvent::Answer { request, outcome: Ok(()) }).await?;
                 return Ok(None);
             }
+            // It runs a message as soon as it has it, and keeps no files.
+            AgentCommand::CancelMessage { request, .. } | AgentCommand::Rewind { request, .. } => {
+                let outcome = Err("the scripted agent cannot take this back".to_owned());
+                self.say(AgentEvent::Answer { request, outcome }).await?;
+                return Ok(None);
+            }
             AgentCommand::Look { request, look } => {
                 let found = if look == Look::Context { json!({}) } else { json!([]) };
                 self.say(AgentEvent::Looked { request, found: raw(&found) }).await?;

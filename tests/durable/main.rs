@@ -29,6 +29,7 @@ mod place;
 mod prompts;
 mod reader;
 mod reference;
+mod rewind;
 mod rows;
 mod start;
 mod wakeups;

@@ -38,6 +38,8 @@ fn table(id: &str) -> Vec<(&'static str, Method, String, &'static str)> {
         ("drive", r#"{"type":"set_permission_mode","mode":"plan"}"#),
         ("drive", r#"{"type":"set_model","model":null}"#),
         ("drive", r#"{"type":"stop_task","task_id":"t"}"#),
+        ("drive", r#"{"type":"cancel_message","message_uuid":"82015afa-a03d-4d03-833e-793f9eaa3b59"}"#),
+        ("drive", r#"{"type":"rewind","message_uuid":"82015afa-a03d-4d03-833e-793f9eaa3b59"}"#),
         ("approve", ALLOW),
         ("approve", r#"{"type":"permission_response","correlation_id":"p","behavior":"deny"}"#),
         ("approve", r#"{"type":"question_response","correlation_id":"p","answers":{}}"#),

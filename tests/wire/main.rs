@@ -17,6 +17,7 @@ mod idempotency;
 mod interrupt;
 mod limits;
 mod looks;
+mod messages;
 mod metrics;
 mod model;
 mod modes;

@@ -53,6 +53,8 @@ pub(crate) enum Request<'a> {
     GetContextUsage { detail: &'static str },
     GetSettings,
     ListModels,
+    RewindFiles { user_message_id: &'a str, dry_run: bool },
+    CancelAsyncMessage { message_uuid: &'a str },
     ApplyFlagSettings { settings: FlagSettings<'a> },
     SetPermissionMode { mode: &'a str },
     SetModel { model: Option<&'a str> },

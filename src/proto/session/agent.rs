@@ -103,6 +103,7 @@ impl Session {
             AgentEvent::Answer { request, outcome } => {
                 self.answer(request, outcome.map_err(NoAnswer::Refused));
             }
+            AgentEvent::FilesRewound { request, files } => self.rewound(request, &files),
             AgentEvent::Looked { request, found } => self.looked(request, found),
             AgentEvent::Error { code, message } => self.emit(OutEvent::error(&code, &message)),
             AgentEvent::Exited { message } => self.lose_agent(now, "agent_exited", &message),
@@ -125,12 +126,15 @@ impl Session {
         let Some(request) = self.requests.remove(&id) else { return };
         if let Err(why) = outcome {
             self.refuse_request(id, &request, why);
+            // A message may have waited for the end of a rewind.
+            self.send_next();
             return;
         }
         match request {
             Request::PermissionMode(mode) => self.set_permission_mode(mode),
             Request::Model(model) => self.config.model = model,
-            Request::StopTask | Request::Look(_) => {}
+            Request::CancelMessage(message_uuid) => self.cancelled(&message_uuid),
+            Request::StopTask | Request::Look(_) | Request::Rewind { .. } => {}
         }
         self.outputs.push_back(Output::Answer { request: id, outcome: Ok(()) });
     }

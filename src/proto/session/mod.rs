@@ -1,6 +1,7 @@
 //! The state machine of one session.
 
 mod agent;
+mod cancelling;
 mod input;
 mod looking;
 mod noted;
@@ -22,6 +23,7 @@ use super::{
     AgentCommand, Look, NoAnswer, OutEvent, Output, Status,
     cost::Cost,
     idempotency::IdempotencyKeys,
+    message_ids::MessageIds,
     messages::Messages,
     prompts::{Outcome, Prompts},
     turn::{Queued, Turns},
@@ -118,6 +120,7 @@ pub struct Session {
     mcp: BTreeMap<String, String>,
     running_tasks: BTreeSet<String>,
     keys: IdempotencyKeys,
+    message_ids: MessageIds,
     /// Permission updates that were granted for the session's whole life, which its agents forget when they end.
     permissions: Vec<Box<RawValue>>,
     /// The mode that the end of plan mode returns to, if it is known.
@@ -151,6 +154,8 @@ enum Request {
     Model(Option<String>),
     StopTask,
     Look(Look),
+    CancelMessage(String),
+    Rewind { message_uuid: String, dry_run: bool },
 }
 
 impl Session {
@@ -172,6 +177,7 @@ impl Session {
             mcp: BTreeMap::new(),
             running_tasks: BTreeSet::new(),
             keys: IdempotencyKeys::default(),
+            message_ids: MessageIds::default(),
             permissions: Vec::new(),
             mode_before_plan: None,
             effort: None,
@@ -311,6 +317,9 @@ impl Session {
     }
 
     fn send_next(&mut self) {
+        if self.is_rewinding() {
+            return;
+        }
         if let Some(Queued { content, message_uuid, verbatim }) = self.turns.next() {
             self.tell(AgentCommand::User { content, message_uuid, verbatim });
         }
@@ -337,6 +346,9 @@ impl Session {
     fn refuse_request(&mut self, id: u64, request: &Request, why: NoAnswer) {
         self.outputs.push_back(match request {
             Request::Look(_) => Output::Looked { request: id, outcome: Err(why) },
+            Request::CancelMessage(_) => {
+                Output::Answer { request: id, outcome: Err(cancelling::not_cancelled(why)) }
+            }
             _ => Output::Answer { request: id, outcome: Err(why) },
         });
     }

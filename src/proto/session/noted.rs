@@ -55,6 +55,8 @@ impl Session {
     fn memo(&self) -> Memo {
         Memo {
             queued: self.turns.waiting().map(|queued| queued.message_uuid.clone()).collect(),
+            queued_span: self.turns.span(),
+            message_ids: self.message_ids.encode(),
             verbatim: self
                 .turns
                 .waiting()

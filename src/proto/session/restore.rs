@@ -5,7 +5,10 @@ use std::time::Instant;
 use serde_json::value::RawValue;
 
 use super::{Agent, Outcome, Session, SessionConfig};
-use crate::proto::{NoAnswer, Note, OpenPrompt, OutEvent, Output, Status, turn::Queued, wakeups::Wakeups};
+use crate::proto::{
+    NoAnswer, Note, OpenPrompt, OutEvent, Output, Status, message_ids::MessageIds, turn::Queued,
+    wakeups::Wakeups,
+};
 
 /// The code of the `error` and the `terminal_reason` of the `result` that end an interrupted turn.
 const RESTART: &str = "server_restart";
@@ -51,6 +54,7 @@ impl Session {
             let message_uuid = memo.sent.get(&key.key).cloned();
             session.keys.remember(key, message_uuid);
         }
+        session.message_ids = MessageIds::decode(&memo.message_ids);
         session.permissions = memo.permissions;
         session.mode_before_plan = memo.mode_before_plan;
         session.effort = memo.effort;

@@ -40,6 +40,7 @@ impl Session {
             });
             self.emit(OutEvent::status("wakeup", &Vec::from(extra)));
             self.emit(OutEvent::user_message(&content, &wakeup.message_uuid));
+            self.message_ids.add(&wakeup.message_uuid);
             let (message_uuid, verbatim) = (wakeup.message_uuid, wakeup.verbatim);
             self.turns.push(Queued { content, message_uuid, verbatim });
         }

@@ -16,6 +16,7 @@ impl Session {
         if let Some(key) = key {
             self.keys.forget(key);
         }
+        self.message_ids.remove(message_uuid);
         let message =
             "A message came too late to be run: its sender was told so while it could not be stored.";
         self.emit(OutEvent::error(WITHDRAWN, message));

@@ -160,12 +160,16 @@ pub(super) fn error(not_taken: NotTaken) -> SessionError {
             Refused::NotAQuestion | Refused::OtherQuestions(_) | Refused::WrongType(_) => {
                 SessionError::invalid(refused.to_string())
             }
+            Refused::NotQueued | Refused::KnownMessage | Refused::TurnRuns => {
+                SessionError::Conflict(refused.to_string().into())
+            }
             Refused::Backpressure => SessionError::Backpressure,
             Refused::KeyReused => SessionError::unprocessable(refused.to_string()),
             Refused::Closed => SessionError::NotFound,
         },
         NotTaken::NoAnswer(no_answer) => match no_answer {
             NoAnswer::Refused(words) => SessionError::invalid(words),
+            NoAnswer::NotQueued => SessionError::Conflict(no_answer.to_string().into()),
             NoAnswer::AgentGone => SessionError::unavailable(no_answer.to_string()),
             NoAnswer::SessionClosed => SessionError::NotFound,
         },

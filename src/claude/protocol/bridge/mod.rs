@@ -1,6 +1,7 @@
 //! The conversation with one CLI process, without I/O: takes lines and commands, produces events and bytes.
 
 mod looks;
+mod rewind;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,7 +10,7 @@ use std::{
 
 use serde_json::value::RawValue;
 
-use self::looks::Commands;
+use self::{looks::Commands, rewind::Step};
 
 use super::{
     ask_again::AskAgain,
@@ -80,6 +81,10 @@ enum Asked {
     Look {
         request: u64,
         look: Look,
+    },
+    Step {
+        request: u64,
+        step: Step,
     },
 }
 
@@ -211,6 +216,12 @@ impl Bridge {
             AgentCommand::StopTask { request, task_id } => {
                 self.ask(Asked::Command(request), Request::StopTask { task_id: &task_id });
             }
+            AgentCommand::CancelMessage { request, message_uuid } => {
+                self.cancel_message(request, message_uuid);
+            }
+            AgentCommand::Rewind { request, message_uuid, dry_run } => {
+                self.rewind(request, message_uuid, dry_run);
+            }
             AgentCommand::Look { request, look } => self.look(request, look),
             // The supervisor handles it.
             AgentCommand::Abort => {}
@@ -230,7 +241,8 @@ impl Bridge {
     /// Answers all open commands with an error, because the process has exited.
     pub(crate) fn handle_end(&mut self) {
         for (_, asked) in mem::take(&mut self.asked) {
-            if let Asked::Command(request) | Asked::Look { request, .. } = asked {
+            if let Asked::Command(request) | Asked::Look { request, .. } | Asked::Step { request, .. } = asked
+            {
                 let outcome = Err("the agent ended before it answered".to_owned());
                 self.events.push_back(AgentEvent::Answer { request, outcome });
             }
@@ -385,6 +397,7 @@ impl Bridge {
                 let answer = outcome.and_then(|_| response.get("response").ok_or_else(String::new));
                 self.looked(request, look, answer);
             }
+            (Asked::Step { request, step }, outcome) => self.stepped(request, step, outcome),
             (Asked::Initialize, Ok(answer)) => {
                 self.stage = Stage::Ready;
                 self.commands_reported(answer.get("commands"));

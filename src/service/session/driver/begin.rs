@@ -225,13 +225,12 @@ async fn queued(
     stream: &impl EventStream,
     note: &Note,
 ) -> Result<Vec<(String, Box<RawValue>)>, SessionError> {
-    let queued = note.memo.as_ref().map_or(&[][..], |memo| &memo.queued);
+    let (queued, span) = note.memo.as_ref().map_or((&[][..], 0), |memo| (&memo.queued, memo.queued_span));
     if queued.is_empty() {
         return Ok(Vec::new());
     }
-    // The queue is first in, first out: messages accepted after a queued one are queued too, so the queued
-    // messages are the newest.
-    let newest = stream.newest("user_message", queued.len()).await.map_err(|error| {
+    // The queue is first in, first out: messages accepted after a queued one are queued too, or were withdrawn.
+    let newest = stream.newest("user_message", span).await.map_err(|error| {
         tracing::error!(error = with_sources(&error), "failed to read the queued messages");
         SessionError::unavailable("the event log cannot be read now")
     })?;

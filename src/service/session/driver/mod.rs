@@ -194,8 +194,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         if self.title.is_none() {
             self.title = title::of(&input);
         }
-        let uuid = Uuid::new_v4().to_string();
-        let is_message = matches!(input, Inbound::UserMessage { .. });
+        let (chosen, is_message) = match &input {
+            Inbound::UserMessage { message_uuid, .. } => (message_uuid.clone(), true),
+            _ => (None, false),
+        };
+        let uuid = chosen.unwrap_or_else(|| Uuid::new_v4().to_string());
         let message = is_message.then(|| Message { uuid: uuid.clone(), key: key.clone() });
         let answer = match self.session.handle_input(now(), input, key, uuid) {
             Ok(Accepted::Done) => {
