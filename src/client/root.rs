@@ -11,7 +11,10 @@ use super::{
     credential::Credentials,
     exchange::{Call, Endpoint, Repeat},
 };
-use crate::proto::client::{Created, SessionInfo};
+use crate::proto::{
+    ForkOf,
+    client::{Created, SessionInfo},
+};
 
 /// A client of one server. Clones share the credential.
 #[derive(Clone, Debug)]
@@ -32,6 +35,12 @@ pub struct NewSession {
     /// The agent's working directory, inside an allowed workspace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
+    /// The title in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The session that it begins as a copy of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fork_of: Option<ForkOf>,
 }
 
 impl NewSession {
@@ -51,6 +60,19 @@ impl NewSession {
     #[must_use]
     pub fn cwd(self, directory: impl Into<String>) -> Self {
         Self { cwd: Some(directory.into()), ..self }
+    }
+
+    /// Sets the title in lists.
+    #[must_use]
+    pub fn title(self, title: impl Into<String>) -> Self {
+        Self { title: Some(title.into()), ..self }
+    }
+
+    /// Makes it begin as a copy of this session of the same caller, up to and with the turn of the message with this
+    /// uuid, or up to the last turn that has ended.
+    #[must_use]
+    pub fn fork_of(self, session_id: impl Into<String>, after_message_uuid: Option<String>) -> Self {
+        Self { fork_of: Some(ForkOf { session_id: session_id.into(), after_message_uuid }), ..self }
     }
 }
 

@@ -241,7 +241,7 @@ impl AskKind {
         }
     }
 
-    pub(super) fn of_event(name: &str) -> Option<Self> {
+    pub(crate) fn of_event(name: &str) -> Option<Self> {
         [Self::Permission, Self::Question, Self::Hook, Self::Elicitation]
             .into_iter()
             .find(|kind| kind.event_name() == name)

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{
-    Decision, Invalid,
+    Decision, ForkOf, Invalid,
     json::{self, Members, Object},
 };
 
@@ -124,6 +124,20 @@ impl<'a> Fields<'a> {
             check_names(NAME, updates)?;
         }
         Ok(updates)
+    }
+
+    pub(super) fn fork_of(&self) -> Result<Option<ForkOf>, Invalid> {
+        const NAME: &str = "fork_of";
+        let Some(raw) = self.given(NAME) else { return Ok(None) };
+        let fields = Self(object(NAME, raw)?);
+        let fork = || {
+            let session_id = fields.word("session_id")?;
+            Ok(ForkOf { session_id, after_message_uuid: fields.optional_uuid("after_message_uuid")? })
+        };
+        fork().map(Some).map_err(|invalid| match invalid {
+            Invalid::Field(text) => Invalid::Field(format!("{NAME}.{text}")),
+            other => other,
+        })
     }
 
     pub(super) fn elicitation(&self) -> Result<Box<RawValue>, Invalid> {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    Answers, Decision, Invalid,
+    Answers, Decision, ForkOf, Invalid,
     fields::{Fields, content},
     permissions,
 };
@@ -30,6 +30,8 @@ pub struct CreateSession {
     pub cwd: Option<String>,
     /// The title in lists; `None` for the beginning of the first message.
     pub title: Option<String>,
+    /// The session whose beginning is copied.
+    pub fork_of: Option<ForkOf>,
 }
 
 impl CreateSession {
@@ -47,6 +49,7 @@ impl CreateSession {
             permission_mode: fields.optional_name("permission_mode")?,
             cwd: fields.optional_path("cwd")?,
             title: fields.optional_name("title")?,
+            fork_of: fields.fork_of()?,
         })
     }
 }

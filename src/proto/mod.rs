@@ -14,6 +14,7 @@ pub mod client;
 mod cost;
 mod event;
 mod fields;
+mod fork_of;
 mod idempotency;
 mod inbound;
 mod invalid;
@@ -34,6 +35,7 @@ pub use self::agent::{
 };
 pub use self::answers::Answers;
 pub use self::event::OutEvent;
+pub use self::fork_of::ForkOf;
 pub use self::idempotency::IdempotencyKey;
 pub use self::inbound::{CreateSession, Inbound};
 pub use self::invalid::Invalid;

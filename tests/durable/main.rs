@@ -17,6 +17,7 @@ mod broken_disk;
 mod cost;
 mod crashes;
 mod deleting;
+mod fork;
 mod full_disk;
 mod hangs;
 mod hibernation;

@@ -67,6 +67,21 @@ impl Session {
         session
     }
 
+    /// Creates a session that begins with a copy of another one's events, up to the end of a turn. `note` is the state
+    /// at that place, `messages` are the uuids of the copied user's messages. Its agent is being started.
+    #[must_use]
+    pub fn forked<'a>(
+        config: SessionConfig,
+        note: Note,
+        messages: impl IntoIterator<Item = &'a str>,
+        now: Instant,
+    ) -> Self {
+        let mut session = Self::restore(config, note, [], now);
+        session.agent = Agent::Starting(Vec::new());
+        messages.into_iter().for_each(|uuid| session.message_ids.add(uuid));
+        session
+    }
+
     /// Ends the session in this process as if the process were lost: the turn is interrupted and queued
     /// messages are kept. There is no `done`, because the session continues where it is restored.
     pub fn suspend(&mut self) {

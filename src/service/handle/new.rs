@@ -8,10 +8,12 @@ use super::SessionHandle;
 use crate::{
     agent::SessionSpec,
     layers::resume::EventLog,
-    proto::{CreateSession, Invalid, client::SessionInfo},
+    proto::{CreateSession, ForkOf, Invalid, client::SessionInfo},
     service::{
         error::SessionError,
+        http::scope::ASKING,
         registry::sessions::{NewAgent, Sessions},
+        session::fork::{self, Source},
     },
 };
 
@@ -31,6 +33,7 @@ pub struct NewSession {
     model: Option<String>,
     permission_mode: Option<String>,
     title: Option<String>,
+    fork_of: Option<ForkOf>,
 }
 
 impl NewSession {
@@ -78,6 +81,15 @@ impl NewSession {
         self
     }
 
+    /// Makes it begin as a copy of this session of the same owner, up to and with the turn of the message with this uuid,
+    /// or up to the last turn that has ended. It works in the same directory. The model, the title and a mode that asks
+    /// are the other session's unless they are set; permissions that it was granted are not copied.
+    #[must_use]
+    pub fn fork_of(mut self, session_id: impl Into<String>, after_message_uuid: Option<String>) -> Self {
+        self.fork_of = Some(ForkOf { session_id: session_id.into(), after_message_uuid });
+        self
+    }
+
     /// Checks the members as those of a request body are.
     fn check(self) -> Result<CreateSession, SessionError> {
         let cwd = match self.cwd.map(|cwd| cwd.into_os_string().into_string()) {
@@ -85,8 +97,8 @@ impl NewSession {
             Some(Ok(cwd)) => Some(cwd),
             Some(Err(_)) => return Err(SessionError::unprocessable("cwd must be a path in UTF-8")),
         };
-        let Self { model, permission_mode, title, .. } = self;
-        let body = CreateSession { model, permission_mode, cwd, title };
+        let Self { model, permission_mode, title, fork_of, .. } = self;
+        let body = CreateSession { model, permission_mode, cwd, title, fork_of };
         parse_new(&serde_json::to_vec(&body).expect("made of strings"))
     }
 }
@@ -109,7 +121,8 @@ impl<L: EventLog> Sessions<L> {
     /// [`Unprocessable`](SessionError::Unprocessable) and [`Invalid`](SessionError::Invalid): a member is invalid;
     /// [`Denied`](SessionError::Denied): the policy forbids the directory or the mode;
     /// [`Unavailable`](SessionError::Unavailable): there are too many sessions, the agent cannot be started, the
-    /// storage is not available, or the server is shutting down.
+    /// storage is not available, or the server is shutting down. Of a fork also [`NotFound`](SessionError::NotFound): the
+    /// owner has no such session; [`Conflict`](SessionError::Conflict): the turn has not ended.
     pub async fn create(&self, mut new: NewSession) -> Result<SessionHandle<L>, SessionError> {
         self.start_tasks();
         let owner = new.owner.take();
@@ -160,18 +173,57 @@ impl<L: EventLog> Sessions<L> {
         wanted: CreateSession,
         owner: Option<Arc<str>>,
     ) -> Result<SessionHandle<L>, SessionError> {
-        let title = wanted.title.clone();
-        let spec = self.permitted(wanted).await?;
+        let (title, spec, source) = match wanted.fork_of.clone() {
+            Some(fork_of) => {
+                let (wanted, source) = self.forked(wanted, &fork_of, owner.as_deref()).await?;
+                let title = wanted.title.clone();
+                let spec = self.permitted(wanted).await?;
+                let fork = Some(source.beginning.fork(&source.session_id));
+                (title, SessionSpec { fork, resume: true, ..spec }, Some(source))
+            }
+            None => (wanted.title.clone(), self.permitted(wanted).await?, None),
+        };
         let slot = self.reserve().await?;
-        let new = NewAgent { spec, owner, title };
+        let new = NewAgent { spec, owner, title, source };
         let live = self.starter().create(self.clone(), new, slot).await?;
         Ok(SessionHandle::new(live, self.clone()))
+    }
+
+    /// Finds the session to fork, and completes the choices for the new one by its own.
+    async fn forked(
+        &self,
+        mut wanted: CreateSession,
+        fork_of: &ForkOf,
+        owner: Option<&str>,
+    ) -> Result<(CreateSession, Source<L::Stream>), SessionError> {
+        let live = self.find_live(&fork_of.session_id, owner).await?.ok_or(SessionError::NotFound)?;
+        if wanted.cwd.is_some() {
+            return Err(SessionError::unprocessable(
+                "cwd must be absent with fork_of: a fork works where the other session does",
+            ));
+        }
+        wanted.cwd = Some(live.cwd.to_str().map(str::to_owned).ok_or_else(|| {
+            SessionError::unprocessable("the session to fork works in a directory whose path is not UTF-8")
+        })?);
+        {
+            let latest = live.latest();
+            wanted.model = wanted.model.or_else(|| latest.model.clone());
+            wanted.title = wanted.title.or_else(|| latest.title.clone());
+            // Another mode is an approval in advance, which was given to that session.
+            let mode = latest.permission_mode.clone().filter(|mode| ASKING.contains(&&**mode));
+            wanted.permission_mode = wanted.permission_mode.or(mode);
+        }
+        let beginning = fork::beginning(&live.stream, fork_of.after_message_uuid.as_deref()).await?;
+        Ok((
+            wanted,
+            Source { session_id: fork_of.session_id.clone(), stream: live.stream.clone(), beginning },
+        ))
     }
 
     /// Builds the spec of the agent to start, if the policy allows it.
     async fn permitted(&self, wanted: CreateSession) -> Result<SessionSpec, SessionError> {
         let policy = self.policy();
-        let CreateSession { model, permission_mode, cwd, title: _ } = wanted;
+        let CreateSession { model, permission_mode, cwd, .. } = wanted;
         if let Some(mode) = &permission_mode {
             policy.start_in(mode).map_err(|denied| SessionError::Denied(denied.to_string()))?;
         }

@@ -31,6 +31,7 @@ use crate::{
         registry::leases::Leases,
         session::{
             describe,
+            fork::Source,
             live::{Live, LiveSession},
         },
     },
@@ -99,7 +100,7 @@ struct Inner<L: EventLog> {
 /// Starts the tasks of sessions, whichever agent they have.
 pub(crate) trait Starter<L: EventLog>: Send + Sync + 'static {
     /// Starts a new session.
-    fn create(&self, sessions: Sessions<L>, new: NewAgent, slot: Slot) -> Started<L>;
+    fn create(&self, sessions: Sessions<L>, new: NewAgent<L::Stream>, slot: Slot) -> Started<L>;
 
     /// Restores a stored session.
     fn restore(&self, sessions: Sessions<L>, owned: Owned, slot: Slot) -> Started<L>;
@@ -112,10 +113,12 @@ pub(crate) trait Starter<L: EventLog>: Send + Sync + 'static {
 pub(crate) type Started<L> = Pin<Box<dyn Future<Output = Result<Live<L>, SessionError>> + Send>>;
 
 /// A new session, permitted by the policy.
-pub(crate) struct NewAgent {
+pub(crate) struct NewAgent<S> {
     pub(crate) spec: SessionSpec,
     pub(crate) owner: Option<Arc<str>>,
     pub(crate) title: Option<String>,
+    /// The session that it begins as a copy of.
+    pub(crate) source: Option<Source<S>>,
 }
 
 /// A stored session whose lease this host holds.

@@ -39,50 +39,36 @@ use crate::{
 const MAILBOX: usize = 256;
 
 /// The parts of a driver.
-struct Parts<A, L: EventLog> {
-    session: Session,
-    spec: SessionSpec,
-    owner: Option<Arc<str>>,
-    title: Option<String>,
-    created_at: SystemTime,
-    connection: AgentConnection<A>,
-    stream: L::Stream,
-    stored: Option<(Lease, SessionMetadata)>,
+pub(super) struct Parts<A, L: EventLog> {
+    pub(super) session: Session,
+    pub(super) spec: SessionSpec,
+    pub(super) owner: Option<Arc<str>>,
+    pub(super) title: Option<String>,
+    pub(super) created_at: SystemTime,
+    pub(super) connection: AgentConnection<A>,
+    pub(super) stream: L::Stream,
+    pub(super) stored: Option<(Lease, SessionMetadata)>,
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Starts a session around an agent that runs or is starting. On return the event log holds `session_ready` and the
     /// session is registered.
     pub(crate) async fn start(
-        new: NewAgent,
+        mut new: NewAgent<L::Stream>,
         mut connection: AgentConnection<A>,
         sessions: &Sessions<L>,
         slot: Slot,
     ) -> Result<Box<Self>, SessionError> {
-        let NewAgent { spec, owner, title } = new;
-        match slot.cancel.run_until_cancelled(connection.up()).await {
-            Some(Err(error)) => {
-                return Err(SessionError::unavailable(format!(
-                    "the agent could not be started: {}",
-                    with_sources(&*error)
-                )));
-            }
-            Some(Ok(())) => {}
-            None => {
-                connection.gone().await;
-                return Err(SessionError::unavailable("the server is shutting down"));
-            }
+        if let Some(source) = new.source.take() {
+            return Box::pin(Self::start_fork(new, source, connection, sessions, slot)).await;
+        }
+        let NewAgent { spec, owner, title, .. } = new;
+        if let Err(error) = up(&mut connection, &slot).await {
+            connection.gone().await;
+            return Err(error);
         }
         let created_at = SystemTime::now();
-        let stored = match sessions.persistence() {
-            None => None,
-            Some(persistence) => {
-                let mut record = new_record(&spec, owner.as_deref(), created_at);
-                record.metadata.title.clone_from(&title);
-                let lease = persistence.catalog.create(&record).await?;
-                Some((lease, record.metadata))
-            }
-        };
+        let stored = new_row(&spec, owner.as_deref(), title.as_deref(), created_at, sessions).await?;
         let stream = open(sessions.log(), &spec.session_id).await?;
         let now = now();
         let mut session = Session::new(config(&spec, sessions.limits(), stored.is_some()), now);
@@ -141,7 +127,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         Self::assemble(parts, sessions, slot).begin(sessions, Begun::Restored).await
     }
 
-    fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Box<Self> {
+    pub(super) fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Box<Self> {
         let Parts { mut session, spec, owner, title, created_at, connection, stream, stored } = parts;
         session.set_time_of_day(now(), unix_ms());
         let (mail, mailbox) = mailbox(MAILBOX);
@@ -188,7 +174,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Appends the first events to the event log and then registers the session, so that readers who find the
     /// session find its first events.
-    async fn begin(
+    pub(super) async fn begin(
         mut self: Box<Self>,
         sessions: &Sessions<L>,
         how: Begun,
@@ -206,6 +192,36 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     }
 }
 
+/// Waits until the agent has started.
+pub(super) async fn up<A: Agent>(
+    connection: &mut AgentConnection<A>,
+    slot: &Slot,
+) -> Result<(), SessionError> {
+    match slot.cancel.run_until_cancelled(connection.up()).await {
+        Some(Err(error)) => {
+            let error = with_sources(&*error);
+            Err(SessionError::unavailable(format!("the agent could not be started: {error}")))
+        }
+        Some(Ok(())) => Ok(()),
+        None => Err(SessionError::unavailable("the server is shutting down")),
+    }
+}
+
+/// Stores the row of a new session, if sessions are stored.
+pub(super) async fn new_row<L: EventLog>(
+    spec: &SessionSpec,
+    owner: Option<&str>,
+    title: Option<&str>,
+    created_at: SystemTime,
+    sessions: &Sessions<L>,
+) -> Result<Option<(Lease, SessionMetadata)>, SessionError> {
+    let Some(persistence) = sessions.persistence() else { return Ok(None) };
+    let mut record = new_record(spec, owner, created_at);
+    record.metadata.title = title.map(str::to_owned);
+    let lease = persistence.catalog.create(&record).await?;
+    Ok(Some((lease, record.metadata)))
+}
+
 fn new_record(spec: &SessionSpec, owner: Option<&str>, created_at: SystemTime) -> SessionRecord {
     let mut record = SessionRecord::new(&spec.session_id, owner, &spec.cwd, created_at);
     record.metadata.model.clone_from(&spec.model);
@@ -213,7 +229,7 @@ fn new_record(spec: &SessionSpec, owner: Option<&str>, created_at: SystemTime) -
     record
 }
 
-async fn open<L: EventLog>(log: &L, id: &str) -> Result<L::Stream, SessionError> {
+pub(super) async fn open<L: EventLog>(log: &L, id: &str) -> Result<L::Stream, SessionError> {
     log.open(id).await.map_err(|error| {
         tracing::error!(session = id, error = with_sources(&error), "failed to open the event log");
         SessionError::unavailable("the event log cannot be opened now")
@@ -245,7 +261,7 @@ struct UserMessage {
     message_uuid: String,
 }
 
-fn config(spec: &SessionSpec, limits: &Limits, persistent: bool) -> SessionConfig {
+pub(super) fn config(spec: &SessionSpec, limits: &Limits, persistent: bool) -> SessionConfig {
     SessionConfig {
         session_id: spec.session_id.clone(),
         model: spec.model.clone(),

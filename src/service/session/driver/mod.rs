@@ -2,6 +2,7 @@
 
 mod begin;
 mod end;
+mod forking;
 
 use std::{
     collections::BTreeMap,
