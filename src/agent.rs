@@ -47,6 +47,9 @@ pub struct SessionSpec {
     /// Whether the mode `bypassPermissions` may be selected, at the start or later. The service sets it
     /// from its [`Policy`](crate::service::Policy).
     pub allow_bypass: bool,
+    /// Whether to report the costs of a turn before its end, as [`AgentEvent::Cost`]. The service sets it when there is a
+    /// budget.
+    pub report_cost: bool,
     /// Whether the agent may write to the operator's settings, which other agents read. The service sets it
     /// from its [`Policy`](crate::service::Policy).
     pub share_settings: bool,
@@ -70,6 +73,7 @@ impl SessionSpec {
             fork: None,
             transcripts: None,
             allow_bypass: false,
+            report_cost: false,
             share_settings: false,
         }
     }

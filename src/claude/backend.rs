@@ -256,6 +256,7 @@ impl Claude {
         let again = AskAgain::new(spec.open_prompts);
         let bridge = Bridge::new(settings.hooks.as_deref(), &Permissions::of(&spec.permissions), again);
         let bridge = bridge.with_wakeups(spec.wakeups);
+        let bridge = if spec.report_cost { bridge.with_costs() } else { bridge };
         let bridge = if plans { bridge.with_plan_mode() } else { bridge };
         Ok(Supervisor::start(child, bridge, tag, memory, settings, Arc::clone(&self.watcher), &self.tracker))
     }

@@ -23,7 +23,7 @@ pub struct Client<S> {
 }
 
 /// What a new session is to be; nothing of it is required.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct NewSession {
     /// The model; `None` for the agent's default.
@@ -41,6 +41,9 @@ pub struct NewSession {
     /// The session that it begins as a copy of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fork_of: Option<ForkOf>,
+    /// What it may cost, in US dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_usd: Option<f64>,
 }
 
 impl NewSession {
@@ -66,6 +69,12 @@ impl NewSession {
     #[must_use]
     pub fn title(self, title: impl Into<String>) -> Self {
         Self { title: Some(title.into()), ..self }
+    }
+
+    /// Sets what it may cost, in US dollars.
+    #[must_use]
+    pub fn budget_usd(self, usd: f64) -> Self {
+        Self { budget_usd: Some(usd), ..self }
     }
 
     /// Makes it begin as a copy of this session of the same caller, up to and with the turn of the message with this

@@ -103,6 +103,12 @@ pub enum AgentEvent {
         /// The outcome; `Err` holds the agent's error text.
         outcome: Result<(), String>,
     },
+    /// What the agent's process has cost so far, in US dollars, while a turn runs or before its first one. The first
+    /// report of a process is what earlier ones have cost.
+    Cost {
+        /// The total.
+        process_cost_usd: f64,
+    },
     /// The answer to [`AgentCommand::Rewind`]. A refusal is an [`AgentEvent::Answer`].
     FilesRewound {
         /// The `request` of the command.

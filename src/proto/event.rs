@@ -17,6 +17,10 @@ pub struct OutEvent {
 }
 
 impl OutEvent {
+    pub(super) fn of(name: &'static str, data: Object) -> Self {
+        Self::new(name, data)
+    }
+
     fn new(name: &'static str, data: Object) -> Self {
         Self { name, data: data.finish() }
     }
@@ -166,11 +170,11 @@ impl OutEvent {
     }
 
     /// The `result` of a turn that ended because its agent was lost.
-    pub(super) fn aborted_result(session_id: &str, reason: &str, session_cost: f64) -> Self {
+    pub(super) fn aborted_result(session_id: &str, reason: &str, turn_cost: f64, session_cost: f64) -> Self {
         let data = Object::new()
             .string("session_id", session_id)
             .string("subtype", "error_during_execution")
-            .number("total_cost_usd", 0.0)
+            .number("total_cost_usd", turn_cost)
             .number("session_cost_usd", session_cost)
             .bool("is_error", true)
             .string("terminal_reason", reason);

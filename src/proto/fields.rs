@@ -101,6 +101,13 @@ impl<'a> Fields<'a> {
         self.optional_uuid(name)?.ok_or_else(|| Invalid::Field(format!("{name} must be a v4 uuid")))
     }
 
+    /// A positive amount that may be absent or null.
+    pub(super) fn optional_usd(&self, name: &str) -> Result<Option<f64>, Invalid> {
+        let Some(raw) = self.given(name) else { return Ok(None) };
+        let usd = serde_json::from_str(raw.get()).ok().filter(|usd: &f64| usd.is_finite() && *usd > 0.0);
+        usd.map(Some).ok_or_else(|| Invalid::Field(format!("{name} must be a number above 0")))
+    }
+
     pub(super) fn optional_bool(&self, name: &str) -> Result<bool, Invalid> {
         self.given(name).map_or(Ok(false), |raw| {
             serde_json::from_str(raw.get())

@@ -20,7 +20,7 @@ use super::{
 /// assert_eq!(CreateSession::parse(br#"{"cwd":1}"#).unwrap_err().to_string(), "cwd must be a string or null");
 /// # Ok::<(), agent_webkit::proto::Invalid>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CreateSession {
     /// The model; `None` for the default.
     pub model: Option<String>,
@@ -32,6 +32,8 @@ pub struct CreateSession {
     pub title: Option<String>,
     /// The session whose beginning is copied.
     pub fork_of: Option<ForkOf>,
+    /// What the session may cost, in US dollars; `None` for the operator's limit.
+    pub budget_usd: Option<f64>,
 }
 
 impl CreateSession {
@@ -50,6 +52,7 @@ impl CreateSession {
             cwd: fields.optional_path("cwd")?,
             title: fields.optional_name("title")?,
             fork_of: fields.fork_of()?,
+            budget_usd: fields.optional_usd("budget_usd")?,
         })
     }
 }

@@ -10,6 +10,7 @@
 
 mod agent;
 mod answers;
+mod budget;
 pub mod client;
 mod cost;
 mod event;
@@ -34,6 +35,8 @@ pub use self::agent::{
     Wakeup, WakeupKind,
 };
 pub use self::answers::Answers;
+pub(crate) use self::budget::BUDGET_EXCEEDED;
+pub use self::budget::{Budget, DayCost, Exceeded};
 pub use self::event::OutEvent;
 pub use self::fork_of::ForkOf;
 pub use self::idempotency::IdempotencyKey;

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{AgentCommand, OutEvent, Wakeup};
+use super::{AgentCommand, Exceeded, OutEvent, Wakeup};
 
 /// The result of an accepted input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Accepted {
 }
 
 /// Why an input was refused. The session has not changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// No prompt with this id is open.
@@ -42,6 +42,9 @@ pub enum Refused {
     /// The input has to wait for the end of the turn.
     #[error("a turn runs; interrupt it, or wait for its result")]
     TurnRuns,
+    /// A budget is used up.
+    #[error("{0}")]
+    BudgetExceeded(Exceeded),
     /// The queue is full.
     #[error("too many messages are queued; try again later")]
     Backpressure,

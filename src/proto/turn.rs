@@ -136,6 +136,11 @@ impl Turns {
         if self.queue.is_empty() { 0 } else { self.pushed - self.before }
     }
 
+    /// Removes all messages that wait, and returns their uuids in order.
+    pub(super) fn clear(&mut self) -> Vec<String> {
+        self.queue.drain(..).map(|queued| queued.message_uuid).collect()
+    }
+
     /// The queued messages, in order.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Queued> {
         self.queue.iter()

@@ -7,6 +7,7 @@ use http::StatusCode;
 use crate::{
     error_text::with_sources,
     layers::resume::{Evicted, TailError},
+    proto::Budget,
     storage::{catalog::CatalogError, transcripts::StoreError},
 };
 
@@ -20,6 +21,7 @@ const SOON: Duration = Duration::from_secs(1);
 /// | variant | status |
 /// |---|---|
 /// | [`Invalid`](Self::Invalid) | 400 |
+/// | [`BudgetExceeded`](Self::BudgetExceeded) | 402 with `"code":"budget_exceeded"` |
 /// | [`Denied`](Self::Denied) | 403 |
 /// | [`NotFound`](Self::NotFound) | 404 |
 /// | [`Settled`](Self::Settled), [`Conflict`](Self::Conflict) | 409 |
@@ -67,6 +69,16 @@ pub enum SessionError {
     /// A member of a new session is invalid, or an idempotency key was used with another message.
     #[error("{0}")]
     Unprocessable(Cow<'static, str>),
+    /// A budget is used up, so that no message runs.
+    #[error("{message}")]
+    BudgetExceeded {
+        /// Which one, as a sentence.
+        message: String,
+        /// Which one.
+        budget: Budget,
+        /// The time after which there is a new one, if ever.
+        retry_after: Option<Duration>,
+    },
     /// The session's queue is full. Try again when a turn has ended.
     #[error("too many messages are queued; try again later")]
     Backpressure,
@@ -95,6 +107,7 @@ impl SessionError {
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::BudgetExceeded { .. } => StatusCode::PAYMENT_REQUIRED,
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Settled | Self::Conflict(_) => StatusCode::CONFLICT,
@@ -112,6 +125,7 @@ impl SessionError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Backpressure => Some(SOON),
+            Self::BudgetExceeded { retry_after, .. } => *retry_after,
             Self::TakenOver { retry_after, .. } | Self::Unavailable { retry_after, .. } => Some(*retry_after),
             _ => None,
         }

@@ -130,6 +130,20 @@ pub struct Settings {
     #[arg(long, value_name = "AGENTS", env = "AGENT_WEBKIT_WARM", default_value_t = 0)]
     pub warm: usize,
 
+    /// What a session may cost, in US dollars; a client may choose less. At the limit its turn is interrupted. Default: no
+    /// limit.
+    #[arg(long, value_name = "USD", env = "AGENT_WEBKIT_SESSION_BUDGET_USD", value_parser = units::usd)]
+    pub session_budget_usd: Option<f64>,
+
+    /// What all sessions of one owner may cost on a day (UTC), in US dollars. Default: no limit.
+    #[arg(long, value_name = "USD", env = "AGENT_WEBKIT_OWNER_BUDGET_USD_PER_DAY", value_parser = units::usd)]
+    pub owner_budget_usd_per_day: Option<f64>,
+
+    /// What all sessions together may cost on a day (UTC), in US dollars, on all servers that share the database. Default:
+    /// no limit.
+    #[arg(long, value_name = "USD", env = "AGENT_WEBKIT_HOST_BUDGET_USD_PER_DAY", value_parser = units::usd)]
+    pub host_budget_usd_per_day: Option<f64>,
+
     /// Maximum size of a request body.
     #[arg(long, value_name = "SIZE", env = "AGENT_WEBKIT_MAX_BODY", default_value = "32MiB", value_parser = units::size)]
     pub max_body: usize,
@@ -246,6 +260,12 @@ impl Settings {
     pub fn policy(&self) -> Result<Policy, SettingsError> {
         Policy::new(&self.workspaces)
             .map(|policy| policy.allow_bypass(self.allow_bypass).share_approvals(self.share_approvals))
+            .map(|policy| {
+                policy
+                    .session_budget_usd(self.session_budget_usd)
+                    .owner_budget_usd_per_day(self.owner_budget_usd_per_day)
+                    .host_budget_usd_per_day(self.host_budget_usd_per_day)
+            })
             .map(|policy| match &self.adopt {
                 Some(name) => policy.adopt_for(name.as_str()),
                 None => policy,

@@ -14,6 +14,7 @@ mod support;
 mod way;
 
 mod broken_disk;
+mod budgets;
 mod cost;
 mod crashes;
 mod deleting;

@@ -10,6 +10,7 @@ mod support;
 mod around;
 mod auth;
 mod broken_streams;
+mod budgets;
 mod create;
 mod elicitation;
 mod http;

@@ -51,6 +51,7 @@ impl Session {
             AgentEvent::TurnStarted { permission_mode } => {
                 self.turns.began();
                 self.forget_looks();
+                self.stop_if_exceeded(now);
                 if let Some(mode) = permission_mode {
                     self.set_permission_mode(mode);
                 }
@@ -103,6 +104,7 @@ impl Session {
             AgentEvent::Answer { request, outcome } => {
                 self.answer(request, outcome.map_err(NoAnswer::Refused));
             }
+            AgentEvent::Cost { process_cost_usd } => self.spent(now, process_cost_usd),
             AgentEvent::FilesRewound { request, files } => self.rewound(request, &files),
             AgentEvent::Looked { request, found } => self.looked(request, found),
             AgentEvent::Error { code, message } => self.emit(OutEvent::error(&code, &message)),
@@ -144,17 +146,15 @@ impl Session {
         let given_up =
             if self.running_tasks.is_empty() { self.messages.clear() } else { self.messages.end_own() };
         self.emit_all(given_up);
+        self.begin_day(now);
         let turn_cost = self.cost.turn(end);
-        let result = OutEvent::result(
-            &self.config.session_id,
-            &end.subtype,
-            turn_cost,
-            self.cost.session(),
-            &end.extra,
-        );
+        let subtype = self.subtype_of_end(&end.subtype);
+        let result =
+            OutEvent::result(&self.config.session_id, subtype, turn_cost, self.cost.session(), &end.extra);
         self.emit(result);
         self.touch(now);
         self.turns.ended(now, end.unprompted);
+        self.check_session_budget();
         self.send_next();
     }
 
@@ -170,7 +170,7 @@ impl Session {
         self.kill_tasks();
         self.emit(OutEvent::error(code, message));
         if self.turns.abort() {
-            self.emit(OutEvent::aborted_result(&self.config.session_id, code, self.cost.session()));
+            self.aborted_result(code);
         }
         self.refuse_requests(&NoAnswer::AgentGone);
         self.cost.new_process();

@@ -36,6 +36,9 @@ impl Session {
         if chosen.as_ref().is_some_and(|uuid| self.message_ids.contains(uuid)) {
             return Err(Refused::KnownMessage);
         }
+        if let Some(exceeded) = self.exceeded(now).filter(|_| is_message) {
+            return Err(Refused::BudgetExceeded(exceeded));
+        }
         let message_uuid = chosen.unwrap_or(message_uuid);
         let sent = is_message.then(|| message_uuid.clone());
         let accepted = self.take_input(input, message_uuid)?;
@@ -119,8 +122,7 @@ impl Session {
     fn drop_turn(&mut self) {
         self.settle_all(Outcome::Cancelled);
         self.turns.abort();
-        let id = &self.config.session_id;
-        self.emit(OutEvent::aborted_result(id, "interrupted", self.cost.session()));
+        self.aborted_result("interrupted");
         self.send_next();
     }
 

@@ -6,6 +6,7 @@ mod input;
 mod looking;
 mod noted;
 mod restore;
+mod spending;
 mod time;
 mod waking;
 mod withdraw;
@@ -18,7 +19,7 @@ use std::{
 use serde_json::value::RawValue;
 
 pub use self::looking::Looked;
-use self::{looking::Known, noted::Noted, waking::Clock};
+use self::{looking::Known, noted::Noted, spending::Spending, waking::Clock};
 use super::{
     AgentCommand, Look, NoAnswer, OutEvent, Output, Status,
     cost::Cost,
@@ -52,6 +53,8 @@ pub struct SessionConfig {
     pub hibernate_after: Option<Duration>,
     /// Maximum number of queued user messages.
     pub queue_limit: usize,
+    /// What the session may cost, in US dollars.
+    pub budget_usd: Option<f64>,
 }
 
 /// What happens to an idle session.
@@ -92,6 +95,7 @@ pub struct Presence {
 ///         when_idle: WhenIdle::Close,
 ///         hibernate_after: None,
 ///         queue_limit: 128,
+///         budget_usd: None,
 ///     },
 ///     Instant::now(),
 /// );
@@ -117,6 +121,7 @@ pub struct Session {
     prompts: Prompts,
     messages: Messages,
     cost: Cost,
+    spending: Spending,
     mcp: BTreeMap<String, String>,
     running_tasks: BTreeSet<String>,
     keys: IdempotencyKeys,
@@ -174,6 +179,7 @@ impl Session {
             prompts: Prompts::default(),
             messages: Messages::default(),
             cost: Cost::default(),
+            spending: Spending::default(),
             mcp: BTreeMap::new(),
             running_tasks: BTreeSet::new(),
             keys: IdempotencyKeys::default(),
@@ -323,6 +329,14 @@ impl Session {
         if let Some(Queued { content, message_uuid, verbatim }) = self.turns.next() {
             self.tell(AgentCommand::User { content, message_uuid, verbatim });
         }
+    }
+
+    /// Ends the running turn with what is known of its cost.
+    fn aborted_result(&mut self, reason: &str) {
+        let turn_cost = self.cost.abort();
+        let (id, session_cost) = (&self.config.session_id, self.cost.session());
+        let result = OutEvent::aborted_result(id, reason, turn_cost, session_cost);
+        self.emit(result);
     }
 
     fn settle_all(&mut self, outcome: Outcome<'_>) {

@@ -31,10 +31,14 @@ impl Session {
         let Note { status, pending, session_cost_usd, memo } = note;
         let memo = memo.unwrap_or_default();
         let mut session = Self::new(config, now);
+        session.config.budget_usd = least(session.config.budget_usd, memo.budget_usd);
+        session.spending.day = memo.day_cost.day;
+        session.spending.before = session_cost_usd - memo.day_cost.usd;
+        session.spending.inherited = memo.inherited_usd;
         // The stream has its `session_ready` already.
         session.outputs.clear();
         session.agent = Agent::Down;
-        session.cost.restore(session_cost_usd);
+        session.cost.restore(session_cost_usd, memo.running_usd);
         let (kept, lost): (Vec<_>, Vec<_>) =
             pending.into_iter().partition(|prompt| memo.resumable.contains(&prompt.correlation_id));
         for prompt in &lost {
@@ -78,6 +82,8 @@ impl Session {
     ) -> Self {
         let mut session = Self::restore(config, note, [], now);
         session.agent = Agent::Starting(Vec::new());
+        session.spending.inherited = session.cost.session();
+        session.spending.before = session.spending.inherited;
         messages.into_iter().for_each(|uuid| session.message_ids.add(uuid));
         session
     }
@@ -104,6 +110,14 @@ impl Session {
     fn cut_turn(&mut self) {
         let message = "The server was restarted while this turn ran; the turn is lost.";
         self.emit(OutEvent::error(RESTART, message));
-        self.emit(OutEvent::aborted_result(&self.config.session_id, RESTART, self.cost.session()));
+        self.aborted_result(RESTART);
+    }
+}
+
+/// The lower one of two limits.
+fn least(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }

@@ -44,6 +44,9 @@ impl Session {
             let (message_uuid, verbatim) = (wakeup.message_uuid, wakeup.verbatim);
             self.turns.push(Queued { content, message_uuid, verbatim });
         }
+        if self.exceeded(now).is_some() {
+            self.withdraw_queue();
+        }
         self.send_next();
         let needs_agent = self.wakeups.needs_agent_at().is_some_and(|at| at <= unix_ms);
         if needs_agent && matches!(self.agent, Agent::Down) {

@@ -27,7 +27,7 @@ impl Session {
             commands.retain(|command| !matches!(command, AgentCommand::User { message_uuid: uuid, .. } if uuid == message_uuid));
         }
         if self.turns.abort() {
-            self.emit(OutEvent::aborted_result(&self.config.session_id, WITHDRAWN, self.cost.session()));
+            self.aborted_result(WITHDRAWN);
         }
         self.send_next();
     }

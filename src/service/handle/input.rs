@@ -11,7 +11,7 @@ use super::SessionHandle;
 use crate::{
     layers::resume::EventLog,
     metrics,
-    proto::{IdempotencyKey, Inbound, NoAnswer, Refused},
+    proto::{Exceeded, IdempotencyKey, Inbound, NoAnswer, Refused},
     service::{
         error::SessionError,
         limits::Limits,
@@ -114,8 +114,12 @@ impl<L: EventLog> SessionHandle<L> {
 
     async fn deliver(&self, input: &Input, wait: &Wait) -> Result<Option<String>, SessionError> {
         let mut live = Arc::clone(&self.live);
+        let exceeded = match &input.message {
+            Inbound::UserMessage { .. } => self.sessions.day_exceeded(self.owner()).await?,
+            _ => None,
+        };
         loop {
-            match give(&live, input, wait).await? {
+            match give(&live, input, exceeded, wait).await? {
                 Delivered::Done(message_uuid) => return Ok(message_uuid),
                 Delivered::NotHere => live = self.current().await?,
             }
@@ -124,9 +128,14 @@ impl<L: EventLog> SessionHandle<L> {
 }
 
 /// Puts the message into the session's mailbox and waits for its outcome.
-async fn give<S>(live: &LiveSession<S>, input: &Input, wait: &Wait) -> Result<Delivered, SessionError> {
+async fn give<S>(
+    live: &LiveSession<S>,
+    input: &Input,
+    exceeded: Option<Exceeded>,
+    wait: &Wait,
+) -> Result<Delivered, SessionError> {
     let (reply, mut receipt) = receipt();
-    let mail = Mail::Input { input: input.message.clone(), key: input.key.clone(), reply };
+    let mail = Mail::Input { input: input.message.clone(), key: input.key.clone(), exceeded, reply };
     match live.mailbox.send(mail) {
         Ok(()) => {}
         Err(SendError::Full) => return Err(SessionError::Backpressure),
@@ -163,6 +172,7 @@ pub(super) fn error(not_taken: NotTaken) -> SessionError {
             Refused::NotQueued | Refused::KnownMessage | Refused::TurnRuns => {
                 SessionError::Conflict(refused.to_string().into())
             }
+            Refused::BudgetExceeded(exceeded) => exceeded.into(),
             Refused::Backpressure => SessionError::Backpressure,
             Refused::KeyReused => SessionError::unprocessable(refused.to_string()),
             Refused::Closed => SessionError::NotFound,

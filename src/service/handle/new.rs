@@ -34,6 +34,7 @@ pub struct NewSession {
     permission_mode: Option<String>,
     title: Option<String>,
     fork_of: Option<ForkOf>,
+    budget_usd: Option<f64>,
 }
 
 impl NewSession {
@@ -90,6 +91,13 @@ impl NewSession {
         self
     }
 
+    /// Sets what the session may cost, in US dollars; at most what the policy allows.
+    #[must_use]
+    pub fn budget_usd(mut self, usd: f64) -> Self {
+        self.budget_usd = Some(usd);
+        self
+    }
+
     /// Checks the members as those of a request body are.
     fn check(self) -> Result<CreateSession, SessionError> {
         let cwd = match self.cwd.map(|cwd| cwd.into_os_string().into_string()) {
@@ -97,8 +105,8 @@ impl NewSession {
             Some(Ok(cwd)) => Some(cwd),
             Some(Err(_)) => return Err(SessionError::unprocessable("cwd must be a path in UTF-8")),
         };
-        let Self { model, permission_mode, title, fork_of, .. } = self;
-        let body = CreateSession { model, permission_mode, cwd, title, fork_of };
+        let Self { model, permission_mode, title, fork_of, budget_usd, .. } = self;
+        let body = CreateSession { model, permission_mode, cwd, title, fork_of, budget_usd };
         parse_new(&serde_json::to_vec(&body).expect("made of strings"))
     }
 }
@@ -173,7 +181,9 @@ impl<L: EventLog> Sessions<L> {
         wanted: CreateSession,
         owner: Option<Arc<str>>,
     ) -> Result<SessionHandle<L>, SessionError> {
-        let (title, spec, source) = match wanted.fork_of.clone() {
+        let budget_usd = self.policy().session_budget(wanted.budget_usd);
+        let budget_usd = budget_usd.map_err(|denied| SessionError::Denied(denied.to_string()))?;
+        let (title, mut spec, source) = match wanted.fork_of.clone() {
             Some(fork_of) => {
                 let (wanted, source) = self.forked(wanted, &fork_of, owner.as_deref()).await?;
                 let title = wanted.title.clone();
@@ -183,8 +193,9 @@ impl<L: EventLog> Sessions<L> {
             }
             None => (wanted.title.clone(), self.permitted(wanted).await?, None),
         };
+        spec.report_cost = self.reports_cost(budget_usd);
         let slot = self.reserve().await?;
-        let new = NewAgent { spec, owner, title, source };
+        let new = NewAgent { spec, owner, title, budget_usd, source };
         let live = self.starter().create(self.clone(), new, slot).await?;
         Ok(SessionHandle::new(live, self.clone()))
     }

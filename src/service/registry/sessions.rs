@@ -18,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     keyed_lock::KeyedLock,
+    ledger::MemoryLedger,
     slots::{Slot, Slots},
 };
 use crate::{
@@ -90,6 +91,7 @@ struct Inner<L: EventLog> {
     slots: Slots,
     /// One permit for each walk through a session's directory.
     walks: Semaphore,
+    ledger: MemoryLedger,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     background_tasks_started: AtomicBool,
@@ -117,6 +119,7 @@ pub(crate) struct NewAgent<S> {
     pub(crate) spec: SessionSpec,
     pub(crate) owner: Option<Arc<str>>,
     pub(crate) title: Option<String>,
+    pub(crate) budget_usd: Option<f64>,
     /// The session that it begins as a copy of.
     pub(crate) source: Option<Source<S>>,
 }
@@ -134,6 +137,7 @@ impl<L: EventLog> Sessions<L> {
             policy,
             slots: Slots::new(limits.max_sessions),
             walks: Semaphore::new(WALKS),
+            ledger: MemoryLedger::default(),
             limits,
             persistence,
             starter: OnceLock::new(),
@@ -154,6 +158,7 @@ impl<L: EventLog> Sessions<L> {
             transcripts: self.persistence().map(|persistence| Arc::clone(&persistence.transcripts)),
             allow_bypass: self.policy().allows_bypass(),
             share_settings: self.policy().shares_approvals(),
+            report_cost: self.reports_cost(self.policy().session_budget(None).unwrap_or_default()),
             ..SessionSpec::new(id, cwd)
         }
     }
@@ -303,6 +308,15 @@ impl<L: EventLog> Sessions<L> {
 
     pub(crate) fn policy(&self) -> &Policy {
         &self.inner.policy
+    }
+
+    pub(crate) fn ledger(&self) -> &MemoryLedger {
+        &self.inner.ledger
+    }
+
+    /// Whether the agent of a session with this budget has to report costs before the end of a turn.
+    pub(crate) fn reports_cost(&self, budget_usd: Option<f64>) -> bool {
+        budget_usd.is_some() || self.policy().has_day_budget()
     }
 
     pub(crate) fn walks(&self) -> &Semaphore {

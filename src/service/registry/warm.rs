@@ -120,8 +120,9 @@ impl<A: Agent> Warm<A> {
 impl<A: Agent> Pool<A> {
     /// Whether waiting agents were started with everything that this spec chooses.
     fn is_default(&self, spec: &SessionSpec) -> bool {
-        let SessionSpec { cwd, model, permission_mode, resume, .. } = spec;
-        *cwd == self.default_spec.cwd && model.is_none() && permission_mode.is_none() && !resume
+        let SessionSpec { cwd, model, permission_mode, resume, report_cost, .. } = spec;
+        let same = *cwd == self.default_spec.cwd && *report_cost == self.default_spec.report_cost;
+        same && model.is_none() && permission_mode.is_none() && !resume
     }
 
     async fn claim(&self) -> Option<(String, AgentConnection<A>)> {

@@ -16,15 +16,24 @@ use tokio_util::sync::CancellationToken;
 use super::{describe::Description, mailbox, receipt::Reply};
 use crate::{
     layers::resume::{EventLog, EventStream},
-    proto::{IdempotencyKey, Inbound, Look, NoAnswer, Note, Refused},
+    proto::{Exceeded, IdempotencyKey, Inbound, Look, NoAnswer, Note, Refused},
     sync::lock,
 };
 
 /// What is in the mailbox of a session. A reply is dropped without a value if the session ends first.
 #[derive(Debug)]
 pub(crate) enum Mail {
-    Input { input: Inbound, key: Option<IdempotencyKey>, reply: Reply<Taken> },
-    Look { look: Look, reply: oneshot::Sender<Found> },
+    Input {
+        input: Inbound,
+        key: Option<IdempotencyKey>,
+        /// The day's budget that was used up when it came.
+        exceeded: Option<Exceeded>,
+        reply: Reply<Taken>,
+    },
+    Look {
+        look: Look,
+        reply: oneshot::Sender<Found>,
+    },
 }
 
 impl Mail {

@@ -18,6 +18,7 @@ macro_rules! migrations {
             ("tombstones", include_str!(concat!("migrations/", $kind, "/0005_tombstones.sql"))),
             ("tickets", include_str!(concat!("migrations/", $kind, "/0006_tickets.sql"))),
             ("wakeups", include_str!(concat!("migrations/", $kind, "/0007_wakeups.sql"))),
+            ("costs", include_str!(concat!("migrations/", $kind, "/0008_costs.sql"))),
         ])
     };
 }

@@ -1,5 +1,6 @@
 //! The conversation with one CLI process, without I/O: takes lines and commands, produces events and bytes.
 
+mod costs;
 mod looks;
 mod rewind;
 
@@ -49,6 +50,8 @@ pub(crate) struct Bridge {
     /// The argument of the user's `/effort`, until its turn ends.
     effort_typed: Option<String>,
     commands: Commands,
+    /// Whether to report costs before the end of a turn.
+    reports_cost: bool,
     events: VecDeque<AgentEvent>,
     mirrored: Vec<Mirrored>,
     outbox: Outbox,
@@ -76,6 +79,7 @@ enum Asked {
     },
     FlagSettings,
     PlanMode,
+    Cost,
     /// A command of the session with this number.
     Command(u64),
     Look {
@@ -115,6 +119,7 @@ impl Bridge {
             mcp_pending: false,
             effort_typed: None,
             commands: Commands::default(),
+            reports_cost: false,
             events: VecDeque::new(),
             mirrored: Vec::new(),
             outbox: Outbox::default(),
@@ -148,6 +153,7 @@ impl Bridge {
         };
         if frame.kind.0 == "stream_event" {
             self.events.extend(self.streams.handle(&frame));
+            self.ask_cost_after(&frame);
             return;
         }
         let members: Members<'_> = serde_json::from_str(text).unwrap_or_default();
@@ -404,6 +410,7 @@ impl Bridge {
                 self.events.extend(self.wakeups.resumed());
                 self.events.push_back(AgentEvent::Ready);
                 self.ask_mcp_status();
+                self.ask_cost();
                 self.rehearse();
             }
             (Asked::Initialize, Err(words)) => {
@@ -412,6 +419,7 @@ impl Bridge {
                 self.events.push_back(AgentEvent::Error { code: "agent_start_failed".to_owned(), message });
             }
             (Asked::Interrupt, Ok(answer)) => self.interrupted(&answer),
+            (Asked::Cost, Ok(answer)) => self.cost(&answer),
             (Asked::McpStatus, Ok(answer)) => self.mcp_servers(answer.get("mcpServers")),
             (Asked::ContextUsage | Asked::FlagSettings | Asked::PlanMode, Ok(_)) => {}
             (Asked::PlanMode, Err(words)) => {
@@ -432,7 +440,11 @@ impl Bridge {
                 self.events.push_back(AgentEvent::Changed { permission_mode: None, model, effort });
             }
             (
-                Asked::Interrupt | Asked::McpStatus | Asked::ContextUsage | Asked::Settings { .. },
+                Asked::Interrupt
+                | Asked::McpStatus
+                | Asked::ContextUsage
+                | Asked::Cost
+                | Asked::Settings { .. },
                 Err(words),
             ) => {
                 tracing::debug!(words, "the agent refused a request");

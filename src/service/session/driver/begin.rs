@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-use super::{Driver, now, unix_ms};
+use super::{Driver, accounts::Recorded, now, unix_ms};
 use crate::{
     agent::{Agent, SessionSpec},
     error_text::with_sources,
@@ -62,7 +62,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         if let Some(source) = new.source.take() {
             return Box::pin(Self::start_fork(new, source, connection, sessions, slot)).await;
         }
-        let NewAgent { spec, owner, title, .. } = new;
+        let (spec, owner, title) = (new.spec, new.owner, new.title);
         if let Err(error) = up(&mut connection, &slot).await {
             connection.gone().await;
             return Err(error);
@@ -71,7 +71,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         let stored = new_row(&spec, owner.as_deref(), title.as_deref(), created_at, sessions).await?;
         let stream = open(sessions.log(), &spec.session_id).await?;
         let now = now();
-        let mut session = Session::new(config(&spec, sessions.limits(), stored.is_some()), now);
+        let config = config(&spec, sessions.limits(), new.budget_usd, stored.is_some());
+        let mut session = Session::new(config, now);
         session.handle_started(now);
         let parts = Parts { session, spec, owner, title, created_at, connection, stream, stored };
         Self::assemble(parts, sessions, slot).begin(sessions, Begun::Created).await
@@ -99,7 +100,9 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             sessions.erase(&record.id).await;
             return Err(SessionError::NotFound);
         }
-        let config = config(&spec, sessions.limits(), true);
+        // A budget of its own is in the note.
+        let budget_usd = sessions.policy().session_budget(None).unwrap_or_default();
+        let config = config(&spec, sessions.limits(), budget_usd, true);
         let session = match stream.bounds().last {
             0 => Session::dormant(config, now()),
             last => {
@@ -163,6 +166,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             registration: None,
             lease_guard,
             title,
+            recorded: Recorded::default(),
             may_leave: false,
             fenced: false,
             sessions: sessions.clone(),
@@ -261,7 +265,12 @@ struct UserMessage {
     message_uuid: String,
 }
 
-pub(super) fn config(spec: &SessionSpec, limits: &Limits, persistent: bool) -> SessionConfig {
+pub(super) fn config(
+    spec: &SessionSpec,
+    limits: &Limits,
+    budget_usd: Option<f64>,
+    persistent: bool,
+) -> SessionConfig {
     SessionConfig {
         session_id: spec.session_id.clone(),
         model: spec.model.clone(),
@@ -270,5 +279,6 @@ pub(super) fn config(spec: &SessionSpec, limits: &Limits, persistent: bool) -> S
         when_idle: if persistent { WhenIdle::Release } else { WhenIdle::Close },
         hibernate_after: limits.hibernate_after,
         queue_limit: limits.queue,
+        budget_usd,
     }
 }

@@ -35,7 +35,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         sessions: &Sessions<L>,
         slot: Slot,
     ) -> Result<Box<Self>, SessionError> {
-        let NewAgent { spec, owner, title, .. } = new;
+        let NewAgent { spec, owner, title, budget_usd, .. } = new;
         let created_at = SystemTime::now();
         let stored = new_row(&spec, owner.as_deref(), title.as_deref(), created_at, sessions).await?;
         let id = spec.session_id.clone();
@@ -56,7 +56,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             }
         };
         let (now, messages) = (now(), source.beginning.messages.iter().map(String::as_str));
-        let config = config(&spec, sessions.limits(), stored.is_some());
+        let config = config(&spec, sessions.limits(), budget_usd, stored.is_some());
         let mut session = Session::forked(config, source.beginning.note(), messages, now);
         session.handle_started(now);
         let parts = Parts { session, spec, owner, title, created_at, connection, stream, stored };

@@ -1,5 +1,6 @@
 //! The task of a session: it connects the state machine, the agent and the event log.
 
+mod accounts;
 mod begin;
 mod end;
 mod forking;
@@ -19,6 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::accounts::Recorded;
 use super::{
     connection::{AgentConnection, AgentUpdate, Stuck},
     lease_guard::{Fenced, LeaseGuard},
@@ -65,6 +67,7 @@ pub(crate) struct Driver<A, L: EventLog> {
     /// Set for a stored session.
     lease_guard: Option<Box<LeaseGuard>>,
     title: Option<String>,
+    recorded: Recorded,
     /// Whether the session may leave memory: set by [`Output::Release`], cleared by an input.
     may_leave: bool,
     /// Whether the agent reported [`AgentEvent::Fenced`].
@@ -141,7 +144,12 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 mails = self.mailbox.recv_all() => {
                     for mail in mails {
                         match mail {
-                            Mail::Input { input, key, reply } => self.take(input, key, reply),
+                            Mail::Input { input, key, exceeded, reply } => {
+                                if let Some(exceeded) = exceeded {
+                                    self.session.exceed(now(), exceeded);
+                                }
+                                self.take(input, key, reply);
+                            }
                             Mail::Look { look, reply } => self.look(look, reply),
                         }
                     }
@@ -162,7 +170,9 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     fn set(&self, timer: Pin<&mut Sleep>) -> bool {
         let retry = self.lease_guard.as_ref().and_then(|lease_guard| lease_guard.retries_at());
         let due = self.session.poll_timeout().map(Into::into);
-        let Some(due) = [due, retry].into_iter().flatten().min() else { return false };
+        let Some(due) = [due, retry, self.recorded.retry_at].into_iter().flatten().min() else {
+            return false;
+        };
         if due != timer.deadline() {
             timer.reset(due);
         }
@@ -265,7 +275,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             self.publish(batch).await?;
             let withdrawn = self.answer(&mut rest);
             self.save().await?;
-            if rest.is_empty() && !withdrawn {
+            let stopped = Box::pin(self.account()).await?;
+            if rest.is_empty() && !withdrawn && !stopped {
                 self.measure();
                 return ControlFlow::Continue(());
             }
@@ -371,6 +382,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                     permissions,
                     open_prompts,
                     wakeups,
+                    report_cost: self.sessions.reports_cost(self.session.budget_usd()),
                     resume: true,
                     ..self.sessions.spec(id, cwd)
                 };
