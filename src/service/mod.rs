@@ -31,6 +31,10 @@ mod session;
 pub(crate) use self::http::{route::session_of, span::record_in_span, stream::find as find_stream};
 pub use crate::layers::reply::ResponseBody;
 
+/// The description of the protocol's routes, bodies and events, in OpenAPI 3.1. A [`Stack`](crate::Stack) answers it on
+/// `/openapi.json`.
+pub const OPENAPI: &str = include_str!("../../docs/openapi.json");
+
 pub use self::{
     error::SessionError,
     handle::{NewMessage, NewSession, SessionEvent, SessionEvents, SessionHandle},

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::guide::{Block, Guide};
 
 /// The names for each of which the protocol page must have an example.
-const MESSAGES: [&str; 10] = [
+pub(crate) const MESSAGES: [&str; 10] = [
     "cancel_message",
     "elicitation_response",
     "interrupt",
@@ -24,7 +24,7 @@ const MESSAGES: [&str; 10] = [
     "stop_task",
     "user_message",
 ];
-const EVENTS: [&str; 20] = [
+pub(crate) const EVENTS: [&str; 20] = [
     "ask_user_question",
     "done",
     "elicitation_request",

@@ -102,3 +102,39 @@ async fn a_stream_has_the_headers_that_keep_it_flowing() {
         assert_eq!(stream.headers()[name], value);
     }
 }
+
+#[tokio::test]
+async fn the_description_is_for_everybody_and_names_every_route() {
+    let mut rig = Rig::new();
+    let (id, _agent) = rig.session().await;
+    let get = |method| request("nobody", method, "/openapi.json", &[], "");
+    let reply = Reply::of(rig.answer(get(Method::GET)).await).await;
+    assert_eq!((reply.status, reply.header("content-type")), (StatusCode::OK, Some("application/json")));
+    let api = reply.json();
+    assert_eq!(api["openapi"], "3.1.0");
+    let head = Reply::of(rig.answer(get(Method::HEAD)).await).await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+    assert_eq!(rig.answer(get(Method::POST)).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+
+    for (path, item) in api["paths"].as_object().unwrap() {
+        let mut methods: Vec<String> = item
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|key| *key != "parameters")
+            .map(|key| key.to_uppercase())
+            .collect();
+        if methods.iter().any(|method| method == "GET") {
+            methods.push("HEAD".to_owned());
+        }
+        methods.push("OPTIONS".to_owned());
+        methods.sort();
+        let path = path.replace("{id}", &id);
+        let options = rig.ask(Method::OPTIONS, &path, "").await;
+        assert_eq!(options.header("allow"), Some(&*methods.join(", ")), "{path}");
+        if path != "/openapi.json" {
+            let stranger = rig.answer(request("nobody", Method::GET, &path, &[], "")).await;
+            assert_eq!(stranger.status(), StatusCode::UNAUTHORIZED, "{path}");
+        }
+    }
+}

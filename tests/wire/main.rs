@@ -23,6 +23,8 @@ mod metrics;
 mod model;
 mod modes;
 mod npm_clients;
+#[path = "../support/openapi.rs"]
+mod openapi;
 mod permissions;
 mod policy;
 mod questions;

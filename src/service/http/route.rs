@@ -122,6 +122,43 @@ mod tests {
         }
     }
 
+    /// The path in the description of the API, and an example of each route.
+    fn described() -> Vec<(&'static str, Route<'static>)> {
+        let path = |route: Route<'_>| match route {
+            Route::Sessions => "/sessions",
+            Route::Session(_) => "/sessions/{id}",
+            Route::Stream(_) => "/sessions/{id}/stream",
+            Route::Input(_) => "/sessions/{id}/input",
+            Route::Tickets(_) => "/sessions/{id}/tickets",
+            Route::Look(_, Look::Commands) => "/sessions/{id}/commands",
+            Route::Look(_, Look::Models) => "/sessions/{id}/models",
+            Route::Look(_, Look::Context) => "/sessions/{id}/context",
+            Route::Look(_, Look::Mcp) => "/sessions/{id}/mcp",
+            Route::Files(_) => "/sessions/{id}/files",
+        };
+        let routes = ["", "/a", "/a/stream", "/a/input", "/a/tickets", "/a/files"]
+            .map(|below| Route::parse(format!("/sessions{below}").leak()).unwrap());
+        let looks = Look::ALL.map(|look| Route::Look("a", look));
+        routes.into_iter().chain(looks).map(|route| (path(route), route)).collect()
+    }
+
+    #[test]
+    fn every_route_is_described_with_its_methods() {
+        let api: serde_json::Value = serde_json::from_str(crate::service::OPENAPI).unwrap();
+        let mut described: Vec<_> = api["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+        described.retain(|path| *path != "/openapi.json");
+        let mut routes: Vec<_> = self::described().into_iter().map(|(path, _)| path).collect();
+        routes.sort_unstable();
+        described.sort_unstable();
+        assert_eq!(described, routes);
+        for (path, route) in self::described() {
+            for method in ["get", "post", "delete"] {
+                let is_described = api["paths"][path].get(method).is_some();
+                assert_eq!(is_described, route.allow().contains(&method.to_uppercase()), "{method} {path}");
+            }
+        }
+    }
+
     #[test]
     fn paths() {
         let table = [
