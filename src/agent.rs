@@ -43,11 +43,17 @@ pub struct SessionSpec {
     pub wakeups: Vec<Wakeup>,
     /// Whether to continue the session's stored conversation, if there is one.
     pub resume: bool,
+    /// The conversation that the session begins with, which the agent has to copy. Only for the first agent of a session
+    /// that was forked; `resume` is true then.
+    pub fork: Option<Fork>,
     /// The transcript store for this agent. The service sets it when it has storage.
     pub transcripts: Option<AnyTranscriptStore>,
     /// Whether the mode `bypassPermissions` may be selected, at the start or later. The service sets it
     /// from its [`Policy`](crate::service::Policy).
     pub allow_bypass: bool,
+    /// Whether to report the costs of a turn before its end, as [`AgentEvent::Cost`]. The service sets it when there is a
+    /// budget.
+    pub report_cost: bool,
     /// Whether the agent may write to the operator's settings, which other agents read. The service sets it
     /// from its [`Policy`](crate::service::Policy).
     pub share_settings: bool,
@@ -70,8 +76,10 @@ impl SessionSpec {
             open_prompts: Vec::new(),
             wakeups: Vec::new(),
             resume: false,
+            fork: None,
             transcripts: None,
             allow_bypass: false,
+            report_cost: false,
             share_settings: false,
         }
     }
@@ -82,6 +90,26 @@ impl SessionSpec {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no profile {0:?}")]
 pub struct UnknownProfile(pub String);
+
+/// The beginning of another session's conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fork {
+    /// The other session's id.
+    pub session_id: String,
+    /// The uuid of the last user's message whose turn is part of it.
+    pub message_uuid: Option<String>,
+    /// The id of the last message of the agent that is part of it.
+    pub message_id: Option<String>,
+}
+
+impl Fork {
+    /// A fork of this session without a turn.
+    #[must_use]
+    pub fn new(session_id: impl Into<String>) -> Self {
+        Self { session_id: session_id.into(), message_uuid: None, message_id: None }
+    }
+}
 
 /// The channels to and from a started agent.
 ///

@@ -201,3 +201,34 @@ async fn bypass_is_there_if_the_operator_allows_it() {
     assert!(!agent.seen.iter().any(|event| matches!(event, AgentEvent::Ask(_))));
     agent.close().await;
 }
+
+#[tokio::test]
+async fn a_message_in_the_clis_own_queue_can_be_withdrawn() {
+    let machine = Machine::new().await;
+    let mut agent = machine.agent().await;
+    let message = |text: String, message_uuid: &str| AgentCommand::User {
+        content: raw(&json!(text)),
+        message_uuid: message_uuid.to_owned(),
+        verbatim: false,
+    };
+    let (running, queued) = ("82015afa-a03d-4d03-833e-793f9eaa3b59", "f7610726-eeaf-400b-be07-c91cd2569a96");
+    agent.command(message(Script::slow(1000, 20).to_string(), running)).await;
+    agent.until(|event| matches!(event, AgentEvent::Delta { .. }).then_some(())).await;
+    agent.command(message("never".to_owned(), queued)).await;
+    for (request, message_uuid, is_withdrawn) in [(1, running, false), (2, queued, true), (3, queued, false)]
+    {
+        let message_uuid = message_uuid.to_owned();
+        agent.command(AgentCommand::CancelMessage { request, message_uuid }).await;
+        assert_eq!(agent.answer().await.is_ok(), is_withdrawn, "{request}");
+    }
+    agent.command(AgentCommand::Interrupt).await;
+    interrupted(&mut agent).await;
+    let texts = agent.seen.iter().filter_map(|event| match event {
+        AgentEvent::Message(message) => {
+            Some(message.blocks.iter().map(|block| block.get()).collect::<String>())
+        }
+        _ => None,
+    });
+    assert!(!texts.collect::<String>().contains("never"));
+    agent.close().await;
+}

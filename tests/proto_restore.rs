@@ -24,6 +24,7 @@ fn config() -> SessionConfig {
         when_idle: WhenIdle::Release,
         hibernate_after: Some(REST),
         queue_limit: 8,
+        budget_usd: None,
     }
 }
 

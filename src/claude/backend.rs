@@ -205,6 +205,14 @@ impl Claude {
         self.with(|settings| settings.allow_bypass = allow)
     }
 
+    /// Sets whether agents keep a copy of each file before they change it, so that it can be put back
+    /// ([`AgentCommand::Rewind`](crate::proto::AgentCommand::Rewind)). Default true. With a transcript store the copies
+    /// are stored with the session.
+    #[must_use]
+    pub fn file_checkpoints(self, keep: bool) -> Self {
+        self.with(|settings| settings.file_checkpoints = keep)
+    }
+
     /// Sets the directory where the CLI keeps its settings and transcripts. Default: `~/.claude`.
     #[must_use]
     pub fn config_dir(self, folder: impl Into<OsString>) -> Self {
@@ -311,6 +319,7 @@ impl Claude {
         let (handshake, permissions) = (options.handshake(), Permissions::of(&spec.permissions));
         let bridge = Bridge::new(settings.hooks.as_deref(), &handshake, &permissions, again);
         let bridge = bridge.with_wakeups(spec.wakeups);
+        let bridge = if spec.report_cost { bridge.with_costs() } else { bridge };
         let bridge = if plans { bridge.with_plan_mode() } else { bridge };
         Ok(Supervisor::start(child, bridge, tag, memory, settings, Arc::clone(&self.watcher), &self.tracker))
     }

@@ -37,6 +37,9 @@ pub enum StartError {
     /// conversation.
     #[error("the session's transcript cannot be loaded")]
     Transcript(#[source] StoreError),
+    /// The conversation that the session begins with is not there, or not up to this turn.
+    #[error("the conversation of the session that is forked is not stored")]
+    NoFork,
     /// The agent's config directory could not be created.
     #[error("the agent's config directory cannot be created")]
     Folder(#[source] io::Error),

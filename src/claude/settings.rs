@@ -61,6 +61,7 @@ pub(super) struct Settings {
     pub(super) profiles: Profiles,
     pub(super) factory: Option<AnyFactory>,
     pub(super) allow_bypass: bool,
+    pub(super) file_checkpoints: bool,
     pub(super) hooks: Option<Box<RawValue>>,
     pub(super) grace: Grace,
     pub(super) line_limit: usize,
@@ -81,6 +82,7 @@ impl Settings {
             profiles: Profiles::new(),
             factory: None,
             allow_bypass: false,
+            file_checkpoints: true,
             hooks: None,
             grace: Grace::default(),
             line_limit: DEFAULT_LINE_LIMIT,
@@ -97,6 +99,9 @@ impl Settings {
         // Measured: without it an agent opens a socket in a common directory, over which the SendMessage tool of
         // any other agent starts turns in it.
         environment.insert("CLAUDE_CODE_HARBOR_KITE".into(), "0".into());
+        if self.file_checkpoints {
+            environment.entry("CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING".into()).or_insert("1".into());
+        }
         let set = self.set.iter().cloned().chain(options.variables());
         environment.extend(set.filter(|(name, _)| !environment::is_own(name)));
         let (name, value) = tag.variable();
@@ -125,6 +130,7 @@ impl fmt::Debug for Settings {
             .field("arguments", &self.arguments)
             .field("factory", &self.factory)
             .field("allow_bypass", &self.allow_bypass)
+            .field("file_checkpoints", &self.file_checkpoints)
             .field("grace", &self.grace)
             .field("line_limit", &self.line_limit)
             .field("transcripts", &self.transcripts)

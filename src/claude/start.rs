@@ -13,6 +13,7 @@ use super::{
         cli_files::{self, Project},
         config_dirs::{ConfigDir, ConfigDirs, Shared, configured_dir},
         deferred::Deferred,
+        fork,
         kept_files::KeptFiles,
         materialise::Past,
         mirror::{Keys, Mirror},
@@ -38,11 +39,19 @@ pub(super) async fn from_files(
     cwd: &Path,
 ) -> Result<Start, StartError> {
     let (session, resume, cwd) = (spec.session_id.clone(), spec.resume, cwd.to_owned());
+    let fork = spec.fork.clone();
     let deferred = Deferred::of(spec);
     let shared = Shared { session_files: true, settings: spec.share_settings };
     let (config_dirs, user) = (Arc::clone(config_dirs), settings.user.clone());
     let furnished = tokio::task::spawn_blocking(move || {
         let folder = configured_dir(&environment).filter(|_| resume);
+        if let Some(fork) = fork {
+            let copy =
+                |folder: &Path| act_as(user.as_ref(), || fork::copy_files(folder, &cwd, &fork, &session));
+            if !folder.as_deref().map_or(Ok(false), copy)? {
+                return Ok(None);
+            }
+        }
         let resume = folder.is_some_and(|folder| {
             let resumable = act_as(user.as_ref(), || {
                 let resumable = cli_files::can_resume(&folder, &cwd, &session)?;
@@ -59,9 +68,10 @@ pub(super) async fn from_files(
         let config_dir = config_dirs.make(&environment, shared, user)?;
         environment.insert("CLAUDE_CONFIG_DIR".into(), config_dir.path().into());
         let memory = Memory { mirror: None, config_dir: Some(config_dir) };
-        Ok(Start { resume, environment, memory })
+        Ok(Some(Start { resume, environment, memory }))
     });
-    furnished.await.unwrap_or_else(|error| Err(error.into())).map_err(StartError::Folder)
+    let furnished = furnished.await.unwrap_or_else(|error| Err(error.into()));
+    furnished.map_err(StartError::Folder)?.ok_or(StartError::NoFork)
 }
 
 /// Starts with a private config directory that holds the session's transcript from the transcript store.
@@ -74,9 +84,15 @@ pub(super) async fn from_store(
     cwd: &Path,
 ) -> Result<Start, StartError> {
     let project = Project::of(cwd);
-    let past = match spec.resume {
-        true => Past::load(&**store, &project, &spec.session_id).await.map_err(StartError::Transcript)?,
-        false => None,
+    let past = match &spec.fork {
+        Some(fork) => {
+            let forked = Past::fork(&**store, &project, fork, &spec.session_id).await;
+            Some(forked.map_err(StartError::Transcript)?.ok_or(StartError::NoFork)?)
+        }
+        None if spec.resume => {
+            Past::load(&**store, &project, &spec.session_id).await.map_err(StartError::Transcript)?
+        }
+        None => None,
     };
     // The CLI moves a transcript to another project when it enters a worktree; the key stays the same.
     let project_key = past.as_ref().map(|past| past.key.project_key.as_str()).or(project.folder());

@@ -23,6 +23,8 @@ const MAX_ANSWER: usize = 64 << 20;
 pub(super) enum Repeat {
     /// Every temporary one: the request has the same effect however often it comes.
     Always,
+    /// Every temporary one but 503.
+    UnlessUnavailable,
     /// 503, which says that the request had no effect.
     IfUnavailable,
 }
@@ -73,9 +75,11 @@ impl<S: HttpService> Endpoint<S> {
                     ));
                 }
             };
+            let unavailable = error.has_status(StatusCode::SERVICE_UNAVAILABLE);
             let repeated = match repeat {
                 Repeat::Always => error.is_temporary(),
-                Repeat::IfUnavailable => error.has_status(StatusCode::SERVICE_UNAVAILABLE),
+                Repeat::UnlessUnavailable => error.is_temporary() && !unavailable,
+                Repeat::IfUnavailable => unavailable,
             };
             let pause = backoff.next_pause().max(error.retry_after().unwrap_or_default());
             if !repeated || deadline.saturating_duration_since(Instant::now()) < pause {
@@ -123,7 +127,10 @@ impl<S: HttpService> Endpoint<S> {
 
     fn request(&self, call: &Call, credential: Option<&Credential>) -> Result<Request<Full<Bytes>>, Error> {
         let ticket = match credential {
-            Some(Credential::Ticket(ticket)) => format!("?ticket={}", escaped(ticket)),
+            Some(Credential::Ticket(ticket)) => {
+                let begin = if call.path.contains('?') { '&' } else { '?' };
+                format!("{begin}ticket={}", escaped(ticket))
+            }
             _ => String::new(),
         };
         let mut request = Request::builder().method(call.method.clone()).uri(self.uri(&call.path, &ticket)?);

@@ -54,6 +54,7 @@
 //! | request | is sent again after |
 //! |---|---|
 //! | messages, reading, tickets, deletion | a lost connection, 408, 429, 500, 502, 503, 504, for at most [`Client::patience`] |
+//! | looks at the agent, such as [`Session::models`] | the same but 503 |
 //! | [`Client::create`] | 503 |
 //! | the stream | the same, without an end |
 //!
@@ -65,6 +66,7 @@ mod error;
 mod events;
 mod exchange;
 mod http;
+mod looks;
 mod root;
 mod session;
 

@@ -11,7 +11,10 @@ use super::{
     credential::Credentials,
     exchange::{Call, Endpoint, Repeat},
 };
-use crate::proto::client::{Created, SessionInfo};
+use crate::proto::{
+    ForkOf,
+    client::{Created, SessionInfo},
+};
 
 /// A client of one server. Clones share the credential.
 #[derive(Clone, Debug)]
@@ -20,7 +23,7 @@ pub struct Client<S> {
 }
 
 /// What a new session is to be; nothing of it is required.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct NewSession {
     /// The model; `None` for the agent's default.
@@ -38,6 +41,12 @@ pub struct NewSession {
     /// The set of the agent's options, by the operator's name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// The session that it begins as a copy of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fork_of: Option<ForkOf>,
+    /// What it may cost, in US dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_usd: Option<f64>,
 }
 
 impl NewSession {
@@ -69,6 +78,19 @@ impl NewSession {
     #[must_use]
     pub fn profile(self, name: impl Into<String>) -> Self {
         Self { profile: Some(name.into()), ..self }
+    }
+
+    /// Sets what it may cost, in US dollars.
+    #[must_use]
+    pub fn budget_usd(self, usd: f64) -> Self {
+        Self { budget_usd: Some(usd), ..self }
+    }
+
+    /// Makes it begin as a copy of this session of the same caller, up to and with the turn of the message with this
+    /// uuid, or up to the last turn that has ended.
+    #[must_use]
+    pub fn fork_of(self, session_id: impl Into<String>, after_message_uuid: Option<String>) -> Self {
+        Self { fork_of: Some(ForkOf { session_id: session_id.into(), after_message_uuid }), ..self }
     }
 }
 

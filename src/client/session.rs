@@ -16,7 +16,7 @@ use crate::proto::client::{Chosen, ClientMessage, ElicitationAction, Members, Re
 /// server has answered: it takes effect once, however often it is sent.
 #[derive(Clone, Debug)]
 pub struct Session<S> {
-    endpoint: Endpoint<S>,
+    pub(super) endpoint: Endpoint<S>,
     id: String,
 }
 
@@ -31,7 +31,7 @@ impl<S> Session<S> {
         &self.id
     }
 
-    fn path(&self, below: &str) -> String {
+    pub(super) fn path(&self, below: &str) -> String {
         format!("/sessions/{}{below}", escaped(&self.id))
     }
 }
@@ -122,6 +122,23 @@ impl<S: HttpService> Session<S> {
     /// As for [`send`](Self::send).
     pub async fn interrupt(&self) -> Result<(), Error> {
         self.send(&ClientMessage::Interrupt).await
+    }
+
+    /// Withdraws a message that is queued.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send); 409: it runs or has run, or was never sent.
+    pub async fn cancel_message(&self, message_uuid: &str) -> Result<(), Error> {
+        self.send(&ClientMessage::CancelMessage { message_uuid: message_uuid.to_owned() }).await
+    }
+
+    /// Puts the files that the agent has changed since this message back as they were before it. The event
+    /// `files_rewound` lists them. A `dry_run` changes none.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send); 409: a turn runs; 400: the agent has no checkpoint for this message.
+    pub async fn rewind(&self, message_uuid: &str, dry_run: bool) -> Result<(), Error> {
+        self.send(&ClientMessage::Rewind { message_uuid: message_uuid.to_owned(), dry_run }).await
     }
 
     /// Changes the model from the next message on; `None` for the agent's default.

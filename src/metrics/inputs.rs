@@ -11,13 +11,15 @@ pub(super) const ALL: &[Metric] = &[INPUTS];
 
 /// Counts an answered input. `message` is `None` if the input was invalid.
 pub(crate) fn input_answered(message: Option<&Inbound>, status: StatusCode, backpressure: bool) {
-    INPUTS.counter(&[("type", kind(message)), ("outcome", outcome(status, backpressure))]).add(1);
+    INPUTS.counter(&[("type", kind(message)), ("outcome", outcome(message, status, backpressure))]).add(1);
 }
 
 fn kind(message: Option<&Inbound>) -> &'static str {
     match message {
         None => "none",
         Some(Inbound::UserMessage { .. }) => "user_message",
+        Some(Inbound::CancelMessage { .. }) => "cancel_message",
+        Some(Inbound::Rewind { .. }) => "rewind",
         Some(Inbound::Interrupt) => "interrupt",
         Some(Inbound::PermissionResponse { .. }) => "permission_response",
         Some(Inbound::QuestionResponse { .. }) => "question_response",
@@ -28,14 +30,23 @@ fn kind(message: Option<&Inbound>) -> &'static str {
     }
 }
 
-fn outcome(status: StatusCode, backpressure: bool) -> &'static str {
+fn outcome(message: Option<&Inbound>, status: StatusCode, backpressure: bool) -> &'static str {
     match status {
         _ if backpressure => "backpressure",
         StatusCode::NO_CONTENT => "accepted",
+        StatusCode::CONFLICT if is_about_messages(message) => "conflict",
         StatusCode::CONFLICT => "settled",
         StatusCode::NOT_FOUND => "no_session",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",
         StatusCode::REQUEST_TIMEOUT => "too_slow",
         _ => "refused",
     }
+}
+
+/// Whether a conflict is about a message, not about a prompt.
+fn is_about_messages(message: Option<&Inbound>) -> bool {
+    matches!(
+        message,
+        Some(Inbound::UserMessage { .. } | Inbound::CancelMessage { .. } | Inbound::Rewind { .. })
+    )
 }

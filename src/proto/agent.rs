@@ -103,6 +103,26 @@ pub enum AgentEvent {
         /// The outcome; `Err` holds the agent's error text.
         outcome: Result<(), String>,
     },
+    /// What the agent's process has cost so far, in US dollars, while a turn runs or before its first one. The first
+    /// report of a process is what earlier ones have cost.
+    Cost {
+        /// The total.
+        process_cost_usd: f64,
+    },
+    /// The answer to [`AgentCommand::Rewind`]. A refusal is an [`AgentEvent::Answer`].
+    FilesRewound {
+        /// The `request` of the command.
+        request: u64,
+        /// The paths of the files.
+        files: Vec<String>,
+    },
+    /// The answer to [`AgentCommand::Look`]. A refusal is an [`AgentEvent::Answer`].
+    Looked {
+        /// The `request` of the command.
+        request: u64,
+        /// What the agent has: an array, or of [`Look::Context`] an object.
+        found: Box<RawValue>,
+    },
     /// An error after which the agent continues.
     Error {
         /// A short, stable name.
@@ -227,7 +247,7 @@ impl AskKind {
         }
     }
 
-    pub(super) fn of_event(name: &str) -> Option<Self> {
+    pub(crate) fn of_event(name: &str) -> Option<Self> {
         [Self::Permission, Self::Question, Self::Hook, Self::Elicitation]
             .into_iter()
             .find(|kind| kind.event_name() == name)
@@ -310,9 +330,63 @@ pub enum AgentCommand {
         /// The task's id.
         task_id: String,
     },
+    /// Withdraws a user's message that the agent has not begun. The agent sends an [`AgentEvent::Answer`].
+    CancelMessage {
+        /// The id of the answer.
+        request: u64,
+        /// The message's uuid.
+        message_uuid: String,
+    },
+    /// Puts the files back as they were before a message. The agent sends an [`AgentEvent::FilesRewound`].
+    Rewind {
+        /// The id of the answer.
+        request: u64,
+        /// The message's uuid.
+        message_uuid: String,
+        /// Whether to report the files only, and to change none.
+        dry_run: bool,
+    },
+    /// Reads something of the agent, which changes nothing. The agent sends an [`AgentEvent::Looked`].
+    Look {
+        /// The id of the answer.
+        request: u64,
+        /// What to read.
+        look: Look,
+    },
     /// Ends the agent at once, by force: nothing is finished and nothing more is stored. A backend that
     /// cannot do this may end as if its command channel were closed.
     Abort,
+}
+
+/// What can be read of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Look {
+    /// The slash commands that it knows.
+    Commands,
+    /// The models that it can use.
+    Models,
+    /// How much of the model's context is used, and by what.
+    Context,
+    /// Its MCP servers, with their statuses and tools.
+    Mcp,
+}
+
+impl Look {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Commands, Self::Models, Self::Context, Self::Mcp];
+
+    /// The name on the wire, of the route and of the answer's member.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Commands => "commands",
+            Self::Models => "models",
+            Self::Context => "context",
+            Self::Mcp => "mcp",
+        }
+    }
 }
 
 /// The answer to an [`Ask`].

@@ -17,6 +17,10 @@ pub struct OutEvent {
 }
 
 impl OutEvent {
+    pub(super) fn of(name: &'static str, data: Object) -> Self {
+        Self::new(name, data)
+    }
+
     fn new(name: &'static str, data: Object) -> Self {
         Self { name, data: data.finish() }
     }
@@ -31,6 +35,16 @@ impl OutEvent {
     pub(super) fn user_message(content: &RawValue, message_uuid: &str) -> Self {
         let data = Object::with_capacity(content.get().len() + 96).raw("content", content);
         Self::new("user_message", data.string("message_uuid", message_uuid))
+    }
+
+    pub(super) fn user_message_cancelled(message_uuid: &str) -> Self {
+        Self::new("user_message_cancelled", Object::new().string("message_uuid", message_uuid))
+    }
+
+    pub(super) fn files_rewound(message_uuid: &str, files: &[String], dry_run: bool) -> Self {
+        let files = serde_json::to_vec(files).expect("strings are always JSON");
+        let data = Object::new().string("message_uuid", message_uuid).json("files", &files);
+        Self::new("files_rewound", data.bool("dry_run", dry_run))
     }
 
     pub(super) fn message_delta(message_id: &str, parent: Option<&str>, delta: &Delta) -> Self {
@@ -156,11 +170,11 @@ impl OutEvent {
     }
 
     /// The `result` of a turn that ended because its agent was lost.
-    pub(super) fn aborted_result(session_id: &str, reason: &str, session_cost: f64) -> Self {
+    pub(super) fn aborted_result(session_id: &str, reason: &str, turn_cost: f64, session_cost: f64) -> Self {
         let data = Object::new()
             .string("session_id", session_id)
             .string("subtype", "error_during_execution")
-            .number("total_cost_usd", 0.0)
+            .number("total_cost_usd", turn_cost)
             .number("session_cost_usd", session_cost)
             .bool("is_error", true)
             .string("terminal_reason", reason);

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{
-    Decision, Invalid,
+    Decision, ForkOf, Invalid,
     json::{self, Members, Object},
 };
 
@@ -86,7 +86,29 @@ impl<'a> Fields<'a> {
             .transpose()
     }
 
-    fn optional_bool(&self, name: &str) -> Result<bool, Invalid> {
+    /// A v4 uuid that may be absent or null, in its usual form.
+    pub(super) fn optional_uuid(&self, name: &str) -> Result<Option<String>, Invalid> {
+        let value = self.optional_string(name)?.map(|value| value.to_ascii_lowercase());
+        match value {
+            Some(value) if !is_v4(&value) => Err(Invalid::Field(format!("{name} must be a v4 uuid"))),
+            value => Ok(value),
+        }
+    }
+
+    /// A v4 uuid that must be given.
+    pub(super) fn uuid(&self, name: &str) -> Result<String, Invalid> {
+        self.required(name)?;
+        self.optional_uuid(name)?.ok_or_else(|| Invalid::Field(format!("{name} must be a v4 uuid")))
+    }
+
+    /// A positive amount that may be absent or null.
+    pub(super) fn optional_usd(&self, name: &str) -> Result<Option<f64>, Invalid> {
+        let Some(raw) = self.given(name) else { return Ok(None) };
+        let usd = serde_json::from_str(raw.get()).ok().filter(|usd: &f64| usd.is_finite() && *usd > 0.0);
+        usd.map(Some).ok_or_else(|| Invalid::Field(format!("{name} must be a number above 0")))
+    }
+
+    pub(super) fn optional_bool(&self, name: &str) -> Result<bool, Invalid> {
         self.given(name).map_or(Ok(false), |raw| {
             serde_json::from_str(raw.get())
                 .map_err(|_| Invalid::Field(format!("{name} must be true or false")))
@@ -109,6 +131,20 @@ impl<'a> Fields<'a> {
             check_names(NAME, updates)?;
         }
         Ok(updates)
+    }
+
+    pub(super) fn fork_of(&self) -> Result<Option<ForkOf>, Invalid> {
+        const NAME: &str = "fork_of";
+        let Some(raw) = self.given(NAME) else { return Ok(None) };
+        let fields = Self(object(NAME, raw)?);
+        let fork = || {
+            let session_id = fields.word("session_id")?;
+            Ok(ForkOf { session_id, after_message_uuid: fields.optional_uuid("after_message_uuid")? })
+        };
+        fork().map(Some).map_err(|invalid| match invalid {
+            Invalid::Field(text) => Invalid::Field(format!("{NAME}.{text}")),
+            other => other,
+        })
     }
 
     pub(super) fn elicitation(&self) -> Result<Box<RawValue>, Invalid> {
@@ -142,6 +178,17 @@ impl<'a> Fields<'a> {
             }
         }
     }
+}
+
+/// Whether this is a v4 uuid in lower case.
+fn is_v4(text: &str) -> bool {
+    let place = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        14 => byte == b'4',
+        19 => matches!(byte, b'8' | b'9' | b'a' | b'b'),
+        _ => byte.is_ascii_hexdigit(),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(place)
 }
 
 fn short(name: &str, value: String, longest: usize) -> Result<String, Invalid> {

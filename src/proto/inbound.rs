@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    Answers, Decision, Invalid,
+    Answers, Decision, ForkOf, Invalid,
     fields::{Fields, content},
     permissions,
 };
@@ -20,7 +20,7 @@ use super::{
 /// assert_eq!(CreateSession::parse(br#"{"cwd":1}"#).unwrap_err().to_string(), "cwd must be a string or null");
 /// # Ok::<(), agent_webkit::proto::Invalid>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CreateSession {
     /// The model; `None` for the default.
     pub model: Option<String>,
@@ -32,6 +32,10 @@ pub struct CreateSession {
     pub title: Option<String>,
     /// The set of the agent's options, by the operator's name for it; `None` for those of every session.
     pub profile: Option<String>,
+    /// The session whose beginning is copied.
+    pub fork_of: Option<ForkOf>,
+    /// What the session may cost, in US dollars; `None` for the operator's limit.
+    pub budget_usd: Option<f64>,
 }
 
 impl CreateSession {
@@ -50,6 +54,8 @@ impl CreateSession {
             cwd: fields.optional_path("cwd")?,
             title: fields.optional_name("title")?,
             profile: fields.optional_name("profile")?,
+            fork_of: fields.fork_of()?,
+            budget_usd: fields.optional_usd("budget_usd")?,
         })
     }
 }
@@ -75,6 +81,20 @@ pub enum Inbound {
         /// Whether its text is for the model alone: the agent reads no file that it mentions and runs no
         /// command that it names.
         verbatim: bool,
+        /// The v4 uuid that the client chose for it.
+        message_uuid: Option<String>,
+    },
+    /// Withdraws a user's message that is queued.
+    CancelMessage {
+        /// The message's uuid.
+        message_uuid: String,
+    },
+    /// Puts the files back as they were before a message.
+    Rewind {
+        /// The message's uuid.
+        message_uuid: String,
+        /// Whether to report the files only, and to change none.
+        dry_run: bool,
     },
     /// Stops the running turn.
     Interrupt,
@@ -124,9 +144,16 @@ impl Inbound {
     pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
         let fields = Fields::parse(body)?;
         match fields.word("type")?.as_str() {
-            "user_message" => {
-                Ok(Self::UserMessage { content: content(fields.required("content")?)?, verbatim: false })
-            }
+            "user_message" => Ok(Self::UserMessage {
+                content: content(fields.required("content")?)?,
+                verbatim: false,
+                message_uuid: fields.optional_uuid("message_uuid")?,
+            }),
+            "cancel_message" => Ok(Self::CancelMessage { message_uuid: fields.uuid("message_uuid")? }),
+            "rewind" => Ok(Self::Rewind {
+                message_uuid: fields.uuid("message_uuid")?,
+                dry_run: fields.optional_bool("dry_run")?,
+            }),
             "interrupt" => Ok(Self::Interrupt),
             "permission_response" => Ok(Self::PermissionResponse {
                 correlation_id: fields.word("correlation_id")?,
@@ -212,6 +239,22 @@ mod tests {
             (
                 r#"{"type":"user_message","content":[{"type":"image","source":{"type":"url"}}]}"#,
                 "content[0].source.type",
+            ),
+            (r#"{"type":"user_message","content":"x","message_uuid":7}"#, "message_uuid must be a string"),
+            (
+                r#"{"type":"user_message","content":"x","message_uuid":"m1"}"#,
+                "message_uuid must be a v4 uuid",
+            ),
+            (
+                r#"{"type":"user_message","content":"x","message_uuid":"82015afa-a03d-1d03-833e-793f9eaa3b59"}"#,
+                "message_uuid must be a v4 uuid",
+            ),
+            (r#"{"type":"cancel_message"}"#, "message_uuid is missing"),
+            (r#"{"type":"cancel_message","message_uuid":null}"#, "message_uuid must be a v4 uuid"),
+            (r#"{"type":"rewind","message_uuid":"../x"}"#, "message_uuid must be a v4 uuid"),
+            (
+                r#"{"type":"rewind","message_uuid":"82015afa-a03d-4d03-833e-793f9eaa3b59","dry_run":1}"#,
+                "dry_run must be true or false",
             ),
             (r#"{"type":"permission_response","behavior":"allow"}"#, "correlation_id is missing"),
             (r#"{"type":"permission_response","correlation_id":"c"}"#, "behavior is missing"),

@@ -10,14 +10,17 @@
 
 mod agent;
 mod answers;
+mod budget;
 pub mod client;
 mod cost;
 mod event;
 mod fields;
+mod fork_of;
 mod idempotency;
 mod inbound;
 mod invalid;
 mod json;
+mod message_ids;
 mod messages;
 mod note;
 mod output;
@@ -28,17 +31,20 @@ mod turn;
 mod wakeups;
 
 pub use self::agent::{
-    AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Decision, Delta, Effort, Extra, TurnEnd, Wakeup,
-    WakeupKind,
+    AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Decision, Delta, Effort, Extra, Look, TurnEnd,
+    Wakeup, WakeupKind,
 };
 pub use self::answers::Answers;
+pub(crate) use self::budget::BUDGET_EXCEEDED;
+pub use self::budget::{Budget, DayCost, Exceeded};
 pub use self::event::OutEvent;
+pub use self::fork_of::ForkOf;
 pub use self::idempotency::IdempotencyKey;
 pub use self::inbound::{CreateSession, Inbound};
 pub use self::invalid::Invalid;
 pub use self::note::{Memo, Note, OpenPrompt, Status};
 pub use self::output::{Accepted, NoAnswer, Output, Refused};
-pub use self::session::{Presence, Session, SessionConfig, WhenIdle};
+pub use self::session::{Looked, Presence, Session, SessionConfig, WhenIdle};
 
 /// The version of the protocol that this crate implements.
 pub const PROTOCOL_VERSION: &str = "1.0";

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    Ask, AskKind, IdempotencyKey, Wakeup,
+    Ask, AskKind, DayCost, IdempotencyKey, Wakeup,
     json::{self, Object},
 };
 
@@ -84,6 +84,8 @@ pub struct OpenPrompt {
 pub struct Memo {
     /// The `message_uuid`s of the messages that wait for their turn, in order.
     pub queued: Vec<String>,
+    /// Number of messages since the oldest of them, those included that were withdrawn.
+    pub queued_span: usize,
     /// Those of them whose text is for the model alone.
     pub verbatim: BTreeSet<String>,
     /// The open prompts that another agent of the session can ask again.
@@ -100,6 +102,16 @@ pub struct Memo {
     pub keys: Vec<IdempotencyKey>,
     /// The `message_uuid`s of the user's messages among these inputs, by key.
     pub sent: BTreeMap<String, String>,
+    /// The uuids of all messages, abridged, in hex.
+    pub message_ids: String,
+    /// The session's own budget, in US dollars.
+    pub budget_usd: Option<f64>,
+    /// The cost of the finished turns on the current day.
+    pub day_cost: DayCost,
+    /// The cost of the running turn, as far as it is known.
+    pub running_usd: f64,
+    /// What the session had cost when it was made, as a fork.
+    pub inherited_usd: f64,
     /// The background tasks that run.
     pub tasks: BTreeSet<String>,
     /// The MCP servers and their statuses.
@@ -223,6 +235,7 @@ impl Serialize for OpenPrompt {
 #[serde(default)]
 struct StoredMemo<'a> {
     queued: Cow<'a, [String]>,
+    queued_span: usize,
     #[serde(skip_serializing_if = "is_empty")]
     verbatim: Cow<'a, BTreeSet<String>>,
     #[serde(skip_serializing_if = "is_empty")]
@@ -238,6 +251,13 @@ struct StoredMemo<'a> {
     keys: Vec<(Cow<'a, str>, String)>,
     #[serde(skip_serializing_if = "no_message")]
     sent: Cow<'a, BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget_usd: Option<f64>,
+    day: (u64, f64),
+    running_usd: f64,
+    inherited_usd: f64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    message_ids: Cow<'a, str>,
     tasks: Cow<'a, BTreeSet<String>>,
     mcp: Cow<'a, BTreeMap<String, String>>,
 }
@@ -255,6 +275,7 @@ impl Memo {
         let keys = self.keys.iter().map(|key| (Cow::from(&key.key), hex::encode(key.digest)));
         let stored = StoredMemo {
             queued: Cow::Borrowed(&self.queued),
+            queued_span: self.queued_span,
             verbatim: Cow::Borrowed(&self.verbatim),
             resumable: Cow::Borrowed(&self.resumable),
             permissions: Cow::Borrowed(&self.permissions),
@@ -263,6 +284,11 @@ impl Memo {
             wakeups: Cow::Borrowed(&self.wakeups),
             keys: keys.collect(),
             sent: Cow::Borrowed(&self.sent),
+            message_ids: Cow::Borrowed(&self.message_ids),
+            budget_usd: self.budget_usd,
+            day: (self.day_cost.day, self.day_cost.usd),
+            running_usd: self.running_usd,
+            inherited_usd: self.inherited_usd,
             tasks: Cow::Borrowed(&self.tasks),
             mcp: Cow::Borrowed(&self.mcp),
         };
@@ -280,6 +306,13 @@ impl Memo {
         Self {
             keys: keys.collect(),
             sent: stored.sent.into_owned(),
+            message_ids: stored.message_ids.into_owned(),
+            budget_usd: stored.budget_usd,
+            day_cost: DayCost::new(stored.day.0, stored.day.1),
+            running_usd: stored.running_usd,
+            inherited_usd: stored.inherited_usd,
+            // A note of an earlier version has no span.
+            queued_span: stored.queued_span.max(queued.len()),
             queued: queued.into_owned(),
             verbatim: verbatim.into_owned(),
             resumable: resumable.into_owned(),
@@ -303,6 +336,12 @@ mod tests {
         let digest = std::array::from_fn(|at| (at * 9) as u8);
         let memo = Memo {
             queued: vec!["m1".into(), "m2".into()],
+            queued_span: 3,
+            message_ids: "82015afaa03d".into(),
+            budget_usd: Some(0.5),
+            day_cost: DayCost::new(20_000, 0.25),
+            running_usd: 0.125,
+            inherited_usd: 0.0,
             verbatim: BTreeSet::from(["m2".into()]),
             resumable: BTreeSet::from(["q".into()]),
             permissions: vec![RawValue::from_string(r#"{"type":"setMode"}"#.into()).unwrap()],

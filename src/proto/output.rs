@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{AgentCommand, OutEvent, Wakeup};
+use super::{AgentCommand, Exceeded, OutEvent, Wakeup};
 
 /// The result of an accepted input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Accepted {
 }
 
 /// Why an input was refused. The session has not changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// No prompt with this id is open.
@@ -33,6 +33,18 @@ pub enum Refused {
     /// The prompt needs a message of another type, which this names.
     #[error("this prompt cannot be answered so; send {0}")]
     WrongType(&'static str),
+    /// No message with this id is queued.
+    #[error("this message is not queued: it runs or has run, or was never sent")]
+    NotQueued,
+    /// The session has a message with this id.
+    #[error("the session has a message with this message_uuid")]
+    KnownMessage,
+    /// The input has to wait for the end of the turn.
+    #[error("a turn runs; interrupt it, or wait for its result")]
+    TurnRuns,
+    /// A budget is used up.
+    #[error("{0}")]
+    BudgetExceeded(Exceeded),
     /// The queue is full.
     #[error("too many messages are queued; try again later")]
     Backpressure,
@@ -51,6 +63,9 @@ pub enum NoAnswer {
     /// The agent refused, with this text.
     #[error("{0}")]
     Refused(String),
+    /// The message is not in the agent's queue.
+    #[error("this message is not queued: it runs or has run, or was never sent")]
+    NotQueued,
     /// The agent ended before it answered.
     #[error("the agent ended before it answered")]
     AgentGone,
@@ -93,6 +108,13 @@ pub enum Output {
         request: u64,
         /// The agent's answer.
         outcome: Result<(), NoAnswer>,
+    },
+    /// Answer the look for which [`Looked::Asked`](super::Looked::Asked) was returned.
+    Looked {
+        /// The number in [`Looked::Asked`](super::Looked::Asked).
+        request: u64,
+        /// The agent's answer.
+        outcome: Result<Box<RawValue>, NoAnswer>,
     },
     /// Nobody needs the session in memory: drop it once its agent is gone, or ignore this.
     Release,

@@ -36,10 +36,21 @@ enum Turn {
 pub(super) struct Turns {
     turn: Turn,
     queue: VecDeque<Queued>,
+    /// The message that was sent to the agent and whose turn has not ended.
+    sent: Option<String>,
+    /// Whether the agent has begun a turn since.
+    begun: bool,
+    /// Number of messages that were ever queued, and of those that came before the oldest queued one.
+    pushed: usize,
+    before: usize,
 }
 
 impl Turns {
     pub(super) fn push(&mut self, message: Queued) {
+        if self.queue.is_empty() {
+            self.before = self.pushed;
+        }
+        self.pushed += 1;
         self.queue.push_back(message);
     }
 
@@ -49,12 +60,15 @@ impl Turns {
             return None;
         }
         let message = self.queue.pop_front()?;
+        self.before += 1;
         self.turn = Turn::Running { ours: true };
+        (self.sent, self.begun) = (Some(message.message_uuid.clone()), false);
         Some(message)
     }
 
     /// Records that the agent began a turn, for a sent message or by itself.
     pub(super) fn began(&mut self) {
+        self.begun = true;
         self.turn = match self.turn {
             Turn::Idle => Turn::Running { ours: false },
             Turn::Running { ours } => Turn::Running { ours },
@@ -67,12 +81,29 @@ impl Turns {
             Turn::Running { ours: true } if unprompted => Turn::Settling { until: now + SETTLE },
             _ => Turn::Idle,
         };
+        if matches!(self.turn, Turn::Idle) {
+            self.sent = None;
+        }
+    }
+
+    /// Records that the agent does not run the message that was sent to it.
+    pub(super) fn cancel_sent(&mut self, message_uuid: &str) {
+        if self.sent() != Some(message_uuid) {
+            return;
+        }
+        self.sent = None;
+        self.turn = match self.turn {
+            // The turn that runs is the agent's own.
+            Turn::Running { .. } if self.begun => Turn::Running { ours: false },
+            _ => Turn::Idle,
+        };
     }
 
     /// Ends [`Turn::Settling`] when its time is over: the message was part of the agent's own turn.
     pub(super) fn settle(&mut self, now: Instant) {
         if matches!(self.turn, Turn::Settling { until } if until <= now) {
             self.turn = Turn::Idle;
+            self.sent = None;
         }
     }
 
@@ -80,6 +111,7 @@ impl Turns {
     pub(super) fn abort(&mut self) -> bool {
         let ran = self.is_running();
         self.turn = Turn::Idle;
+        self.sent = None;
         ran
     }
 
@@ -92,6 +124,21 @@ impl Turns {
         let waiting = self.queue.len();
         self.queue.retain(|queued| queued.message_uuid != message_uuid);
         self.queue.len() < waiting
+    }
+
+    /// The uuid of the message that was sent to the agent and whose turn has not ended.
+    pub(super) fn sent(&self) -> Option<&str> {
+        self.sent.as_deref()
+    }
+
+    /// Number of messages since the oldest queued one: the queued ones, and those between them that were withdrawn.
+    pub(super) fn span(&self) -> usize {
+        if self.queue.is_empty() { 0 } else { self.pushed - self.before }
+    }
+
+    /// Removes all messages that wait, and returns their uuids in order.
+    pub(super) fn clear(&mut self) -> Vec<String> {
+        self.queue.drain(..).map(|queued| queued.message_uuid).collect()
     }
 
     /// The queued messages, in order.

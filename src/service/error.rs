@@ -7,6 +7,7 @@ use http::StatusCode;
 use crate::{
     error_text::with_sources,
     layers::resume::{Evicted, TailError},
+    proto::Budget,
     storage::{catalog::CatalogError, transcripts::StoreError},
 };
 
@@ -20,9 +21,10 @@ const SOON: Duration = Duration::from_secs(1);
 /// | variant | status |
 /// |---|---|
 /// | [`Invalid`](Self::Invalid) | 400 |
+/// | [`BudgetExceeded`](Self::BudgetExceeded) | 402 with `"code":"budget_exceeded"` |
 /// | [`Denied`](Self::Denied) | 403 |
 /// | [`NotFound`](Self::NotFound) | 404 |
-/// | [`Settled`](Self::Settled) | 409 |
+/// | [`Settled`](Self::Settled), [`Conflict`](Self::Conflict) | 409 |
 /// | [`Evicted`](Self::Evicted), [`Ahead`](Self::Ahead) | 412 |
 /// | [`TooLarge`](Self::TooLarge) | 413 |
 /// | [`Unprocessable`](Self::Unprocessable) | 422 |
@@ -43,6 +45,10 @@ pub enum SessionError {
     /// The prompt was already answered, or was never asked.
     #[error("this prompt was already answered, or was never asked")]
     Settled,
+    /// The session is not in the state that the input needs: the message to withdraw is not queued, there is a message
+    /// with this uuid, or a turn runs.
+    #[error("{0}")]
+    Conflict(Cow<'static, str>),
     /// The reader needs events that are no longer held, because it starts too early or has fallen too far behind.
     #[error("the stream cannot be resumed: {0}")]
     Evicted(Evicted),
@@ -63,6 +69,16 @@ pub enum SessionError {
     /// A member of a new session is invalid, or an idempotency key was used with another message.
     #[error("{0}")]
     Unprocessable(Cow<'static, str>),
+    /// A budget is used up, so that no message runs.
+    #[error("{message}")]
+    BudgetExceeded {
+        /// Which one, as a sentence.
+        message: String,
+        /// Which one.
+        budget: Budget,
+        /// The time after which there is a new one, if ever.
+        retry_after: Option<Duration>,
+    },
     /// The session's queue is full. Try again when a turn has ended.
     #[error("too many messages are queued; try again later")]
     Backpressure,
@@ -91,9 +107,10 @@ impl SessionError {
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::BudgetExceeded { .. } => StatusCode::PAYMENT_REQUIRED,
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Settled => StatusCode::CONFLICT,
+            Self::Settled | Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Evicted(_) | Self::Ahead { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -108,6 +125,7 @@ impl SessionError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Backpressure => Some(SOON),
+            Self::BudgetExceeded { retry_after, .. } => *retry_after,
             Self::TakenOver { retry_after, .. } | Self::Unavailable { retry_after, .. } => Some(*retry_after),
             _ => None,
         }

@@ -9,6 +9,8 @@
 //! | `/sessions/{id}` | `GET` describes the session, `DELETE` ends it |
 //! | `/sessions/{id}/stream` | `GET` streams its events |
 //! | `/sessions/{id}/input` | `POST` sends it one message |
+//! | `/sessions/{id}/commands`, `/models`, `/context`, `/mcp` | `GET` returns what the agent has |
+//! | `/sessions/{id}/files` | `GET` returns paths below the session's directory |
 //! | `/sessions/{id}/tickets` | `POST` issues a ticket for clients that cannot set headers |
 //!
 //! Each also accepts `OPTIONS`, and `HEAD` where there is a `GET`. Every error is `{"detail": "<a
@@ -18,6 +20,7 @@
 //! prompts and to choose a mode in which the agent asks less, and [`DRIVE`] for everything else.
 
 mod error;
+mod files;
 mod handle;
 mod http;
 mod limits;
@@ -27,6 +30,10 @@ mod session;
 
 pub(crate) use self::http::{route::session_of, span::record_in_span, stream::find as find_stream};
 pub use crate::layers::reply::ResponseBody;
+
+/// The description of the protocol's routes, bodies and events, in OpenAPI 3.1. A [`Stack`](crate::Stack) answers it on
+/// `/openapi.json`.
+pub const OPENAPI: &str = include_str!("../../docs/openapi.json");
 
 pub use self::{
     error::SessionError,

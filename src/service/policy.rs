@@ -6,6 +6,11 @@ use std::{
     sync::Arc,
 };
 
+use crate::{
+    proto::{Budget, Exceeded},
+    storage::catalog::Spent,
+};
+
 /// The permission modes in which a session may always start.
 const MODES: [&str; 5] = ["acceptEdits", "auto", "default", "dontAsk", "plan"];
 
@@ -33,6 +38,15 @@ pub struct Policy {
     share_approvals: bool,
     /// The owner of transcripts that belong to no session.
     adopter: Option<Arc<str>>,
+    budgets: Budgets,
+}
+
+/// What may be spent, in US dollars.
+#[derive(Clone, Copy, Debug, Default)]
+struct Budgets {
+    session: Option<f64>,
+    owner_day: Option<f64>,
+    host_day: Option<f64>,
 }
 
 /// The reason for a refusal, as one sentence for the client. It reveals nothing about paths outside the
@@ -55,7 +69,13 @@ impl Policy {
         if workspaces.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no workspace is given"));
         }
-        Ok(Self { workspaces: workspaces.into(), allow_bypass: false, share_approvals: false, adopter: None })
+        Ok(Self {
+            workspaces: workspaces.into(),
+            allow_bypass: false,
+            share_approvals: false,
+            adopter: None,
+            budgets: Budgets::default(),
+        })
     }
 
     /// Whether clients may choose `bypassPermissions`.
@@ -98,6 +118,56 @@ impl Policy {
     pub fn adopt_for(mut self, name: impl Into<Arc<str>>) -> Self {
         self.adopter = Some(name.into());
         self
+    }
+
+    /// Sets what each session may cost, in US dollars. A client may choose less. At the limit the running turn is
+    /// interrupted. Default: no limit.
+    #[must_use]
+    pub fn session_budget_usd(mut self, usd: impl Into<Option<f64>>) -> Self {
+        self.budgets.session = usd.into();
+        self
+    }
+
+    /// Sets what the sessions of one owner may cost on a day (UTC), in US dollars, on all hosts that share a database.
+    /// Callers without a name are one owner. Default: no limit.
+    #[must_use]
+    pub fn owner_budget_usd_per_day(mut self, usd: impl Into<Option<f64>>) -> Self {
+        self.budgets.owner_day = usd.into();
+        self
+    }
+
+    /// Sets what all sessions together may cost on a day (UTC), in US dollars, on all hosts that share a database.
+    /// Default: no limit.
+    #[must_use]
+    pub fn host_budget_usd_per_day(mut self, usd: impl Into<Option<f64>>) -> Self {
+        self.budgets.host_day = usd.into();
+        self
+    }
+
+    /// The budget of a session whose client wants this one.
+    pub(crate) fn session_budget(&self, wanted: Option<f64>) -> Result<Option<f64>, Denied> {
+        match (wanted, self.budgets.session) {
+            (Some(wanted), Some(most)) if wanted > most => {
+                Err(Denied(format!("budget_usd must not be above {most}")))
+            }
+            (wanted, most) => Ok(wanted.or(most)),
+        }
+    }
+
+    /// Whether there is a budget that sessions share.
+    pub(crate) fn has_day_budget(&self) -> bool {
+        self.budgets.owner_day.or(self.budgets.host_day).is_some()
+    }
+
+    /// The day's budget that is used up.
+    pub(crate) fn exceeded(&self, spent: &Spent, day_ends_ms: u64) -> Option<Exceeded> {
+        let over = |budget, limit: Option<f64>, usd: f64| {
+            let limit = limit.filter(|limit| usd >= *limit)?;
+            Some(Exceeded::new(budget, limit, Some(day_ends_ms)))
+        };
+        let Budgets { owner_day, host_day, .. } = self.budgets;
+        over(Budget::OwnerDay, owner_day, spent.owner_usd)
+            .or_else(|| over(Budget::HostDay, host_day, spent.all_usd))
     }
 
     /// The workspaces as canonical paths; there is at least one.

@@ -68,7 +68,8 @@ impl Settings {
     pub async fn agent(&self) -> Result<(Claude, Model), SettingsError> {
         let program = cli_path::find(self.claude.as_deref(), env::var_os("PATH").as_deref())?;
         tracing::info!(claude = %program.display(), "the agents' CLI");
-        let mut claude = Claude::new(program).pass_env(&self.pass_env);
+        let claude = Claude::new(program).pass_env(&self.pass_env);
+        let mut claude = claude.file_checkpoints(!self.no_file_checkpoints);
         if let Some(name) = &self.agent_user {
             claude = claude.agent_user(AgentUser::named(name)?);
         }

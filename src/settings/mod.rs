@@ -132,6 +132,20 @@ pub struct Settings {
     #[arg(long, value_name = "AGENTS", env = "AGENT_WEBKIT_WARM", default_value_t = 0)]
     pub warm: usize,
 
+    /// What a session may cost, in US dollars; a client may choose less. At the limit its turn is interrupted. Default: no
+    /// limit.
+    #[arg(long, value_name = "USD", env = "AGENT_WEBKIT_SESSION_BUDGET_USD", value_parser = units::usd)]
+    pub session_budget_usd: Option<f64>,
+
+    /// What all sessions of one owner may cost on a day (UTC), in US dollars. Default: no limit.
+    #[arg(long, value_name = "USD", env = "AGENT_WEBKIT_OWNER_BUDGET_USD_PER_DAY", value_parser = units::usd)]
+    pub owner_budget_usd_per_day: Option<f64>,
+
+    /// What all sessions together may cost on a day (UTC), in US dollars, on all servers that share the database. Default:
+    /// no limit.
+    #[arg(long, value_name = "USD", env = "AGENT_WEBKIT_HOST_BUDGET_USD_PER_DAY", value_parser = units::usd)]
+    pub host_budget_usd_per_day: Option<f64>,
+
     /// Maximum size of a request body.
     #[arg(long, value_name = "SIZE", env = "AGENT_WEBKIT_MAX_BODY", default_value = "32MiB", value_parser = units::size)]
     pub max_body: usize,
@@ -139,6 +153,10 @@ pub struct Settings {
     /// Let clients choose the permission mode bypassPermissions, in which the agent runs every tool without asking.
     #[arg(long, env = "AGENT_WEBKIT_ALLOW_BYPASS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub allow_bypass: bool,
+
+    /// Keep no copies of the files that agents change. Without them a client cannot put files back (`rewind`).
+    #[arg(long, env = "AGENT_WEBKIT_NO_FILE_CHECKPOINTS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub no_file_checkpoints: bool,
 
     /// Let an approval write permission rules to settings files that other sessions read, as its `updated_permissions` say,
     /// and let agents write the operator's settings.json. By default an approval holds for its session alone.
@@ -249,6 +267,12 @@ impl Settings {
     pub fn policy(&self) -> Result<Policy, SettingsError> {
         Policy::new(&self.workspaces)
             .map(|policy| policy.allow_bypass(self.allow_bypass).share_approvals(self.share_approvals))
+            .map(|policy| {
+                policy
+                    .session_budget_usd(self.session_budget_usd)
+                    .owner_budget_usd_per_day(self.owner_budget_usd_per_day)
+                    .host_budget_usd_per_day(self.host_budget_usd_per_day)
+            })
             .map(|policy| match &self.adopt {
                 Some(name) => policy.adopt_for(name.as_str()),
                 None => policy,

@@ -39,6 +39,12 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
     number.checked_mul(bytes).filter(|size| *size > 0).ok_or_else(|| "this size is out of range".to_owned())
 }
 
+/// Parses a positive amount of US dollars.
+pub(super) fn usd(text: &str) -> Result<f64, String> {
+    let usd = text.trim().parse().ok().filter(|usd: &f64| usd.is_finite() && *usd > 0.0);
+    usd.ok_or_else(|| "expected a number of US dollars above 0".to_owned())
+}
+
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let unit = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());

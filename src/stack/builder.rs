@@ -11,7 +11,7 @@ use tower_http::{
     sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
-use super::{FindStream, Stack, panic, trace};
+use super::{FindStream, Stack, openapi::DescribeLayer, panic, trace};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::storage::{Storage, events::AnyLog};
 use crate::{
@@ -175,6 +175,8 @@ impl<A, V, L> StackBuilder<A, V, L> {
             .layer(option_layer(cors))
             // Inside the trace layer, which logs the panic's 500.
             .layer(CatchPanicLayer::custom(panic::answer as panic::Answer))
+            // Outside auth, because a description is no secret.
+            .layer(DescribeLayer)
             .layer(AuthLayer::new(verifier))
             // Inside auth: streams end when the principal's credential expires.
             .layer(ExpiryLayer::new())

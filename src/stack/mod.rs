@@ -54,6 +54,7 @@
 mod answer;
 mod builder;
 mod cors;
+mod openapi;
 mod panic;
 mod trace;
 
@@ -90,6 +91,7 @@ use crate::{
     service::{AgentService, Policy, Sessions, WatchedStream},
 };
 
+use self::openapi::Described;
 pub use self::{
     answer::{ResponseBody, ResponseFuture},
     builder::StackBuilder,
@@ -135,9 +137,11 @@ pub struct Stack<A, V, L: EventLog = RingLog> {
 
 type Layers<A, V, L> = Drain<
     SetSensitiveRequestHeaders<
-        TakeTicket<Numbered<trace::Traced<Shared<CatchPanic<Known<Found<A, L>, V>, panic::Answer>>>>>,
+        TakeTicket<Numbered<trace::Traced<Shared<CatchPanic<Told<A, V, L>, panic::Answer>>>>>,
     >,
 >;
+
+type Told<A, V, L> = Described<Known<Found<A, L>, V>>;
 
 type Numbered<S> = Either<SetRequestId<PropagateRequestId<S>, MakeRequestUuid>, S>;
 

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::turn::{Call, Step, Turn};
-use crate::proto::{AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Decision, Delta, TurnEnd};
+use crate::proto::{AgentCommand, AgentEvent, AgentMessage, Ask, AskKind, Decision, Delta, Look, TurnEnd};
 
 /// One agent.
 pub(super) struct Player {
@@ -207,6 +207,17 @@ impl Player {
             | AgentCommand::SetModel { request, .. }
             | AgentCommand::StopTask { request, .. } => {
                 self.say(AgentEvent::Answer { request, outcome: Ok(()) }).await?;
+                return Ok(None);
+            }
+            // It runs a message as soon as it has it, and keeps no files.
+            AgentCommand::CancelMessage { request, .. } | AgentCommand::Rewind { request, .. } => {
+                let outcome = Err("the scripted agent cannot take this back".to_owned());
+                self.say(AgentEvent::Answer { request, outcome }).await?;
+                return Ok(None);
+            }
+            AgentCommand::Look { request, look } => {
+                let found = if look == Look::Context { json!({}) } else { json!([]) };
+                self.say(AgentEvent::Looked { request, found: raw(&found) }).await?;
                 return Ok(None);
             }
             AgentCommand::Abort => return Err(Stop::Ended),

@@ -12,21 +12,24 @@ use serde_json::Value;
 use crate::guide::{Block, Guide};
 
 /// The names for each of which the protocol page must have an example.
-const MESSAGES: [&str; 8] = [
+pub(crate) const MESSAGES: [&str; 10] = [
+    "cancel_message",
     "elicitation_response",
     "interrupt",
     "permission_response",
     "question_response",
+    "rewind",
     "set_model",
     "set_permission_mode",
     "stop_task",
     "user_message",
 ];
-const EVENTS: [&str; 18] = [
+pub(crate) const EVENTS: [&str; 20] = [
     "ask_user_question",
     "done",
     "elicitation_request",
     "error",
+    "files_rewound",
     "hook_decision_request",
     "mcp_status_change",
     "message_complete",
@@ -41,6 +44,7 @@ const EVENTS: [&str; 18] = [
     "tool_result",
     "tool_use",
     "user_message",
+    "user_message_cancelled",
 ];
 
 #[test]
@@ -73,6 +77,7 @@ fn check(block: &Block<'_>) -> Result<(), String> {
         "json created" => whole::<Created>(&value),
         "json session" => whole::<SessionInfo>(&value),
         "json ticket" => whole::<Ticket>(&value),
+        "json files" if value["files"].is_array() => Ok(()),
         "json refusal" if value["detail"].is_string() && value["code"] == "backpressure" => Ok(()),
         "json" if block.section == "Events" => event(block.heading.trim_matches('`'), &value),
         "json" => message(block, &value),

@@ -6,6 +6,9 @@ mod console;
 mod guide;
 mod json;
 mod links;
+mod of_api;
+#[path = "../support/openapi.rs"]
+mod openapi;
 mod scripts;
 #[path = "../support/mod.rs"]
 mod support;

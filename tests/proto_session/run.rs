@@ -38,6 +38,7 @@ impl Run {
             when_idle: WhenIdle::Close,
             hibernate_after: Some(REST),
             queue_limit: QUEUE_LIMIT,
+            budget_usd: None,
         };
         let mut run = Self {
             session: Session::new(config, now),

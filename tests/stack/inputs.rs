@@ -167,3 +167,53 @@ async fn a_repeat_under_the_same_key_runs_nothing_twice() {
     let AgentCommand::User { content, .. } = agent.hears().await else { panic!() };
     assert_eq!(content.get(), r#""other""#, "the first one was queued once");
 }
+
+#[tokio::test]
+async fn a_message_behind_the_agents_own_turn_is_withdrawn_by_the_agent() {
+    let mut rig = Rig::new();
+    let (id, mut agent) = rig.session().await;
+    let mut events = rig.events(&id, None).await;
+    rig.input(&id, r#"{"type":"user_message","content":"first"}"#).await;
+    let AgentCommand::User { message_uuid: sent, .. } = agent.hears().await else { panic!() };
+    // The agent began a turn by itself when the message was on its way.
+    agent.say(AgentEvent::TurnStarted { permission_mode: None }).await;
+    rig.input(&id, r#"{"type":"user_message","content":"second"}"#).await;
+    let cancel = format!(r#"{{"type":"cancel_message","message_uuid":"{sent}"}}"#);
+    for withdrawn in [false, true] {
+        let answer = async {
+            let AgentCommand::CancelMessage { request, message_uuid } = agent.hears().await else { panic!() };
+            assert_eq!(message_uuid, sent);
+            let outcome = if withdrawn { Ok(()) } else { Err("it runs".to_owned()) };
+            agent.answers(request, outcome).await;
+        };
+        let (reply, ()) = tokio::join!(rig.input(&id, cancel.clone()), answer);
+        let expected = if withdrawn { StatusCode::NO_CONTENT } else { StatusCode::CONFLICT };
+        assert_eq!(reply.status, expected, "{:?}", reply.body);
+    }
+    assert_eq!(events.until("user_message_cancelled").await.data["message_uuid"], sent.as_str());
+    assert!(agent.commands.try_recv().is_err(), "the agent's own turn runs");
+    agent.ends_turn().await;
+    assert!(
+        matches!(agent.hears().await, AgentCommand::User { content, .. } if content.get() == r#""second""#)
+    );
+}
+
+#[tokio::test]
+async fn a_message_waits_for_the_end_of_a_rewind() {
+    let mut rig = Rig::new();
+    let (id, mut agent) = rig.session().await;
+    let rewind = r#"{"type":"rewind","message_uuid":"82015afa-a03d-4d03-833e-793f9eaa3b59"}"#;
+    let later = async {
+        let AgentCommand::Rewind { request, dry_run: false, .. } = agent.hears().await else { panic!() };
+        let reply = rig.input(&id, r#"{"type":"user_message","content":"next"}"#).await;
+        assert_eq!(reply.status, StatusCode::NO_CONTENT);
+        assert!(agent.commands.try_recv().is_err(), "the files are being changed");
+        agent.say(AgentEvent::FilesRewound { request, files: vec!["/a".into()] }).await;
+        assert!(matches!(agent.hears().await, AgentCommand::User { .. }));
+    };
+    let (reply, ()) = tokio::join!(rig.input(&id, rewind), later);
+    assert_eq!(reply.status, StatusCode::NO_CONTENT);
+    let mut events = rig.events(&id, None).await;
+    assert_eq!(events.until("files_rewound").await.data["files"][0], "/a");
+    assert_eq!(rig.input(&id, rewind).await.status, StatusCode::CONFLICT, "a turn runs");
+}

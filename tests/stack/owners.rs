@@ -42,3 +42,22 @@ async fn everybody_is_listed_their_own_oldest_first() {
     assert_eq!(listed("ada").await, adas);
     assert_eq!(listed("bob").await, [bobs]);
 }
+
+#[tokio::test]
+async fn nobody_forks_the_session_of_another() {
+    let mut rig = Rig::new();
+    let (id, agent) = rig.session().await;
+    rig.input(&id, r#"{"type":"user_message","content":"hi"}"#).await;
+    agent.ends_turn().await;
+    rig.events(&id, None).await.until("result").await;
+    let fork = format!(r#"{{"fork_of":{{"session_id":"{id}"}}}}"#);
+    let strangers = rig.ask_as("bob", Method::POST, "/sessions", fork.clone()).await;
+    assert_eq!(
+        (strangers.status, strangers.detail()),
+        (StatusCode::NOT_FOUND, "there is no such session".into())
+    );
+    let own = rig.create(&fork).await.session_id();
+    let forked = rig.agents.recv().await.unwrap();
+    assert_eq!((&forked.spec.session_id, forked.spec.resume), (&own, true));
+    assert_eq!(forked.spec.fork.unwrap().session_id, id);
+}

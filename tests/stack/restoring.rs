@@ -8,7 +8,7 @@ use std::{
 
 use agent_webkit::{
     layers::resume::EventLog,
-    proto::AgentEvent,
+    proto::{AgentCommand, AgentEvent},
     service::Limits,
     storage::{
         Storage, StorageConfig,
@@ -170,6 +170,35 @@ async fn a_deploy_ends_the_turn_and_keeps_what_waits() {
     let texts = second.replay(&id).await.into_iter().filter(|event| event.name == "user_message");
     let texts: Vec<_> = texts.map(|event| event.data["content"].clone()).collect();
     assert_eq!(texts, ["one", "two"], "each was told once");
+}
+
+#[tokio::test]
+async fn a_withdrawn_message_stays_withdrawn_and_the_others_wait_on() {
+    let disk = Disk::new();
+    let mut host = disk.host(limits()).await;
+    let (id, agent) = host.rig.session().await;
+    let uuid = |n: u8| format!("82015afa-a03{n}-4d03-833e-793f9eaa3b59");
+    for n in 1..=4 {
+        let said = format!(r#"{{"type":"user_message","content":"{n}","message_uuid":"{}"}}"#, uuid(n));
+        assert_eq!(host.rig.input(&id, said).await.status, StatusCode::NO_CONTENT);
+    }
+    for n in [4, 3] {
+        let cancel = format!(r#"{{"type":"cancel_message","message_uuid":"{}"}}"#, uuid(n));
+        assert_eq!(host.rig.input(&id, cancel).await.status, StatusCode::NO_CONTENT);
+    }
+    host.ends_with(agent).await;
+
+    let mut host = disk.host(limits()).await;
+    assert_eq!(host.rig.get(&format!("/sessions/{id}")).await.status, StatusCode::OK);
+    let mut agent = host.rig.agents.recv().await.unwrap();
+    assert!(matches!(agent.hears().await, AgentCommand::User { content, .. } if content.get() == r#""2""#));
+    agent.ends_turn().await;
+    for n in 1..=4 {
+        let again = format!(r#"{{"type":"user_message","content":"{n}","message_uuid":"{}"}}"#, uuid(n));
+        assert_eq!(host.rig.input(&id, again).await.status, StatusCode::CONFLICT, "{n}");
+    }
+    assert!(agent.commands.try_recv().is_err());
+    host.ends_with(agent).await;
 }
 
 #[tokio::test]

@@ -15,6 +15,11 @@ async fn every_path_tells_its_methods() {
         (format!("/sessions/{id}/stream"), "GET, HEAD, OPTIONS"),
         (format!("/sessions/{id}/input"), "OPTIONS, POST"),
         (format!("/sessions/{id}/tickets"), "OPTIONS, POST"),
+        (format!("/sessions/{id}/commands"), "GET, HEAD, OPTIONS"),
+        (format!("/sessions/{id}/models"), "GET, HEAD, OPTIONS"),
+        (format!("/sessions/{id}/context"), "GET, HEAD, OPTIONS"),
+        (format!("/sessions/{id}/mcp"), "GET, HEAD, OPTIONS"),
+        (format!("/sessions/{id}/files"), "GET, HEAD, OPTIONS"),
     ] {
         let options = rig.ask(Method::OPTIONS, &path, "").await;
         assert_eq!(options.status, StatusCode::NO_CONTENT, "{path}");
@@ -95,5 +100,41 @@ async fn a_stream_has_the_headers_that_keep_it_flowing() {
         [("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no")]
     {
         assert_eq!(stream.headers()[name], value);
+    }
+}
+
+#[tokio::test]
+async fn the_description_is_for_everybody_and_names_every_route() {
+    let mut rig = Rig::new();
+    let (id, _agent) = rig.session().await;
+    let get = |method| request("nobody", method, "/openapi.json", &[], "");
+    let reply = Reply::of(rig.answer(get(Method::GET)).await).await;
+    assert_eq!((reply.status, reply.header("content-type")), (StatusCode::OK, Some("application/json")));
+    let api = reply.json();
+    assert_eq!(api["openapi"], "3.1.0");
+    let head = Reply::of(rig.answer(get(Method::HEAD)).await).await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+    assert_eq!(rig.answer(get(Method::POST)).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+
+    for (path, item) in api["paths"].as_object().unwrap() {
+        let mut methods: Vec<String> = item
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|key| *key != "parameters")
+            .map(|key| key.to_uppercase())
+            .collect();
+        if methods.iter().any(|method| method == "GET") {
+            methods.push("HEAD".to_owned());
+        }
+        methods.push("OPTIONS".to_owned());
+        methods.sort();
+        let path = path.replace("{id}", &id);
+        let options = rig.ask(Method::OPTIONS, &path, "").await;
+        assert_eq!(options.header("allow"), Some(&*methods.join(", ")), "{path}");
+        if path != "/openapi.json" {
+            let stranger = rig.answer(request("nobody", Method::GET, &path, &[], "")).await;
+            assert_eq!(stranger.status(), StatusCode::UNAUTHORIZED, "{path}");
+        }
     }
 }

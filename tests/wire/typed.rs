@@ -8,6 +8,7 @@ use agent_webkit::proto::client::{
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::openapi::OpenApi;
 use crate::support::{Events, Frame, Script, Server, Session, bash, tool};
 
 async fn send(session: &Session, message: &ClientMessage) {
@@ -17,12 +18,14 @@ async fn send(session: &Session, message: &ClientMessage) {
 
 /// Returns the names of the events. Each event must be known and serialise to what was received.
 fn names(events: &Events) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
+    let (api, mut names) = (OpenApi::new(), BTreeSet::new());
     for frame in &events.seen {
         let event = ServerEvent::parse(&frame.event, &frame.data.to_string())
             .unwrap_or_else(|error| panic!("{error} in {frame:?}"));
         assert!(!matches!(event, ServerEvent::Other { .. }), "{frame:?} is not known");
         assert_eq!((event.name(), event.data()), (frame.event.as_str(), frame.data.clone()));
+        let described = api.check(&api.events()[&frame.event], &frame.data);
+        described.unwrap_or_else(|error| panic!("{error} in {frame:?}"));
         names.insert(frame.event.clone());
     }
     names

@@ -59,6 +59,18 @@ pub(crate) enum Request<'a> {
         detail: &'static str,
     },
     GetSettings,
+    ListModels,
+    GetUsage {
+        detached: bool,
+        skip_behaviors: bool,
+    },
+    RewindFiles {
+        user_message_id: &'a str,
+        dry_run: bool,
+    },
+    CancelAsyncMessage {
+        message_uuid: &'a str,
+    },
     ApplyFlagSettings {
         settings: FlagSettings<'a>,
     },

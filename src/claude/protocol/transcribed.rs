@@ -36,6 +36,11 @@ impl Transcribed {
         self.sent.insert(uuid.to_owned());
     }
 
+    /// Takes back a user message that the CLI does not run.
+    pub(crate) fn not_sent(&mut self, uuid: &str) {
+        self.sent.remove(uuid);
+    }
+
     /// Takes an `assistant` frame. What sub-agents say has transcripts of its own, and what the CLI says in
     /// the model's place is not always written.
     pub(crate) fn said(&mut self, frame: &Members<'_>) {

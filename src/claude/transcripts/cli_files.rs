@@ -81,7 +81,7 @@ impl Project {
 
 /// Finds the transcript in the project of the working directory, or else in another one: the CLI moves it when
 /// it enters a worktree.
-fn find(config_dir: &Path, cwd: &Path, session_id: &str) -> Option<PathBuf> {
+pub(crate) fn find(config_dir: &Path, cwd: &Path, session_id: &str) -> Option<PathBuf> {
     let (projects, file) = (config_dir.join("projects"), format!("{session_id}.jsonl"));
     let project = Project::of(cwd);
     let mut folders: Vec<_> = fs::read_dir(projects).ok()?.flatten().collect();

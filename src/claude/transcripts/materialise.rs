@@ -19,17 +19,23 @@ use super::{
     cli_files::Project,
     config_root::private_dir,
     deferred::Deferred,
-    gaps,
+    fork, gaps,
     kept_files::{self, Rewrite, Stored},
     safe_paths::{create, is_collision, is_safe},
 };
-use crate::storage::transcripts::{Entry, StoreError, StoreFuture, TranscriptKey, TranscriptStore};
+use crate::{
+    agent::Fork,
+    storage::transcripts::{Entry, StoreError, StoreFuture, TranscriptKey, TranscriptStore},
+};
 
 /// How long requests to an unavailable transcript store are repeated before the start fails.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The timeout of one request to the transcript store.
 const NO_ANSWER: Duration = Duration::from_secs(30);
+
+/// Number of entries that are stored in one request.
+const STORED_AT_ONCE: usize = 200;
 
 /// The pause between two requests.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -68,6 +74,43 @@ impl Past {
             }
         }
         Ok(Some(Self { key, main: gaps::close(since_clear(main)), others, files }))
+    }
+
+    /// Copies the transcripts of the session that is forked, up to the end of the fork's last turn, and stores the copy
+    /// for the session with this id. `None` if the transcript store does not have this turn.
+    pub(crate) async fn fork(
+        store: &dyn TranscriptStore,
+        project: &Project,
+        fork: &Fork,
+        session_id: &str,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(source) = Self::load(store, project, &fork.session_id).await? else { return Ok(None) };
+        let Some(main) = fork::main(&source.main, fork, session_id) else { return Ok(None) };
+        let of_session = |entries: Vec<Entry>| {
+            entries.iter().map(|entry| fork::of_session(entry, session_id)).collect::<Vec<_>>()
+        };
+        let others = source.others.into_iter().map(|(subpath, entries)| (subpath, of_session(entries)));
+        let past = Self {
+            key: TranscriptKey::main(source.key.project_key, session_id),
+            main,
+            others: others.collect(),
+            files: fork::files(&source.files, &fork.session_id, session_id),
+        };
+        past.store(store).await?;
+        Ok(Some(past))
+    }
+
+    async fn store(&self, store: &dyn TranscriptStore) -> Result<(), StoreError> {
+        let others = self.others.iter().map(|(subpath, entries)| (&**subpath, entries));
+        for (subpath, entries) in
+            [("", &self.main), (kept_files::SUBPATH, &self.files)].into_iter().chain(others)
+        {
+            let key = self.key.with_subpath(subpath);
+            for entries in entries.chunks(STORED_AT_ONCE) {
+                patiently(|| store.append(&key, entries)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the main transcript holds a message, without which the CLI cannot resume.

@@ -6,6 +6,7 @@ pub(crate) mod cli_files;
 pub(crate) mod config_dirs;
 pub(crate) mod config_root;
 pub(crate) mod deferred;
+pub(crate) mod fork;
 pub(crate) mod gaps;
 pub(crate) mod kept_files;
 pub(crate) mod materialise;

@@ -4,9 +4,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::events::{
-    ElicitationRequest, Failed, HookDecisionRequest, McpStatusChange, Members, MessageComplete, MessageDelta,
-    PermissionRequest, PromptResolved, Question, SessionReady, SessionState, Status, TaskUpdate, ToolResult,
-    ToolUse, TurnResult, UserMessage,
+    ElicitationRequest, Failed, FilesRewound, HookDecisionRequest, McpStatusChange, Members, MessageComplete,
+    MessageDelta, PermissionRequest, PromptResolved, Question, SessionReady, SessionState, Status,
+    TaskUpdate, ToolResult, ToolUse, TurnResult, UserMessage, UserMessageCancelled,
 };
 
 /// One event of a session's stream (`docs/protocol.md`, Events).
@@ -29,6 +29,10 @@ pub enum ServerEvent {
     SessionReady(SessionReady),
     /// A user's message.
     UserMessage(UserMessage),
+    /// A user's message that was withdrawn.
+    UserMessageCancelled(UserMessageCancelled),
+    /// Files that were put back.
+    FilesRewound(FilesRewound),
     /// A piece of a message.
     MessageDelta(MessageDelta),
     /// A message with all its blocks so far.
@@ -85,6 +89,8 @@ impl ServerEvent {
         match name {
             "session_ready" => read(data, Self::SessionReady),
             "user_message" => read(data, Self::UserMessage),
+            "user_message_cancelled" => read(data, Self::UserMessageCancelled),
+            "files_rewound" => read(data, Self::FilesRewound),
             "message_delta" => read(data, Self::MessageDelta),
             "message_complete" => read(data, Self::MessageComplete),
             "tool_use" => read(data, Self::ToolUse),
@@ -111,6 +117,8 @@ impl ServerEvent {
         match self {
             Self::SessionReady(_) => "session_ready",
             Self::UserMessage(_) => "user_message",
+            Self::UserMessageCancelled(_) => "user_message_cancelled",
+            Self::FilesRewound(_) => "files_rewound",
             Self::MessageDelta(_) => "message_delta",
             Self::MessageComplete(_) => "message_complete",
             Self::ToolUse(_) => "tool_use",
@@ -137,6 +145,8 @@ impl ServerEvent {
         match self {
             Self::SessionReady(event) => write(event),
             Self::UserMessage(event) => write(event),
+            Self::UserMessageCancelled(event) => write(event),
+            Self::FilesRewound(event) => write(event),
             Self::MessageDelta(event) => write(event),
             Self::MessageComplete(event) => write(event),
             Self::ToolUse(event) => write(event),

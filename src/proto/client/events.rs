@@ -34,6 +34,32 @@ pub struct UserMessage {
     pub more: Members,
 }
 
+/// `user_message_cancelled`: a user's message that was withdrawn before it ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UserMessageCancelled {
+    /// The message's uuid.
+    pub message_uuid: String,
+    /// Further members.
+    #[serde(flatten)]
+    pub more: Members,
+}
+
+/// `files_rewound`: files were put back as they were before a message, or would be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FilesRewound {
+    /// The message's uuid.
+    pub message_uuid: String,
+    /// The paths of the files.
+    pub files: Vec<String>,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// Further members.
+    #[serde(flatten)]
+    pub more: Members,
+}
+
 /// `message_delta`: a piece of a message that is being written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -22,6 +22,22 @@ pub enum ClientMessage {
     UserMessage {
         /// The content.
         content: Content,
+        /// A v4 uuid for it that no message of the session has; the server chooses one if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message_uuid: Option<String>,
+    },
+    /// Withdraws a user's message that is queued.
+    CancelMessage {
+        /// The message's uuid.
+        message_uuid: String,
+    },
+    /// Puts the files back as they were before a message.
+    Rewind {
+        /// The message's uuid.
+        message_uuid: String,
+        /// Whether to report the files only, and to change none.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dry_run: bool,
     },
     /// Stops the running turn.
     Interrupt,
@@ -71,7 +87,7 @@ impl ClientMessage {
     /// A user's message with only text.
     #[must_use]
     pub fn say(text: impl Into<String>) -> Self {
-        Self::UserMessage { content: Content::Text(text.into()) }
+        Self::UserMessage { content: Content::Text(text.into()), message_uuid: None }
     }
 
     /// Allows a tool to run with the input of the request.
@@ -197,6 +213,7 @@ mod tests {
     /// One message of each kind, in each of its shapes.
     fn all() -> Vec<(ClientMessage, Value)> {
         let image = ImageSource::Base64 { media_type: "image/png".into(), data: "iVBORw0=".into() };
+        let uuid = "82015afa-a03d-4d03-833e-793f9eaa3b59";
         let blocks = vec![Block::Text { text: "Look:".into() }, Block::Image { source: image }];
         let Value::Object(input) = json!({"command": "ls"}) else { unreachable!() };
         let rules = vec![json!({"type": "setMode", "mode": "acceptEdits", "destination": "session"})];
@@ -207,11 +224,26 @@ mod tests {
         vec![
             (ClientMessage::say("hi"), json!({"type": "user_message", "content": "hi"})),
             (
-                ClientMessage::UserMessage { content: Content::Blocks(blocks) },
+                ClientMessage::UserMessage { content: Content::Blocks(blocks), message_uuid: None },
                 json!({"type": "user_message", "content": [
                     {"type": "text", "text": "Look:"},
                     {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0="}},
                 ]}),
+            ),
+            (
+                ClientMessage::UserMessage {
+                    content: Content::Text("hi".into()),
+                    message_uuid: Some(uuid.into()),
+                },
+                json!({"type": "user_message", "content": "hi", "message_uuid": uuid}),
+            ),
+            (
+                ClientMessage::CancelMessage { message_uuid: uuid.into() },
+                json!({"type": "cancel_message", "message_uuid": uuid}),
+            ),
+            (
+                ClientMessage::Rewind { message_uuid: uuid.into(), dry_run: true },
+                json!({"type": "rewind", "message_uuid": uuid, "dry_run": true}),
             ),
             (ClientMessage::Interrupt, json!({"type": "interrupt"})),
             (

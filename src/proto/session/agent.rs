@@ -50,6 +50,8 @@ impl Session {
             }
             AgentEvent::TurnStarted { permission_mode } => {
                 self.turns.began();
+                self.forget_looks();
+                self.stop_if_exceeded(now);
                 if let Some(mode) = permission_mode {
                     self.set_permission_mode(mode);
                 }
@@ -67,7 +69,10 @@ impl Session {
             }
             AgentEvent::WakeupSet(wakeup) => self.wakeups.set(wakeup),
             AgentEvent::WakeupGone { id } => self.wakeups.remove(&id),
-            AgentEvent::Ready => self.wakeups.process_has_started(self.unix_ms(now)),
+            AgentEvent::Ready => {
+                self.forget_looks();
+                self.wakeups.process_has_started(self.unix_ms(now));
+            }
             AgentEvent::ToolResult { tool_use_id, parent_tool_use_id, output, is_error } => {
                 self.emit(OutEvent::tool_result(
                     &tool_use_id,
@@ -99,6 +104,9 @@ impl Session {
             AgentEvent::Answer { request, outcome } => {
                 self.answer(request, outcome.map_err(NoAnswer::Refused));
             }
+            AgentEvent::Cost { process_cost_usd } => self.spent(now, process_cost_usd),
+            AgentEvent::FilesRewound { request, files } => self.rewound(request, &files),
+            AgentEvent::Looked { request, found } => self.looked(request, found),
             AgentEvent::Error { code, message } => self.emit(OutEvent::error(&code, &message)),
             AgentEvent::Exited { message } => self.lose_agent(now, "agent_exited", &message),
             // `Fenced` concerns only the driver; messages are handled in `handle_agent`.
@@ -118,14 +126,19 @@ impl Session {
 
     fn answer(&mut self, id: u64, outcome: Result<(), NoAnswer>) {
         let Some(request) = self.requests.remove(&id) else { return };
-        if outcome.is_ok() {
-            match request {
-                Request::PermissionMode(mode) => self.set_permission_mode(mode),
-                Request::Model(model) => self.config.model = model,
-                Request::StopTask => {}
-            }
+        if let Err(why) = outcome {
+            self.refuse_request(id, &request, why);
+            // A message may have waited for the end of a rewind.
+            self.send_next();
+            return;
         }
-        self.outputs.push_back(Output::Answer { request: id, outcome });
+        match request {
+            Request::PermissionMode(mode) => self.set_permission_mode(mode),
+            Request::Model(model) => self.config.model = model,
+            Request::CancelMessage(message_uuid) => self.cancelled(&message_uuid),
+            Request::StopTask | Request::Look(_) | Request::Rewind { .. } => {}
+        }
+        self.outputs.push_back(Output::Answer { request: id, outcome: Ok(()) });
     }
 
     fn end_turn(&mut self, now: Instant, end: &TurnEnd) {
@@ -133,17 +146,15 @@ impl Session {
         let given_up =
             if self.running_tasks.is_empty() { self.messages.clear() } else { self.messages.end_own() };
         self.emit_all(given_up);
+        self.begin_day(now);
         let turn_cost = self.cost.turn(end);
-        let result = OutEvent::result(
-            &self.config.session_id,
-            &end.subtype,
-            turn_cost,
-            self.cost.session(),
-            &end.extra,
-        );
+        let subtype = self.subtype_of_end(&end.subtype);
+        let result =
+            OutEvent::result(&self.config.session_id, subtype, turn_cost, self.cost.session(), &end.extra);
         self.emit(result);
         self.touch(now);
         self.turns.ended(now, end.unprompted);
+        self.check_session_budget();
         self.send_next();
     }
 
@@ -159,7 +170,7 @@ impl Session {
         self.kill_tasks();
         self.emit(OutEvent::error(code, message));
         if self.turns.abort() {
-            self.emit(OutEvent::aborted_result(&self.config.session_id, code, self.cost.session()));
+            self.aborted_result(code);
         }
         self.refuse_requests(&NoAnswer::AgentGone);
         self.cost.new_process();

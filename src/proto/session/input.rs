@@ -10,7 +10,7 @@ use crate::proto::{
 
 impl Session {
     /// Handles a client's message (`docs/protocol.md`, Messages). An input whose key and body were accepted
-    /// before changes nothing. `message_uuid`, a new v4 uuid, becomes the id of a user's message.
+    /// before changes nothing. `message_uuid`, a new v4 uuid, becomes the id of a user's message that has none.
     ///
     /// # Errors
     /// The input was refused, and the session has not changed.
@@ -29,7 +29,18 @@ impl Session {
             Some(Seen::OtherBody) => return Err(Refused::KeyReused),
             Some(Seen::Never) | None => {}
         }
-        let sent = matches!(input, Inbound::UserMessage { .. }).then(|| message_uuid.clone());
+        let (chosen, is_message) = match &input {
+            Inbound::UserMessage { message_uuid, .. } => (message_uuid.clone(), true),
+            _ => (None, false),
+        };
+        if chosen.as_ref().is_some_and(|uuid| self.message_ids.contains(uuid)) {
+            return Err(Refused::KnownMessage);
+        }
+        if let Some(exceeded) = self.exceeded(now).filter(|_| is_message) {
+            return Err(Refused::BudgetExceeded(exceeded));
+        }
+        let message_uuid = chosen.unwrap_or(message_uuid);
+        let sent = is_message.then(|| message_uuid.clone());
         let accepted = self.take_input(input, message_uuid)?;
         self.touch(now);
         // Remembered only now, so that a refused input can be sent again with its key.
@@ -41,9 +52,11 @@ impl Session {
 
     fn take_input(&mut self, input: Inbound, message_uuid: String) -> Result<Accepted, Refused> {
         match input {
-            Inbound::UserMessage { content, verbatim } => {
+            Inbound::UserMessage { content, verbatim, .. } => {
                 self.take_message(Queued { content, message_uuid, verbatim })?;
             }
+            Inbound::CancelMessage { message_uuid } => return self.cancel_message(message_uuid),
+            Inbound::Rewind { message_uuid, dry_run } => return self.rewind(message_uuid, dry_run),
             Inbound::Interrupt if self.turns.is_running() && matches!(self.agent, Agent::Down) => {
                 self.drop_turn();
             }
@@ -99,6 +112,7 @@ impl Session {
         // The event comes when the message is queued, not when it is sent: a restored session reads its queue
         // from these events.
         self.emit(OutEvent::user_message(&message.content, &message.message_uuid));
+        self.message_ids.add(&message.message_uuid);
         self.turns.push(message);
         self.send_next();
         Ok(())
@@ -108,8 +122,7 @@ impl Session {
     fn drop_turn(&mut self) {
         self.settle_all(Outcome::Cancelled);
         self.turns.abort();
-        let id = &self.config.session_id;
-        self.emit(OutEvent::aborted_result(id, "interrupted", self.cost.session()));
+        self.aborted_result("interrupted");
         self.send_next();
     }
 
@@ -130,7 +143,7 @@ impl Session {
     }
 
     /// Registers an input that waits for the agent's answer. Their maximum number is that of queued messages.
-    fn request(&mut self, request: Request) -> Result<u64, Refused> {
+    pub(super) fn request(&mut self, request: Request) -> Result<u64, Refused> {
         if self.requests.len() >= self.config.queue_limit {
             return Err(Refused::Backpressure);
         }

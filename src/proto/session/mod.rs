@@ -1,9 +1,12 @@
 //! The state machine of one session.
 
 mod agent;
+mod cancelling;
 mod input;
+mod looking;
 mod noted;
 mod restore;
+mod spending;
 mod time;
 mod waking;
 mod withdraw;
@@ -15,11 +18,13 @@ use std::{
 
 use serde_json::value::RawValue;
 
-use self::{noted::Noted, waking::Clock};
+pub use self::looking::Looked;
+use self::{looking::Known, noted::Noted, spending::Spending, waking::Clock};
 use super::{
-    AgentCommand, NoAnswer, OutEvent, Output, Status,
+    AgentCommand, Look, NoAnswer, OutEvent, Output, Status,
     cost::Cost,
     idempotency::IdempotencyKeys,
+    message_ids::MessageIds,
     messages::Messages,
     prompts::{Outcome, Prompts},
     turn::{Queued, Turns},
@@ -48,6 +53,8 @@ pub struct SessionConfig {
     pub hibernate_after: Option<Duration>,
     /// Maximum number of queued user messages.
     pub queue_limit: usize,
+    /// What the session may cost, in US dollars.
+    pub budget_usd: Option<f64>,
 }
 
 /// What happens to an idle session.
@@ -88,6 +95,7 @@ pub struct Presence {
 ///         when_idle: WhenIdle::Close,
 ///         hibernate_after: None,
 ///         queue_limit: 128,
+///         budget_usd: None,
 ///     },
 ///     Instant::now(),
 /// );
@@ -113,9 +121,11 @@ pub struct Session {
     prompts: Prompts,
     messages: Messages,
     cost: Cost,
+    spending: Spending,
     mcp: BTreeMap<String, String>,
     running_tasks: BTreeSet<String>,
     keys: IdempotencyKeys,
+    message_ids: MessageIds,
     /// Permission updates that were granted for the session's whole life, which its agents forget when they end.
     permissions: Vec<Box<RawValue>>,
     /// The mode that the end of plan mode returns to, if it is known.
@@ -123,6 +133,7 @@ pub struct Session {
     /// The effort that was chosen in the session.
     effort: Option<String>,
     wakeups: Wakeups,
+    known: Known,
     clock: Option<Clock>,
     requests: BTreeMap<u64, Request>,
     next_request: u64,
@@ -147,6 +158,9 @@ enum Request {
     PermissionMode(String),
     Model(Option<String>),
     StopTask,
+    Look(Look),
+    CancelMessage(String),
+    Rewind { message_uuid: String, dry_run: bool },
 }
 
 impl Session {
@@ -165,13 +179,16 @@ impl Session {
             prompts: Prompts::default(),
             messages: Messages::default(),
             cost: Cost::default(),
+            spending: Spending::default(),
             mcp: BTreeMap::new(),
             running_tasks: BTreeSet::new(),
             keys: IdempotencyKeys::default(),
+            message_ids: MessageIds::default(),
             permissions: Vec::new(),
             mode_before_plan: None,
             effort: None,
             wakeups: Wakeups::default(),
+            known: Known::default(),
             clock: None,
             requests: BTreeMap::new(),
             next_request: 1,
@@ -306,9 +323,20 @@ impl Session {
     }
 
     fn send_next(&mut self) {
+        if self.is_rewinding() {
+            return;
+        }
         if let Some(Queued { content, message_uuid, verbatim }) = self.turns.next() {
             self.tell(AgentCommand::User { content, message_uuid, verbatim });
         }
+    }
+
+    /// Ends the running turn with what is known of its cost.
+    fn aborted_result(&mut self, reason: &str) {
+        let turn_cost = self.cost.abort();
+        let (id, session_cost) = (&self.config.session_id, self.cost.session());
+        let result = OutEvent::aborted_result(id, reason, turn_cost, session_cost);
+        self.emit(result);
     }
 
     fn settle_all(&mut self, outcome: Outcome<'_>) {
@@ -324,9 +352,19 @@ impl Session {
 
     /// Answers every input that waits for the agent with an error.
     fn refuse_requests(&mut self, why: &NoAnswer) {
-        for request in std::mem::take(&mut self.requests).into_keys() {
-            self.outputs.push_back(Output::Answer { request, outcome: Err(why.clone()) });
+        for (id, request) in std::mem::take(&mut self.requests) {
+            self.refuse_request(id, &request, why.clone());
         }
+    }
+
+    fn refuse_request(&mut self, id: u64, request: &Request, why: NoAnswer) {
+        self.outputs.push_back(match request {
+            Request::Look(_) => Output::Looked { request: id, outcome: Err(why) },
+            Request::CancelMessage(_) => {
+                Output::Answer { request: id, outcome: Err(cancelling::not_cancelled(why)) }
+            }
+            _ => Output::Answer { request: id, outcome: Err(why) },
+        });
     }
 
     /// Stops the agent, if there is one. The next agent counts its cost from zero.

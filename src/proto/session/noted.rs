@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Session;
-use crate::proto::{IdempotencyKey, Memo, Note, Status, Wakeup, session::WhenIdle};
+use crate::proto::{DayCost, IdempotencyKey, Memo, Note, Status, Wakeup, session::WhenIdle};
 
 /// Maximum number of idempotency keys in the note.
 const KEYS: usize = 256;
@@ -12,7 +12,7 @@ const KEYS: usize = 256;
 /// last element is enough, because between two comparisons each of them only grows or only shrinks.
 #[derive(Debug, Default)]
 pub(super) struct Noted {
-    state: Option<(Status, f64)>,
+    state: Option<(Status, f64, f64)>,
     /// Boxed, because most sessions are never stored.
     memo: Option<Box<MemoSeen>>,
 }
@@ -34,7 +34,7 @@ impl Session {
     /// Returns the session's note if it has changed since the last call.
     pub fn take_note(&mut self) -> Option<Note> {
         // All parts are evaluated, without a short circuit, because each also records what it has seen.
-        let state = (self.status(), self.cost.session());
+        let state = (self.status(), self.cost.session(), self.cost.running());
         let prompts_changed = self.prompts.take_changed();
         let memo_changed = self.is_restorable() && self.memo_changed();
         if self.noted.state.replace(state) == Some(state) && !prompts_changed && !memo_changed {
@@ -55,6 +55,12 @@ impl Session {
     fn memo(&self) -> Memo {
         Memo {
             queued: self.turns.waiting().map(|queued| queued.message_uuid.clone()).collect(),
+            queued_span: self.turns.span(),
+            message_ids: self.message_ids.encode(),
+            budget_usd: self.config.budget_usd,
+            day_cost: DayCost::new(self.spending.day, self.cost.session() - self.spending.before),
+            running_usd: self.cost.running(),
+            inherited_usd: self.spending.inherited,
             verbatim: self
                 .turns
                 .waiting()

@@ -5,7 +5,10 @@ use std::time::Instant;
 use serde_json::value::RawValue;
 
 use super::{Agent, Outcome, Session, SessionConfig};
-use crate::proto::{NoAnswer, Note, OpenPrompt, OutEvent, Output, Status, turn::Queued, wakeups::Wakeups};
+use crate::proto::{
+    NoAnswer, Note, OpenPrompt, OutEvent, Output, Status, message_ids::MessageIds, turn::Queued,
+    wakeups::Wakeups,
+};
 
 /// The code of the `error` and the `terminal_reason` of the `result` that end an interrupted turn.
 const RESTART: &str = "server_restart";
@@ -28,10 +31,14 @@ impl Session {
         let Note { status, pending, session_cost_usd, memo } = note;
         let memo = memo.unwrap_or_default();
         let mut session = Self::new(config, now);
+        session.config.budget_usd = least(session.config.budget_usd, memo.budget_usd);
+        session.spending.day = memo.day_cost.day;
+        session.spending.before = session_cost_usd - memo.day_cost.usd;
+        session.spending.inherited = memo.inherited_usd;
         // The stream has its `session_ready` already.
         session.outputs.clear();
         session.agent = Agent::Down;
-        session.cost.restore(session_cost_usd);
+        session.cost.restore(session_cost_usd, memo.running_usd);
         let (kept, lost): (Vec<_>, Vec<_>) =
             pending.into_iter().partition(|prompt| memo.resumable.contains(&prompt.correlation_id));
         for prompt in &lost {
@@ -51,6 +58,7 @@ impl Session {
             let message_uuid = memo.sent.get(&key.key).cloned();
             session.keys.remember(key, message_uuid);
         }
+        session.message_ids = MessageIds::decode(&memo.message_ids);
         session.permissions = memo.permissions;
         session.mode_before_plan = memo.mode_before_plan;
         session.effort = memo.effort;
@@ -60,6 +68,23 @@ impl Session {
             session.turns.push(Queued { content, message_uuid, verbatim });
         }
         session.send_next();
+        session
+    }
+
+    /// Creates a session that begins with a copy of another one's events, up to the end of a turn. `note` is the state
+    /// at that place, `messages` are the uuids of the copied user's messages. Its agent is being started.
+    #[must_use]
+    pub fn forked<'a>(
+        config: SessionConfig,
+        note: Note,
+        messages: impl IntoIterator<Item = &'a str>,
+        now: Instant,
+    ) -> Self {
+        let mut session = Self::restore(config, note, [], now);
+        session.agent = Agent::Starting(Vec::new());
+        session.spending.inherited = session.cost.session();
+        session.spending.before = session.spending.inherited;
+        messages.into_iter().for_each(|uuid| session.message_ids.add(uuid));
         session
     }
 
@@ -85,6 +110,14 @@ impl Session {
     fn cut_turn(&mut self) {
         let message = "The server was restarted while this turn ran; the turn is lost.";
         self.emit(OutEvent::error(RESTART, message));
-        self.emit(OutEvent::aborted_result(&self.config.session_id, RESTART, self.cost.session()));
+        self.aborted_result(RESTART);
+    }
+}
+
+/// The lower one of two limits.
+fn least(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }

@@ -40,8 +40,12 @@ impl Session {
             });
             self.emit(OutEvent::status("wakeup", &Vec::from(extra)));
             self.emit(OutEvent::user_message(&content, &wakeup.message_uuid));
+            self.message_ids.add(&wakeup.message_uuid);
             let (message_uuid, verbatim) = (wakeup.message_uuid, wakeup.verbatim);
             self.turns.push(Queued { content, message_uuid, verbatim });
+        }
+        if self.exceeded(now).is_some() {
+            self.withdraw_queue();
         }
         self.send_next();
         let needs_agent = self.wakeups.needs_agent_at().is_some_and(|at| at <= unix_ms);

@@ -16,6 +16,7 @@ impl Session {
         if let Some(key) = key {
             self.keys.forget(key);
         }
+        self.message_ids.remove(message_uuid);
         let message =
             "A message came too late to be run: its sender was told so while it could not be stored.";
         self.emit(OutEvent::error(WITHDRAWN, message));
@@ -26,7 +27,7 @@ impl Session {
             commands.retain(|command| !matches!(command, AgentCommand::User { message_uuid: uuid, .. } if uuid == message_uuid));
         }
         if self.turns.abort() {
-            self.emit(OutEvent::aborted_result(&self.config.session_id, WITHDRAWN, self.cost.session()));
+            self.aborted_result(WITHDRAWN);
         }
         self.send_next();
     }

@@ -8,12 +8,13 @@ use super::{Input, Wait, input::Delivered};
 use crate::{
     layers::resume::EventLog,
     metrics,
+    proto::Look,
     service::{
         error::SessionError,
         registry::sessions::Sessions,
         session::{
             place::Place,
-            posted::{Outcome, Posted, PostedInput},
+            posted::{Answer, Outcome, Posted, PostedInput},
         },
     },
     storage::{
@@ -43,12 +44,36 @@ impl<L: EventLog> Sessions<L> {
         let body: Box<RawValue> = serde_json::from_slice(input.body())
             .map_err(|_| SessionError::invalid("the body is not JSON"))?;
         let posted = PostedInput { body, verbatim: input.is_verbatim(), key: input.key().map(Into::into) };
-        let until = wait.until();
-        let mut letter = self.post(place.id(), &Posted::Input(posted), until).await?;
+        match self.answer_elsewhere(place, &Posted::Input(posted), wait.until()).await? {
+            Answer::Done(message_uuid) => Ok(Delivered::Done(message_uuid)),
+            Answer::Found(_) => Err(SessionError::unavailable("the session's host answered something else")),
+        }
+    }
+
+    /// Looks at the session's agent through whichever host runs it.
+    pub(super) async fn look_elsewhere(
+        &self,
+        place: &Place<L>,
+        look: Look,
+    ) -> Result<Box<RawValue>, SessionError> {
+        let until = Instant::now() + self.limits().answer_timeout;
+        match self.answer_elsewhere(place, &Posted::Look(look), until).await? {
+            Answer::Found(found) => Ok(found),
+            Answer::Done(_) => Err(SessionError::unavailable("the session's host answered something else")),
+        }
+    }
+
+    async fn answer_elsewhere(
+        &self,
+        place: &Place<L>,
+        posted: &Posted,
+        until: Instant,
+    ) -> Result<Answer, SessionError> {
+        let mut letter = self.post(place.id(), posted, until).await?;
         let given_up = tokio::select! {
             outcome = self.outcome(place, &letter) => {
                 letter.remove().await;
-                return outcome.map(Delivered::Done);
+                return outcome;
             }
             () = sleep_until(until) => "the session did not answer in time",
             () = self.ending().cancelled() => "the server is shutting down",
@@ -57,7 +82,7 @@ impl<L: EventLog> Sessions<L> {
         if letter.remove().await {
             return Err(SessionError::unavailable(given_up));
         }
-        self.outcome(place, &letter).await.map(Delivered::Done)
+        self.outcome(place, &letter).await
     }
 
     /// Asks the session's host to end and delete it. Returns whether it did.
@@ -95,7 +120,7 @@ impl<L: EventLog> Sessions<L> {
 
     /// Waits for the outcome. If the session's host is gone meanwhile, this host takes the session, and with it the
     /// entry.
-    async fn outcome(&self, place: &Place<L>, letter: &Letter) -> Result<Option<String>, SessionError> {
+    async fn outcome(&self, place: &Place<L>, letter: &Letter) -> Result<Answer, SessionError> {
         let Letter { inbox, entry, .. } = letter;
         let answered = inbox.wake().subscribe(Hint::Answered(entry.id.clone()));
         let freed = inbox.wake().subscribe(Hint::Freed(entry.session_id.clone()));

@@ -10,7 +10,7 @@ use super::SessionHandle;
 use crate::{
     layers::resume::EventLog,
     metrics,
-    proto::{IdempotencyKey, Inbound, NoAnswer, Refused},
+    proto::{Exceeded, IdempotencyKey, Inbound, NoAnswer, Refused},
     service::{
         error::SessionError,
         limits::Limits,
@@ -137,11 +137,16 @@ impl<L: EventLog> SessionHandle<L> {
     }
 
     async fn deliver(&self, input: &Input, wait: &Wait) -> Result<Option<String>, SessionError> {
+        let exceeded = match &input.message {
+            Inbound::UserMessage { .. } => self.sessions.day_exceeded(self.owner()).await?,
+            _ => None,
+        };
         let mut place = self.place().clone();
         loop {
-            let delivered = match &place {
-                Place::Here(live) => give(live, input, wait).await?,
-                Place::Elsewhere(_) => self.sessions.deliver_elsewhere(&place, input, wait).await?,
+            let delivered = match (&place, exceeded) {
+                (Place::Here(live), _) => give(live, input, exceeded, wait).await?,
+                (Place::Elsewhere(_), Some(exceeded)) => return Err(exceeded.into()),
+                (Place::Elsewhere(_), None) => self.sessions.deliver_elsewhere(&place, input, wait).await?,
             };
             match delivered {
                 Delivered::Done(message_uuid) => return Ok(message_uuid),
@@ -152,9 +157,14 @@ impl<L: EventLog> SessionHandle<L> {
 }
 
 /// Puts the message into the session's mailbox and waits for its outcome.
-async fn give<S>(live: &LiveSession<S>, input: &Input, wait: &Wait) -> Result<Delivered, SessionError> {
+async fn give<S>(
+    live: &LiveSession<S>,
+    input: &Input,
+    exceeded: Option<Exceeded>,
+    wait: &Wait,
+) -> Result<Delivered, SessionError> {
     let (reply, mut receipt) = receipt();
-    let mail = Mail { input: input.message.clone(), key: input.key.clone(), reply };
+    let mail = Mail::Input { input: input.message.clone(), key: input.key.clone(), exceeded, reply };
     match live.mailbox.send(mail) {
         Ok(()) => {}
         Err(SendError::Full) => return Err(SessionError::Backpressure),
@@ -188,15 +198,23 @@ impl From<NotTaken> for SessionError {
                 Refused::NotAQuestion | Refused::OtherQuestions(_) | Refused::WrongType(_) => {
                     Self::invalid(refused.to_string())
                 }
+                Refused::NotQueued | Refused::KnownMessage | Refused::TurnRuns => {
+                    Self::Conflict(refused.to_string().into())
+                }
+                Refused::BudgetExceeded(exceeded) => exceeded.into(),
                 Refused::Backpressure => Self::Backpressure,
                 Refused::KeyReused => Self::unprocessable(refused.to_string()),
                 Refused::Closed => Self::NotFound,
             },
             NotTaken::NoAnswer(no_answer) => match no_answer {
                 NoAnswer::Refused(words) => Self::invalid(words),
+                NoAnswer::NotQueued => Self::Conflict(no_answer.to_string().into()),
                 NoAnswer::AgentGone => Self::unavailable(no_answer.to_string()),
                 NoAnswer::SessionClosed => Self::NotFound,
             },
+            NotTaken::Asleep => Self::unavailable(
+                "the agent is asleep, and its answer is not known; the next message wakes it",
+            ),
             NotTaken::Released => Self::NotFound,
         }
     }

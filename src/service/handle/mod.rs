@@ -4,6 +4,7 @@ mod elsewhere;
 mod events;
 mod frames;
 mod input;
+mod looks;
 mod new;
 mod send;
 

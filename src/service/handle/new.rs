@@ -8,11 +8,15 @@ use super::SessionHandle;
 use crate::{
     agent::SessionSpec,
     layers::resume::EventLog,
-    proto::{CreateSession, Invalid, client::SessionInfo},
+    proto::{CreateSession, ForkOf, Invalid, client::SessionInfo},
     service::{
         error::SessionError,
+        http::scope::ASKING,
         registry::sessions::{NewAgent, Sessions},
-        session::place::Place,
+        session::{
+            fork::{self, Source},
+            place::{Choices, Place},
+        },
     },
 };
 
@@ -33,6 +37,8 @@ pub struct NewSession {
     permission_mode: Option<String>,
     title: Option<String>,
     profile: Option<String>,
+    fork_of: Option<ForkOf>,
+    budget_usd: Option<f64>,
 }
 
 impl NewSession {
@@ -88,6 +94,22 @@ impl NewSession {
         self
     }
 
+    /// Makes it begin as a copy of this session of the same owner, up to and with the turn of the message with this uuid,
+    /// or up to the last turn that has ended. It works in the same directory. The profile, the model, the title and a mode that
+    /// asks are the other session's unless they are set; permissions that it was granted are not copied.
+    #[must_use]
+    pub fn fork_of(mut self, session_id: impl Into<String>, after_message_uuid: Option<String>) -> Self {
+        self.fork_of = Some(ForkOf { session_id: session_id.into(), after_message_uuid });
+        self
+    }
+
+    /// Sets what the session may cost, in US dollars; at most what the policy allows.
+    #[must_use]
+    pub fn budget_usd(mut self, usd: f64) -> Self {
+        self.budget_usd = Some(usd);
+        self
+    }
+
     /// Checks the members as those of a request body are.
     fn check(self) -> Result<CreateSession, SessionError> {
         let cwd = match self.cwd.map(|cwd| cwd.into_os_string().into_string()) {
@@ -95,8 +117,8 @@ impl NewSession {
             Some(Ok(cwd)) => Some(cwd),
             Some(Err(_)) => return Err(SessionError::unprocessable("cwd must be a path in UTF-8")),
         };
-        let Self { model, permission_mode, title, profile, .. } = self;
-        let body = CreateSession { model, permission_mode, cwd, title, profile };
+        let Self { model, permission_mode, title, profile, fork_of, budget_usd, .. } = self;
+        let body = CreateSession { model, permission_mode, cwd, title, profile, fork_of, budget_usd };
         parse_new(&serde_json::to_vec(&body).expect("made of strings"))
     }
 }
@@ -120,7 +142,8 @@ impl<L: EventLog> Sessions<L> {
     /// is no such profile;
     /// [`Denied`](SessionError::Denied): the policy forbids the directory or the mode;
     /// [`Unavailable`](SessionError::Unavailable): there are too many sessions, the agent cannot be started, the
-    /// storage is not available, or the server is shutting down.
+    /// storage is not available, or the server is shutting down. Of a fork also [`NotFound`](SessionError::NotFound): the
+    /// owner has no such session; [`Conflict`](SessionError::Conflict): the turn has not ended.
     pub async fn create(&self, mut new: NewSession) -> Result<SessionHandle<L>, SessionError> {
         self.start_tasks();
         let owner = new.owner.take();
@@ -173,18 +196,60 @@ impl<L: EventLog> Sessions<L> {
         wanted: CreateSession,
         owner: Option<Arc<str>>,
     ) -> Result<SessionHandle<L>, SessionError> {
-        let title = wanted.title.clone();
-        let spec = SessionSpec { owner: owner.clone(), ..self.permitted(wanted).await? };
+        let budget_usd = self.policy().session_budget(wanted.budget_usd);
+        let budget_usd = budget_usd.map_err(|denied| SessionError::Denied(denied.to_string()))?;
+        let (title, mut spec, source) = match wanted.fork_of.clone() {
+            Some(fork_of) => {
+                let (wanted, source) = self.forked(wanted, &fork_of, owner.as_deref()).await?;
+                let title = wanted.title.clone();
+                let spec = self.permitted(wanted).await?;
+                let fork = Some(source.beginning.fork(&source.session_id));
+                (title, SessionSpec { fork, resume: true, ..spec }, Some(source))
+            }
+            None => (wanted.title.clone(), self.permitted(wanted).await?, None),
+        };
+        spec.report_cost = self.reports_cost(budget_usd);
+        spec.owner = owner.clone();
         let slot = self.reserve().await?;
-        let new = NewAgent { spec, owner, title };
+        let new = NewAgent { spec, owner, title, budget_usd, source };
         let live = self.starter().create(self.clone(), new, slot).await?;
         Ok(SessionHandle::new(Place::Here(live), self.clone()))
+    }
+
+    /// Finds the session to fork, and completes the choices for the new one by its own.
+    async fn forked(
+        &self,
+        mut wanted: CreateSession,
+        fork_of: &ForkOf,
+        owner: Option<&str>,
+    ) -> Result<(CreateSession, Source<L::Stream>), SessionError> {
+        let place = self.find_place(&fork_of.session_id, owner).await?.ok_or(SessionError::NotFound)?;
+        if wanted.cwd.is_some() {
+            return Err(SessionError::unprocessable(
+                "cwd must be absent with fork_of: a fork works where the other session does",
+            ));
+        }
+        wanted.cwd = Some(place.cwd().to_str().map(str::to_owned).ok_or_else(|| {
+            SessionError::unprocessable("the session to fork works in a directory whose path is not UTF-8")
+        })?);
+        let Choices { profile, model, permission_mode, title } = place.choices();
+        wanted.profile = wanted.profile.or(profile);
+        wanted.model = wanted.model.or(model);
+        wanted.title = wanted.title.or(title);
+        // Another mode is an approval in advance, which was given to that session.
+        let mode = permission_mode.filter(|mode| ASKING.contains(&&**mode));
+        wanted.permission_mode = wanted.permission_mode.or(mode);
+        let beginning = fork::beginning(place.stream(), fork_of.after_message_uuid.as_deref()).await?;
+        Ok((
+            wanted,
+            Source { session_id: fork_of.session_id.clone(), stream: place.stream().clone(), beginning },
+        ))
     }
 
     /// Builds the spec of the agent to start, if the policy allows it.
     async fn permitted(&self, wanted: CreateSession) -> Result<SessionSpec, SessionError> {
         let policy = self.policy();
-        let CreateSession { model, permission_mode, cwd, profile, title: _ } = wanted;
+        let CreateSession { model, permission_mode, cwd, profile, .. } = wanted;
         if let Some(mode) = &permission_mode {
             policy.start_in(mode).map_err(|denied| SessionError::Denied(denied.to_string()))?;
         }

@@ -12,6 +12,7 @@ use crate::{
 #[non_exhaustive]
 pub struct NewMessage {
     content: Content,
+    message_uuid: Option<String>,
     key: Option<String>,
     verbatim: bool,
 }
@@ -20,7 +21,14 @@ impl NewMessage {
     /// A message with this content.
     #[must_use]
     pub fn new(content: Content) -> Self {
-        Self { content, key: None, verbatim: false }
+        Self { content, message_uuid: None, key: None, verbatim: false }
+    }
+
+    /// Sets the message's uuid, a v4 one that no message of the session has.
+    #[must_use]
+    pub fn message_uuid(mut self, uuid: impl Into<String>) -> Self {
+        self.message_uuid = Some(uuid.into());
+        self
     }
 
     /// Sets an idempotency key, 1 to 255 visible ASCII characters. A message whose key and content were accepted
@@ -65,8 +73,8 @@ impl<L: EventLog> SessionHandle<L> {
     /// # Errors
     /// See [`input`](Self::input).
     pub async fn send(&self, message: impl Into<NewMessage>) -> Result<String, SessionError> {
-        let NewMessage { content, key, verbatim } = message.into();
-        let message = ClientMessage::UserMessage { content };
+        let NewMessage { content, message_uuid, key, verbatim } = message.into();
+        let message = ClientMessage::UserMessage { content, message_uuid };
         let message_uuid = self.take_message(&message, key.as_deref(), verbatim).await?;
         Ok(message_uuid.expect("a user's message has a uuid"))
     }
@@ -143,13 +151,30 @@ impl<L: EventLog> SessionHandle<L> {
         self.input(ClientMessage::StopTask { task_id: task_id.into() }).await
     }
 
+    /// Withdraws a user's message that is queued.
+    ///
+    /// # Errors
+    /// See [`input`](Self::input); [`Conflict`](SessionError::Conflict): it runs or has run, or was never sent.
+    pub async fn cancel_message(&self, message_uuid: impl Into<String>) -> Result<(), SessionError> {
+        self.input(ClientMessage::CancelMessage { message_uuid: message_uuid.into() }).await
+    }
+
+    /// Puts the files that the agent has changed since this message back as they were before it. The event
+    /// `files_rewound` lists them. A `dry_run` changes none.
+    ///
+    /// # Errors
+    /// See [`input`](Self::input); [`Conflict`](SessionError::Conflict): a turn runs.
+    pub async fn rewind(&self, message_uuid: impl Into<String>, dry_run: bool) -> Result<(), SessionError> {
+        self.input(ClientMessage::Rewind { message_uuid: message_uuid.into(), dry_run }).await
+    }
+
     /// Sends any message of the protocol. When the call returns, what the message caused is in the event log. If the
     /// future is dropped before, a message that was not taken yet has no effect.
     ///
     /// # Errors
     /// [`Invalid`](SessionError::Invalid): a value is invalid, or the agent refuses it;
     /// [`Denied`](SessionError::Denied): the policy forbids it; [`Settled`](SessionError::Settled): the prompt is not
-    /// open; [`TooLarge`](SessionError::TooLarge); [`Unprocessable`](SessionError::Unprocessable): the idempotency key
+    /// open; [`Conflict`](SessionError::Conflict): the session is not in the state that the message needs; [`TooLarge`](SessionError::TooLarge); [`Unprocessable`](SessionError::Unprocessable): the idempotency key
     /// was used with another message; [`Backpressure`](SessionError::Backpressure): the queue is full;
     /// [`NotFound`](SessionError::NotFound), [`TakenOver`](SessionError::TakenOver) and
     /// [`Unavailable`](SessionError::Unavailable).

@@ -21,7 +21,7 @@ use tower::{BoxError, Service};
 use super::{
     body, create,
     failure::Failure,
-    input, reply,
+    input, looks, reply,
     route::Route,
     scope::{Caller, DRIVE, READ},
     stream, ticket,
@@ -189,6 +189,16 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
                 let session = self.session(parts, id).await?;
                 caller.must(READ)?;
                 Ok(stream::attach(parts, &session).answer(parts, Some(limits.keepalive)).await)
+            }
+            (&Method::GET | &Method::HEAD, Route::Look(id, look)) => {
+                let session = self.session(parts, id).await?;
+                caller.must(READ)?;
+                looks::look(&session, look).await
+            }
+            (&Method::GET | &Method::HEAD, Route::Files(id)) => {
+                let session = self.session(parts, id).await?;
+                caller.must(READ)?;
+                looks::files(&session, &parts.uri).await
             }
             (&Method::POST, Route::Input(id)) => {
                 let session = self.session(parts, id).await?;

@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 
 use crate::{
     layers::{lookup::Unavailable, reply::Refusal},
+    proto::BUDGET_EXCEEDED,
     service::error::SessionError,
 };
 
@@ -48,8 +49,10 @@ impl From<SessionError> for Failure {
         if let Some(time) = error.retry_after() {
             refusal = refusal.with_retry_after(time.as_secs());
         }
-        if error == SessionError::Backpressure {
-            refusal = refusal.with_code("backpressure");
+        match error {
+            SessionError::Backpressure => refusal = refusal.with_code("backpressure"),
+            SessionError::BudgetExceeded { .. } => refusal = refusal.with_code(BUDGET_EXCEEDED),
+            _ => {}
         }
         Self(refusal)
     }

@@ -4,6 +4,8 @@
 
 use http::{Method, request::Parts};
 
+use crate::proto::Look;
+
 /// The resource that a path names. [`Route::allow`] lists its methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
@@ -17,6 +19,10 @@ pub(crate) enum Route<'a> {
     Input(&'a str),
     /// `/sessions/{id}/tickets`
     Tickets(&'a str),
+    /// `/sessions/{id}/commands`, `…/models`, `…/context`, `…/mcp`
+    Look(&'a str, Look),
+    /// `/sessions/{id}/files`
+    Files(&'a str),
 }
 
 impl<'a> Route<'a> {
@@ -33,7 +39,8 @@ impl<'a> Route<'a> {
             (Some(id), Some("stream")) => Self::Stream(id),
             (Some(id), Some("input")) => Self::Input(id),
             (Some(id), Some("tickets")) => Self::Tickets(id),
-            _ => return None,
+            (Some(id), Some("files")) => Self::Files(id),
+            (Some(id), Some(name)) => Self::Look(id, Look::ALL.into_iter().find(|look| look.name() == name)?),
         };
         segments.next().is_none().then_some(route)
     }
@@ -43,7 +50,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Sessions => "GET, HEAD, OPTIONS, POST",
             Self::Session(_) => "DELETE, GET, HEAD, OPTIONS",
-            Self::Stream(_) => "GET, HEAD, OPTIONS",
+            Self::Stream(_) | Self::Look(..) | Self::Files(_) => "GET, HEAD, OPTIONS",
             Self::Input(_) | Self::Tickets(_) => "OPTIONS, POST",
         }
     }
@@ -56,7 +63,10 @@ impl<'a> Route<'a> {
 #[must_use]
 pub fn session_id(request: &Parts) -> Option<String> {
     match (&request.method, Route::parse(request.uri.path())?) {
-        (&Method::GET | &Method::HEAD, Route::Session(id) | Route::Stream(id))
+        (
+            &Method::GET | &Method::HEAD,
+            Route::Session(id) | Route::Stream(id) | Route::Look(id, _) | Route::Files(id),
+        )
         | (&Method::POST, Route::Input(id) | Route::Tickets(id)) => Some(id.to_owned()),
         _ => None,
     }
@@ -66,7 +76,12 @@ pub fn session_id(request: &Parts) -> Option<String> {
 pub(crate) fn session_of(path: &str) -> Option<&str> {
     match Route::parse(path)? {
         Route::Sessions => None,
-        Route::Session(id) | Route::Stream(id) | Route::Input(id) | Route::Tickets(id) => Some(id),
+        Route::Session(id)
+        | Route::Stream(id)
+        | Route::Input(id)
+        | Route::Tickets(id)
+        | Route::Look(id, _)
+        | Route::Files(id) => Some(id),
     }
 }
 
@@ -87,6 +102,8 @@ mod tests {
             ("HEAD", "/sessions/a"),
             ("GET", "/sessions/a/stream?last_event_id=1"),
             ("HEAD", "/sessions/a/stream"),
+            ("GET", "/sessions/a/context"),
+            ("HEAD", "/sessions/a/files?query=x"),
             ("POST", "/sessions/a/input"),
             ("POST", "/sessions/a/tickets"),
         ] {
@@ -105,6 +122,43 @@ mod tests {
         }
     }
 
+    /// The path in the description of the API, and an example of each route.
+    fn described() -> Vec<(&'static str, Route<'static>)> {
+        let path = |route: Route<'_>| match route {
+            Route::Sessions => "/sessions",
+            Route::Session(_) => "/sessions/{id}",
+            Route::Stream(_) => "/sessions/{id}/stream",
+            Route::Input(_) => "/sessions/{id}/input",
+            Route::Tickets(_) => "/sessions/{id}/tickets",
+            Route::Look(_, Look::Commands) => "/sessions/{id}/commands",
+            Route::Look(_, Look::Models) => "/sessions/{id}/models",
+            Route::Look(_, Look::Context) => "/sessions/{id}/context",
+            Route::Look(_, Look::Mcp) => "/sessions/{id}/mcp",
+            Route::Files(_) => "/sessions/{id}/files",
+        };
+        let routes = ["", "/a", "/a/stream", "/a/input", "/a/tickets", "/a/files"]
+            .map(|below| Route::parse(format!("/sessions{below}").leak()).unwrap());
+        let looks = Look::ALL.map(|look| Route::Look("a", look));
+        routes.into_iter().chain(looks).map(|route| (path(route), route)).collect()
+    }
+
+    #[test]
+    fn every_route_is_described_with_its_methods() {
+        let api: serde_json::Value = serde_json::from_str(crate::service::OPENAPI).unwrap();
+        let mut described: Vec<_> = api["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+        described.retain(|path| *path != "/openapi.json");
+        let mut routes: Vec<_> = self::described().into_iter().map(|(path, _)| path).collect();
+        routes.sort_unstable();
+        described.sort_unstable();
+        assert_eq!(described, routes);
+        for (path, route) in self::described() {
+            for method in ["get", "post", "delete"] {
+                let is_described = api["paths"][path].get(method).is_some();
+                assert_eq!(is_described, route.allow().contains(&method.to_uppercase()), "{method} {path}");
+            }
+        }
+    }
+
     #[test]
     fn paths() {
         let table = [
@@ -113,6 +167,12 @@ mod tests {
             ("/sessions/a/stream", Some(Route::Stream("a"))),
             ("/sessions/a/input", Some(Route::Input("a"))),
             ("/sessions/a/tickets", Some(Route::Tickets("a"))),
+            ("/sessions/a/files", Some(Route::Files("a"))),
+            ("/sessions/a/commands", Some(Route::Look("a", Look::Commands))),
+            ("/sessions/a/models", Some(Route::Look("a", Look::Models))),
+            ("/sessions/a/context", Some(Route::Look("a", Look::Context))),
+            ("/sessions/a/mcp", Some(Route::Look("a", Look::Mcp))),
+            ("/sessions/a/mcp/b", None),
             ("/sessions/", None),
             ("/sessions/a/", None),
             ("/sessions//stream", None),

@@ -17,7 +17,7 @@ pub const APPROVE: &str = "approve";
 
 /// The modes that need no approval: in them the agent does nothing unasked for which it would ask in another
 /// mode.
-const ASKING: [&str; 3] = ["default", "plan", "dontAsk"];
+pub(crate) const ASKING: [&str; 3] = ["default", "plan", "dontAsk"];
 
 /// The caller of a request. Without an auth layer it has no name and may do everything.
 #[derive(Clone, Copy, Debug)]

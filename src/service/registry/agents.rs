@@ -31,7 +31,7 @@ impl<A: Agent> Agents<A> {
 }
 
 impl<A: Agent, L: EventLog> Starter<L> for Agents<A> {
-    fn create(&self, sessions: Sessions<L>, mut new: NewAgent, slot: Slot) -> Started<L> {
+    fn create(&self, sessions: Sessions<L>, mut new: NewAgent<L::Stream>, slot: Slot) -> Started<L> {
         let (agent, warm) = (self.agent.clone(), Arc::clone(&self.warm));
         Box::pin(async move {
             let connection = match warm.claim(&mut new.spec).await {
@@ -61,7 +61,7 @@ impl<A: Agent, L: EventLog> Starter<L> for Agents<A> {
 /// Starts a session in a task of its own, so that the start completes even if nobody waits for it any more. Such a
 /// session is cancelled.
 async fn started<A: Agent, L: EventLog>(
-    new: NewAgent,
+    new: NewAgent<L::Stream>,
     connection: AgentConnection<A>,
     sessions: Sessions<L>,
     slot: Slot,

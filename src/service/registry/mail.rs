@@ -14,7 +14,7 @@ use crate::{
             live::{Live, Mail, Taken},
             mailbox::SendError,
             place::Place,
-            posted::{Outcome, Posted, PostedInput, own_key},
+            posted::{Answer, Outcome, Posted, PostedInput, own_key},
             receipt::{Receipt, receipt},
         },
     },
@@ -73,7 +73,15 @@ impl<L: EventLog> Sessions<L> {
             (Ok(Posted::Close), Some(live)) => {
                 tokio::spawn(async move {
                     let closed = sessions.remove(&entry.session_id, live.owner.as_deref()).await;
-                    settle(&inbox, &entry, None, closed.map(|()| None)).await;
+                    settle(&inbox, &entry, None, closed.map(|()| Answer::Done(None))).await;
+                });
+                return;
+            }
+            (Ok(Posted::Look(look)), Some(live)) => {
+                tokio::spawn(async move {
+                    let handle = SessionHandle::new(Place::Here(live), sessions);
+                    let found = handle.look(look).await.map(Answer::Found);
+                    settle(&inbox, &entry, Some(&lease), found).await;
                 });
                 return;
             }
@@ -115,7 +123,7 @@ impl<L: EventLog> Sessions<L> {
         let (message, key) = handle.permit(input, verbatim).map_err(Some)?.into_parts();
         let key = key.or_else(|| own_key(entry_id, &message));
         let (reply, receipt) = receipt();
-        match live.mailbox.send(Mail { input: message, key, reply }) {
+        match live.mailbox.send(Mail::Input { input: message, key, exceeded: None, reply }) {
             Ok(()) => Ok(receipt),
             Err(SendError::Full) => Err(Some(SessionError::Backpressure)),
             Err(SendError::Closed) => Err(None),
@@ -123,9 +131,9 @@ impl<L: EventLog> Sessions<L> {
     }
 
     /// The outcome of a message; `None` if the session has left this host.
-    fn judge(&self, taken: Option<Taken>) -> Option<Result<Option<String>, SessionError>> {
+    fn judge(&self, taken: Option<Taken>) -> Option<Result<Answer, SessionError>> {
         match taken {
-            Some(Ok(message_uuid)) => Some(Ok(message_uuid)),
+            Some(Ok(message_uuid)) => Some(Ok(Answer::Done(message_uuid))),
             Some(Err(not_taken)) if not_taken.is_released() => None,
             Some(Err(not_taken)) => Some(Err(not_taken.into())),
             None => None,
@@ -139,7 +147,7 @@ async fn settle(
     inbox: &AnyEntries,
     entry: &InboxEntry,
     lease: Option<&Lease>,
-    outcome: Result<Option<String>, SessionError>,
+    outcome: Result<Answer, SessionError>,
 ) {
     let outcome = Outcome::from(outcome).encode();
     let since = Instant::now();

@@ -13,10 +13,12 @@ use std::{
 };
 
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     keyed_lock::KeyedLock,
+    ledger::MemoryLedger,
     slots::{Slot, Slots},
 };
 use crate::{
@@ -30,6 +32,7 @@ use crate::{
         registry::leases::Leases,
         session::{
             describe,
+            fork::Source,
             live::{Live, LiveSession},
         },
     },
@@ -39,6 +42,9 @@ use crate::{
     },
     sync::lock,
 };
+
+/// Maximum number of walks through directories at once. Each takes up to a second of a blocking thread.
+const WALKS: usize = 4;
 
 /// The running sessions of a service.
 ///
@@ -83,6 +89,9 @@ struct Inner<L: EventLog> {
     leases: Arc<Leases>,
     restoring: KeyedLock,
     slots: Slots,
+    /// One permit for each walk through a session's directory.
+    walks: Semaphore,
+    ledger: MemoryLedger,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     background_tasks_started: AtomicBool,
@@ -93,7 +102,7 @@ struct Inner<L: EventLog> {
 /// Starts the tasks of sessions, whichever agent they have.
 pub(crate) trait Starter<L: EventLog>: Send + Sync + 'static {
     /// Starts a new session.
-    fn create(&self, sessions: Sessions<L>, new: NewAgent, slot: Slot) -> Started<L>;
+    fn create(&self, sessions: Sessions<L>, new: NewAgent<L::Stream>, slot: Slot) -> Started<L>;
 
     /// Restores a stored session.
     fn restore(&self, sessions: Sessions<L>, owned: Owned, slot: Slot) -> Started<L>;
@@ -106,10 +115,13 @@ pub(crate) trait Starter<L: EventLog>: Send + Sync + 'static {
 pub(crate) type Started<L> = Pin<Box<dyn Future<Output = Result<Live<L>, SessionError>> + Send>>;
 
 /// A new session, permitted by the policy.
-pub(crate) struct NewAgent {
+pub(crate) struct NewAgent<S> {
     pub(crate) spec: SessionSpec,
     pub(crate) owner: Option<Arc<str>>,
     pub(crate) title: Option<String>,
+    pub(crate) budget_usd: Option<f64>,
+    /// The session that it begins as a copy of.
+    pub(crate) source: Option<Source<S>>,
 }
 
 /// A stored session whose lease this host holds.
@@ -124,6 +136,8 @@ impl<L: EventLog> Sessions<L> {
             log,
             policy,
             slots: Slots::new(limits.max_sessions),
+            walks: Semaphore::new(WALKS),
+            ledger: MemoryLedger::default(),
             limits,
             persistence,
             starter: OnceLock::new(),
@@ -144,6 +158,7 @@ impl<L: EventLog> Sessions<L> {
             transcripts: self.persistence().map(|persistence| Arc::clone(&persistence.transcripts)),
             allow_bypass: self.policy().allows_bypass(),
             share_settings: self.policy().shares_approvals(),
+            report_cost: self.reports_cost(self.policy().session_budget(None).unwrap_or_default()),
             ..SessionSpec::new(id, cwd)
         }
     }
@@ -311,6 +326,19 @@ impl<L: EventLog> Sessions<L> {
 
     pub(crate) fn policy(&self) -> &Policy {
         &self.inner.policy
+    }
+
+    pub(crate) fn ledger(&self) -> &MemoryLedger {
+        &self.inner.ledger
+    }
+
+    /// Whether the agent of a session with this budget has to report costs before the end of a turn.
+    pub(crate) fn reports_cost(&self, budget_usd: Option<f64>) -> bool {
+        budget_usd.is_some() || self.policy().has_day_budget()
+    }
+
+    pub(crate) fn walks(&self) -> &Semaphore {
+        &self.inner.walks
     }
 
     pub(crate) fn retention(&self) -> Option<Duration> {

@@ -120,9 +120,10 @@ impl<A: Agent> Warm<A> {
 impl<A: Agent> Pool<A> {
     /// Whether waiting agents were started with everything that this spec chooses.
     fn is_default(&self, spec: &SessionSpec) -> bool {
-        let SessionSpec { cwd, profile, model, permission_mode, resume, .. } = spec;
+        let SessionSpec { cwd, profile, model, permission_mode, resume, report_cost, .. } = spec;
+        let same = *cwd == self.default_spec.cwd && *report_cost == self.default_spec.report_cost;
         let chosen = [profile, model, permission_mode].iter().any(|choice| choice.is_some());
-        *cwd == self.default_spec.cwd && !chosen && !resume
+        same && !chosen && !resume
     }
 
     async fn claim(&self) -> Option<(String, AgentConnection<A>)> {

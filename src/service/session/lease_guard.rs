@@ -67,6 +67,10 @@ impl LeaseGuard {
         &self.fenced
     }
 
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
     pub(crate) fn persistence(&self) -> &Persistence {
         &self.persistence
     }

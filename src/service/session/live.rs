@@ -10,24 +10,44 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{describe::Description, mailbox, receipt::Reply};
 use crate::{
     layers::resume::{EventLog, EventStream},
-    proto::{IdempotencyKey, Inbound, NoAnswer, Note, Refused},
+    proto::{Exceeded, IdempotencyKey, Inbound, Look, NoAnswer, Note, Refused},
     sync::lock,
 };
 
-/// An input in the mailbox of its session.
+/// What is in the mailbox of a session. A reply is dropped without a value if the session ends first.
 #[derive(Debug)]
-pub(crate) struct Mail {
-    pub(crate) input: Inbound,
-    pub(crate) key: Option<IdempotencyKey>,
-    /// Dropped without a value if the session ends first.
-    pub(crate) reply: Reply<Taken>,
+pub(crate) enum Mail {
+    Input {
+        input: Inbound,
+        key: Option<IdempotencyKey>,
+        /// The day's budget that was used up when it came.
+        exceeded: Option<Exceeded>,
+        reply: Reply<Taken>,
+    },
+    Look {
+        look: Look,
+        reply: oneshot::Sender<Found>,
+    },
 }
+
+impl Mail {
+    /// Answers that the session has left memory.
+    pub(crate) fn release(self) {
+        match self {
+            Self::Input { reply, .. } => drop(reply.send(Err(NotTaken::Released))),
+            Self::Look { reply, .. } => drop(reply.send(Err(NotTaken::Released))),
+        }
+    }
+}
+
+/// The outcome of a look at the agent.
+pub(crate) type Found = Result<Box<RawValue>, NotTaken>;
 
 /// The outcome of an input: the uuid of the message, if it is a user's message.
 pub(crate) type Taken = Result<Option<String>, NotTaken>;
@@ -37,6 +57,8 @@ pub(crate) type Taken = Result<Option<String>, NotTaken>;
 pub(crate) enum NotTaken {
     Refused(Refused),
     NoAnswer(NoAnswer),
+    /// There is no agent to look at.
+    Asleep,
     /// The session left memory before it handled the input.
     Released,
 }

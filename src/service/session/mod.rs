@@ -3,6 +3,7 @@
 pub(crate) mod connection;
 pub(crate) mod describe;
 pub(crate) mod driver;
+pub(crate) mod fork;
 pub(crate) mod lease_guard;
 pub(crate) mod live;
 pub(crate) mod mailbox;

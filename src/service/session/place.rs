@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::live::{Ending, Live};
-use crate::{layers::resume::EventLog, storage::catalog::SessionRecord};
+use crate::{
+    layers::resume::EventLog,
+    storage::catalog::{SessionMetadata, SessionRecord},
+};
 
 /// A session, wherever it is.
 pub(crate) enum Place<L: EventLog> {
@@ -23,6 +26,14 @@ pub(crate) struct Remote<S> {
     /// Its stream, followed here.
     pub(crate) stream: S,
     pub(crate) ending: Ending,
+}
+
+/// What was chosen for a session.
+pub(crate) struct Choices {
+    pub(crate) profile: Option<String>,
+    pub(crate) model: Option<String>,
+    pub(crate) permission_mode: Option<String>,
+    pub(crate) title: Option<String>,
 }
 
 impl<L: EventLog> Place<L> {
@@ -52,6 +63,25 @@ impl<L: EventLog> Place<L> {
             Self::Here(live) => live.created_at,
             Self::Elsewhere(remote) => {
                 UNIX_EPOCH + Duration::from_millis(remote.record.created_at_ms.unsigned_abs())
+            }
+        }
+    }
+
+    /// What was chosen for it.
+    pub(crate) fn choices(&self) -> Choices {
+        match self {
+            Self::Here(live) => {
+                let latest = live.latest();
+                Choices {
+                    profile: live.profile.clone(),
+                    model: latest.model.clone(),
+                    permission_mode: latest.permission_mode.clone(),
+                    title: latest.title.clone(),
+                }
+            }
+            Self::Elsewhere(remote) => {
+                let SessionMetadata { model, permission_mode, title, .. } = remote.record.metadata.clone();
+                Choices { profile: remote.record.profile.clone(), model, permission_mode, title }
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Messages and their outcomes, as they are stored in the inbox of a session that another host runs.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    proto::{IdempotencyKey, Inbound},
+    proto::{Budget, IdempotencyKey, Inbound, Look},
     service::error::SessionError,
 };
 
@@ -14,6 +16,8 @@ use crate::{
 pub(crate) enum Posted {
     /// Hand this message to the session.
     Input(PostedInput),
+    /// Look at the session's agent.
+    Look(Look),
     /// End and delete the session.
     Close,
 }
@@ -33,12 +37,24 @@ pub(crate) struct PostedKey {
     digest: [u8; 32],
 }
 
-/// What became of a message: the answer of the session's host.
+/// The answer of the session's host.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The message was taken: the uuid of a user's message.
+    Done(Option<String>),
+    /// What the agent answered.
+    Found(Box<RawValue>),
+}
+
+/// What became of a message, as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     Done { message_uuid: Option<String> },
+    Found(Box<RawValue>),
     Invalid(String),
+    Conflict(String),
+    BudgetExceeded { message: String, budget: Budget, retry_after: Option<Duration> },
     Denied(String),
     NotFound,
     Settled,
@@ -79,11 +95,16 @@ impl Outcome {
     }
 
     /// Reads an outcome; a newer version may write one that is not known.
-    pub(crate) fn decode(stored: &[u8]) -> Result<Option<String>, SessionError> {
+    pub(crate) fn decode(stored: &[u8]) -> Result<Answer, SessionError> {
         let unknown =
             |_| Self::Unavailable("the session's host gave an answer that is not known here".into());
         match serde_json::from_slice(stored).unwrap_or_else(unknown) {
-            Self::Done { message_uuid } => Ok(message_uuid),
+            Self::Done { message_uuid } => Ok(Answer::Done(message_uuid)),
+            Self::Found(found) => Ok(Answer::Found(found)),
+            Self::Conflict(text) => Err(SessionError::Conflict(text.into())),
+            Self::BudgetExceeded { message, budget, retry_after } => {
+                Err(SessionError::BudgetExceeded { message, budget, retry_after })
+            }
             Self::Invalid(text) => Err(SessionError::invalid(text)),
             Self::Denied(text) => Err(SessionError::Denied(text)),
             Self::NotFound => Err(SessionError::NotFound),
@@ -95,10 +116,15 @@ impl Outcome {
     }
 }
 
-impl From<Result<Option<String>, SessionError>> for Outcome {
-    fn from(outcome: Result<Option<String>, SessionError>) -> Self {
+impl From<Result<Answer, SessionError>> for Outcome {
+    fn from(outcome: Result<Answer, SessionError>) -> Self {
         match outcome {
-            Ok(message_uuid) => Self::Done { message_uuid },
+            Ok(Answer::Done(message_uuid)) => Self::Done { message_uuid },
+            Ok(Answer::Found(found)) => Self::Found(found),
+            Err(SessionError::Conflict(text)) => Self::Conflict(text.into_owned()),
+            Err(SessionError::BudgetExceeded { message, budget, retry_after }) => {
+                Self::BudgetExceeded { message, budget, retry_after }
+            }
             Err(SessionError::Invalid(text)) => Self::Invalid(text.into_owned()),
             Err(SessionError::Denied(text)) => Self::Denied(text),
             Err(SessionError::NotFound) => Self::NotFound,

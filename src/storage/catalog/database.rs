@@ -11,12 +11,14 @@ use std::{
 use sqlx::{FromRow, Row};
 
 use super::{
-    Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionMetadata, SessionRecord, StreamRecord,
+    Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionMetadata, SessionRecord, Spent,
+    StreamRecord,
     statements::Sql,
     text::{read, stored},
 };
 use crate::{
     metrics,
+    proto::DayCost,
     storage::database::{Component, Database},
     sync::lock,
 };
@@ -285,6 +287,32 @@ impl Catalog for DbCatalog {
                 return Err(CatalogError::Fenced);
             }
             Ok(())
+        })
+    }
+
+    fn record_cost<'a>(&'a self, lease: &'a Lease, cost: DayCost) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            let recorded = on!(self, writes, |pool| sqlx::query_scalar::<_, i64>(self.sql().record_cost())
+                .bind(stored(&lease.session_id))
+                .bind(lease.epoch)
+                .bind(i64::try_from(cost.day).unwrap_or(i64::MAX))
+                .bind(cost.usd)
+                .fetch_all(pool))?;
+            if recorded.is_empty() {
+                return Err(CatalogError::Fenced);
+            }
+            Ok(())
+        })
+    }
+
+    fn spent<'a>(&'a self, owner: Option<&'a str>, day: u64) -> CatalogFuture<'a, Spent> {
+        Box::pin(async move {
+            let (owner_usd, all_usd) =
+                on!(self, reads, |pool| sqlx::query_as::<_, (f64, f64)>(self.sql().spent())
+                    .bind(owner.map(stored))
+                    .bind(i64::try_from(day).unwrap_or(i64::MAX))
+                    .fetch_one(pool))?;
+            Ok(Spent { owner_usd, all_usd })
         })
     }
 

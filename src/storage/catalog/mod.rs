@@ -22,6 +22,8 @@ use std::{
 
 use bytes::Bytes;
 
+use crate::proto::DayCost;
+
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::database::{DEFAULT_LEASE, DbCatalog};
 
@@ -99,6 +101,24 @@ pub struct StreamRecord {
     pub note: Option<Bytes>,
 }
 
+/// What was spent on one day, in US dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Spent {
+    /// By one owner.
+    pub owner_usd: f64,
+    /// By all owners.
+    pub all_usd: f64,
+}
+
+impl Spent {
+    /// These amounts.
+    #[must_use]
+    pub const fn new(owner_usd: f64, all_usd: f64) -> Self {
+        Self { owner_usd, all_usd }
+    }
+}
+
 /// The exclusive right to run a session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
@@ -168,6 +188,13 @@ pub trait Catalog: fmt::Debug + Send + Sync + 'static {
 
     /// Stores the metadata and marks the session as active now.
     fn save<'a>(&'a self, lease: &'a Lease, metadata: &'a SessionMetadata) -> CatalogFuture<'a, ()>;
+
+    /// Records what the session has cost on one day, in place of what was recorded before. The amount stays when the
+    /// session is deleted.
+    fn record_cost<'a>(&'a self, lease: &'a Lease, cost: DayCost) -> CatalogFuture<'a, ()>;
+
+    /// Returns what was spent on this day, in days since the Unix epoch, by this owner and by all.
+    fn spent<'a>(&'a self, owner: Option<&'a str>, day: u64) -> CatalogFuture<'a, Spent>;
 
     /// Releases a lease, so that any host may acquire the session at once.
     fn release<'a>(&'a self, lease: &'a Lease) -> CatalogFuture<'a, ()>;

@@ -127,6 +127,26 @@ impl Sql {
         ))
     }
 
+    pub(super) fn record_cost(&self) -> SqlStr {
+        safe(
+            "insert into agent_webkit_costs (session_id, day, owner, usd)
+             select id, $3, owner, $4 from agent_webkit_sessions
+             where id = $1 and epoch = $2 and tombstoned_at_ms is null
+             on conflict (session_id, day) do update set usd = excluded.usd
+             returning day"
+                .to_owned(),
+        )
+    }
+
+    pub(super) fn spent(&self) -> SqlStr {
+        safe(
+            "select coalesce(sum(case when owner is not distinct from $1 then usd else 0.0 end), 0.0),
+                 coalesce(sum(usd), 0.0)
+             from agent_webkit_costs where day = $2"
+                .to_owned(),
+        )
+    }
+
     pub(super) fn release(&self) -> SqlStr {
         safe(
             "update agent_webkit_sessions set lease_holder = null, lease_until_ms = 0

@@ -21,6 +21,7 @@ macro_rules! migrations {
             ("profiles", include_str!(concat!("migrations/", $kind, "/0008_profiles.sql"))),
             ("hosts", include_str!(concat!("migrations/", $kind, "/0009_hosts.sql"))),
             ("inbox", include_str!(concat!("migrations/", $kind, "/0010_inbox.sql"))),
+            ("costs", include_str!(concat!("migrations/", $kind, "/0011_costs.sql"))),
         ])
     };
 }

@@ -1,11 +1,17 @@
 //! The conversation with one CLI process, without I/O: takes lines and commands, produces events and bytes.
 
+mod costs;
+mod looks;
+mod rewind;
+
 use std::{
     collections::{HashMap, VecDeque},
     mem,
 };
 
 use serde_json::value::RawValue;
+
+use self::{looks::Commands, rewind::Step};
 
 use super::{
     ask_again::AskAgain,
@@ -21,7 +27,7 @@ use super::{
 };
 use crate::{
     claude::options::Handshake,
-    proto::{AgentCommand, AgentEvent, Decision, Effort, Wakeup},
+    proto::{AgentCommand, AgentEvent, Decision, Effort, Look, Wakeup},
 };
 
 /// The permission mode in which the CLI plans.
@@ -46,6 +52,9 @@ pub(crate) struct Bridge {
     mcp_pending: bool,
     /// The argument of the user's `/effort`, until its turn ends.
     effort_typed: Option<String>,
+    commands: Commands,
+    /// Whether to report costs before the end of a turn.
+    reports_cost: bool,
     events: VecDeque<AgentEvent>,
     mirrored: Vec<Mirrored>,
     outbox: Outbox,
@@ -73,8 +82,17 @@ enum Asked {
     },
     FlagSettings,
     PlanMode,
+    Cost,
     /// A command of the session with this number.
     Command(u64),
+    Look {
+        request: u64,
+        look: Look,
+    },
+    Step {
+        request: u64,
+        step: Step,
+    },
 }
 
 #[derive(Debug)]
@@ -108,6 +126,8 @@ impl Bridge {
             stage: Stage::Starting,
             mcp_pending: false,
             effort_typed: None,
+            commands: Commands::default(),
+            reports_cost: false,
             events: VecDeque::new(),
             mirrored: Vec::new(),
             outbox: Outbox::default(),
@@ -141,6 +161,7 @@ impl Bridge {
         };
         if frame.kind.0 == "stream_event" {
             self.events.extend(self.streams.handle(&frame));
+            self.ask_cost_after(&frame);
             return;
         }
         let members: Members<'_> = serde_json::from_str(text).unwrap_or_default();
@@ -209,6 +230,13 @@ impl Bridge {
             AgentCommand::StopTask { request, task_id } => {
                 self.ask(Asked::Command(request), Request::StopTask { task_id: &task_id });
             }
+            AgentCommand::CancelMessage { request, message_uuid } => {
+                self.cancel_message(request, message_uuid);
+            }
+            AgentCommand::Rewind { request, message_uuid, dry_run } => {
+                self.rewind(request, message_uuid, dry_run);
+            }
+            AgentCommand::Look { request, look } => self.look(request, look),
             // The supervisor handles it.
             AgentCommand::Abort => {}
         }
@@ -227,11 +255,13 @@ impl Bridge {
     /// Answers all open commands with an error, because the process has exited.
     pub(crate) fn handle_end(&mut self) {
         for (_, asked) in mem::take(&mut self.asked) {
-            if let Asked::Command(request) = asked {
+            if let Asked::Command(request) | Asked::Look { request, .. } | Asked::Step { request, .. } = asked
+            {
                 let outcome = Err("the agent ended before it answered".to_owned());
                 self.events.push_back(AgentEvent::Answer { request, outcome });
             }
         }
+        self.refuse_looks();
     }
 
     /// Returns the stage of the start-up.
@@ -314,6 +344,7 @@ impl Bridge {
                 self.events.push_back(AgentEvent::TurnStarted { permission_mode });
                 self.mcp_servers(frame.get("mcp_servers"));
             }
+            "commands_changed" => self.commands_reported(frame.get("commands")),
             task if task.starts_with("task_") => self.events.extend(self.tasks.handle(task, frame)),
             other => {
                 // A tool may have changed the mode, such as an approved ExitPlanMode.
@@ -376,11 +407,18 @@ impl Bridge {
             _ => Err(response.text("error").unwrap_or("the agent refused".into()).into_owned()),
         };
         match (asked, outcome) {
-            (Asked::Initialize, Ok(_)) => {
+            (Asked::Look { request, look }, outcome) => {
+                let answer = outcome.and_then(|_| response.get("response").ok_or_else(String::new));
+                self.looked(request, look, answer);
+            }
+            (Asked::Step { request, step }, outcome) => self.stepped(request, step, outcome),
+            (Asked::Initialize, Ok(answer)) => {
                 self.stage = Stage::Ready;
+                self.commands_reported(answer.get("commands"));
                 self.events.extend(self.wakeups.resumed());
                 self.events.push_back(AgentEvent::Ready);
                 self.ask_mcp_status();
+                self.ask_cost();
                 self.rehearse();
             }
             (Asked::Initialize, Err(words)) => {
@@ -389,6 +427,7 @@ impl Bridge {
                 self.events.push_back(AgentEvent::Error { code: "agent_start_failed".to_owned(), message });
             }
             (Asked::Interrupt, Ok(answer)) => self.interrupted(&answer),
+            (Asked::Cost, Ok(answer)) => self.cost(&answer),
             (Asked::McpStatus, Ok(answer)) => self.mcp_servers(answer.get("mcpServers")),
             (Asked::ContextUsage | Asked::FlagSettings | Asked::PlanMode, Ok(_)) => {}
             (Asked::PlanMode, Err(words)) => {
@@ -409,7 +448,11 @@ impl Bridge {
                 self.events.push_back(AgentEvent::Changed { permission_mode: None, model, effort });
             }
             (
-                Asked::Interrupt | Asked::McpStatus | Asked::ContextUsage | Asked::Settings { .. },
+                Asked::Interrupt
+                | Asked::McpStatus
+                | Asked::ContextUsage
+                | Asked::Cost
+                | Asked::Settings { .. },
                 Err(words),
             ) => {
                 tracing::debug!(words, "the agent refused a request");

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-use super::{Driver, now, unix_ms};
+use super::{Driver, accounts::Recorded, now, unix_ms};
 use crate::{
     agent::{Agent, SessionSpec, UnknownProfile},
     error_text::with_sources,
@@ -40,48 +40,40 @@ use crate::{
 const MAILBOX: usize = 256;
 
 /// The parts of a driver.
-struct Parts<A, L: EventLog> {
-    session: Session,
-    spec: SessionSpec,
-    owner: Option<Arc<str>>,
-    title: Option<String>,
-    created_at: SystemTime,
-    connection: AgentConnection<A>,
-    stream: L::Stream,
-    stored: Option<(Lease, SessionMetadata)>,
+pub(super) struct Parts<A, L: EventLog> {
+    pub(super) session: Session,
+    pub(super) spec: SessionSpec,
+    pub(super) owner: Option<Arc<str>>,
+    pub(super) title: Option<String>,
+    pub(super) created_at: SystemTime,
+    pub(super) connection: AgentConnection<A>,
+    pub(super) stream: L::Stream,
+    pub(super) stored: Option<(Lease, SessionMetadata)>,
 }
 
 impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Starts a session around an agent that runs or is starting. On return the event log holds `session_ready` and the
     /// session is registered.
     pub(crate) async fn start(
-        new: NewAgent,
+        mut new: NewAgent<L::Stream>,
         mut connection: AgentConnection<A>,
         sessions: &Sessions<L>,
         slot: Slot,
     ) -> Result<Box<Self>, SessionError> {
-        let NewAgent { spec, owner, title } = new;
-        match slot.cancel.run_until_cancelled(connection.up()).await {
-            Some(Err(error)) => return Err(not_started(&*error)),
-            Some(Ok(())) => {}
-            None => {
-                connection.gone().await;
-                return Err(SessionError::unavailable("the server is shutting down"));
-            }
+        if let Some(source) = new.source.take() {
+            return Box::pin(Self::start_fork(new, source, connection, sessions, slot)).await;
+        }
+        let (spec, owner, title) = (new.spec, new.owner, new.title);
+        if let Err(error) = up(&mut connection, &slot).await {
+            connection.gone().await;
+            return Err(error);
         }
         let created_at = SystemTime::now();
-        let stored = match sessions.persistence() {
-            None => None,
-            Some(persistence) => {
-                let mut record = new_record(&spec, owner.as_deref(), created_at);
-                record.metadata.title.clone_from(&title);
-                let lease = persistence.catalog.create(&record).await?;
-                Some((lease, record.metadata))
-            }
-        };
+        let stored = new_row(&spec, owner.as_deref(), title.as_deref(), created_at, sessions).await?;
         let stream = open(sessions.log(), &spec.session_id).await?;
         let now = now();
-        let mut session = Session::new(config(&spec, sessions.limits(), stored.is_some()), now);
+        let config = config(&spec, sessions.limits(), new.budget_usd, stored.is_some());
+        let mut session = Session::new(config, now);
         session.handle_started(now);
         let parts = Parts { session, spec, owner, title, created_at, connection, stream, stored };
         Self::assemble(parts, sessions, slot).begin(sessions, Begun::Created).await
@@ -111,7 +103,9 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             sessions.erase(&record.id).await;
             return Err(SessionError::NotFound);
         }
-        let config = config(&spec, sessions.limits(), true);
+        // A budget of its own is in the note.
+        let budget_usd = sessions.policy().session_budget(None).unwrap_or_default();
+        let config = config(&spec, sessions.limits(), budget_usd, true);
         let session = match stream.bounds().last {
             0 => Session::dormant(config, now()),
             last => {
@@ -139,7 +133,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         Self::assemble(parts, sessions, slot).begin(sessions, Begun::Restored).await
     }
 
-    fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Box<Self> {
+    pub(super) fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Box<Self> {
         let Parts { mut session, spec, owner, title, created_at, connection, stream, stored } = parts;
         session.set_time_of_day(now(), unix_ms());
         let (mail, mailbox) = mailbox(MAILBOX);
@@ -171,10 +165,12 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             mailbox,
             replies: Vec::new(),
             asked: BTreeMap::new(),
+            looks: BTreeMap::new(),
             covers,
             registration: None,
             lease_guard,
             title,
+            recorded: Recorded::default(),
             may_leave: false,
             fenced: false,
             sessions: sessions.clone(),
@@ -186,7 +182,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     /// Appends the first events to the event log and then registers the session, so that readers who find the
     /// session find its first events.
-    async fn begin(
+    pub(super) async fn begin(
         mut self: Box<Self>,
         sessions: &Sessions<L>,
         how: Begun,
@@ -202,6 +198,33 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         self.hear(AgentUpdate::Events);
         Ok(self)
     }
+}
+
+/// Waits until the agent has started.
+pub(super) async fn up<A: Agent>(
+    connection: &mut AgentConnection<A>,
+    slot: &Slot,
+) -> Result<(), SessionError> {
+    match slot.cancel.run_until_cancelled(connection.up()).await {
+        Some(Err(error)) => Err(not_started(&*error)),
+        Some(Ok(())) => Ok(()),
+        None => Err(SessionError::unavailable("the server is shutting down")),
+    }
+}
+
+/// Stores the row of a new session, if sessions are stored.
+pub(super) async fn new_row<L: EventLog>(
+    spec: &SessionSpec,
+    owner: Option<&str>,
+    title: Option<&str>,
+    created_at: SystemTime,
+    sessions: &Sessions<L>,
+) -> Result<Option<(Lease, SessionMetadata)>, SessionError> {
+    let Some(persistence) = sessions.persistence() else { return Ok(None) };
+    let mut record = new_record(spec, owner, created_at);
+    record.metadata.title = title.map(str::to_owned);
+    let lease = persistence.catalog.create(&record).await?;
+    Ok(Some((lease, record.metadata)))
 }
 
 fn not_started(error: &(dyn std::error::Error + 'static)) -> SessionError {
@@ -221,7 +244,7 @@ fn new_record(spec: &SessionSpec, owner: Option<&str>, created_at: SystemTime) -
     record
 }
 
-async fn open<L: EventLog>(log: &L, id: &str) -> Result<L::Stream, SessionError> {
+pub(super) async fn open<L: EventLog>(log: &L, id: &str) -> Result<L::Stream, SessionError> {
     log.open(id).await.map_err(|error| {
         tracing::error!(session = id, error = with_sources(&error), "failed to open the event log");
         SessionError::unavailable("the event log cannot be opened now")
@@ -233,13 +256,12 @@ async fn queued(
     stream: &impl EventStream,
     note: &Note,
 ) -> Result<Vec<(String, Box<RawValue>)>, SessionError> {
-    let queued = note.memo.as_ref().map_or(&[][..], |memo| &memo.queued);
+    let (queued, span) = note.memo.as_ref().map_or((&[][..], 0), |memo| (&memo.queued, memo.queued_span));
     if queued.is_empty() {
         return Ok(Vec::new());
     }
-    // The queue is first in, first out: messages accepted after a queued one are queued too, so the queued
-    // messages are the newest.
-    let newest = stream.newest("user_message", queued.len()).await.map_err(|error| {
+    // The queue is first in, first out: messages accepted after a queued one are queued too, or were withdrawn.
+    let newest = stream.newest("user_message", span).await.map_err(|error| {
         tracing::error!(error = with_sources(&error), "failed to read the queued messages");
         SessionError::unavailable("the event log cannot be read now")
     })?;
@@ -254,7 +276,12 @@ struct UserMessage {
     message_uuid: String,
 }
 
-fn config(spec: &SessionSpec, limits: &Limits, persistent: bool) -> SessionConfig {
+pub(super) fn config(
+    spec: &SessionSpec,
+    limits: &Limits,
+    budget_usd: Option<f64>,
+    persistent: bool,
+) -> SessionConfig {
     SessionConfig {
         session_id: spec.session_id.clone(),
         model: spec.model.clone(),
@@ -263,5 +290,6 @@ fn config(spec: &SessionSpec, limits: &Limits, persistent: bool) -> SessionConfi
         when_idle: if persistent { WhenIdle::Release } else { WhenIdle::Close },
         hibernate_after: limits.hibernate_after,
         queue_limit: limits.queue,
+        budget_usd,
     }
 }

@@ -10,10 +10,7 @@ use crate::{
     error_text::with_sources,
     layers::resume::{EventLog, EventStream},
     metrics,
-    service::session::{
-        live::{End, NotTaken},
-        stream_end::all_read,
-    },
+    service::session::{live::End, stream_end::all_read},
 };
 
 /// Maximum time to wait for the agent when a session is handed over.
@@ -92,7 +89,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         drop((stream, registration));
         // After the registration is dropped, because the sender of each input now looks the session up again.
         for mail in mailbox.close() {
-            mail.reply.send(Err(NotTaken::Released));
+            mail.release();
         }
         drop(live);
         // Transcript entries are written under the lease, so the lease is released after the agent is gone.

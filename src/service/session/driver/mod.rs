@@ -1,7 +1,9 @@
 //! The task of a session: it connects the state machine, the agent and the event log.
 
+mod accounts;
 mod begin;
 mod end;
+mod forking;
 
 use std::{
     collections::BTreeMap,
@@ -11,14 +13,18 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::{sync::watch, time::Sleep};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Sleep,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::accounts::Recorded;
 use super::{
     connection::{AgentConnection, AgentUpdate, Stuck},
     lease_guard::{Fenced, LeaseGuard},
-    live::{End, LiveSession, Mail, NotTaken, Taken},
+    live::{End, Found, LiveSession, Mail, NotTaken, Taken},
     mailbox,
     receipt::Reply,
     stream_end::ReleasedOnDrop,
@@ -30,8 +36,8 @@ use crate::{
     layers::resume::{AppendError, Batch, Event, EventLog, EventStream},
     metrics::SessionMetrics,
     proto::{
-        Accepted, AgentCommand, AgentEvent, Decision, IdempotencyKey, Inbound, Note, Output, Presence,
-        Session,
+        Accepted, AgentCommand, AgentEvent, Decision, IdempotencyKey, Inbound, Look, Looked, Note, Output,
+        Presence, Session,
     },
     service::registry::{
         sessions::{Registration, Sessions},
@@ -52,6 +58,8 @@ pub(crate) struct Driver<A, L: EventLog> {
     replies: Vec<Answer>,
     /// The inputs that wait for the agent's answer, by request id.
     asked: BTreeMap<u64, Reply<Taken>>,
+    /// The looks that wait for the agent's answer, by request id.
+    looks: BTreeMap<u64, oneshot::Sender<Found>>,
     /// Tells those who describe the session which events its latest state covers.
     covers: watch::Sender<u64>,
     /// Set once the first events are in the event log.
@@ -59,6 +67,7 @@ pub(crate) struct Driver<A, L: EventLog> {
     /// Set for a stored session.
     lease_guard: Option<Box<LeaseGuard>>,
     title: Option<String>,
+    recorded: Recorded,
     /// Whether the session may leave memory: set by [`Output::Release`], cleared by an input.
     may_leave: bool,
     /// Whether the agent reported [`AgentEvent::Fenced`].
@@ -133,8 +142,17 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                     if self.outlives() { self.session.suspend() } else { self.session.close() }
                 }
                 mails = self.mailbox.recv_all() => {
-                    self.may_leave = false;
-                    mails.into_iter().for_each(|mail| self.take(mail));
+                    for mail in mails {
+                        match mail {
+                            Mail::Input { input, key, exceeded, reply } => {
+                                if let Some(exceeded) = exceeded {
+                                    self.session.exceed(now(), exceeded);
+                                }
+                                self.take(input, key, reply);
+                            }
+                            Mail::Look { look, reply } => self.look(look, reply),
+                        }
+                    }
                 }
                 update = self.connection.next() => self.hear(update),
                 () = &mut timer, if is_timed => {
@@ -152,7 +170,9 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     fn set(&self, timer: Pin<&mut Sleep>) -> bool {
         let retry = self.lease_guard.as_ref().and_then(|lease_guard| lease_guard.retries_at());
         let due = self.session.poll_timeout().map(Into::into);
-        let Some(due) = [due, retry].into_iter().flatten().min() else { return false };
+        let Some(due) = [due, retry, self.recorded.retry_at].into_iter().flatten().min() else {
+            return false;
+        };
         if due != timer.deadline() {
             timer.reset(due);
         }
@@ -177,15 +197,19 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         self.lease_guard.is_some() && !self.live.is_deleted()
     }
 
-    fn take(&mut self, Mail { input, key, reply }: Mail) {
+    fn take(&mut self, input: Inbound, key: Option<IdempotencyKey>, reply: Reply<Taken>) {
+        self.may_leave = false;
         if !reply.take() {
             return;
         }
         if self.title.is_none() {
             self.title = title::of(&input);
         }
-        let uuid = Uuid::new_v4().to_string();
-        let is_message = matches!(input, Inbound::UserMessage { .. });
+        let (chosen, is_message) = match &input {
+            Inbound::UserMessage { message_uuid, .. } => (message_uuid.clone(), true),
+            _ => (None, false),
+        };
+        let uuid = chosen.unwrap_or_else(|| Uuid::new_v4().to_string());
         let message = is_message.then(|| Message { uuid: uuid.clone(), key: key.clone() });
         let answer = match self.session.handle_input(now(), input, key, uuid) {
             Ok(Accepted::Done) => {
@@ -200,6 +224,20 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Err(refused) => Answer { reply, outcome: Err(NotTaken::Refused(refused)), message: None },
         };
         self.replies.push(answer);
+    }
+
+    fn look(&mut self, look: Look, reply: oneshot::Sender<Found>) {
+        let found = match self.session.look(look) {
+            Ok(Looked::Known(found)) => Ok(found),
+            Ok(Looked::Asked(request)) => {
+                self.looks.insert(request, reply);
+                return;
+            }
+            Ok(Looked::Asleep) => Err(NotTaken::Asleep),
+            Err(refused) => Err(NotTaken::Refused(refused)),
+        };
+        // Fails if the client has hung up.
+        let _ = reply.send(found);
     }
 
     fn hear(&mut self, update: AgentUpdate) {
@@ -237,7 +275,8 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             self.publish(batch).await?;
             let withdrawn = self.answer(&mut rest);
             self.save().await?;
-            if rest.is_empty() && !withdrawn {
+            let stopped = Box::pin(self.account()).await?;
+            if rest.is_empty() && !withdrawn && !stopped {
                 self.measure();
                 return ControlFlow::Continue(());
             }
@@ -345,6 +384,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                     permissions,
                     open_prompts,
                     wakeups,
+                    report_cost: self.sessions.reports_cost(self.session.budget_usd()),
                     resume: true,
                     ..self.sessions.spec(id, cwd)
                 };
@@ -360,6 +400,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             Output::Answer { request, outcome } => {
                 if let Some(reply) = self.asked.remove(&request) {
                     reply.send(outcome.map(|()| None).map_err(NotTaken::NoAnswer));
+                }
+            }
+            Output::Looked { request, outcome } => {
+                if let Some(reply) = self.looks.remove(&request) {
+                    let _ = reply.send(outcome.map_err(NotTaken::NoAnswer));
                 }
             }
             Output::Closed if self.outlives() => return ControlFlow::Break(End::Suspended),
