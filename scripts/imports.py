@@ -16,10 +16,11 @@ ARROWS = {
     "stack": {"service", "storage", "agent", "layers", "metrics"},
     # Of storage only the seams: what a session needs to be stored, whichever database does it.
     "service": {"storage", "agent", "proto", "layers", "metrics", "backoff", "error_text", "sync"},
-    "claude": {"storage", "agent", "proto", "metrics", "backoff", "sync"},
+    "claude": {"storage", "agent", "proto", "metrics", "tools", "backoff", "sync"},
     "storage": {"layers", "metrics", "proto", "backoff", "error_text", "sync"},
     "agent": {"proto", "storage"},
     "client": {"proto", "layers", "backoff"},
+    "tools": {"error_text"},
     "practice": set(),
     "metrics": {"proto"},
     "testing": {"agent", "proto"},

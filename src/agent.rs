@@ -22,6 +22,9 @@ pub struct SessionSpec {
     pub session_id: String,
     /// The working directory, inside an allowed workspace.
     pub cwd: PathBuf,
+    /// The owner of the session, the principal that created it; `None` if authentication is off. For an agent that is
+    /// started before its session, [`AgentCommand::SetOwner`] names the owner.
+    pub owner: Option<String>,
     /// The model; `None` for the backend's default.
     pub model: Option<String>,
     /// The permission mode; `None` for the backend's default.
@@ -56,6 +59,7 @@ impl SessionSpec {
         Self {
             session_id: session_id.into(),
             cwd: cwd.into(),
+            owner: None,
             model: None,
             permission_mode: None,
             mode_before_plan: None,

@@ -43,6 +43,7 @@
 //! | [`stack`] | the layers in the recommended order | `service` |
 //! | [`metrics`] | counters, gauges and timers | `metrics` |
 //! | [`claude`] | the `claude` CLI as an agent | `claude` |
+//! | [`tools`] | tools of an agent that run in this process | `claude`; `tools`, `mcp` |
 //! | [`storage`] | sessions that outlive the process | `sqlite`, `postgres` |
 //! | [`storage::transcripts`] | transcript stores | `service`; `sqlite`, `postgres` |
 //! | [`storage::catalog`] | the session catalog with its leases | `service`; `sqlite`, `postgres` |
@@ -84,6 +85,8 @@ pub mod storage;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "claude")]
+pub mod tools;
 #[cfg(feature = "service")]
 pub use crate::stack::Stack;
 

@@ -18,10 +18,15 @@ use tower::Service;
 use super::{
     agent_user::{AgentUser, act_as},
     error::StartError,
-    process::{cli_process, supervisor::Supervisor, tag::ProcessTag, watcher::Watcher},
+    process::{
+        cli_process,
+        supervisor::{Conversation, Supervisor},
+        tag::ProcessTag,
+        watcher::Watcher,
+    },
     protocol::{
         ask_again::AskAgain,
-        bridge::{Bridge, PLAN},
+        bridge::{Bridge, Handshake, PLAN},
         permissions::Permissions,
     },
     settings::{Grace, Settings},
@@ -31,6 +36,7 @@ use super::{
 use crate::{
     agent::{AgentIo, SessionSpec},
     storage::transcripts::AnyTranscriptStore,
+    tools::{Tools, server::Caller},
 };
 
 /// The permission mode in which the CLI asks for nothing.
@@ -162,6 +168,30 @@ impl Claude {
         self.with(|settings| settings.hooks = Some(hooks))
     }
 
+    /// Adds tools that run in this process, under the name of a server: the agent calls the tool `weather` of the
+    /// server `city` as `mcp__city__weather`. Every agent has them from its start, also one that resumes.
+    ///
+    /// # Panics
+    /// If there is a server of this name, or the name does not match `^[A-Za-z0-9_-]{1,64}$`, or it holds `__`.
+    #[must_use]
+    #[track_caller]
+    pub fn tools(self, server_name: &str, tools: Tools) -> Self {
+        self.with(|settings| settings.in_process.add_tools(server_name, tools))
+    }
+
+    /// Adds a server of the `rmcp` crate, unchanged, which runs in this process. All agents share the handler. Each call
+    /// is asked for as the agent's permission mode and rules say.
+    ///
+    /// # Panics
+    /// As [`tools`](Self::tools).
+    #[cfg(feature = "mcp")]
+    #[must_use]
+    #[track_caller]
+    pub fn mcp_server(self, server_name: &str, handler: impl rmcp::ServerHandler) -> Self {
+        let server = Arc::new(crate::tools::rmcp::Rmcp(Arc::new(handler)));
+        self.with(|settings| settings.in_process.add_server(server_name, server))
+    }
+
     /// Sets the timeouts of an agent's start and termination.
     #[must_use]
     pub fn grace(self, grace: Grace) -> Self {
@@ -246,10 +276,17 @@ impl Claude {
         let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
         tracing::debug!(resume, "started");
         let again = AskAgain::new(spec.open_prompts);
-        let bridge = Bridge::new(settings.hooks.as_deref(), &Permissions::of(&spec.permissions), again);
+        let in_process = &settings.in_process;
+        let handshake =
+            Handshake { hooks: settings.hooks.as_deref(), mcp_servers: in_process.server_names() };
+        let permissions = in_process.permissions(Permissions::of(&spec.permissions));
+        let bridge = Bridge::new(handshake, &permissions, again);
         let bridge = bridge.with_wakeups(spec.wakeups);
         let bridge = if plans { bridge.with_plan_mode() } else { bridge };
-        Ok(Supervisor::start(child, bridge, tag, memory, settings, Arc::clone(&self.watcher), &self.tracker))
+        let answering = in_process.answer(Caller::new(&spec.session_id, spec.owner));
+        let conversation = Conversation { bridge, answering };
+        let watcher = Arc::clone(&self.watcher);
+        Ok(Supervisor::start(child, conversation, tag, memory, settings, watcher, &self.tracker))
     }
 
     fn allows_bypass(&self, spec: &SessionSpec) -> bool {

@@ -77,6 +77,7 @@ mod account;
 mod agent_user;
 mod backend;
 mod error;
+mod in_process;
 mod probe;
 mod process;
 mod protocol;
@@ -101,7 +102,8 @@ pub use self::process::cli_process::FLAGS;
 #[must_use]
 pub fn events_of(written: &[u8]) -> Vec<crate::proto::AgentEvent> {
     let mut framer = Framer::new(DEFAULT_LINE_LIMIT);
-    let mut bridge = protocol::bridge::Bridge::new(None, &Default::default(), Default::default());
+    let mut bridge =
+        protocol::bridge::Bridge::new(Default::default(), &Default::default(), Default::default());
     let mut events = Vec::new();
     for chunk in written.chunks(64 << 10) {
         framer.feed(chunk);

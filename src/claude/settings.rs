@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     agent_user::AgentUser,
+    in_process::InProcess,
     process::{
         environment::{self, Environment},
         tag::ProcessTag,
@@ -57,6 +58,8 @@ pub(super) struct Settings {
     pub(super) arguments: Vec<OsString>,
     pub(super) allow_bypass: bool,
     pub(super) hooks: Option<Box<RawValue>>,
+    /// What this process does for its agents.
+    pub(super) in_process: InProcess,
     pub(super) grace: Grace,
     pub(super) line_limit: usize,
     pub(super) transcripts: Option<AnyTranscriptStore>,
@@ -74,6 +77,7 @@ impl Settings {
             arguments: Vec::new(),
             allow_bypass: false,
             hooks: None,
+            in_process: InProcess::default(),
             grace: Grace::default(),
             line_limit: DEFAULT_LINE_LIMIT,
             transcripts: None,
@@ -115,6 +119,7 @@ impl fmt::Debug for Settings {
             .field("set", &Names(&self.set))
             .field("passed", &self.passed)
             .field("arguments", &self.arguments)
+            .field("in_process", &self.in_process)
             .field("allow_bypass", &self.allow_bypass)
             .field("grace", &self.grace)
             .field("line_limit", &self.line_limit)

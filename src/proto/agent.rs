@@ -310,6 +310,12 @@ pub enum AgentCommand {
         /// The task's id.
         task_id: String,
     },
+    /// Names the owner of the session whose agent this is now. Sent first, to an agent that was started before its
+    /// session.
+    SetOwner {
+        /// The principal that created the session.
+        owner: String,
+    },
     /// Ends the agent at once, by force: nothing is finished and nothing more is stored. A backend that
     /// cannot do this may end as if its command channel were closed.
     Abort,

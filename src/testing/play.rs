@@ -209,6 +209,7 @@ impl Player {
                 self.say(AgentEvent::Answer { request, outcome: Ok(()) }).await?;
                 return Ok(None);
             }
+            AgentCommand::SetOwner { .. } => return Ok(None),
             AgentCommand::Abort => return Err(Stop::Ended),
         }))
     }

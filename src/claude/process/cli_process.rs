@@ -54,6 +54,7 @@ pub(crate) fn arguments(
     if spec.transcripts.is_some() || settings.transcripts.is_some() {
         arguments.push("--session-mirror".into());
     }
+    arguments.extend(settings.in_process.mcp_config().map(|config| format!("--mcp-config={config}").into()));
     arguments.extend_from_slice(&settings.arguments);
     if arguments.iter().any(|argument| has_nul(argument)) {
         return Err(StartError::BadValue("the model and the permission mode must not hold a NUL"));

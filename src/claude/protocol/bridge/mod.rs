@@ -1,17 +1,22 @@
 //! The conversation with one CLI process, without I/O: takes lines and commands, produces events and bytes.
 
+mod in_process;
+
 use std::{
     collections::{HashMap, VecDeque},
     mem,
+    sync::Arc,
 };
 
 use serde_json::value::RawValue;
 
+pub(crate) use self::in_process::InProcessCall;
 use super::{
     ask_again::AskAgain,
     asks::Asks,
     decode::{self, Mirrored, Tasks},
     encode::{FlagSettings, Request, RequestFrame, ResponseFrame, UserFrame},
+    mcp::McpMessages,
     outbox::Outbox,
     permissions::Permissions,
     stream::Streams,
@@ -43,9 +48,22 @@ pub(crate) struct Bridge {
     mcp_pending: bool,
     /// The argument of the user's `/effort`, until its turn ends.
     effort_typed: Option<String>,
+    mcp_messages: McpMessages,
+    /// The names of the program's MCP servers.
+    mcp_servers: Vec<Arc<str>>,
+    calls: Vec<InProcessCall>,
     events: VecDeque<AgentEvent>,
     mirrored: Vec<Mirrored>,
     outbox: Outbox,
+}
+
+/// What the handshake carries.
+#[derive(Debug, Default)]
+pub(crate) struct Handshake<'a> {
+    /// The operator's hooks, which clients answer.
+    pub(crate) hooks: Option<&'a RawValue>,
+    /// The names of the program's MCP servers.
+    pub(crate) mcp_servers: Vec<Arc<str>>,
 }
 
 /// The stage of the start-up.
@@ -63,6 +81,7 @@ enum Asked {
     Initialize,
     Interrupt,
     McpStatus,
+    McpMessage,
     ContextUsage,
     /// The settings after a command that the user typed. `effort`: its argument, if it was `/effort`.
     Settings {
@@ -85,7 +104,8 @@ struct Message {
 impl Bridge {
     /// Creates a bridge whose first frame is the handshake, before the permissions of the session's earlier
     /// agents.
-    pub(crate) fn new(hooks: Option<&RawValue>, permissions: &Permissions, again: AskAgain) -> Self {
+    pub(crate) fn new(handshake: Handshake<'_>, permissions: &Permissions, again: AskAgain) -> Self {
+        let Handshake { hooks, mcp_servers } = handshake;
         let mut bridge = Self {
             streams: Streams::default(),
             tasks: Tasks::default(),
@@ -100,6 +120,9 @@ impl Bridge {
             stage: Stage::Starting,
             mcp_pending: false,
             effort_typed: None,
+            mcp_messages: McpMessages::default(),
+            mcp_servers,
+            calls: Vec::new(),
             events: VecDeque::new(),
             mirrored: Vec::new(),
             outbox: Outbox::default(),
@@ -201,8 +224,8 @@ impl Bridge {
             AgentCommand::StopTask { request, task_id } => {
                 self.ask(Asked::Command(request), Request::StopTask { task_id: &task_id });
             }
-            // The supervisor handles it.
-            AgentCommand::Abort => {}
+            // The supervisor handles them.
+            AgentCommand::SetOwner { .. } | AgentCommand::Abort => {}
         }
     }
 
@@ -349,9 +372,7 @@ impl Bridge {
                 let ask = self.asks.elicitation(&id, &request);
                 self.events.push_back(AgentEvent::Ask(ask));
             }
-            "mcp_message" => {
-                self.outbox.push(&ResponseFrame::error(&id, "in-process MCP servers are not supported"));
-            }
+            "mcp_message" => self.mcp_message(&id, &request),
             other => {
                 tracing::warn!(subtype = other, "the agent sent an unknown control request");
                 let words = format!("unsupported control request: {other}");
@@ -382,7 +403,7 @@ impl Bridge {
             }
             (Asked::Interrupt, Ok(answer)) => self.interrupted(&answer),
             (Asked::McpStatus, Ok(answer)) => self.mcp_servers(answer.get("mcpServers")),
-            (Asked::ContextUsage | Asked::FlagSettings | Asked::PlanMode, Ok(_)) => {}
+            (Asked::ContextUsage | Asked::FlagSettings | Asked::PlanMode | Asked::McpMessage, Ok(_)) => {}
             (Asked::PlanMode, Err(words)) => {
                 let message = format!("The agent did not return to plan mode: {words}");
                 self.events.push_back(AgentEvent::Error { code: "mode_lost".to_owned(), message });
@@ -401,7 +422,11 @@ impl Bridge {
                 self.events.push_back(AgentEvent::Changed { permission_mode: None, model, effort });
             }
             (
-                Asked::Interrupt | Asked::McpStatus | Asked::ContextUsage | Asked::Settings { .. },
+                Asked::Interrupt
+                | Asked::McpStatus
+                | Asked::McpMessage
+                | Asked::ContextUsage
+                | Asked::Settings { .. },
                 Err(words),
             ) => {
                 tracing::debug!(words, "the agent refused a request");
