@@ -3,7 +3,7 @@
 //! An agent backend is a [`tower::Service`] that starts one agent for a [`SessionSpec`] and returns the
 //! channels to and from it, [`AgentIo`]. Tower layers around it add start limits, timeouts and retries.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -22,9 +22,9 @@ pub struct SessionSpec {
     pub session_id: String,
     /// The working directory, inside an allowed workspace.
     pub cwd: PathBuf,
-    /// The owner of the session, the principal that created it; `None` if authentication is off. For an agent that is
-    /// started before its session, [`AgentCommand::SetOwner`] names the owner.
-    pub owner: Option<String>,
+    /// The name of the principal that the session belongs to, if the server authenticates its callers. For an agent that
+    /// is started before its session, [`AgentCommand::SetOwner`] names it.
+    pub owner: Option<Arc<str>>,
     /// The model; `None` for the backend's default.
     pub model: Option<String>,
     /// The permission mode; `None` for the backend's default.

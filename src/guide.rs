@@ -16,10 +16,12 @@ macro_rules! guides {
 [hosts]: crate::guide::hosts
 [metrics]: crate::guide::metrics
 [permissions]: crate::guide::permissions
+[policies]: crate::guide::policies
 [protocol]: crate::guide::protocol
 [python]: crate::guide::python
 [resume]: crate::guide::resume
 [storage]: crate::guide::storage
+[tools]: crate::guide::tools
 "]
         #[doc = include_str!(concat!("../docs/", $file))]
         pub mod $name {}
@@ -30,6 +32,8 @@ guides! {
     getting_started: "getting-started.md",
     hosts: "hosts.md",
     embedding: "embedding.md",
+    tools: "tools.md",
+    policies: "policies.md",
     auth: "auth.md",
     permissions: "permissions.md",
     resume: "resume.md",

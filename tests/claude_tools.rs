@@ -15,6 +15,7 @@ use std::{
 };
 
 use agent_webkit::{
+    genui::GenUi,
     proto::{AgentCommand, AgentEvent},
     tools::{Permission, Tool, ToolCall, ToolOutput, Tools},
 };
@@ -302,6 +303,35 @@ async fn an_rmcp_server_is_mounted_unchanged() {
     agent.command(AgentCommand::Interrupt).await;
     assert_eq!(agent.turn_end().await.subtype, "error_during_execution");
     agent.close().await;
+}
+
+/// A card with the weather.
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct WeatherCard {
+    city: String,
+}
+
+#[tokio::test]
+async fn a_component_is_shown_in_every_mode_without_asking() {
+    let genui = GenUi::new().component::<WeatherCard>();
+    let machine = Machine::new().await.with(|claude| claude.genui(&genui));
+    for mode in ["default", "plan", "dontAsk"] {
+        let mut spec = machine.spec();
+        spec.permission_mode = Some(mode.into());
+        let mut agent = machine.start(spec).await;
+        let card = |id, input| tool(id, "mcp__genui__render_weather_card", &input);
+        let script =
+            Script::new(card("toolu_1", json!({"city": "Paris"}))).then(card("toolu_2", json!({"town": 1})));
+        agent.say(script.then("ECHO_HISTORY")).await;
+        let (output, is_error) = agent.tool_result("toolu_1").await;
+        assert!(!is_error && output.contains("\"rendered:weather_card\""), "{mode}: {output}");
+        let (output, is_error) = agent.tool_result("toolu_2").await;
+        assert!(is_error && output.contains("missing field `city`"), "{mode}: {output}");
+        assert_eq!(agent.turn_end().await.subtype, "success");
+        assert!(!agent.seen.iter().any(|event| matches!(event, AgentEvent::Ask(_))), "{mode}");
+        agent.close().await;
+    }
 }
 
 #[tokio::test]

@@ -13,11 +13,12 @@ use std::{
 
 use serde_json::value::RawValue;
 use tokio_util::task::TaskTracker;
-use tower::Service;
+use tower::{BoxError, Service};
 
 use super::{
     agent_user::{AgentUser, act_as},
     error::StartError,
+    hooks::{Hook, HookCall, HookEvent, HookOutput},
     process::{
         cli_process,
         supervisor::{Conversation, Supervisor},
@@ -26,7 +27,7 @@ use super::{
     },
     protocol::{
         ask_again::AskAgain,
-        bridge::{Bridge, Handshake, PLAN},
+        bridge::{Bridge, PLAN},
         permissions::Permissions,
     },
     settings::{Grace, Settings},
@@ -35,6 +36,8 @@ use super::{
 };
 use crate::{
     agent::{AgentIo, SessionSpec},
+    approvals::{AnyPolicy, Ask, Verdict},
+    genui::{self, GenUi},
     storage::transcripts::AnyTranscriptStore,
     tools::{Tools, server::Caller},
 };
@@ -179,6 +182,17 @@ impl Claude {
         self.with(|settings| settings.in_process.add_tools(server_name, tools))
     }
 
+    /// Gives agents the tools of these components, which they may call without asking, and tells them when to use them.
+    /// [`StackBuilder::genui`](crate::stack::StackBuilder::genui) tells clients the components.
+    ///
+    /// # Panics
+    /// If there is a server of the name `genui`.
+    #[must_use]
+    #[track_caller]
+    pub fn genui(self, genui: &GenUi) -> Self {
+        self.tools(genui::SERVER, genui.tools())
+    }
+
     /// Adds a server of the `rmcp` crate, unchanged, which runs in this process. All agents share the handler. Each call
     /// is asked for as the agent's permission mode and rules say.
     ///
@@ -190,6 +204,51 @@ impl Claude {
     pub fn mcp_server(self, server_name: &str, handler: impl rmcp::ServerHandler) -> Self {
         let server = Arc::new(crate::tools::rmcp::Rmcp(Arc::new(handler)));
         self.with(|settings| settings.in_process.add_server(server_name, server))
+    }
+
+    /// Sets a policy, which answers what the agents ask for before people are asked: a service that is called with each
+    /// permission request. What it allows or denies, nobody is asked; the stream has a `prompt_resolved` with `"by":
+    /// "policy"`. What it passes on, and every request for which it fails, goes to the policy that was set after it, and
+    /// at last to people. Set a time limit with `tower::timeout`.
+    ///
+    /// An agent doesn't ask for everything: its permission mode and its rules may allow a call, and it runs some commands
+    /// that only read. A [hook](Self::hook) on [`HookEvent::PreToolUse`] gets every call. Questions of the agent, and
+    /// prompts that were open when their process ended, always go to people.
+    #[must_use]
+    pub fn decide<S>(self, service: S) -> Self
+    where
+        S: Service<Ask, Response = Verdict, Error: Into<BoxError>, Future: Send + 'static>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.with(|settings| settings.in_process.add_policy(AnyPolicy::new(service), None))
+    }
+
+    /// Sets rules as a [policy](Self::decide). What they deny does not run, and what they ask for is asked for, even where
+    /// the permission mode or another rule would let the agent run it without asking.
+    #[cfg(feature = "policies")]
+    #[must_use]
+    pub fn policy(self, rules: crate::approvals::Rules) -> Self {
+        let guarding = rules.clone();
+        let guard = Arc::new(move |ask: &Ask| guarding.guard(ask));
+        self.with(|settings| settings.in_process.add_policy(AnyPolicy::new(rules), Some(guard)))
+    }
+
+    /// Sets a hook in this process: a service that is called at each event of this kind. `matcher` is a pattern of the
+    /// CLI, such as the tool's name; `None` matches everything. A hook that fails changes nothing. One that returns
+    /// [`HookOutput::ask_clients`] leaves the decision to clients, like the hooks of [`hooks`](Self::hooks).
+    #[must_use]
+    pub fn hook<S>(self, event: HookEvent, matcher: Option<&str>, service: S) -> Self
+    where
+        S: Service<HookCall, Response = HookOutput, Error: Into<BoxError>, Future: Send + 'static>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.with(|settings| settings.in_process.add_hook(Hook::new(event, matcher, service)))
     }
 
     /// Sets the timeouts of an agent's start and termination.
@@ -277,13 +336,13 @@ impl Claude {
         tracing::debug!(resume, "started");
         let again = AskAgain::new(spec.open_prompts);
         let in_process = &settings.in_process;
-        let handshake =
-            Handshake { hooks: settings.hooks.as_deref(), mcp_servers: in_process.server_names() };
+        let hooks = in_process.hooks(settings.hooks.as_deref());
         let permissions = in_process.permissions(Permissions::of(&spec.permissions));
-        let bridge = Bridge::new(handshake, &permissions, again);
+        let bridge = Bridge::new(hooks.as_deref(), &permissions, again)
+            .with_in_process(in_process.server_names(), in_process.has_policies());
         let bridge = bridge.with_wakeups(spec.wakeups);
         let bridge = if plans { bridge.with_plan_mode() } else { bridge };
-        let answering = in_process.answer(Caller::new(&spec.session_id, spec.owner));
+        let answering = in_process.answer(Caller::new(&spec.session_id, spec.owner), &cwd);
         let conversation = Conversation { bridge, answering };
         let watcher = Arc::clone(&self.watcher);
         Ok(Supervisor::start(child, conversation, tag, memory, settings, watcher, &self.tracker))

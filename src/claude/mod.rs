@@ -77,6 +77,7 @@ mod account;
 mod agent_user;
 mod backend;
 mod error;
+mod hooks;
 mod in_process;
 mod probe;
 mod process;
@@ -89,6 +90,7 @@ pub use self::{
     agent_user::AgentUser,
     backend::{Claude, StartFuture},
     error::{SetupError, StartError},
+    hooks::{HookCall, HookEvent, HookOutput},
     protocol::codec::{DEFAULT_LINE_LIMIT, Framed, Framer, encode},
     settings::Grace,
 };
@@ -102,8 +104,7 @@ pub use self::process::cli_process::FLAGS;
 #[must_use]
 pub fn events_of(written: &[u8]) -> Vec<crate::proto::AgentEvent> {
     let mut framer = Framer::new(DEFAULT_LINE_LIMIT);
-    let mut bridge =
-        protocol::bridge::Bridge::new(Default::default(), &Default::default(), Default::default());
+    let mut bridge = protocol::bridge::Bridge::new(None, &Default::default(), Default::default());
     let mut events = Vec::new();
     for chunk in written.chunks(64 << 10) {
         framer.feed(chunk);

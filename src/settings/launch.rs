@@ -1,11 +1,12 @@
 //! Builds a stack from settings, ready to be mounted.
 
-use std::{env, fmt};
+use std::{env, fmt, fs, path::Path};
 
-use super::{Credentials, Model, Settings, SettingsError, Store, TokensFile, cli_path};
+use super::{Credentials, Model, PolicyFile, Settings, SettingsError, Store, TokensFile, cli_path};
 use crate::{
     Stack,
     claude::{AgentUser, Claude, SetupError},
+    genui::GenUi,
     layers::auth::BoxVerify,
     storage::events::AnyLog,
 };
@@ -20,6 +21,8 @@ pub struct Launched {
     pub verifier: BoxVerify,
     /// The tokens file, to reload when it has changed.
     pub tokens_file: Option<TokensFile>,
+    /// The policy file, to reload when it has changed.
+    pub policy_file: Option<PolicyFile>,
     /// The model that the agents use. Dropping it stops the practice model.
     pub model: Model,
 }
@@ -33,7 +36,15 @@ impl Settings {
     pub async fn launch(&self) -> Result<Launched, SettingsError> {
         let Credentials { verifier, tokens_file } = self.credentials()?;
         let policy = self.policy()?;
+        let policy_file = self.policy.as_ref().map(PolicyFile::open).transpose()?;
+        let genui = self.genui.as_deref().map(read_genui).transpose()?;
         let (mut claude, model) = self.agent().await?;
+        if let Some(file) = &policy_file {
+            claude = claude.policy(file.rules());
+        }
+        if let Some(genui) = &genui {
+            claude = claude.genui(genui);
+        }
         tracing::info!(workspaces = ?policy.workspaces(), "agents");
         let location = self.location(|name| env::var_os(name));
         if let Some(state_dir) = self.state_dir(&location) {
@@ -46,13 +57,13 @@ impl Settings {
         let known = verifier.clone();
         let builder = |claude| {
             let builder = Stack::builder(claude, policy).auth(known).limits(self.limits());
-            builder.keepalive(self.keepalive).cors(self.http.cors())
+            builder.keepalive(self.keepalive).cors(self.http.cors()).genui(genui.unwrap_or_default())
         };
         let stack = match &store {
             Store::Memory(log) => builder(claude).log(log.clone().into()).build(),
             Store::Database(storage) => builder(claude).storage(storage).build(),
         };
-        Ok(Launched { stack, store, verifier, tokens_file, model })
+        Ok(Launched { stack, store, verifier, tokens_file, policy_file, model })
     }
 
     /// The CLI as an agent, configured for its model, for a stack that you build yourself.
@@ -76,6 +87,12 @@ impl Settings {
             .map_err(|error| SettingsError::new(format!("the practice model cannot be served: {error}")))?;
         Ok((model.configure(claude), model))
     }
+}
+
+fn read_genui(path: &Path) -> Result<GenUi, SettingsError> {
+    let unusable = |what: String| SettingsError::new(format!("{}: {what}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    GenUi::from_json(&text).map_err(|error| unusable(error.to_string()))
 }
 
 impl From<SetupError> for SettingsError {

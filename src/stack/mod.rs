@@ -80,6 +80,7 @@ use tower_http::{
 
 use crate::{
     agent::Agent,
+    genui::GenUiService,
     layers::{
         auth::{AnyOf, Auth, Verify, expiry::Expiry},
         drain::Drain,
@@ -135,7 +136,9 @@ pub struct Stack<A, V, L: EventLog = RingLog> {
 
 type Layers<A, V, L> = Drain<
     SetSensitiveRequestHeaders<
-        TakeTicket<Numbered<trace::Traced<Shared<CatchPanic<Known<Found<A, L>, V>, panic::Answer>>>>>,
+        TakeTicket<
+            Numbered<trace::Traced<Shared<CatchPanic<GenUiService<Known<Found<A, L>, V>>, panic::Answer>>>>,
+        >,
     >,
 >;
 

@@ -6,13 +6,16 @@ use super::{Permission, Tool};
 
 /// Tools under one server name.
 #[derive(Clone, Debug, Default)]
-pub struct Tools(pub(super) Vec<Tool>);
+pub struct Tools {
+    pub(super) tools: Vec<Tool>,
+    pub(super) instructions: Option<String>,
+}
 
 impl Tools {
     /// Creates a set without tools.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self { tools: Vec::new(), instructions: None }
     }
 
     /// Adds a tool.
@@ -25,18 +28,25 @@ impl Tools {
         let name = &tool.name;
         assert!(is_name(name), "the name of the tool `{name}` must match ^[A-Za-z0-9_-]{{1,64}}$");
         assert!(!self.names().any(|other| other == name), "there are two tools of the name `{name}`");
-        self.0.push(tool);
+        self.tools.push(tool);
+        self
+    }
+
+    /// Sets what the model reads about the tools as a whole, such as when to use them.
+    #[must_use]
+    pub fn instructions(mut self, text: impl Into<String>) -> Self {
+        self.instructions = Some(text.into());
         self
     }
 
     /// The names of the tools, in the order in which they were added.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|tool| &*tool.name)
+        self.tools.iter().map(|tool| &*tool.name)
     }
 
     /// The names of the tools with this permission.
     pub(crate) fn with_permission(&self, permission: Permission) -> BTreeSet<String> {
-        let tools = self.0.iter().filter(|tool| tool.permission == permission);
+        let tools = self.tools.iter().filter(|tool| tool.permission == permission);
         tools.map(|tool| tool.name.clone()).collect()
     }
 }

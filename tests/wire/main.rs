@@ -12,6 +12,7 @@ mod auth;
 mod broken_streams;
 mod create;
 mod elicitation;
+mod genui;
 mod http;
 mod idempotency;
 mod interrupt;

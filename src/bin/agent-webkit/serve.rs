@@ -21,7 +21,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
     settings.check_exposure(addresses.iter().map(SocketAddr::ip))?;
     // Metrics bind to the recorder that is installed when they are created, so this comes first.
     let metrics = Metrics::install(settings.http.metrics);
-    let Launched { stack, store, verifier, tokens_file, model } = settings.launch().await?;
+    let Launched { stack, store, verifier, tokens_file, policy_file, model } = settings.launch().await?;
     let (listener, address) = bind(&addresses).await?;
 
     let sessions = stack.sessions().clone();
@@ -32,7 +32,8 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
         .layer(metrics.layer(verifier))
         .service(stack);
     let draining = drain::Draining::listen().map_err(|error| Failure::Io(error.to_string()))?;
-    let reloading = Reloading::listen(tokens_file).map_err(|error| Failure::Io(error.to_string()))?;
+    let reloading =
+        Reloading::listen(tokens_file, policy_file).map_err(|error| Failure::Io(error.to_string()))?;
     // Around everything that answers by itself, also outside of the stack.
     let service = DrainLayer::new().layer(health::Probed::new(stack, draining.flag(), store.clone()));
     let connections = Connections::accept(listener, service);

@@ -161,8 +161,7 @@ impl<L: EventLog> Sessions<L> {
         owner: Option<Arc<str>>,
     ) -> Result<SessionHandle<L>, SessionError> {
         let title = wanted.title.clone();
-        let mut spec = self.permitted(wanted).await?;
-        spec.owner = owner.as_deref().map(str::to_owned);
+        let spec = SessionSpec { owner: owner.clone(), ..self.permitted(wanted).await? };
         let slot = self.reserve().await?;
         let new = NewAgent { spec, owner, title };
         let live = self.starter().create(self.clone(), new, slot).await?;

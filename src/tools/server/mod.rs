@@ -42,25 +42,25 @@ impl fmt::Debug for NamedServer {
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) session_id: Arc<str>,
-    owner: Arc<OnceLock<String>>,
+    owner: Arc<OnceLock<Arc<str>>>,
 }
 
 impl Caller {
-    pub(crate) fn new(session_id: &str, owner: Option<String>) -> Self {
+    pub(crate) fn new(session_id: &str, owner: Option<Arc<str>>) -> Self {
         let caller = Self { session_id: session_id.into(), owner: Arc::default() };
         caller.set_owner(owner);
         caller
     }
 
     /// Sets the owner of the session, for an agent that was started before its session.
-    pub(crate) fn set_owner(&self, owner: Option<String>) {
+    pub(crate) fn set_owner(&self, owner: Option<Arc<str>>) {
         if let Some(owner) = owner {
             let _ = self.owner.set(owner);
         }
     }
 
     pub(crate) fn owner(&self) -> Option<String> {
-        self.owner.get().cloned()
+        self.owner.get().map(|owner| owner.to_string())
     }
 }
 

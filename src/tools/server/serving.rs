@@ -66,18 +66,21 @@ impl Serving {
             "initialize" => {
                 let version = params["protocolVersion"].as_str().unwrap_or(VERSION);
                 let own = json!({"name": "agent-webkit", "version": env!("CARGO_PKG_VERSION")});
-                let answer =
+                let mut answer =
                     json!({"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": own});
+                if let Some(instructions) = &self.tools.instructions {
+                    answer["instructions"] = json!(instructions);
+                }
                 Message::result(&id, &answer)
             }
             "ping" => Message::result(&id, &json!({})),
             "tools/list" => {
-                let tools: Vec<_> = self.tools.0.iter().map(described).collect();
+                let tools: Vec<_> = self.tools.tools.iter().map(described).collect();
                 Message::result(&id, &json!({"tools": tools}))
             }
             "tools/call" => {
                 let name = params["name"].as_str().unwrap_or_default();
-                match self.tools.0.iter().find(|tool| tool.name == name).cloned() {
+                match self.tools.tools.iter().find(|tool| tool.name == name).cloned() {
                     Some(tool) => return self.call(&tool, id, &mut params),
                     None => Message::error(&id, BAD_PARAMS, &format!("there is no tool `{name}`")),
                 }

@@ -198,6 +198,12 @@ impl Supervisor {
                 Wake::Answered(Answer::Mcp(server, message)) => {
                     self.bridge.handle_mcp_server(&server, &message);
                 }
+                Wake::Answered(Answer::Verdict { request_id, ask, decision }) => {
+                    self.bridge.handle_verdict(&request_id, ask, decision);
+                }
+                Wake::Answered(Answer::Hook { request_id, output, denied }) => {
+                    self.bridge.handle_hook(&request_id, output.as_deref(), denied);
+                }
                 Wake::Command(None) | Wake::NobodyListens => self.close(),
                 Wake::Deadline => self.next_step(),
                 Wake::PollMcp => {

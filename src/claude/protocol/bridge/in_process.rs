@@ -1,30 +1,41 @@
-//! What the program that embeds the backend answers instead of clients: its MCP servers.
+//! What this process answers instead of clients: MCP servers, policies and hooks of the program that embeds the
+//! backend.
 
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
 use super::{Asked, Bridge};
-use crate::claude::protocol::{
-    encode::{Request, ResponseFrame},
-    mcp::{FromCli, FromServer},
-    wire::Members,
+use crate::{
+    claude::protocol::{
+        encode::{Request, ResponseFrame},
+        mcp::{FromCli, FromServer},
+        wire::Members,
+    },
+    proto::{AgentEvent, Ask, AskKind, Decision},
 };
 
-/// A call of the program.
+/// The start of the ids of this process's hooks.
+pub(crate) const HOOK: &str = "agent-webkit-hook-";
+
+/// Something that this process has to answer.
 #[derive(Debug)]
 pub(crate) enum InProcessCall {
-    /// A message to one of its MCP servers.
+    /// A message to an MCP server.
     Mcp { server: Arc<str>, message: Box<RawValue> },
+    /// A permission request.
+    Ask { request_id: String, ask: Ask },
+    /// A call of a hook.
+    Hook { request_id: String, callback_id: String, input: Box<RawValue>, tool_use_id: Option<String> },
 }
 
 impl Bridge {
-    /// Takes the calls of the program, oldest first.
+    /// Takes what this process has to answer, oldest first.
     pub(crate) fn take_calls(&mut self) -> Vec<InProcessCall> {
         std::mem::take(&mut self.calls)
     }
 
-    /// Handles a message of an MCP server of the program.
+    /// Handles a message of an MCP server.
     pub(crate) fn handle_mcp_server(&mut self, server: &Arc<str>, message: &RawValue) {
         match self.mcp_messages.take_from_server(server, message) {
             FromServer::Answer { control_request } => {
@@ -36,6 +47,72 @@ impl Bridge {
             }
             FromServer::Late => {}
         }
+    }
+
+    /// Handles the answer of the policies to a permission request. `None`: clients are asked.
+    pub(crate) fn handle_verdict(&mut self, request_id: &str, ask: Ask, decision: Option<Decision>) {
+        // The CLI may have withdrawn the request by now.
+        if !self.asks.is_held(&ask.correlation_id, request_id) {
+            return;
+        }
+        let Some(decision) = decision else {
+            self.asks.release(&ask.correlation_id);
+            return self.events.push_back(AgentEvent::Ask(ask));
+        };
+        let behavior = if matches!(decision, Decision::Allow { .. }) { "allow" } else { "deny" };
+        self.decide(&ask.correlation_id, &decision);
+        self.events.push_back(decided(ask.correlation_id, behavior));
+    }
+
+    /// Handles the output of a hook. `None`: clients are asked. `denied`: the call that a policy has denied by it.
+    pub(crate) fn handle_hook(
+        &mut self,
+        request_id: &str,
+        output: Option<&RawValue>,
+        denied: Option<String>,
+    ) {
+        let Some(request) = self.hook_calls.remove(request_id) else { return };
+        match output {
+            Some(output) => {
+                self.outbox.push(&ResponseFrame::raw(request_id, output));
+                self.events.extend(denied.map(|call| decided(call, "deny")));
+            }
+            None => {
+                let ask = self.asks.hook(request_id, &Members::of(Some(&request)));
+                self.events.push_back(AgentEvent::Ask(ask));
+            }
+        }
+    }
+
+    /// Asks the policies, if there are any and nobody was asked yet.
+    pub(super) fn asked_for_permission(&mut self, request_id: &str, ask: Ask) {
+        if !self.has_policies || ask.kind != AskKind::Permission || self.again.has_asked(&ask.correlation_id)
+        {
+            return self.events.push_back(AgentEvent::Ask(ask));
+        }
+        self.asks.hold(&ask.correlation_id);
+        self.calls.push(InProcessCall::Ask { request_id: request_id.to_owned(), ask });
+    }
+
+    /// Whether a hook is this process's own; it is called then.
+    pub(super) fn calls_own_hook(
+        &mut self,
+        request_id: &str,
+        frame: &Members<'_>,
+        request: &Members<'_>,
+    ) -> bool {
+        let Some(callback_id) = request.text("callback_id").filter(|id| id.starts_with(HOOK)) else {
+            return false;
+        };
+        let Some(raw) = frame.get("request") else { return false };
+        self.hook_calls.insert(request_id.to_owned(), raw.to_owned());
+        self.calls.push(InProcessCall::Hook {
+            request_id: request_id.to_owned(),
+            callback_id: callback_id.into_owned(),
+            input: request.get("input").unwrap_or(RawValue::NULL).to_owned(),
+            tool_use_id: request.text("tool_use_id").map(Into::into),
+        });
+        true
     }
 
     pub(super) fn mcp_message(&mut self, id: &str, request: &Members<'_>) {
@@ -51,4 +128,8 @@ impl Bridge {
         }
         self.calls.push(InProcessCall::Mcp { server, message });
     }
+}
+
+fn decided(correlation_id: String, behavior: &'static str) -> AgentEvent {
+    AgentEvent::Decided { correlation_id, behavior: behavior.to_owned() }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::value::RawValue;
 
-pub(crate) use self::in_process::InProcessCall;
+pub(crate) use self::in_process::{HOOK, InProcessCall};
 use super::{
     ask_again::AskAgain,
     asks::Asks,
@@ -49,21 +49,16 @@ pub(crate) struct Bridge {
     /// The argument of the user's `/effort`, until its turn ends.
     effort_typed: Option<String>,
     mcp_messages: McpMessages,
-    /// The names of the program's MCP servers.
+    /// The names of the MCP servers in this process.
     mcp_servers: Vec<Arc<str>>,
+    /// Whether policies in this process are asked before clients.
+    has_policies: bool,
+    /// The calls of hooks in this process that are not answered, by request id.
+    hook_calls: HashMap<String, Box<RawValue>>,
     calls: Vec<InProcessCall>,
     events: VecDeque<AgentEvent>,
     mirrored: Vec<Mirrored>,
     outbox: Outbox,
-}
-
-/// What the handshake carries.
-#[derive(Debug, Default)]
-pub(crate) struct Handshake<'a> {
-    /// The operator's hooks, which clients answer.
-    pub(crate) hooks: Option<&'a RawValue>,
-    /// The names of the program's MCP servers.
-    pub(crate) mcp_servers: Vec<Arc<str>>,
 }
 
 /// The stage of the start-up.
@@ -104,8 +99,7 @@ struct Message {
 impl Bridge {
     /// Creates a bridge whose first frame is the handshake, before the permissions of the session's earlier
     /// agents.
-    pub(crate) fn new(handshake: Handshake<'_>, permissions: &Permissions, again: AskAgain) -> Self {
-        let Handshake { hooks, mcp_servers } = handshake;
+    pub(crate) fn new(hooks: Option<&RawValue>, permissions: &Permissions, again: AskAgain) -> Self {
         let mut bridge = Self {
             streams: Streams::default(),
             tasks: Tasks::default(),
@@ -121,7 +115,9 @@ impl Bridge {
             mcp_pending: false,
             effort_typed: None,
             mcp_messages: McpMessages::default(),
-            mcp_servers,
+            mcp_servers: Vec::new(),
+            has_policies: false,
+            hook_calls: HashMap::new(),
             calls: Vec::new(),
             events: VecDeque::new(),
             mirrored: Vec::new(),
@@ -139,6 +135,12 @@ impl Bridge {
     /// Adds the wake-ups that the session's earlier agents scheduled.
     pub(crate) fn with_wakeups(mut self, wakeups: Vec<Wakeup>) -> Self {
         self.wakeups = Wakeups::of(wakeups);
+        self
+    }
+
+    /// Sets what this process answers: these MCP servers, and whether there are policies.
+    pub(crate) fn with_in_process(mut self, mcp_servers: Vec<Arc<str>>, has_policies: bool) -> Self {
+        (self.mcp_servers, self.has_policies) = (mcp_servers, has_policies);
         self
     }
 
@@ -180,6 +182,7 @@ impl Bridge {
             "control_request" => self.asked_by_cli(&members),
             "control_cancel_request" => {
                 let id = members.text("request_id").unwrap_or_default();
+                self.hook_calls.remove(&*id);
                 let withdrawn = self.asks.withdraw(&id);
                 self.events.extend(withdrawn.map(|correlation_id| AgentEvent::Withdrawn { correlation_id }));
             }
@@ -357,13 +360,14 @@ impl Bridge {
                 let ask = self.asks.tool(&id, &request);
                 match self.again.asked(&ask.correlation_id) {
                     Some(decision) => self.decide(&ask.correlation_id, &decision),
-                    None => self.events.push_back(AgentEvent::Ask(ask)),
+                    None => self.asked_for_permission(&id, ask),
                 }
             }
             "hook_callback" if self.again.is_own(&request) => {
                 let answer = self.again.answer(&request);
                 self.outbox.push(&ResponseFrame::raw(&id, &answer));
             }
+            "hook_callback" if self.calls_own_hook(&id, frame, &request) => {}
             "hook_callback" => {
                 let ask = self.asks.hook(&id, &request);
                 self.events.push_back(AgentEvent::Ask(ask));

@@ -9,8 +9,7 @@ struct Cli {
 impl Cli {
     /// A CLI whose handshake is complete.
     fn ready() -> Self {
-        let mut cli =
-            Self { bridge: Bridge::new(Handshake::default(), &Permissions::default(), AskAgain::default()) };
+        let mut cli = Self { bridge: Bridge::new(None, &Permissions::default(), AskAgain::default()) };
         let asked = cli.told();
         assert_eq!(asked[0]["request"], json!({"subtype": "initialize", "hooks": null}));
         cli.answers(&asked[0], &json!({"commands": []}));
@@ -90,8 +89,7 @@ impl Cli {
 #[test]
 fn a_first_turn_is_rehearsed_only_while_no_message_waits() {
     let rehearsed = |waits: bool| {
-        let mut cli =
-            Cli { bridge: Bridge::new(Handshake::default(), &Permissions::default(), AskAgain::default()) };
+        let mut cli = Cli { bridge: Bridge::new(None, &Permissions::default(), AskAgain::default()) };
         let initialize = cli.told().remove(0);
         if waits {
             cli.says("u1");
@@ -109,8 +107,7 @@ fn a_first_turn_is_rehearsed_only_while_no_message_waits() {
 
 #[test]
 fn a_refused_handshake_is_the_end_of_it() {
-    let mut cli =
-        Cli { bridge: Bridge::new(Handshake::default(), &Permissions::default(), AskAgain::default()) };
+    let mut cli = Cli { bridge: Bridge::new(None, &Permissions::default(), AskAgain::default()) };
     let asked = cli.told();
     cli.refuses(&asked[0], "no account");
     assert_eq!(cli.bridge.stage(), Stage::Failed);
@@ -308,10 +305,8 @@ fn a_wakeup_that_comes_is_a_turn() {
 
 #[test]
 fn an_agent_that_does_not_plan_again_says_so() {
-    let mut cli = Cli {
-        bridge: Bridge::new(Handshake::default(), &Permissions::default(), AskAgain::default())
-            .with_plan_mode(),
-    };
+    let mut cli =
+        Cli { bridge: Bridge::new(None, &Permissions::default(), AskAgain::default()).with_plan_mode() };
     let asked = cli.told();
     cli.answers(&asked[0], &json!({"commands": []}));
     let plan = asked.iter().find(|frame| frame["request"]["subtype"] == "set_permission_mode").unwrap();

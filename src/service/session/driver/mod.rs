@@ -336,7 +336,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             } => {
                 let (id, cwd) = (&*self.live.id, &self.live.cwd);
                 let spec = SessionSpec {
-                    owner: self.live.owner.as_deref().map(str::to_owned),
+                    owner: self.live.owner.clone(),
                     model,
                     permission_mode,
                     mode_before_plan,
