@@ -142,7 +142,10 @@ impl Rule {
             bare || glob::matches(pattern, text)
         };
         match self.effect {
-            Effect::Allow => shell.plain().is_some_and(|command| about(&command)),
+            Effect::Allow => {
+                let leaves_sandbox = ask.input["dangerouslyDisableSandbox"] == true;
+                !leaves_sandbox && shell.plain().is_some_and(|command| about(&command))
+            }
             Effect::Deny | Effect::Ask => {
                 ask.command().is_some_and(about) || shell.names().iter().any(|name| about(name))
             }
@@ -214,6 +217,8 @@ mod tests {
         assert_eq!(rules.effect(&Ask::new("mcp__city__weather", json!({}))), Some(Allow));
         assert_eq!(rules.effect(&Ask::new("Read", json!({"file_path": "/x"}))), None);
         assert_eq!(rules.verdict(&bash("rm x")), Verdict::deny("no"));
+        let outside = Ask::new("Bash", json!({"command": "ls", "dangerouslyDisableSandbox": true}));
+        assert_eq!(rules.effect(&outside), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The paths of file tools.
 
 use std::{
-    fs,
+    fs, io,
     path::{Component, Path, PathBuf},
 };
 
@@ -42,18 +42,17 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-/// Where the path leads to, of which the last components may not exist yet.
+/// Where the path leads to, of which the last components may not exist yet. `None` if it cannot be found out.
 fn real(path: &Path) -> Option<PathBuf> {
-    path.ancestors()
-        .find_map(|above| {
-            // A dangling link exists, and a tool may write through it.
-            if fs::symlink_metadata(above).is_err() {
-                return None;
-            }
-            let rest = path.strip_prefix(above).ok()?;
-            Some(fs::canonicalize(above).map(|real| real.join(rest)))
-        })?
-        .ok()
+    for above in path.ancestors() {
+        // A dangling link exists, and a tool may write through it.
+        match fs::symlink_metadata(above) {
+            Ok(_) => return Some(fs::canonicalize(above).ok()?.join(path.strip_prefix(above).ok()?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -12,7 +12,10 @@ use serde_json::{
 pub(super) use self::answering::{Answer, Answering};
 use super::{
     hooks::{Hook, HookEvent},
-    protocol::{bridge::HOOK, permissions::Permissions},
+    protocol::{
+        bridge::{GUARD, HOOK},
+        permissions::Permissions,
+    },
 };
 use crate::approvals::{AnyPolicy, Ask, Guard, Verdict};
 use crate::tools::{
@@ -22,9 +25,6 @@ use crate::tools::{
 
 /// How long the CLI waits for a hook, in seconds: a day, because a hook may leave its decision to people.
 const PATIENCE: u64 = 86_400;
-
-/// The hook before each call of a tool.
-const GUARD: &str = "policy";
 
 /// What this process does for every agent.
 #[derive(Clone, Default)]
@@ -108,7 +108,7 @@ impl InProcess {
             }
         };
         if !self.guards.is_empty() {
-            add(HookEvent::PreToolUse, &None, format!("{HOOK}{GUARD}"));
+            add(HookEvent::PreToolUse, &None, GUARD.to_owned());
         }
         for (number, hook) in self.hooks.iter().enumerate() {
             add(hook.event, &hook.matcher, format!("{HOOK}{number}"));
@@ -122,7 +122,7 @@ impl InProcess {
     }
 
     fn is_guard(&self, callback_id: &str) -> bool {
-        callback_id.strip_prefix(HOOK) == Some(GUARD)
+        callback_id == GUARD
     }
 
     /// What the first policy says that has to look at this call.

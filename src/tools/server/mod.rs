@@ -60,7 +60,7 @@ impl Caller {
     }
 
     pub(crate) fn owner(&self) -> Option<String> {
-        self.owner.get().map(|owner| owner.to_string())
+        self.owner.get().map(ToString::to_string)
     }
 }
 

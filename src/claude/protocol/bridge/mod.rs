@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::value::RawValue;
 
-pub(crate) use self::in_process::{HOOK, InProcessCall};
+pub(crate) use self::in_process::{GUARD, HOOK, InProcessCall};
 use super::{
     ask_again::AskAgain,
     asks::Asks,
