@@ -1,6 +1,8 @@
 //! One component.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+#[cfg(feature = "claude")]
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -21,6 +23,7 @@ impl GenUiError {
 }
 
 /// Says what is wrong with an input.
+#[cfg(feature = "claude")]
 type Check = Arc<dyn Fn(&Value) -> Result<(), String> + Send + Sync>;
 
 #[derive(Clone)]
@@ -28,16 +31,19 @@ pub(super) struct Component {
     pub(super) name: String,
     pub(super) description: String,
     pub(super) schema: Value,
+    #[cfg(feature = "claude")]
     pub(super) check: Check,
 }
 
 impl Component {
     pub(super) fn new(name: String, description: String, schema: Value) -> Self {
-        let check = Arc::new(|input: &Value| match input.is_object() {
-            true => Ok(()),
-            false => Err("it is not an object".to_owned()),
-        });
-        Self { name, description, schema, check }
+        Self {
+            name,
+            description,
+            schema,
+            #[cfg(feature = "claude")]
+            check: Arc::new(is_object),
+        }
     }
 
     #[cfg(feature = "tools")]
@@ -76,6 +82,11 @@ impl Component {
         json!({"name": format!("mcp__{SERVER}__{tool}"), "short_name": self.name, "raw_tool_name": tool,
             "description": self.description, "schema": self.schema})
     }
+}
+
+#[cfg(feature = "claude")]
+fn is_object(input: &Value) -> Result<(), String> {
+    if input.is_object() { Ok(()) } else { Err("it is not an object".to_owned()) }
 }
 
 impl fmt::Debug for Component {
