@@ -37,6 +37,10 @@ pub(super) struct Component {
 
 impl Component {
     pub(super) fn new(name: String, description: String, schema: Value) -> Self {
+        let description = match description.trim() {
+            "" => format!("Render the {name} component"),
+            _ => description,
+        };
         Self {
             name,
             description,

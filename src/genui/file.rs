@@ -61,5 +61,7 @@ mod tests {
             assert!(error.starts_with(sentence) && !error.contains('\n'), "{error}");
         }
         assert_eq!(read(&all(&one("a"))).unwrap().schema()["tools"][0]["short_name"], "a");
+        let undescribed = read(&all(r#"{"name":"a","schema":{"type":"object"}}"#)).unwrap();
+        assert_eq!(undescribed.schema()["tools"][0]["description"], "Render the a component");
     }
 }

@@ -52,17 +52,32 @@ const PREFIX: &str = "render_";
 #[derive(Clone, Debug, Default)]
 pub struct GenUi {
     components: Vec<Component>,
+    #[cfg(feature = "claude")]
+    instructions: Option<String>,
 }
 
 impl GenUi {
     /// Creates a set without components.
     #[must_use]
     pub const fn new() -> Self {
-        Self { components: Vec::new() }
+        Self {
+            components: Vec::new(),
+            #[cfg(feature = "claude")]
+            instructions: None,
+        }
+    }
+
+    /// Sets what the model reads about when to show components. By default it is told to prefer them to text where
+    /// they show an answer better.
+    #[cfg(feature = "claude")]
+    #[must_use]
+    pub fn instructions(mut self, text: impl Into<String>) -> Self {
+        self.instructions = Some(text.into());
+        self
     }
 
     /// Adds a component whose properties are the fields of `T`. Its name is that of the type in snake case, its
-    /// description the type's doc comment. A call whose input is not a `T` fails with an error that the model reads.
+    /// description the type's doc comment, if there is one. A call whose input is not a `T` fails with an error that the model reads.
     ///
     /// # Panics
     /// If there is a component of this name, or the type's name does not give one.

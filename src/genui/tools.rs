@@ -17,7 +17,8 @@ impl GenUi {
     /// The components as tools, which the agent may call without asking.
     pub(crate) fn tools(&self) -> Tools {
         let tools = self.components.iter().map(rendering);
-        tools.fold(Tools::new().instructions(INSTRUCTIONS), Tools::tool)
+        let instructions = self.instructions.as_deref().unwrap_or(INSTRUCTIONS);
+        tools.fold(Tools::new().instructions(instructions), Tools::tool)
     }
 }
 

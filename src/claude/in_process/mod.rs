@@ -64,9 +64,9 @@ impl InProcess {
         self.servers.iter().map(|server| Arc::clone(&server.name)).collect()
     }
 
-    /// The servers in the form of the CLI's `--mcp-config`, if there are any. Measured: the CLI waits for those with
-    /// `alwaysLoad`; without it, it would drop a call that an earlier process had asked for, because it looks for the
-    /// tool before it has connected. `sdkMcpServers` in the handshake can't have it.
+    /// The servers in the form of the CLI's `--mcp-config`, if there are any. Measured: a resumed CLI that knows a server
+    /// from `sdkMcpServers` in the handshake alone drops a call that an earlier process had asked for, because it looks
+    /// for the tool before it has connected. With `alwaysLoad` it waits for the server.
     pub(super) fn mcp_config(&self) -> Option<String> {
         let servers = self.servers.iter().map(|NamedServer { name, .. }| {
             (name.to_string(), json!({"type": "sdk", "name": **name, "alwaysLoad": true}))
