@@ -12,14 +12,17 @@ from pathlib import Path
 
 ARROWS = {
     "bin": {"client", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
-    "settings": {"stack", "service", "storage", "claude", "practice", "layers"},
-    "stack": {"service", "storage", "agent", "layers", "metrics"},
+    "settings": {"stack", "service", "storage", "approvals", "genui", "claude", "practice", "layers"},
+    "stack": {"service", "storage", "agent", "genui", "layers", "metrics"},
     # Of storage only the seams: what a session needs to be stored, whichever database does it.
     "service": {"storage", "agent", "proto", "layers", "metrics", "backoff", "error_text", "sync"},
-    "claude": {"storage", "agent", "proto", "metrics", "backoff", "sync"},
+    "claude": {"storage", "agent", "proto", "metrics", "approvals", "genui", "tools", "backoff", "sync"},
     "storage": {"layers", "metrics", "proto", "backoff", "error_text", "sync"},
     "agent": {"proto", "storage"},
     "client": {"proto", "layers", "backoff"},
+    "approvals": {"error_text", "sync"},
+    "genui": {"layers", "tools"},
+    "tools": {"error_text"},
     "practice": set(),
     "metrics": {"proto"},
     "testing": {"agent", "proto"},

@@ -22,7 +22,8 @@ pub struct SessionSpec {
     pub session_id: String,
     /// The working directory, inside an allowed workspace.
     pub cwd: PathBuf,
-    /// The name of the principal that the session belongs to, if the server authenticates its callers.
+    /// The name of the principal that the session belongs to, if the server authenticates its callers. For an agent that
+    /// is started before its session, [`AgentCommand::SetOwner`] names it.
     pub owner: Option<Arc<str>>,
     /// The set of options to use, by the host's name for it; `None` for the backend's default.
     pub profile: Option<String>,

@@ -17,10 +17,12 @@ macro_rules! guides {
 [metrics]: crate::guide::metrics
 [options]: crate::guide::options
 [permissions]: crate::guide::permissions
+[policies]: crate::guide::policies
 [protocol]: crate::guide::protocol
 [python]: crate::guide::python
 [resume]: crate::guide::resume
 [storage]: crate::guide::storage
+[tools]: crate::guide::tools
 "]
         #[doc = include_str!(concat!("../docs/", $file))]
         pub mod $name {}
@@ -32,6 +34,8 @@ guides! {
     hosts: "hosts.md",
     embedding: "embedding.md",
     options: "options.md",
+    tools: "tools.md",
+    policies: "policies.md",
     auth: "auth.md",
     permissions: "permissions.md",
     resume: "resume.md",

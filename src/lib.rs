@@ -43,6 +43,9 @@
 //! | [`stack`] | the layers in the recommended order | `service` |
 //! | [`metrics`] | counters, gauges and timers | `metrics` |
 //! | [`claude`] | the `claude` CLI as an agent | `claude` |
+//! | [`approvals`] | permission requests that code or rules answer | `claude`; `policies` |
+//! | [`genui`] | components of a user interface that agents show | `service`; `claude`, `tools` |
+//! | [`tools`] | tools of an agent that run in this process | `claude`; `tools`, `mcp` |
 //! | [`storage`] | sessions that outlive the process | `sqlite`, `postgres` |
 //! | [`storage::transcripts`] | transcript stores | `service`; `sqlite`, `postgres` |
 //! | [`storage::catalog`] | the session catalog with its leases | `service`; `sqlite`, `postgres` |
@@ -60,6 +63,8 @@ pub mod agent;
 #[cfg(any(feature = "service", feature = "client"))]
 pub use agent_webkit_layers as layers;
 
+#[cfg(feature = "claude")]
+pub mod approvals;
 #[cfg(any(feature = "service", feature = "client"))]
 mod backoff;
 #[cfg(feature = "claude")]
@@ -68,6 +73,8 @@ pub mod claude;
 pub mod client;
 #[cfg(feature = "service")]
 mod error_text;
+#[cfg(feature = "service")]
+pub mod genui;
 #[cfg(feature = "service")]
 pub mod metrics;
 #[cfg(feature = "practice")]
@@ -84,8 +91,10 @@ pub mod storage;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "claude")]
+pub mod tools;
 #[cfg(feature = "service")]
 pub use crate::stack::Stack;
 
-#[cfg(all(feature = "cli", feature = "testing", any(doc, doctest)))]
+#[cfg(all(feature = "cli", feature = "testing", feature = "tools", any(doc, doctest)))]
 pub mod guide;

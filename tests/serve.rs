@@ -10,6 +10,9 @@ use rustix::process::Signal;
 use serde_json::json;
 use support::{Server, eventually};
 
+/// A file that is neither a policy nor components.
+const CARGO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+
 #[tokio::test]
 async fn what_cannot_be_is_one_sentence_and_exit_code_2() {
     for (server, named) in [
@@ -22,6 +25,10 @@ async fn what_cannot_be_is_one_sentence_and_exit_code_2() {
         (Server::builder().option("--workspace", "/no/such/folder"), "/no/such/folder"),
         (Server::builder().option("--workspace", "/etc/passwd"), "/etc/passwd"),
         (Server::builder().claude("/no/such/claude"), "/no/such/claude"),
+        (Server::builder().option("--policy", "/no/such/policy"), "/no/such/policy"),
+        (Server::builder().option("--policy", CARGO), "Cargo.toml: line"),
+        (Server::builder().option("--genui", "/no/such/genui"), "/no/such/genui"),
+        (Server::builder().option("--genui", CARGO), "Cargo.toml: expected"),
     ] {
         let command = format!("{server:?}");
         let (status, said) = server.fails().await;

@@ -13,13 +13,19 @@ use std::{
 
 use serde_json::value::RawValue;
 use tokio_util::task::TaskTracker;
-use tower::Service;
+use tower::{BoxError, Service};
 
 use super::{
     agent_user::{AgentUser, act_as},
     error::StartError,
+    hooks::{Hook, HookCall, HookEvent, HookOutput},
     options::{AnyFactory, Factory, Options, Profiles},
-    process::{cli_process, supervisor::Supervisor, tag::ProcessTag, watcher::Watcher},
+    process::{
+        cli_process,
+        supervisor::{Conversation, Supervisor},
+        tag::ProcessTag,
+        watcher::Watcher,
+    },
     protocol::{
         ask_again::AskAgain,
         bridge::{Bridge, PLAN},
@@ -31,7 +37,10 @@ use super::{
 };
 use crate::{
     agent::{AgentIo, SessionSpec, UnknownProfile},
+    approvals::{AnyPolicy, Ask, Verdict},
+    genui::{self, GenUi},
     storage::transcripts::AnyTranscriptStore,
+    tools::{Tools, server::Caller},
 };
 
 /// The permission mode in which the CLI asks for nothing.
@@ -226,6 +235,86 @@ impl Claude {
         self.with(|settings| settings.hooks = Some(hooks))
     }
 
+    /// Adds tools that run in this process, under the name of a server: the agent calls the tool `weather` of the
+    /// server `city` as `mcp__city__weather`. Every agent has them from its start, also one that resumes.
+    ///
+    /// # Panics
+    /// If there is a server of this name, or the name does not match `^[A-Za-z0-9_-]{1,64}$`, or it holds `__`.
+    #[must_use]
+    #[track_caller]
+    pub fn tools(self, server_name: &str, tools: Tools) -> Self {
+        self.with(|settings| settings.in_process.add_tools(server_name, tools))
+    }
+
+    /// Gives agents the tools of these components, which they may call without asking, and tells them when to use them.
+    /// [`StackBuilder::genui`](crate::stack::StackBuilder::genui) tells clients the components.
+    ///
+    /// # Panics
+    /// If there is a server of the name `genui`.
+    #[must_use]
+    #[track_caller]
+    pub fn genui(self, genui: &GenUi) -> Self {
+        self.tools(genui::SERVER, genui.tools())
+    }
+
+    /// Adds a server of the `rmcp` crate, unchanged, which runs in this process. All agents share the handler. Each call
+    /// is asked for as the agent's permission mode and rules say.
+    ///
+    /// # Panics
+    /// As [`tools`](Self::tools).
+    #[cfg(feature = "mcp")]
+    #[must_use]
+    #[track_caller]
+    pub fn mcp_server(self, server_name: &str, handler: impl rmcp::ServerHandler) -> Self {
+        let server = Arc::new(crate::tools::rmcp::Rmcp(Arc::new(handler)));
+        self.with(|settings| settings.in_process.add_server(server_name, server))
+    }
+
+    /// Sets a policy, which answers what the agents ask for before people are asked: a service that is called with each
+    /// permission request. What it allows or denies, nobody is asked; the stream has a `prompt_resolved` with `"by":
+    /// "policy"`. What it passes on, and every request for which it fails, goes to the policy that was set after it, and
+    /// at last to people. Set a time limit with `tower::timeout`.
+    ///
+    /// An agent doesn't ask for everything: its permission mode and its rules may allow a call, and it runs some commands
+    /// that only read. A [hook](Self::hook) on [`HookEvent::PreToolUse`] gets every call. Questions of the agent, and
+    /// prompts that were open when their process ended, always go to people.
+    #[must_use]
+    pub fn decide<S>(self, service: S) -> Self
+    where
+        S: Service<Ask, Response = Verdict, Error: Into<BoxError>, Future: Send + 'static>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.with(|settings| settings.in_process.add_policy(AnyPolicy::new(service), None))
+    }
+
+    /// Sets rules as a [policy](Self::decide). What they deny does not run, and what they ask for is asked for, even where
+    /// the permission mode or another rule would let the agent run it without asking.
+    #[cfg(feature = "policies")]
+    #[must_use]
+    pub fn policy(self, rules: crate::approvals::Rules) -> Self {
+        let guarding = rules.clone();
+        let guard = Arc::new(move |ask: &Ask| guarding.guard(ask));
+        self.with(|settings| settings.in_process.add_policy(AnyPolicy::new(rules), Some(guard)))
+    }
+
+    /// Sets a hook in this process: a service that is called at each event of this kind. `matcher` is a pattern of the
+    /// CLI, such as the tool's name; `None` matches everything. A hook that fails changes nothing. One that returns
+    /// [`HookOutput::ask_clients`] leaves the decision to clients, like the hooks of [`hooks`](Self::hooks).
+    #[must_use]
+    pub fn hook<S>(self, event: HookEvent, matcher: Option<&str>, service: S) -> Self
+    where
+        S: Service<HookCall, Response = HookOutput, Error: Into<BoxError>, Future: Send + 'static>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.with(|settings| settings.in_process.add_hook(Hook::new(event, matcher, service)))
+    }
+
     /// Sets the timeouts of an agent's start and termination.
     #[must_use]
     pub fn grace(self, grace: Grace) -> Self {
@@ -316,12 +405,18 @@ impl Claude {
         let _in = tracing::info_span!("agent", session = spec.session_id, pid = child.id()).entered();
         tracing::debug!(resume, "started");
         let again = AskAgain::new(spec.open_prompts);
-        let (handshake, permissions) = (options.handshake(), Permissions::of(&spec.permissions));
-        let bridge = Bridge::new(settings.hooks.as_deref(), &handshake, &permissions, again);
+        let in_process = &settings.in_process;
+        let hooks = in_process.hooks(settings.hooks.as_deref());
+        let permissions = in_process.permissions(Permissions::of(&spec.permissions));
+        let bridge = Bridge::new(hooks.as_deref(), &options.handshake(), &permissions, again)
+            .with_in_process(in_process.server_names(), in_process.has_policies());
         let bridge = bridge.with_wakeups(spec.wakeups);
         let bridge = if spec.report_cost { bridge.with_costs() } else { bridge };
         let bridge = if plans { bridge.with_plan_mode() } else { bridge };
-        Ok(Supervisor::start(child, bridge, tag, memory, settings, Arc::clone(&self.watcher), &self.tracker))
+        let answering = in_process.answer(Caller::new(&spec.session_id, spec.owner), &cwd);
+        let conversation = Conversation { bridge, answering };
+        let watcher = Arc::clone(&self.watcher);
+        Ok(Supervisor::start(child, conversation, tag, memory, settings, watcher, &self.tracker))
     }
 
     /// The options for this agent: those of the factory over those of its profile over those of every agent.

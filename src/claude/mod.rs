@@ -78,6 +78,8 @@ mod account;
 mod agent_user;
 mod backend;
 mod error;
+mod hooks;
+mod in_process;
 mod options;
 mod probe;
 mod process;
@@ -90,6 +92,7 @@ pub use self::{
     agent_user::AgentUser,
     backend::{Claude, StartFuture},
     error::{SetupError, StartError},
+    hooks::{HookCall, HookEvent, HookOutput},
     options::{AgentDefinition, McpServer, Options, Profiles, SettingSource},
     protocol::codec::{DEFAULT_LINE_LIMIT, Framed, Framer, encode},
     settings::Grace,

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     agent_user::AgentUser,
+    in_process::InProcess,
     options::{AnyFactory, Options, Profiles},
     process::{
         environment::{self, Environment},
@@ -63,6 +64,8 @@ pub(super) struct Settings {
     pub(super) allow_bypass: bool,
     pub(super) file_checkpoints: bool,
     pub(super) hooks: Option<Box<RawValue>>,
+    /// What this process does for its agents.
+    pub(super) in_process: InProcess,
     pub(super) grace: Grace,
     pub(super) line_limit: usize,
     pub(super) transcripts: Option<AnyTranscriptStore>,
@@ -84,6 +87,7 @@ impl Settings {
             allow_bypass: false,
             file_checkpoints: true,
             hooks: None,
+            in_process: InProcess::default(),
             grace: Grace::default(),
             line_limit: DEFAULT_LINE_LIMIT,
             transcripts: None,
@@ -129,6 +133,7 @@ impl fmt::Debug for Settings {
             .field("passed", &self.passed)
             .field("arguments", &self.arguments)
             .field("factory", &self.factory)
+            .field("in_process", &self.in_process)
             .field("allow_bypass", &self.allow_bypass)
             .field("file_checkpoints", &self.file_checkpoints)
             .field("grace", &self.grace)

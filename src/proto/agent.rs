@@ -2,6 +2,8 @@
 //!
 //! Payloads that are only relayed stay raw JSON ([`RawValue`]); nothing here is parsed into a tree.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -66,6 +68,13 @@ pub enum AgentEvent {
     },
     /// A prompt. The agent waits until [`AgentCommand::Decide`] answers it, or withdraws it.
     Ask(Ask),
+    /// A policy on the agent's side has answered a permission request, which clients do not know.
+    Decided {
+        /// The id that its prompt would have: that of the tool call.
+        correlation_id: String,
+        /// `allow` or `deny`.
+        behavior: String,
+    },
     /// The agent no longer waits for this prompt.
     Withdrawn {
         /// The prompt's id.
@@ -352,6 +361,12 @@ pub enum AgentCommand {
         request: u64,
         /// What to read.
         look: Look,
+    },
+    /// Names the owner of the session whose agent this is now. Sent first, to an agent that was started before its
+    /// session.
+    SetOwner {
+        /// The principal that created the session.
+        owner: Arc<str>,
     },
     /// Ends the agent at once, by force: nothing is finished and nothing more is stored. A backend that
     /// cannot do this may end as if its command channel were closed.

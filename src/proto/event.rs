@@ -154,6 +154,13 @@ impl OutEvent {
         Self::new("prompt_resolved", data.optional("behavior", behavior))
     }
 
+    /// The end of a permission request that a policy has answered before anybody was asked.
+    pub(super) fn decided(id: &str, behavior: &str) -> Self {
+        let data = Object::new().string("correlation_id", id).string("kind", "permission");
+        let data = data.string("outcome", "answered").string("behavior", behavior).string("by", "policy");
+        Self::new("prompt_resolved", data)
+    }
+
     pub(super) fn result(
         session_id: &str,
         subtype: &str,

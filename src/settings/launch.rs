@@ -1,11 +1,14 @@
 //! Builds a stack from settings, ready to be mounted.
 
-use std::{env, fmt};
+use std::{env, fmt, fs, path::Path};
 
-use super::{Credentials, Model, ReloadedFile, Settings, SettingsError, Store, cli_path, profiles_file};
+use super::{
+    Credentials, Model, ReloadedFile, Settings, SettingsError, Store, cli_path, policy_file, profiles_file,
+};
 use crate::{
     Stack,
     claude::{AgentUser, Claude, SetupError},
+    genui::GenUi,
     layers::auth::BoxVerify,
     storage::events::AnyLog,
 };
@@ -18,7 +21,7 @@ pub struct Launched {
     pub store: Store,
     /// The stack's verifier, for other services of the host.
     pub verifier: BoxVerify,
-    /// The files to reload when they have changed: tokens and profiles.
+    /// The files to reload when they have changed: tokens, profiles and the policy.
     pub files: Vec<ReloadedFile>,
     /// The model that the agents use. Dropping it stops the practice model.
     pub model: Model,
@@ -33,7 +36,16 @@ impl Settings {
     pub async fn launch(&self) -> Result<Launched, SettingsError> {
         let Credentials { verifier, tokens_file } = self.credentials()?;
         let policy = self.policy()?;
+        let policy_file = self.policy.as_deref().map(policy_file::open).transpose()?;
+        let (rules, policy_file) = policy_file.unzip();
+        let genui = self.genui.as_deref().map(read_genui).transpose()?;
         let (mut claude, model) = self.agent().await?;
+        if let Some(rules) = rules {
+            claude = claude.policy(rules);
+        }
+        if let Some(genui) = &genui {
+            claude = claude.genui(genui);
+        }
         tracing::info!(workspaces = ?policy.workspaces(), "agents");
         let location = self.location(|name| env::var_os(name));
         if let Some(state_dir) = self.state_dir(&location) {
@@ -51,13 +63,13 @@ impl Settings {
         let known = verifier.clone();
         let builder = |claude| {
             let builder = Stack::builder(claude, policy).auth(known).limits(self.limits());
-            builder.keepalive(self.keepalive).cors(self.http.cors())
+            builder.keepalive(self.keepalive).cors(self.http.cors()).genui(genui.unwrap_or_default())
         };
         let stack = match &store {
             Store::Memory(log) => builder(claude).log(log.clone().into()).build(),
             Store::Database(storage) => builder(claude).storage(storage).build(),
         };
-        let files = tokens_file.into_iter().chain(profiles_file).collect();
+        let files = tokens_file.into_iter().chain(profiles_file).chain(policy_file).collect();
         Ok(Launched { stack, store, verifier, files, model })
     }
 
@@ -83,6 +95,12 @@ impl Settings {
             .map_err(|error| SettingsError::new(format!("the practice model cannot be served: {error}")))?;
         Ok((model.configure(claude), model))
     }
+}
+
+fn read_genui(path: &Path) -> Result<GenUi, SettingsError> {
+    let unusable = |what: String| SettingsError::new(format!("{}: {what}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    GenUi::from_json(&text).map_err(|error| unusable(error.to_string()))
 }
 
 impl From<SetupError> for SettingsError {

@@ -20,6 +20,7 @@ mod jwks_url;
 mod jwt;
 mod launch;
 mod model;
+mod policy_file;
 mod profiles_file;
 mod reloaded;
 mod store;
@@ -162,6 +163,16 @@ pub struct Settings {
     /// and let agents write the operator's settings.json. By default an approval holds for its session alone.
     #[arg(long, env = "AGENT_WEBKIT_SHARE_APPROVALS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub share_approvals: bool,
+
+    /// TOML file of rules that allow or deny what agents ask for, or leave it to people, by tool, command, path and owner.
+    /// It is read again at SIGHUP. See docs/policies.md.
+    #[arg(long, value_name = "FILE", env = "AGENT_WEBKIT_POLICY")]
+    pub policy: Option<PathBuf>,
+
+    /// JSON file of components of a user interface that agents may show: `{"components":[{"name":"weather_card",
+    /// "description":"…","schema":{…}}]}`. Clients read them from `GET /genui/schema`.
+    #[arg(long, value_name = "FILE", env = "AGENT_WEBKIT_GENUI")]
+    pub genui: Option<PathBuf>,
 
     /// Name of the owner who may continue conversations that are in the transcript store without a session, such as those
     /// of the Python server. By default nobody may, unless there is no authentication.

@@ -32,7 +32,7 @@ impl ReloadedFile {
         Ok(self)
     }
 
-    /// What is in the file: `tokens` or `profiles`.
+    /// What is in the file: `tokens`, `profiles` or `policy`.
     #[must_use]
     pub fn what(&self) -> &'static str {
         self.what

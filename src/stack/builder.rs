@@ -16,6 +16,7 @@ use super::{FindStream, Stack, openapi::DescribeLayer, panic, trace};
 use crate::storage::{Storage, events::AnyLog};
 use crate::{
     agent::Agent,
+    genui::{GenUi, GenUiLayer},
     layers::{
         auth::{AnyOf, AuthLayer, Verify, expiry::ExpiryLayer},
         drain::DrainLayer,
@@ -49,6 +50,7 @@ struct Around {
     trace: bool,
     request_id: bool,
     cors: Option<CorsLayer>,
+    genui: GenUi,
 }
 
 impl<A> StackBuilder<A, ()> {
@@ -61,7 +63,7 @@ impl<A> StackBuilder<A, ()> {
             persistence: None,
             limits: Limits::default(),
             keepalive: None,
-            around: Around { trace: true, request_id: true, cors: None },
+            around: Around { trace: true, request_id: true, cors: None, genui: GenUi::new() },
         }
     }
 }
@@ -122,6 +124,14 @@ impl<A, V, L> StackBuilder<A, V, L> {
         self
     }
 
+    /// Adds the route `GET /genui/schema`, which needs no token, with these components. The agents have to be given their
+    /// tools, as `Claude::genui` does.
+    #[must_use]
+    pub fn genui(mut self, genui: GenUi) -> Self {
+        self.around.genui = genui;
+        self
+    }
+
     /// Sets whether each request gets a span and its outcome is logged. Default true. A host with its own
     /// tracing turns this off, see the [module](super).
     #[must_use]
@@ -158,7 +168,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
         let id: fn(&Parts) -> Option<String> = session_id;
         let ticket_for: fn(&Parts) -> Option<String> = ticket_resource;
         let verifier = AnyOf::new(self.verifier, core.tickets().verifier(ticket_for));
-        let Around { trace, request_id, cors } = self.around;
+        let Around { trace, request_id, cors, genui } = self.around;
         let numbers = request_id.then(|| {
             let set = SetRequestIdLayer::new(X_REQUEST_ID, MakeRequestUuid);
             (set, PropagateRequestIdLayer::new(X_REQUEST_ID))
@@ -177,6 +187,8 @@ impl<A, V, L> StackBuilder<A, V, L> {
             .layer(CatchPanicLayer::custom(panic::answer as panic::Answer))
             // Outside auth, because a description is no secret.
             .layer(DescribeLayer)
+            // Outside auth: the components are no secret.
+            .layer(GenUiLayer::new(&genui))
             .layer(AuthLayer::new(verifier))
             // Inside auth: streams end when the principal's credential expires.
             .layer(ExpiryLayer::new())

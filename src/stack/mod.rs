@@ -81,6 +81,7 @@ use tower_http::{
 
 use crate::{
     agent::Agent,
+    genui::GenUiService,
     layers::{
         auth::{AnyOf, Auth, Verify, expiry::Expiry},
         drain::Drain,
@@ -141,7 +142,7 @@ type Layers<A, V, L> = Drain<
     >,
 >;
 
-type Told<A, V, L> = Described<Known<Found<A, L>, V>>;
+type Told<A, V, L> = Described<GenUiService<Known<Found<A, L>, V>>>;
 
 type Numbered<S> = Either<SetRequestId<PropagateRequestId<S>, MakeRequestUuid>, S>;
 

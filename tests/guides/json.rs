@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use agent_webkit::proto::{
-    CreateSession, Inbound,
-    client::{ClientMessage, Created, ServerEvent, SessionInfo, Ticket},
+use agent_webkit::{
+    genui::GenUi,
+    proto::{
+        CreateSession, Inbound,
+        client::{ClientMessage, Created, ServerEvent, SessionInfo, Ticket},
+    },
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -78,6 +81,14 @@ fn check(block: &Block<'_>) -> Result<(), String> {
         "json session" => whole::<SessionInfo>(&value),
         "json ticket" => whole::<Ticket>(&value),
         "json files" if value["files"].is_array() => Ok(()),
+        "json components" => GenUi::from_json(&block.body).map(drop).map_err(|error| error.to_string()),
+        "json genui" => {
+            let tool = &value["tools"][0];
+            let named = ["short_name", "description"].map(|name| tool[name].as_str().unwrap_or_default());
+            let genui = GenUi::new().with_schema(named[0], named[1], tool["schema"].clone());
+            let schema = genui.map_err(|error| error.to_string())?.schema();
+            if schema == value { Ok(()) } else { Err(format!("it would be {schema}")) }
+        }
         "json refusal" if value["detail"].is_string() && value["code"] == "backpressure" => Ok(()),
         "json" if block.section == "Events" => event(block.heading.trim_matches('`'), &value),
         "json" => message(block, &value),

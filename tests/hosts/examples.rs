@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     grpc::{origin, over_grpc, over_grpc_web},
     host::Http,
-    support::{Client, Events, PATIENCE, Script, Server, TOKEN, bash, claude},
+    support::{Client, Events, PATIENCE, Script, Server, TOKEN, bash, claude, tool},
 };
 
 /// Maximum time for an example to end, even with open streams.
@@ -156,13 +156,46 @@ async fn output(name: &str, args: &[&str], env: &[(&str, OsString)]) -> String {
     format!("{}{made:?}", String::from_utf8_lossy(&output.stdout))
 }
 
-#[tokio::test]
-async fn session() {
-    let script = Script::new(json!(["I will make it.", bash("toolu_1", "touch made")])).then("It is done.");
+/// Runs an example that finds the CLI on its `PATH`, with this script as the prompt.
+async fn asked(name: &str, script: Script) -> String {
     let (claude, path) = (claude(), env::var_os("PATH").unwrap());
     let folder = claude.parent().unwrap().to_owned();
     let path = env::join_paths([folder].into_iter().chain(env::split_paths(&path))).unwrap();
-    let said = output("session", &[&script.to_string()], &[("PATH", path)]).await;
+    output(name, &[&script.to_string()], &[("PATH", path)]).await
+}
+
+#[tokio::test]
+async fn tools() {
+    let price = |id: &str, name: &str| tool(id, "mcp__shop__price", &json!({"name": name}));
+    let script = Script::new(price("toolu_1", "pear")).then(price("toolu_2", "plum")).then("They are cheap.");
+    let said = asked("tools", script).await;
+    assert!(said.contains("40 cents") && said.contains("There is no plum in the shop."), "{said}");
+    assert!(said.contains("They are cheap."), "{said}");
+}
+
+#[tokio::test]
+async fn policy() {
+    let script = Script::new(bash("toolu_1", "touch tidy")).then(bash("toolu_2", "rm tidy"));
+    let said = asked("policy", script.then(bash("toolu_3", "mkdir more")).then("Done.")).await;
+    let lines: Vec<_> = said.lines().collect();
+    let asked = "you are asked for {\"command\":\"mkdir more\"}";
+    assert_eq!(lines[..4], ["policy: allow", "policy: deny", asked, "you: allow"], "{said}");
+    assert!(lines[4].contains("tidy") && lines[4].contains("more"), "{said}");
+}
+
+#[tokio::test]
+async fn genui() {
+    let card = json!({"city": "Paris", "temperature": 21.5});
+    let script = Script::new(tool("toolu_1", "mcp__genui__render_weather_card", &card)).then("Enjoy it.");
+    let said = asked("genui", script).await;
+    assert!(said.starts_with("{") && said.contains("A card with the weather of a city."), "{said}");
+    assert!(said.contains("+ Paris: 21.5 degrees\n"), "{said}");
+}
+
+#[tokio::test]
+async fn session() {
+    let script = Script::new(json!(["I will make it.", bash("toolu_1", "touch made")])).then("It is done.");
+    let said = asked("session", script).await;
     assert!(said.contains("I will make it.") && said.contains("It is done."), "{said}");
     assert!(said.contains("made\""), "what it asked for was allowed: {said}");
 }

@@ -7,7 +7,8 @@ use super::rig::Rig;
 #[tokio::test]
 async fn a_session_is_its_owners_alone() {
     let mut rig = Rig::new();
-    let (id, _agent) = rig.session().await;
+    let (id, agent) = rig.session().await;
+    assert_eq!(agent.spec.owner.as_deref(), Some("ada"));
     let path = format!("/sessions/{id}");
     for (method, path) in [
         (Method::GET, path.clone()),

@@ -3,7 +3,10 @@
 use http::{Method, StatusCode};
 use uuid::Uuid;
 
-use super::rig::{Reply, Rig, request};
+use super::{
+    fake::FakeAgents,
+    rig::{Reply, Rig, request},
+};
 
 #[tokio::test]
 async fn every_path_tells_its_methods() {
@@ -36,6 +39,19 @@ async fn every_path_tells_its_methods() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn the_components_need_no_token_and_are_404_if_there_are_none() {
+    let components = r#"{"components":[{"name":"card","description":"A card.","schema":{"type":"object"}}]}"#;
+    let components = agent_webkit::genui::GenUi::from_json(components).unwrap();
+    let (agents, far) = FakeAgents::new();
+    let rig = Rig::build(agents, far, |builder| builder.genui(components.clone()));
+    let schema = rig.ask_as("nobody", Method::GET, "/genui/schema", "").await;
+    assert_eq!((schema.status, schema.json()), (StatusCode::OK, components.schema()));
+    assert_eq!(rig.ask_as("nobody", Method::GET, "/genui", "").await.status, StatusCode::UNAUTHORIZED);
+    let none = Rig::new().ask_as("nobody", Method::GET, "/genui/schema", "").await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

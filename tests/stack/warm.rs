@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use agent_webkit::{proto::AgentEvent, service::Limits};
+use agent_webkit::{
+    proto::{AgentCommand, AgentEvent},
+    service::Limits,
+};
 use http::StatusCode;
 use tokio::{
     sync::mpsc::UnboundedReceiver,
@@ -62,6 +65,8 @@ async fn a_session_takes_the_oldest_agent_with_its_id_and_its_words_and_another_
     let mut events = rig.events(&id, None).await;
     assert_eq!(events.until("session_ready").await.id, Some(1));
     assert_eq!(events.until("mcp_status_change").await.data["server_name"], "s");
+    let AgentCommand::SetOwner { owner } = first.hears().await else { panic!("it learns whose it is") };
+    assert_eq!((&*owner, first.spec.owner.as_deref()), ("ada", None));
     assert_eq!(rig.input(&id, r#"{"type":"user_message","content":"hi"}"#).await.status, 204);
     first.hears().await;
 

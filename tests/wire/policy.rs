@@ -3,7 +3,9 @@
 use http::Method;
 use serde_json::json;
 
-use crate::support::{Script, Server};
+use rustix::process::Signal;
+
+use crate::support::{Script, Server, bash, eventually};
 
 #[tokio::test]
 async fn a_session_works_inside_of_the_workspace_only() {
@@ -35,6 +37,63 @@ async fn the_agent_works_where_it_was_told_to() {
     session.allow(&request).await;
     session.until("result").await;
     assert!(inside.join("made").exists());
+    session.close().await;
+}
+
+#[tokio::test]
+async fn a_policy_file_answers_before_people_and_is_read_again() {
+    let recipe = Server::builder();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.toml");
+    let rules = |last: &str| {
+        format!(
+            r#"
+            [[rule]]
+            effect = "deny"
+            command = "rm *"
+            message = "Nothing is deleted here."
+
+            [[rule]]
+            effect = "{last}"
+            command = "touch *"
+            "#
+        )
+    };
+    std::fs::write(&file, rules("allow")).unwrap();
+    let server = recipe.option("--policy", &file).start().await;
+    let mut session = server.session().await;
+    let calls = [("toolu_t", "touch a"), ("toolu_r", "touch b; rm a"), ("toolu_m", "mkdir c")];
+    let [touch, rm, mkdir] = calls.map(|(id, command)| bash(id, command));
+    session.say(Script::new(touch).then(rm).then(mkdir).then("done")).await;
+    let request = session.until("permission_request").await;
+    assert_eq!(request["correlation_id"], "toolu_m", "only this is left to people");
+    session.allow(&request).await;
+    session.until("result").await;
+    let resolved = |id: &str| {
+        let frames = session.events.seen.iter().filter(|frame| frame.event == "prompt_resolved");
+        let mut found = frames.filter(|frame| frame["correlation_id"] == id);
+        (found.next().unwrap_or_else(|| panic!("{id} is not told")).data.clone(), found.count())
+    };
+    for (id, behavior) in [("toolu_t", "allow"), ("toolu_r", "deny")] {
+        let expected = json!({"correlation_id": id, "kind": "permission", "outcome": "answered",
+            "behavior": behavior, "by": "policy"});
+        assert_eq!(resolved(id), (expected, 0));
+    }
+    assert_eq!(resolved("toolu_m").0["by"], json!(null));
+    assert!(server.workspace().join("a").exists() && !server.workspace().join("b").exists());
+
+    for (text, heard) in [
+        ("[[rule]]\neffect = 3", "cannot read the policy file again"),
+        (&rules("ask"), "read the policy file again"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        server.signal(Signal::HUP);
+        eventually("the signal is heard", async || server.log().contains(heard)).await;
+    }
+    session.say(Script::bash("touch d")).await;
+    let request = session.until("permission_request").await;
+    session.allow(&request).await;
+    session.until("result").await;
     session.close().await;
 }
 

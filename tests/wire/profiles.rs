@@ -64,7 +64,10 @@ async fn a_hangup_reads_the_profiles_again_or_leaves_them() {
     let server = Server::builder().option("--profiles", &profiles).start().await;
     fs::write(&profiles, "[review]\ntool = []\n").unwrap();
     server.signal(Signal::HUP);
-    eventually("the refusal", async || server.log().contains("the profiles stay as they were")).await;
+    eventually("the refusal", async || {
+        server.log().contains("cannot read the profiles file again; things stay as they were")
+    })
+    .await;
     assert!(server.log().contains("unknown field `tool`"), "{}", server.log());
     server.session_with(&review()).await.close().await;
     fs::write(&profiles, "[other]\nmax_turns = 3\n").unwrap();

@@ -40,16 +40,16 @@ async fn reload(files: &[ReloadedFile]) {
         match file.reload().await {
             Ok(()) => tracing::info!(%path, "read the {what} file again"),
             Err(error) => {
-                tracing::error!(%error, "cannot read the {what} file again; the {what} stay as they were");
+                tracing::error!(%error, "cannot read the {what} file again; things stay as they were");
             }
         }
     }
 }
 
 /// Runs `reload` to its end, or returns `Some` if a signal comes first.
-async fn interrupted(reload: impl Future<Output = ()>, hangup: &mut Signal) -> Option<()> {
+async fn interrupted<T>(reload: impl Future<Output = T>, hangup: &mut Signal) -> Option<()> {
     tokio::select! {
-        () = reload => None,
+        _ = reload => None,
         signal = hangup.recv() => signal,
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn arguments(
         arguments.push("--session-mirror".into());
     }
     arguments.extend(options.flags());
+    arguments.extend(settings.in_process.mcp_config().map(|config| format!("--mcp-config={config}").into()));
     arguments.extend_from_slice(&settings.arguments);
     if arguments.iter().any(|argument| has_nul(argument)) {
         return Err(StartError::BadValue(

@@ -71,6 +71,11 @@ impl AskAgain {
         waits
     }
 
+    /// Whether an earlier process has asked this: clients know the prompt.
+    pub(crate) fn has_asked(&self, call: &str) -> bool {
+        self.calls.contains(call)
+    }
+
     /// Notes that a prompt is asked. Returns its decision, if there is one already.
     pub(crate) fn asked(&mut self, call: &str) -> Option<Decision> {
         self.waiting.remove(call);

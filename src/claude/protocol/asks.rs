@@ -23,12 +23,32 @@ pub(crate) struct Open {
     /// A sub-agent waits for the answer.
     pub(crate) of_sub_agent: bool,
     resumable: bool,
+    /// Clients do not know of it: a policy is asked first.
+    is_held: bool,
 }
 
 impl Asks {
     /// Whether a prompt is open that another process of the session can ask again.
     pub(crate) fn any_resumable(&self) -> bool {
-        self.0.values().any(|open| open.resumable)
+        self.0.values().any(|open| open.resumable && !open.is_held)
+    }
+
+    /// Keeps a prompt from clients until it is released.
+    pub(crate) fn hold(&mut self, correlation_id: &str) {
+        if let Some(open) = self.0.get_mut(correlation_id) {
+            open.is_held = true;
+        }
+    }
+
+    /// Whether this request's prompt is open and held.
+    pub(crate) fn is_held(&self, correlation_id: &str, request_id: &str) -> bool {
+        self.0.get(correlation_id).is_some_and(|open| open.is_held && open.request_id == request_id)
+    }
+
+    pub(crate) fn release(&mut self, correlation_id: &str) {
+        if let Some(open) = self.0.get_mut(correlation_id) {
+            open.is_held = false;
+        }
     }
 
     /// Opens a prompt for a `can_use_tool` request: a permission, or a question.
@@ -78,17 +98,24 @@ impl Asks {
 
     fn open(&mut self, request_id: &str, ask: Ask, of_sub_agent: bool) -> Ask {
         let (request_id, input) = (request_id.to_owned(), ask.input.clone());
-        let open = Open { request_id, kind: ask.kind, input, of_sub_agent, resumable: ask.resumable };
+        let open = Open {
+            request_id,
+            kind: ask.kind,
+            input,
+            of_sub_agent,
+            resumable: ask.resumable,
+            is_held: false,
+        };
         self.0.insert(ask.correlation_id.clone(), open);
         ask
     }
 
-    /// Removes the prompt of a request that the CLI cancelled. Returns its correlation id, if it is open.
+    /// Removes the prompt of a request that the CLI cancelled. Returns its correlation id, if clients know it.
     pub(crate) fn withdraw(&mut self, request_id: &str) -> Option<String> {
-        let (correlation_id, _) = self.0.iter().find(|(_, open)| open.request_id == request_id)?;
-        let correlation_id = correlation_id.clone();
+        let (correlation_id, open) = self.0.iter().find(|(_, open)| open.request_id == request_id)?;
+        let (correlation_id, is_known) = (correlation_id.clone(), !open.is_held);
         self.0.remove(&correlation_id);
-        Some(correlation_id)
+        is_known.then_some(correlation_id)
     }
 
     /// Removes and returns the prompt that was decided, if it is open.

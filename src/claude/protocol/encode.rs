@@ -55,6 +55,10 @@ pub(crate) enum Request<'a> {
     },
     Interrupt,
     McpStatus,
+    McpMessage {
+        server_name: &'a str,
+        message: &'a RawValue,
+    },
     GetContextUsage {
         detail: &'static str,
     },
@@ -119,6 +123,9 @@ struct Response<'a> {
 #[serde(untagged)]
 enum Verdict<'a> {
     Raw(&'a RawValue),
+    Mcp {
+        mcp_response: &'a RawValue,
+    },
     #[serde(rename_all = "camelCase")]
     Allow {
         behavior: &'static str,
@@ -147,6 +154,12 @@ impl<'a> ResponseFrame<'a> {
             kind: "control_response",
             response: Response { subtype: "success", request_id, response, error: None },
         }
+    }
+
+    /// Creates the response that carries an answer of an MCP server.
+    pub(crate) const fn mcp(request_id: &'a str, mcp_response: &'a RawValue) -> Self {
+        let response = Some(Verdict::Mcp { mcp_response });
+        Self::new(Response { subtype: "success", request_id, response, error: None })
     }
 
     /// Creates the response for a decision. The CLI requires an input with every `allow`: `original`, unless

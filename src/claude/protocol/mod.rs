@@ -7,6 +7,7 @@ pub(crate) mod codec;
 mod cron;
 pub(crate) mod decode;
 pub(crate) mod encode;
+pub(crate) mod mcp;
 pub(crate) mod outbox;
 pub(crate) mod permissions;
 pub(crate) mod stream;

@@ -64,6 +64,13 @@ impl Permissions {
         permissions
     }
 
+    /// Adds rules for whole tools, which no update of the session removes.
+    pub(crate) fn with_tools(mut self, allow: Vec<String>, deny: Vec<String>) -> Self {
+        add(&mut self.allow, allow);
+        add(&mut self.deny, deny);
+        self
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }

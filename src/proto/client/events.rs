@@ -270,6 +270,9 @@ pub struct PromptResolved {
     /// `allow` or `deny`, for an answered permission request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<String>,
+    /// `policy`, if a policy of the server answered a permission request that nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// Further members.
     #[serde(flatten)]
     pub more: Members,

@@ -82,6 +82,9 @@ impl Session {
                 ));
             }
             AgentEvent::Ask(ask) => self.ask(ask),
+            AgentEvent::Decided { correlation_id, behavior } => {
+                self.emit(OutEvent::decided(&correlation_id, &behavior));
+            }
             AgentEvent::Withdrawn { correlation_id } => self.settle(&correlation_id, Outcome::Cancelled),
             AgentEvent::TurnEnded(end) => self.end_turn(now, &end),
             AgentEvent::McpStatus { server_name, status } => {

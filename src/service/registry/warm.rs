@@ -26,7 +26,7 @@ use crate::{
     error_text::with_sources,
     layers::resume::EventLog,
     metrics::{self, Waiting},
-    proto::AgentEvent,
+    proto::{AgentCommand, AgentEvent},
     service::{limits::Limits, session::connection::AgentConnection},
     sync::lock,
 };
@@ -111,8 +111,12 @@ impl<A: Agent> Warm<A> {
         }
         let claimed = self.pool.claim().await;
         metrics::warm_claimed(claimed.is_some());
-        let (session_id, connection) = claimed?;
+        let (session_id, mut connection) = claimed?;
         spec.session_id = session_id;
+        if let Some(owner) = spec.owner.clone() {
+            // The channel of an agent that has got no command yet has room.
+            let _ = connection.send(AgentCommand::SetOwner { owner });
+        }
         Some(connection)
     }
 }

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     agent::AgentIo,
     claude::{
+        in_process::{Answer, Answering},
         protocol::{
             bridge::{Bridge, Stage},
             codec::{Framed, Framer},
@@ -65,6 +66,8 @@ pub(crate) struct Supervisor {
     /// Commands that wait until the earlier ones are written.
     waiting: VecDeque<AgentCommand>,
     events: mpsc::Sender<AgentEvent>,
+    /// Answers what the agent asks of this program.
+    answering: Answering,
     termination: Termination,
     poll_mcp_at: Option<Instant>,
     grace: Grace,
@@ -90,12 +93,19 @@ enum Wake {
     Wrote(io::Result<usize>),
     Room,
     Command(Option<AgentCommand>),
+    Answered(Answer),
     NobodyListens,
     Deadline,
     PollMcp,
     Mirror(Option<AgentEvent>),
     Held,
     AskAgain,
+}
+
+/// What is said with an agent.
+pub(crate) struct Conversation {
+    pub(crate) bridge: Bridge,
+    pub(crate) answering: Answering,
 }
 
 /// What an agent with a transcript store has besides its process.
@@ -111,13 +121,14 @@ impl Supervisor {
     /// Spawns the supervisor of a process that was just started.
     pub(crate) fn start(
         mut child: Child,
-        mut bridge: Bridge,
+        conversation: Conversation,
         tag: ProcessTag,
         memory: Memory,
         settings: &Settings,
         watcher: Arc<Watcher>,
         tracker: &TaskTracker,
     ) -> AgentIo {
+        let Conversation { mut bridge, answering } = conversation;
         let (commands, commands_in) = mpsc::channel(COMMANDS);
         let (events_out, events) = mpsc::channel(EVENTS);
         let tail = Tail::default();
@@ -136,6 +147,7 @@ impl Supervisor {
             commands: Some(commands_in),
             waiting: VecDeque::new(),
             events: events_out,
+            answering,
             termination: Termination::starting(&settings.grace),
             poll_mcp_at: None,
             grace: settings.grace,
@@ -164,6 +176,7 @@ impl Supervisor {
         loop {
             self.deliver();
             self.hand_down();
+            self.bridge.take_calls().into_iter().for_each(|call| self.answering.take(call));
             self.end_input();
             match self.wake(&mut chunk).await {
                 Wake::Exited(status) => return status,
@@ -180,7 +193,17 @@ impl Supervisor {
                 }
                 Wake::Room => {}
                 Wake::Command(Some(AgentCommand::Abort)) => self.abort(),
+                Wake::Command(Some(AgentCommand::SetOwner { owner })) => self.answering.set_owner(owner),
                 Wake::Command(Some(command)) => self.waiting.push_back(command),
+                Wake::Answered(Answer::Mcp(server, message)) => {
+                    self.bridge.handle_mcp_server(&server, &message);
+                }
+                Wake::Answered(Answer::Verdict { request_id, ask, decision }) => {
+                    self.bridge.handle_verdict(&request_id, ask, decision);
+                }
+                Wake::Answered(Answer::Hook { request_id, output, denied }) => {
+                    self.bridge.handle_hook(&request_id, output.as_deref(), denied);
+                }
                 Wake::Command(None) | Wake::NobodyListens => self.close(),
                 Wake::Deadline => self.next_step(),
                 Wake::PollMcp => {
@@ -212,6 +235,7 @@ impl Supervisor {
             wrote = write(self.stdin.as_mut(), out), if self.stdin.is_some() && !out.is_empty() => Wake::Wrote(wrote),
             _ = self.events.reserve(), if backlog > 0 && !held && !nobody_listens => Wake::Room,
             command = receive(self.commands.as_mut()), if self.commands.is_some() && room => Wake::Command(command),
+            answer = self.answering.next(), if out.is_empty() => Wake::Answered(answer),
             () = self.events.closed(), if !closing => Wake::NobodyListens,
             () = until(self.termination.deadline()), if self.termination.deadline().is_some() => Wake::Deadline,
             () = until(self.poll_mcp_at), if self.poll_mcp_at.is_some() && !closing => Wake::PollMcp,

@@ -1,16 +1,19 @@
 //! The conversation with one CLI process, without I/O: takes lines and commands, produces events and bytes.
 
 mod costs;
+mod in_process;
 mod looks;
 mod rewind;
 
 use std::{
     collections::{HashMap, VecDeque},
     mem,
+    sync::Arc,
 };
 
 use serde_json::value::RawValue;
 
+pub(crate) use self::in_process::{GUARD, HOOK, InProcessCall};
 use self::{looks::Commands, rewind::Step};
 
 use super::{
@@ -18,6 +21,7 @@ use super::{
     asks::Asks,
     decode::{self, Mirrored, Tasks},
     encode::{FlagSettings, Request, RequestFrame, ResponseFrame, UserFrame},
+    mcp::McpMessages,
     outbox::Outbox,
     permissions::Permissions,
     stream::Streams,
@@ -55,6 +59,14 @@ pub(crate) struct Bridge {
     commands: Commands,
     /// Whether to report costs before the end of a turn.
     reports_cost: bool,
+    mcp_messages: McpMessages,
+    /// The names of the MCP servers in this process.
+    mcp_servers: Vec<Arc<str>>,
+    /// Whether policies in this process are asked before clients.
+    has_policies: bool,
+    /// The calls of hooks in this process that are not answered, by request id.
+    hook_calls: HashMap<String, Box<RawValue>>,
+    calls: Vec<InProcessCall>,
     events: VecDeque<AgentEvent>,
     mirrored: Vec<Mirrored>,
     outbox: Outbox,
@@ -75,6 +87,7 @@ enum Asked {
     Initialize,
     Interrupt,
     McpStatus,
+    McpMessage,
     ContextUsage,
     /// The settings after a command that the user typed. `effort`: its argument, if it was `/effort`.
     Settings {
@@ -128,6 +141,11 @@ impl Bridge {
             effort_typed: None,
             commands: Commands::default(),
             reports_cost: false,
+            mcp_messages: McpMessages::default(),
+            mcp_servers: Vec::new(),
+            has_policies: false,
+            hook_calls: HashMap::new(),
+            calls: Vec::new(),
             events: VecDeque::new(),
             mirrored: Vec::new(),
             outbox: Outbox::default(),
@@ -144,6 +162,12 @@ impl Bridge {
     /// Adds the wake-ups that the session's earlier agents scheduled.
     pub(crate) fn with_wakeups(mut self, wakeups: Vec<Wakeup>) -> Self {
         self.wakeups = Wakeups::of(wakeups);
+        self
+    }
+
+    /// Sets what this process answers: these MCP servers, and whether there are policies.
+    pub(crate) fn with_in_process(mut self, mcp_servers: Vec<Arc<str>>, has_policies: bool) -> Self {
+        (self.mcp_servers, self.has_policies) = (mcp_servers, has_policies);
         self
     }
 
@@ -186,6 +210,7 @@ impl Bridge {
             "control_request" => self.asked_by_cli(&members),
             "control_cancel_request" => {
                 let id = members.text("request_id").unwrap_or_default();
+                self.hook_calls.remove(&*id);
                 let withdrawn = self.asks.withdraw(&id);
                 self.events.extend(withdrawn.map(|correlation_id| AgentEvent::Withdrawn { correlation_id }));
             }
@@ -237,8 +262,8 @@ impl Bridge {
                 self.rewind(request, message_uuid, dry_run);
             }
             AgentCommand::Look { request, look } => self.look(request, look),
-            // The supervisor handles it.
-            AgentCommand::Abort => {}
+            // The supervisor handles them.
+            AgentCommand::SetOwner { .. } | AgentCommand::Abort => {}
         }
     }
 
@@ -373,13 +398,14 @@ impl Bridge {
                 let ask = self.asks.tool(&id, &request);
                 match self.again.asked(&ask.correlation_id) {
                     Some(decision) => self.decide(&ask.correlation_id, &decision),
-                    None => self.events.push_back(AgentEvent::Ask(ask)),
+                    None => self.asked_for_permission(&id, ask),
                 }
             }
             "hook_callback" if self.again.is_own(&request) => {
                 let answer = self.again.answer(&request);
                 self.outbox.push(&ResponseFrame::raw(&id, &answer));
             }
+            "hook_callback" if self.calls_own_hook(&id, frame, &request) => {}
             "hook_callback" => {
                 let ask = self.asks.hook(&id, &request);
                 self.events.push_back(AgentEvent::Ask(ask));
@@ -388,9 +414,7 @@ impl Bridge {
                 let ask = self.asks.elicitation(&id, &request);
                 self.events.push_back(AgentEvent::Ask(ask));
             }
-            "mcp_message" => {
-                self.outbox.push(&ResponseFrame::error(&id, "in-process MCP servers are not supported"));
-            }
+            "mcp_message" => self.mcp_message(&id, &request),
             other => {
                 tracing::warn!(subtype = other, "the agent sent an unknown control request");
                 let words = format!("unsupported control request: {other}");
@@ -429,7 +453,7 @@ impl Bridge {
             (Asked::Interrupt, Ok(answer)) => self.interrupted(&answer),
             (Asked::Cost, Ok(answer)) => self.cost(&answer),
             (Asked::McpStatus, Ok(answer)) => self.mcp_servers(answer.get("mcpServers")),
-            (Asked::ContextUsage | Asked::FlagSettings | Asked::PlanMode, Ok(_)) => {}
+            (Asked::ContextUsage | Asked::FlagSettings | Asked::PlanMode | Asked::McpMessage, Ok(_)) => {}
             (Asked::PlanMode, Err(words)) => {
                 let message = format!("The agent did not return to plan mode: {words}");
                 self.events.push_back(AgentEvent::Error { code: "mode_lost".to_owned(), message });
@@ -450,6 +474,7 @@ impl Bridge {
             (
                 Asked::Interrupt
                 | Asked::McpStatus
+                | Asked::McpMessage
                 | Asked::ContextUsage
                 | Asked::Cost
                 | Asked::Settings { .. },
