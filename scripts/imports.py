@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 ARROWS = {
-    "bin": {"settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
+    "bin": {"settings", "console", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
     "settings": {"stack", "service", "storage", "claude", "practice", "layers"},
     "stack": {"service", "storage", "agent", "layers", "metrics"},
+    "console": {"layers"},
     # Of storage only the seams: what a session needs to be stored, whichever database does it.
     "service": {"storage", "agent", "proto", "layers", "metrics", "backoff", "error_text", "sync"},
     "claude": {"storage", "agent", "proto", "metrics", "backoff", "sync"},

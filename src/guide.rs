@@ -8,6 +8,7 @@ macro_rules! guides {
         #[doc = "\
 [auth]: crate::guide::auth
 [clients]: crate::guide::clients
+[console]: crate::guide::console
 [deployment]: crate::guide::deployment
 [faq]: crate::guide::faq
 [getting_started]: crate::guide::getting_started
@@ -35,6 +36,7 @@ guides! {
     metrics: "metrics.md",
     protocol: "protocol.md",
     clients: "clients.md",
+    console: "console.md",
     python: "python.md",
     faq: "faq.md",
 }

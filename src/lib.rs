@@ -47,6 +47,7 @@
 //! | [`storage::catalog`] | the session catalog with its leases | `service`; `sqlite`, `postgres` |
 //! | [`storage::events`] | durable event logs | `sqlite`, `postgres` |
 //! | [`storage::database`] | opens and migrates the database | `sqlite`, `postgres` |
+//! | [`console`] | a page for browsers, as a service | `console` |
 //! | [`practice`] | a scripted model that needs no account | `practice` |
 //! | [`settings`] | the settings of `agent-webkit serve`, for use in other hosts | `cli` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -62,6 +63,8 @@ pub use agent_webkit_layers as layers;
 mod backoff;
 #[cfg(feature = "claude")]
 pub mod claude;
+#[cfg(feature = "console")]
+pub mod console;
 #[cfg(feature = "service")]
 mod error_text;
 #[cfg(feature = "service")]

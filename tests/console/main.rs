@@ -1,0 +1,30 @@
+//! The console in Debian's Chromium, with the real server and the real CLI.
+//!
+//! Each story in `stories/` is a script for the browser (`browser.mjs`), started by a test of its name. A story asks
+//! its host, this file, for what a page can't do: kill the server, start it again, cut the network.
+#![cfg(feature = "cli")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod stage;
+
+use crate::{
+    stage::{chromium, play},
+    support::Server,
+};
+
+/// A test for each story that needs nothing but a server.
+macro_rules! stories {
+    ($($name:ident,)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            let Some(chromium) = chromium() else { return };
+            play(stringify!($name), Server::builder(), &chromium).await;
+        }
+    )*};
+}
+
+stories! {
+    first_session,
+}
