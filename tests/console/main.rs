@@ -27,4 +27,15 @@ macro_rules! stories {
 
 stories! {
     first_session,
+    tokens,
+    tools_and_text,
+    windows_agree,
+}
+
+/// Events are kept for a while only, so that a page that was away for longer gets a 412.
+#[tokio::test]
+async fn away_and_back() {
+    let Some(chromium) = chromium() else { return };
+    let builder = Server::builder().option("--store", "memory").option("--log-window", "100");
+    play("away_and_back", builder, &chromium).await;
 }

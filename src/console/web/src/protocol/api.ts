@@ -18,6 +18,9 @@ export class Refused extends Error {
 /** No answer came: the network or the server is away. */
 export class Unreachable extends Error {}
 
+/** In milliseconds. */
+const LONGEST = 45_000;
+
 export interface NewSession {
   model?: string;
   permission_mode?: string;
@@ -85,7 +88,8 @@ export class Api {
         method,
         headers,
         body: rest.body,
-        signal: rest.signal,
+        // A connection that says nothing is dead. The server answers everything but a stream within half a minute.
+        signal: rest.signal ?? AbortSignal.timeout(LONGEST),
         cache: "no-store",
         credentials: "same-origin",
         redirect: "error",

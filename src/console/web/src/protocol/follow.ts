@@ -1,6 +1,6 @@
 // Follows a session's stream through whatever the network and the server do.
 
-import { Refused, type Api } from "./api";
+import { Refused, Unreachable, type Api } from "./api";
 import { SseParser } from "./sse";
 import type { StreamEvent } from "./types";
 
@@ -60,7 +60,7 @@ export async function follow(api: Api, id: string, to: Follower, signal: AbortSi
           to.reset();
           continue;
         }
-      } else if (error instanceof Error && !attempt.signal.aborted) {
+      } else if (error instanceof Unreachable) {
         why = error.message;
       }
     } finally {

@@ -242,7 +242,8 @@ function task(state: Conversation, data: Record<string, any>): void {
   state.tasks.set(id, {
     id,
     status: String(data.status),
-    description: String(data.description ?? known?.description ?? id),
+    // The first one says what the task is for, later ones what it does at the moment.
+    description: known?.description ?? String(data.description ?? id),
     toolUseId: data.tool_use_id ?? known?.toolUseId,
   });
 }

@@ -32,7 +32,7 @@ export class Outbox {
 
   add(content: UserContent, after: number): void {
     const key = crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint32Array(4)), String).join("-");
-    this.store.update((messages) => [...messages, { key, content, after, state: "sending" }]);
+    this.store.update((messages) => [...messages, { key, content, after, state: "waiting" }]);
     void this.flush();
   }
 

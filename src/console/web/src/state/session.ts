@@ -98,7 +98,7 @@ export class OpenSession {
     const after = reduce(before, events);
     this.conversation.set(after);
     this.outbox.settle(after);
-    const changed = events.some(({ name }) => name === "result" || name === "prompt_resolved" || name === "session_state");
+    const changed = before.running !== after.running || before.turns.length !== after.turns.length || before.prompts[0] !== after.prompts[0];
     if (changed || before.users.size !== after.users.size) void this.describe();
   }
 }

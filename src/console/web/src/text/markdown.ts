@@ -58,7 +58,7 @@ export function clean(source: string): string {
 
 DOMPurify.addHook("uponSanitizeAttribute", (_, data) => {
   // Only what the highlighter writes: a class of the page's own could imitate its controls.
-  if (data.attrName === "class") data.keepAttr = /^(hljs-[\w-]+ ?)+$/.test(data.attrValue);
+  if (data.attrName === "class") data.keepAttr = /^hljs-[\w-]+(?: \w+_)*$/.test(data.attrValue);
 });
 
 DOMPurify.addHook("afterSanitizeAttributes", (node) => {

@@ -1,6 +1,7 @@
 // The entries of a conversation, or of a sub-agent's part of it.
 
 import { Component } from "preact";
+import { useState } from "preact/hooks";
 import type { Block, Conversation, Entry, Message, Turn, UserMessage } from "../state/conversation";
 import type { UserContent } from "../protocol/types";
 import { dollars, duration, firstLine } from "../text/plain";
@@ -45,16 +46,30 @@ export const UserEntry = memo(({ message }: { message: UserMessage }) => (
   </article>
 ));
 
+/** Above this a message is shown in part: somebody has pasted a file. */
+const LONG = 1500;
+
+function Words({ text }: { text: string }) {
+  const [all, setAll] = useState(text.length <= LONG);
+  if (all) return <p class="said">{text}</p>;
+  return (
+    <>
+      <p class="said">{text.slice(0, LONG - 300)}…</p>
+      <button type="button" class="quiet small" onClick={() => setAll(true)}>
+        Show the whole message
+      </button>
+    </>
+  );
+}
+
 export function Said({ content }: { content: UserContent }) {
-  if (typeof content === "string") return <p class="said">{content}</p>;
+  if (typeof content === "string") return <Words text={content} />;
   if (!Array.isArray(content)) return <p class="faint">A message that this page can't show.</p>;
   return (
     <>
       {content.map((block, at) =>
         block.type === "text" ? (
-          <p key={at} class="said">
-            {block.text}
-          </p>
+          <Words key={at} text={block.text} />
         ) : (
           <Picture key={at} media={block.source?.media_type ?? ""} data={block.source?.data ?? ""} alt="Image that you sent" />
         ),

@@ -19,7 +19,11 @@ export function Log({ session, conversation, cwd }: { session: OpenSession; conv
   const [away, setAway] = useState(false);
   const toEnd = () => log.current?.scrollTo({ top: log.current.scrollHeight });
 
+  const written = useRef(outgoing.length);
   useLayoutEffect(() => {
+    // Whoever sends a message wants to see what becomes of it.
+    if (outgoing.length > written.current) pinned.current = true;
+    written.current = outgoing.length;
     if (pinned.current) toEnd();
   }, [conversation, outgoing]);
   useEffect(() => {

@@ -1,6 +1,7 @@
 // A permission request or a hook's decision: what would happen, and the answers.
 
 import { useState } from "preact/hooks";
+import { shortPath } from "../text/plain";
 import { headline, PromptHead, type FormProps } from "./prompts";
 import { Members, ToolInput } from "./tool_input";
 
@@ -22,6 +23,9 @@ export function PermissionForm({ prompt, busy, cwd, answer }: FormProps) {
   const [stop, setStop] = useState(false);
   const [wrong, setWrong] = useState<string | null>(null);
   const command = tool === "Bash" && typeof input.command === "string";
+
+  // What the input shows anyway is not said twice.
+  const told = [context.title, input.command, input.file_path, shortPath(String(input.file_path ?? ""), cwd)];
 
   const allow = (updates?: Update[], changed?: object) =>
     answer({
@@ -61,7 +65,7 @@ export function PermissionForm({ prompt, busy, cwd, answer }: FormProps) {
     <div onKeyDown={keys}>
       <PromptHead by={context.agent_id ? "asked by a sub-agent" : undefined}>{headline(prompt)}</PromptHead>
       {typeof context.title === "string" && <p>{context.title}</p>}
-      {typeof context.description === "string" && context.description !== context.title && <p class="faint">{context.description}</p>}
+      {typeof context.description === "string" && !told.includes(context.description) && <p class="faint">{context.description}</p>}
       {typeof context.decision_reason === "string" && <p class="faint">{context.decision_reason}</p>}
       {typeof context.blocked_path === "string" && (
         <p class="faint">

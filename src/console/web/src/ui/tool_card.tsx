@@ -22,7 +22,7 @@ export const ToolCard = memo(({ tool, asks, settled, cwd, conversation }: Props)
   const telling = isTelling(tool.name);
   const [open, setOpen] = useState<boolean | null>(null);
   const answered = tool.name === "AskUserQuestion" && tool.state === "done";
-  const expanded = open ?? (telling || answered || tool.state === "failed");
+  const expanded = open ?? ((telling && !asks) || answered || tool.state === "failed");
   return (
     <div class={`tool ${tool.state}`}>
       <details open={expanded} onToggle={(event) => event.currentTarget.open !== expanded && setOpen(event.currentTarget.open)}>
