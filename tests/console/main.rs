@@ -9,6 +9,10 @@ mod support;
 
 mod stage;
 
+use std::fs;
+
+use serde_json::json;
+
 use crate::{
     stage::{chromium, play},
     support::Server,
@@ -27,6 +31,9 @@ macro_rules! stories {
 
 stories! {
     first_session,
+    injections,
+    keyboard_only,
+    long_conversation,
     tokens,
     tools_and_text,
     windows_agree,
@@ -38,4 +45,15 @@ async fn away_and_back() {
     let Some(chromium) = chromium() else { return };
     let builder = Server::builder().option("--store", "memory").option("--log-window", "100");
     play("away_and_back", builder, &chromium).await;
+}
+
+/// The CLI has an MCP server that asks the user.
+#[tokio::test]
+async fn rare_prompts() {
+    let Some(chromium) = chromium() else { return };
+    let builder = Server::builder();
+    let server = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/eliciting_mcp_server.py");
+    let servers = json!({"mcpServers": {"asks": {"command": "python3", "args": [server]}}});
+    fs::write(builder.dir("config").join(".claude.json"), servers.to_string()).unwrap();
+    play("rare_prompts", builder, &chromium).await;
 }

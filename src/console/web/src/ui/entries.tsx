@@ -156,7 +156,7 @@ const Result = memo(({ turn }: { turn: Turn }) => {
   const about = REASONS[turn.subtype] ?? turn.subtype.replace(/_/g, " ");
   return (
     <div class={turn.failed ? "turn-end failed" : "turn-end"}>
-      {turn.failed && <span>{turn.subtype === "success" ? firstLine(turn.text ?? "The turn failed.", 200) : `The turn ended early: ${about}.`}</span>}
+      {turn.failed && <span>{turn.subtype === "success" ? "The turn failed." : `The turn ended early: ${about}.`}</span>}
       <span class="faint">{parts.join(" · ")}</span>
     </div>
   );

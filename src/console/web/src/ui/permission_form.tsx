@@ -1,6 +1,6 @@
 // A permission request or a hook's decision: what would happen, and the answers.
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { shortPath } from "../text/plain";
 import { headline, PromptHead, type FormProps } from "./prompts";
 import { Members, ToolInput } from "./tool_input";
@@ -10,7 +10,8 @@ type Update = Record<string, any>;
 /** For a field that appears because the user has asked for it. */
 const focus = (element: HTMLElement | null) => element?.focus();
 
-export function PermissionForm({ prompt, busy, cwd, answer }: FormProps) {
+export function PermissionForm({ prompt, busy, armed, cwd, answer }: FormProps) {
+  const root = useRef<HTMLDivElement>(null);
   const { data, kind, id } = prompt;
   const hook = kind === "hook";
   const tool = hook ? String(data.hook_input?.tool_name ?? "") : String(data.tool_name);
@@ -54,15 +55,22 @@ export function PermissionForm({ prompt, busy, cwd, answer }: FormProps) {
     }
   };
   const keys = (event: KeyboardEvent) => {
-    if (busy || mode !== "ask" || event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement) return;
+    if (!armed || busy || mode !== "ask" || event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement) return;
     if (event.key === "y") allow();
     else if (event.key === "n") setMode("deny");
     else return;
     event.preventDefault();
   };
 
+  useEffect(() => {
+    // The prompt itself has the focus, and is outside of this form.
+    const region = root.current?.closest<HTMLElement>("#prompt");
+    region?.addEventListener("keydown", keys);
+    return () => region?.removeEventListener("keydown", keys);
+  });
+
   return (
-    <div onKeyDown={keys}>
+    <div ref={root}>
       <PromptHead by={context.agent_id ? "asked by a sub-agent" : undefined}>{headline(prompt)}</PromptHead>
       {typeof context.title === "string" && <p>{context.title}</p>}
       {typeof context.description === "string" && !told.includes(context.description) && <p class="faint">{context.description}</p>}

@@ -1,7 +1,7 @@
 // What the agent asks, one prompt at a time, oldest first.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Input } from "../protocol/types";
 import type { Prompt } from "../state/conversation";
 import { useApp, useSession } from "./context";
@@ -13,6 +13,8 @@ import { titleOf } from "./tool_input";
 export interface FormProps {
   prompt: Prompt;
   busy: boolean;
+  /** Whether single keys answer. */
+  armed: boolean;
   cwd: string | undefined;
   answer: (input: Input) => void;
 }
@@ -29,30 +31,44 @@ export function Prompts({ prompts, cwd }: { prompts: Prompt[]; cwd: string | und
   return <One key={prompt.id} prompt={prompt} more={prompts.length - 1} cwd={cwd} />;
 }
 
+/** In milliseconds. */
+const ARMED_AFTER = 700;
+
 function One({ prompt, more, cwd }: { prompt: Prompt; more: number; cwd: string | undefined }) {
   const session = useSession();
   const region = useRef<HTMLElement>(null);
+  const answered = useRef(false);
   const [busy, setBusy] = useState(false);
+  const [armed, setArmed] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
-  useEffect(() => {
+  // Of layout, because only such an effect ends before its element is gone, with the focus in it.
+  useLayoutEffect(() => {
+    // Whoever was about to write must not answer with the first letter.
+    const arming = setTimeout(() => setArmed(true), ARMED_AFTER);
     // Whoever is writing goes on writing. Otherwise the answer is one key away.
     const focused = document.activeElement;
     const free = !focused || focused === document.body || (focused instanceof HTMLTextAreaElement && focused.id === "composer" && !focused.value);
     if (free) region.current?.focus({ preventScroll: true });
     // Answered elsewhere, or here: the focus must not fall out of the page.
     return () => {
-      if (region.current?.contains(document.activeElement)) document.getElementById("composer")?.focus({ preventScroll: true });
+      clearTimeout(arming);
+      const lost = answered.current && document.activeElement === document.body;
+      if (lost || region.current?.contains(document.activeElement)) document.getElementById("composer")?.focus({ preventScroll: true });
     };
   }, []);
   const answer = async (input: Input) => {
     setBusy(true);
+    // A button that is disabled loses the focus.
+    answered.current = true;
     const failed = await session.send(input);
     setBusy(false);
     setProblem(failed);
+    if (failed && document.activeElement === document.body) region.current?.focus();
   };
-  const props: FormProps = { prompt, busy, cwd, answer };
+  const props: FormProps = { prompt, busy, armed, cwd, answer };
   return (
-    <section ref={region} id="prompt" class="prompt" tabIndex={-1} aria-label={headline(prompt)}>
+    <section ref={region} id="prompt" class="prompt" tabIndex={-1} data-armed={armed || undefined} aria-label={headline(prompt)}>
+      {more > 0 && <p class="faint more">{more === 1 ? "One more prompt waits." : `${more} more prompts wait.`}</p>}
       {prompt.kind === "question" && <QuestionForm {...props} />}
       {prompt.kind === "elicitation" && <ElicitationForm {...props} />}
       {(prompt.kind === "permission" || prompt.kind === "hook") && <PermissionForm {...props} />}
@@ -61,7 +77,6 @@ function One({ prompt, more, cwd }: { prompt: Prompt; more: number; cwd: string 
           {problem}
         </p>
       )}
-      {more > 0 && <p class="faint">{more === 1 ? "One more prompt waits." : `${more} more prompts wait.`}</p>}
     </section>
   );
 }

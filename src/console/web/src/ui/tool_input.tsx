@@ -91,7 +91,8 @@ export function ToolInput({ name, input, cwd }: { name: string; input: Input; cw
         </>
       );
     case "ExitPlanMode":
-      if (typeof input.plan !== "string") break;
+      // The CLI keeps plans in files, and not every version repeats them here.
+      if (typeof input.plan !== "string") return <p class="faint">The plan is in the conversation.</p>;
       return <Markdown source={input.plan} />;
     case "AskUserQuestion":
       if (!Array.isArray(input.questions)) break;
