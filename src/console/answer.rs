@@ -19,7 +19,7 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     // The names of files don't change with their content: browsers keep them, and ask each time whether they still hold.
     (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-    (header::VARY, HeaderValue::from_static("accept")),
+    (header::VARY, HeaderValue::from_static("accept, accept-encoding")),
 ];
 
 /// What a path names.
@@ -49,18 +49,26 @@ pub(super) fn answer<R: From<Bytes>, B>(request: &Request<B>) -> Option<Response
 }
 
 fn found<R: From<Bytes>>(file: &File, headers: &HeaderMap, head: bool) -> Response<R> {
-    let current = headers.get_all(header::IF_NONE_MATCH).iter().any(|tags| matches(tags, &file.etag));
-    let content = if head || current { Bytes::new() } else { Bytes::from_static(file.content) };
+    let gzip = file.gzip.filter(|_| accepts_gzip(headers));
+    let (whole, etag) = match gzip {
+        Some(gzip) => (gzip, &file.gzip_etag),
+        None => (file.content, &file.etag),
+    };
+    let current = headers.get_all(header::IF_NONE_MATCH).iter().any(|tags| matches(tags, etag));
+    let content = if head || current { Bytes::new() } else { Bytes::from_static(whole) };
     let mut response = Response::new(content.into());
     let to = response.headers_mut();
     if current {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
         to.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
-        to.insert(header::CONTENT_LENGTH, file.content.len().into());
+        to.insert(header::CONTENT_LENGTH, whole.len().into());
+        if gzip.is_some() {
+            to.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
     }
     let to = response.headers_mut();
-    to.insert(header::ETAG, file.etag.clone());
+    to.insert(header::ETAG, etag.clone());
     to.extend(HEADERS);
     response
 }
@@ -75,6 +83,16 @@ fn accepts_html(headers: &HeaderMap) -> bool {
     listed.flat_map(|value| value.split(',')).any(|range| {
         let kind = range.split(';').next().unwrap_or_default();
         kind.trim().eq_ignore_ascii_case("text/html")
+    })
+}
+
+/// A client that rules gzip out (`gzip;q=0`) gets the plain file, and so does one that says nothing.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let listed = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    listed.flat_map(|value| value.split(',')).any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        named && !parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)))
     })
 }
 
@@ -181,6 +199,18 @@ mod tests {
             assert_eq!(again[header::ETAG], tag);
         }
         assert_eq!(get("GET", &[("if-none-match", "\"x\"")]).await.0, 200);
+
+        for (coding, compressed) in
+            [("gzip, deflate, br", true), ("br;q=1, GZIP;q=0.5", true), ("gzip;q=0", false), ("br", false)]
+        {
+            let (_, headers, small) = get("GET", &[("accept-encoding", coding)]).await;
+            assert_eq!(headers.get(header::CONTENT_ENCODING).is_some(), compressed, "{coding}");
+            assert_eq!(small.len() < body.len() / 2, compressed, "{coding}");
+            assert_eq!(headers[header::ETAG] != *tag, compressed, "{coding}");
+            let again =
+                [("accept-encoding", coding), ("if-none-match", headers[header::ETAG].to_str().unwrap())];
+            assert_eq!(get("GET", &again).await.0, StatusCode::NOT_MODIFIED, "{coding}");
+        }
 
         let (status, headers, _) = get("POST", &[]).await;
         assert_eq!(

@@ -7,10 +7,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod mounted;
 mod stage;
 
 use std::fs;
 
+use http::Method;
 use serde_json::json;
 
 use crate::{
@@ -34,6 +36,7 @@ stories! {
     injections,
     keyboard_only,
     long_conversation,
+    states,
     tokens,
     tools_and_text,
     windows_agree,
@@ -56,4 +59,31 @@ async fn rare_prompts() {
     let servers = json!({"mcpServers": {"asks": {"command": "python3", "args": [server]}}});
     fs::write(builder.dir("config").join(".claude.json"), servers.to_string()).unwrap();
     play("rare_prompts", builder, &chromium).await;
+}
+
+#[tokio::test]
+async fn open_server() {
+    let Some(chromium) = chromium() else { return };
+    play("open_server", Server::builder().no_token().flag("--no-auth"), &chromium).await;
+}
+
+#[tokio::test]
+async fn the_binary_serves_the_page_without_a_token_unless_it_is_turned_off() {
+    let html = [("accept", "text/html,*/*;q=0.8")];
+    let server = Server::start().await;
+    let client = server.client().with_token(None);
+    let page = client.ask(Method::GET, "/", &html, "").await;
+    assert_eq!(page.status, 200);
+    assert!(page.body.starts_with(b"<!doctype html>"), "{:?}", page.body);
+    assert_eq!(client.ask(Method::GET, "/", &[("accept", "*/*")], "").await.status, 401);
+    assert_eq!(client.ask(Method::GET, "/sessions", &html, "").await.status, 401);
+    let rebound = [html[0], ("host", "evil.example")];
+    assert_eq!(client.ask(Method::GET, "/", &rebound, "").await.status, 403);
+    assert!(!server.log().contains("console/app.js"));
+
+    let server = Server::builder().flag("--no-console").start().await;
+    let client = server.client().with_token(None);
+    for path in ["/", "/console/app.js"] {
+        assert_eq!(client.ask(Method::GET, path, &html, "").await.status, 401, "{path}");
+    }
 }

@@ -65,50 +65,74 @@ impl Host {
     }
 }
 
-/// Plays a story against a new server. Fails with everything that the story has said.
+/// A story, and where it is played.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stage<'a> {
+    pub(crate) story: &'a str,
+    /// The page's address, without the slash at its end.
+    pub(crate) url: &'a str,
+    /// For what the browser writes.
+    pub(crate) folder: &'a Path,
+    pub(crate) chromium: &'a Path,
+}
+
+/// Plays a story against a new server.
 pub(crate) async fn play(story: &str, builder: Builder, chromium: &Path) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console");
-    assert!(
-        folder.join("node_modules/playwright-core").exists(),
-        "playwright-core is not installed: `make test` does it"
-    );
     let mut host = Host::new(builder).await;
     let server = host.server.as_ref().expect("it was started");
-    let mut node = Command::new("node")
-        .args(["run.mjs", story])
-        .current_dir(&folder)
-        .env_clear()
-        .env("PATH", env::var_os("PATH").unwrap_or_default())
-        .env("HOME", server.dir("home"))
-        .env("TMPDIR", server.dir("tmp"))
-        .env("CONSOLE_CHROMIUM", chromium)
-        .env("CONSOLE_URL", server.url())
-        .env("CONSOLE_TOKEN", TOKEN)
-        .envs(env::var_os("CONSOLE_PICTURES").map(|folder| ("CONSOLE_PICTURES", folder)))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("Node 20 or newer runs");
-    let mut answers = node.stdin.take().expect("a pipe");
-    let mut lines = BufReader::new(node.stdout.take().expect("a pipe")).lines();
-    let mut stderr = node.stderr.take().expect("a pipe");
-    let mistakes = tokio::spawn(async move {
-        let mut text = String::new();
-        let _ = stderr.read_to_string(&mut text).await;
-        text
-    });
-    let mut said = String::new();
-    while let Some(line) = lines.next_line().await.expect("the story's output") {
-        match line.strip_prefix("@host ") {
-            Some(command) => {
-                let answer = host.obey(command).await;
-                answers.write_all(format!("ok {answer}\n").as_bytes()).await.expect("the story reads");
+    let (url, folder) = (server.url().to_owned(), server.dir("tmp"));
+    let stage = Stage { story, url: &url, folder: &folder, chromium };
+    stage.play(async |command| host.obey(command).await).await;
+}
+
+impl Stage<'_> {
+    /// Plays the story. `obey` does what it asks its host for. Fails with everything that the story has said.
+    pub(crate) async fn play(self, mut obey: impl AsyncFnMut(&str) -> String) {
+        let Self { story, url, folder, chromium } = self;
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/console");
+        assert!(
+            scripts.join("node_modules/playwright-core").exists(),
+            "playwright-core is not installed: `make test` does it"
+        );
+        let mut node = Command::new("node")
+            .args(["run.mjs", story])
+            .current_dir(&scripts)
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("HOME", folder)
+            .env("TMPDIR", folder)
+            .env("CONSOLE_CHROMIUM", chromium)
+            .env("CONSOLE_URL", url)
+            .env("CONSOLE_TOKEN", TOKEN)
+            .envs(env::var_os("CONSOLE_PICTURES").map(|folder| ("CONSOLE_PICTURES", folder)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("Node 20 or newer runs");
+        let mut answers = node.stdin.take().expect("a pipe");
+        let mut lines = BufReader::new(node.stdout.take().expect("a pipe")).lines();
+        let mut stderr = node.stderr.take().expect("a pipe");
+        let mistakes = tokio::spawn(async move {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text).await;
+            text
+        });
+        let mut said = String::new();
+        while let Some(line) = lines.next_line().await.expect("the story's output") {
+            match line.strip_prefix("@host ") {
+                Some(command) => {
+                    let answer = obey(command).await;
+                    answers.write_all(format!("ok {answer}\n").as_bytes()).await.expect("the story reads");
+                }
+                None => said.extend([line.as_str(), "\n"]),
             }
-            None => said.extend([line.as_str(), "\n"]),
         }
+        let status = node.wait().await.expect("the story ends");
+        let mistakes = mistakes.await.expect("its errors");
+        assert!(status.success(), "the story {story} failed:\n{said}{mistakes}");
+        // Measurements, which nobody asserts.
+        print!("{said}");
     }
-    let status = node.wait().await.expect("the story ends");
-    assert!(status.success(), "the story {story} failed:\n{said}{}", mistakes.await.expect("its errors"));
 }

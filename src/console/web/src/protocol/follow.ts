@@ -1,6 +1,6 @@
 // Follows a session's stream through whatever the network and the server do.
 
-import { Refused, Unreachable, type Api } from "./api";
+import { Refused, Unreachable, wordsOf, type Api } from "./api";
 import { SseParser } from "./sse";
 import type { StreamEvent } from "./types";
 
@@ -51,7 +51,7 @@ export async function follow(api: Api, id: string, to: Follower, signal: AbortSi
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Refused) {
-        why = error.message;
+        why = wordsOf(error);
         wait = error.retryAfter * 1000;
         if (error.status === 401) return to.connection({ kind: "unauthorized", why });
         if (error.status === 403) return to.connection({ kind: "forbidden", why });
@@ -61,7 +61,7 @@ export async function follow(api: Api, id: string, to: Follower, signal: AbortSi
           continue;
         }
       } else if (error instanceof Unreachable) {
-        why = error.message;
+        why = wordsOf(error);
       }
     } finally {
       signal.removeEventListener("abort", abort);
