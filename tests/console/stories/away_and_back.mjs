@@ -58,7 +58,11 @@ export default async function (browser) {
   await window.say("Too large.");
   await page.getByText("Not sent. The body is too large.").waitFor();
   await window.inspect("refused-message");
-  await page.getByRole("button", { name: "Discard" }).click();
+  await window.composer.fill("");
+  await page.getByRole("button", { name: "Edit" }).click();
+  await page.getByText("Not sent.").waitFor({ state: "detached" });
+  equal(await window.composer.inputValue(), "Too large.", "the refused message, to be written again");
+  await window.composer.fill("");
   await context.unroute("**/input");
 
   // Away for longer than the server keeps events: 412, and the page begins again with what there is.

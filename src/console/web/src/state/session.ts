@@ -11,6 +11,8 @@ export class OpenSession {
   readonly conversation = new Store<Conversation>(empty());
   readonly connection = new Store<Connection>({ kind: "connecting" });
   readonly description = new Store<SessionDescription | null>(null);
+  /** A text that was not sent, for the composer to take. */
+  readonly writeAgain = new Store<string | null>(null);
   readonly outbox: Outbox;
   #api: Api;
   #waiting: StreamEvent[] = [];

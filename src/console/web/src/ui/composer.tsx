@@ -2,6 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { UserBlock, UserContent } from "../protocol/types";
+import { useStore } from "../state/store";
 import { useSession } from "./context";
 import { Icon } from "./icons";
 
@@ -25,6 +26,13 @@ export function Composer({ running, disabled, asking }: { running: boolean; disa
   const [over, setOver] = useState(false);
 
   useEffect(() => keepDraft(session.id, text), [text]);
+  const again = useStore(session.writeAgain);
+  useEffect(() => {
+    if (again === null) return;
+    session.writeAgain.set(null);
+    setText((now) => (now ? `${again}\n\n${now}` : again));
+    area.current?.focus();
+  }, [again]);
   useLayoutEffect(() => {
     const element = area.current!;
     element.style.height = "auto";

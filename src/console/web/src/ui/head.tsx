@@ -31,7 +31,7 @@ export function Head({ description, conversation, connection, details }: Props) 
   const [problem, setProblem] = useState<string | null>(null);
   const [models, setModels] = useState(false);
   const [deleting, setDeleting] = useState(false);
-  const mode = description?.permission_mode ?? "default";
+  const mode = description?.permission_mode ?? "";
   const known = MODES.some(([name]) => name === mode);
   return (
     <>
@@ -53,10 +53,10 @@ export function Head({ description, conversation, connection, details }: Props) 
             onChange={async (event) => {
               const wanted = event.currentTarget.value;
               event.currentTarget.value = mode;
-              setProblem(await session.send({ type: "set_permission_mode", mode: wanted }));
+              if (wanted) setProblem(await session.send({ type: "set_permission_mode", mode: wanted }));
             }}
           >
-            {!known && <option value={mode}>{mode}</option>}
+            {!known && <option value={mode}>{mode || "Agent's default mode"}</option>}
             {MODES.map(([name, text]) => (
               <option key={name} value={name}>
                 {text}

@@ -86,7 +86,7 @@ function Welcome({ cwd }: { cwd: string | undefined }) {
     <div class="welcome">
       <h2>What should be done?</h2>
       <p class="faint">
-        The agent works in <code>{cwd ?? "its directory"}</code> and asks before it changes something.
+        The agent works in <code>{cwd ?? "its directory"}</code>.
       </p>
     </div>
   );
@@ -122,9 +122,23 @@ function Underway({ message, session }: { message: Outgoing; session: OpenSessio
         {STATES[message.state]} {message.why}
       </p>
       {(failed || message.state === "waiting") && (
-        <button type="button" class="small" onClick={() => session.outbox.remove(message.key)}>
-          Discard
-        </button>
+        <div class="actions">
+          {typeof message.content === "string" && (
+            <button
+              type="button"
+              class="small"
+              onClick={() => {
+                session.writeAgain.set(message.content as string);
+                session.outbox.remove(message.key);
+              }}
+            >
+              Edit
+            </button>
+          )}
+          <button type="button" class="small" onClick={() => session.outbox.remove(message.key)}>
+            Discard
+          </button>
+        </div>
       )}
     </article>
   );

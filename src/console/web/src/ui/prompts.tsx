@@ -24,8 +24,11 @@ export function Prompts({ prompts, cwd }: { prompts: Prompt[]; cwd: string | und
   const prompt = prompts[0];
   const about = prompt ? headline(prompt) : "";
   const id = prompt?.id;
+  const before = useRef<string | undefined>(undefined);
   useEffect(() => {
     if (id) app.announce(`The agent asks: ${about} Press Control and J to go there.`);
+    else if (before.current) app.announce("Nothing is asked any more.");
+    before.current = id;
   }, [id]);
   if (!prompt) return null;
   return <One key={prompt.id} prompt={prompt} more={prompts.length - 1} cwd={cwd} />;
