@@ -20,6 +20,16 @@ export interface Listed {
 
 const LIST_INTERVAL = 5000;
 
+/** Returns the id in an address such as `#/82015afa-…`; empty without one. */
+function sessionInAddress(): string {
+  try {
+    return location.hash.startsWith("#/") ? decodeURIComponent(location.hash.slice(2)) : "";
+  } catch {
+    // Half an escape, typed by hand.
+    return "";
+  }
+}
+
 export class App {
   readonly auth = new Store<Auth>({ kind: "checking" });
   readonly list = new Store<Listed>({ sessions: [], loaded: false, problem: null });
@@ -157,7 +167,7 @@ export class App {
     if (given) return void this.signIn(given.token, given.keep);
     const auth = this.auth.get();
     if (auth.kind !== "in") return;
-    const id = location.hash.startsWith("#/") ? decodeURIComponent(location.hash.slice(2)) : "";
+    const id = sessionInAddress();
     if (this.open.get()?.id === (id || undefined)) return;
     this.open.get()?.close();
     this.open.set(id ? new OpenSession(id, auth.api, () => this.#expired("The token is no longer accepted.")) : null);

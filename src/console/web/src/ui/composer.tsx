@@ -1,6 +1,7 @@
 // Where the user writes. What is typed is kept with the tab until it is sent.
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { wordsOf } from "../protocol/api";
 import type { UserBlock, UserContent } from "../protocol/types";
 import { useStore } from "../state/store";
 import { useSession } from "./context";
@@ -57,8 +58,12 @@ export function Composer({ running, disabled, asking }: { running: boolean; disa
       if (!PICTURES.includes(file.type)) setProblem(`${file.name || "This"} is not a picture that the agent can see.`);
       else if (file.size > LARGEST_PICTURE) setProblem(`${file.name || "This picture"} is larger than 5 MB.`);
       else {
-        const data = await base64(file);
-        setPictures((now) => [...now, { media: file.type, data, name: file.name || "Picture" }]);
+        try {
+          const data = await base64(file);
+          setPictures((now) => [...now, { media: file.type, data, name: file.name || "Picture" }]);
+        } catch (error) {
+          setProblem(wordsOf(error));
+        }
       }
     }
   };
