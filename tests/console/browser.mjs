@@ -78,11 +78,13 @@ export class Browser {
     page.on("console", (message) => {
       const text = message.text();
       // A refused or broken request is shown in the page; Chromium reports each in its console as well.
-      if (message.type() === "error" && !/Failed to load resource/.test(text)) this.#mistakes.push(`an error in the console: ${text}`);
+      if (message.type() === "error" && !/Failed to load resource/.test(text))
+        this.#mistakes.push(`an error in the console: ${text}`);
     });
     page.on("request", (request) => {
       const to = new URL(request.url());
-      if (to.origin !== origin && !["data:", "blob:"].includes(to.protocol)) this.#mistakes.push(`a request to ${request.url()}`);
+      if (to.origin !== origin && !["data:", "blob:"].includes(to.protocol))
+        this.#mistakes.push(`a request to ${request.url()}`);
       if (token && request.url().includes(token)) this.#mistakes.push(`the token in the address ${request.url()}`);
       if (request.headers().referer) this.#mistakes.push(`a referer: ${request.headers().referer}`);
     });
@@ -173,7 +175,10 @@ export class Window {
     if (pictures) await this.page.screenshot({ path: `${pictures}/${name}.png` });
     await this.page.evaluate(axe);
     const { violations } = await this.page.evaluate(() => globalThis.axe.run());
-    const list = violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((node) => `${node.html.slice(0, 200)} ${node.failureSummary}`).join("\n  ")}`);
+    const list = violations.map(
+      ({ id, help, nodes }) =>
+        `${id}: ${help}\n  ${nodes.map((node) => `${node.html.slice(0, 200)} ${node.failureSummary}`).join("\n  ")}`,
+    );
     check(list.length === 0, `accessibility of ${name}:\n${list.join("\n")}`);
   }
 }

@@ -4,7 +4,9 @@
 /** Serves these events, `[name, data]`, as the stream of every session. Returns what the page sends. */
 export async function fakeStream(page, events) {
   const sent = [];
-  const frames = [["session_ready", { session_id: "x", protocol_version: "1.0" }], ...events].map(([name, data], at) => frame(name, data, at + 1));
+  const frames = [["session_ready", { session_id: "x", protocol_version: "1.0" }], ...events].map(([name, data], at) =>
+    frame(name, data, at + 1),
+  );
   let first = true;
   await page.context().route("**/stream", async (route) => {
     // The stream ends at once. Connected again, the page would be told the same: it waits for an answer instead.

@@ -54,7 +54,9 @@ export default async function (browser) {
   equal((await window.said()).filter((text) => text === "From the tunnel.").length, 1, "the message after a reload");
 
   // A message that the server refuses stays, with the reason.
-  await context.route("**/input", (route) => route.fulfill({ status: 413, contentType: "application/json", body: '{"detail":"the body is too large"}' }));
+  await context.route("**/input", (route) =>
+    route.fulfill({ status: 413, contentType: "application/json", body: '{"detail":"the body is too large"}' }),
+  );
   await window.say("Too large.");
   await page.getByText("Not sent. The body is too large.").waitFor();
   await window.inspect("refused-message");
@@ -73,7 +75,11 @@ export default async function (browser) {
   await direct.open(id);
   for (const round of [1, 2]) {
     await direct.say(`Round ${round}. ${script([Array.from({ length: 60 }, (_, at) => `r${at}`).join(" "), ""])}`);
-    await direct.page.locator(".entry.agent").nth(round + 3).getByText("r59").waitFor();
+    await direct.page
+      .locator(".entry.agent")
+      .nth(round + 3)
+      .getByText("r59")
+      .waitFor();
   }
   await direct.say("The last round.");
   await direct.sees("You said: The last round.");

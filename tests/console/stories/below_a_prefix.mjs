@@ -3,7 +3,9 @@ import { check, url } from "../browser.mjs";
 
 export default async function (browser) {
   const window = await browser.window();
-  window.page.on("request", (request) => check(request.url().startsWith(`${url}/`) || request.url().startsWith("data:"), request.url()));
+  window.page.on("request", (request) =>
+    check(request.url().startsWith(`${url}/`) || request.url().startsWith("data:"), request.url()),
+  );
   await window.signIn();
   await window.newSession();
   await window.say("Hello.");

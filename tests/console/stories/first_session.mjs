@@ -50,16 +50,37 @@ export default async function (browser) {
   check((await window.text()).includes("It is still needed."), "the reason is the tool's result");
 
   const questions = [
-    { question: "Which colour?", header: "Colour", multiSelect: false, options: [{ label: "Red", description: "like a rose" }, { label: "Blue", description: "like the sky" }] },
-    { question: "Which sizes?", header: "Sizes", multiSelect: true, options: [{ label: "Small", description: "fits" }, { label: "Large", description: "is roomy" }] },
+    {
+      question: "Which colour?",
+      header: "Colour",
+      multiSelect: false,
+      options: [
+        { label: "Red", description: "like a rose" },
+        { label: "Blue", description: "like the sky" },
+      ],
+    },
+    {
+      question: "Which sizes?",
+      header: "Sizes",
+      multiSelect: true,
+      options: [
+        { label: "Small", description: "fits" },
+        { label: "Large", description: "is roomy" },
+      ],
+    },
   ];
-  await window.say(`Ask me. ${script([{ tool: "AskUserQuestion", id: "toolu_d", input: { questions } }, "It is answered."])}`);
+  await window.say(
+    `Ask me. ${script([{ tool: "AskUserQuestion", id: "toolu_d", input: { questions } }, "It is answered."])}`,
+  );
   const asked = window.prompt("The agent has a question.");
   await asked.waitFor();
   check(await asked.getByRole("button", { name: "Answer", exact: true }).isDisabled(), "nothing is answered yet");
   await asked.getByRole("radio", { name: /Blue/ }).check();
   await asked.getByRole("checkbox", { name: /Small/ }).check();
-  await asked.getByRole("group", { name: /Which sizes/ }).getByRole("textbox", { name: "Something else" }).fill("Tiny");
+  await asked
+    .getByRole("group", { name: /Which sizes/ })
+    .getByRole("textbox", { name: "Something else" })
+    .fill("Tiny");
   await window.inspect("question");
   await asked.getByRole("button", { name: "Answer", exact: true }).click();
   await window.sees("It is answered.");

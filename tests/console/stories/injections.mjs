@@ -26,7 +26,7 @@ const ATTACKS = [
   "```html\n<script>alert(1)</script>\n```",
   "`<img src=x onerror=alert(1)>`",
   "<div id='prompt'><button>Allow</button></div>",
-  "<https://evil.test/\"onclick=alert(1)>",
+  '<https://evil.test/"onclick=alert(1)>',
 ];
 
 export default async function (browser) {
@@ -39,13 +39,27 @@ export default async function (browser) {
   await window.say(`${ATTACKS[1]} ${ATTACKS[0]} ${script([ATTACKS.join("\n\n"), ""])}`);
   await window.sees("Sign in");
   await window.state("Ready");
-  equal(await page.getByRole("heading", { level: 1 }).textContent().then((title) => title.startsWith(ATTACKS[1])), true, "the title is text");
+  equal(
+    await page
+      .getByRole("heading", { level: 1 })
+      .textContent()
+      .then((title) => title.startsWith(ATTACKS[1])),
+    true,
+    "the title is text",
+  );
   // In thinking, a tool's input and its output, and the name of a file.
   const path = `${await host("workspace")}/<img src=x onerror=alert(1)>.txt`;
   await window.say(
     `Again. ${script([
-      [{ think: ATTACKS.slice(0, 6).join("\n\n") }, { tool: "Write", id: "toolu_w", input: { file_path: path, content: ATTACKS.join("\n") } }],
-      { tool: "Bash", id: "toolu_b", input: { command: `echo '${ATTACKS.slice(0, 5).join("").replaceAll("'", "")}'`, description: ATTACKS[1] } },
+      [
+        { think: ATTACKS.slice(0, 6).join("\n\n") },
+        { tool: "Write", id: "toolu_w", input: { file_path: path, content: ATTACKS.join("\n") } },
+      ],
+      {
+        tool: "Bash",
+        id: "toolu_b",
+        input: { command: `echo '${ATTACKS.slice(0, 5).join("").replaceAll("'", "")}'`, description: ATTACKS[1] },
+      },
       "It is over.",
     ])}`,
   );
@@ -55,7 +69,10 @@ export default async function (browser) {
     if ((await prompt.count()) === 0) break;
     const id = await prompt.getAttribute("aria-label");
     await harmless(page);
-    await prompt.getByRole("button", { name: /^Allow/ }).first().click();
+    await prompt
+      .getByRole("button", { name: /^Allow/ })
+      .first()
+      .click();
     await page.waitForFunction((label) => document.getElementById("prompt")?.getAttribute("aria-label") !== label, id);
   }
   await window.state("Ready");
@@ -63,7 +80,9 @@ export default async function (browser) {
     if (!(await summary.evaluate((element) => element.parentElement.open))) await summary.click();
   }
   await harmless(page);
-  const links = await page.locator(".log a[href]").evaluateAll((all) => all.map((link) => [link.protocol, link.rel, link.target]));
+  const links = await page
+    .locator(".log a[href]")
+    .evaluateAll((all) => all.map((link) => [link.protocol, link.rel, link.target]));
   check(links.length > 0, "some links are links");
   for (const link of links) equal(link, ["https:", "noopener noreferrer nofollow", "_blank"], "a link");
   equal(await page.getByRole("button", { name: "Sign in" }).count(), 0, "buttons that a message has made");
@@ -75,14 +94,64 @@ export default async function (browser) {
   await fakeStream(evil.page, [
     ["mcp_status_change", { server_name: img, status: img }],
     ["task_update", { task_id: img, status: "running", description: img }],
-    ["user_message", { content: [{ type: "image", source: { type: "base64", media_type: `image/svg+xml"${img}`, data: "PHN2Zy8+" } }], message_uuid: "u" }],
-    ["tool_use", { message_id: "m", tool_use_id: "t", tool_name: `mcp__${img}__${img}`, input: { [img]: { [img]: img } } }],
-    ["tool_result", { tool_use_id: "t", output: [{ type: "text", text: img }, { type: img, text: img }, { type: "image", source: { type: "base64", media_type: "text/html", data: "PHNjcmlwdD4=" } }], is_error: true }],
-    ["message_complete", { message_id: "n", message: { content: [{ type: img, [img]: img }, { type: "text", text: img }], stop_reason: img } }],
+    [
+      "user_message",
+      {
+        content: [{ type: "image", source: { type: "base64", media_type: `image/svg+xml"${img}`, data: "PHN2Zy8+" } }],
+        message_uuid: "u",
+      },
+    ],
+    [
+      "tool_use",
+      { message_id: "m", tool_use_id: "t", tool_name: `mcp__${img}__${img}`, input: { [img]: { [img]: img } } },
+    ],
+    [
+      "tool_result",
+      {
+        tool_use_id: "t",
+        output: [
+          { type: "text", text: img },
+          { type: img, text: img },
+          { type: "image", source: { type: "base64", media_type: "text/html", data: "PHNjcmlwdD4=" } },
+        ],
+        is_error: true,
+      },
+    ],
+    [
+      "message_complete",
+      {
+        message_id: "n",
+        message: {
+          content: [
+            { type: img, [img]: img },
+            { type: "text", text: img },
+          ],
+          stop_reason: img,
+        },
+      },
+    ],
     ["error", { code: img, message: img }],
     ["status", { status: "retrying", attempt: img, error_status: img }],
-    ["elicitation_request", { correlation_id: "e", server_name: img, message: img, mode: "url", url: "javascript:alert(1)" }],
-    ["session_state", { status: "requires_action", pending: [{ type: "elicitation_request", correlation_id: "e", server_name: img, message: img, mode: "url", url: "javascript:alert(1)" }] }],
+    [
+      "elicitation_request",
+      { correlation_id: "e", server_name: img, message: img, mode: "url", url: "javascript:alert(1)" },
+    ],
+    [
+      "session_state",
+      {
+        status: "requires_action",
+        pending: [
+          {
+            type: "elicitation_request",
+            correlation_id: "e",
+            server_name: img,
+            message: img,
+            mode: "url",
+            url: "javascript:alert(1)",
+          },
+        ],
+      },
+    ],
   ]);
   await evil.signIn();
   await evil.page.evaluate((hash) => (location.hash = hash), "#/00000000-0000-4000-8000-000000000000");
@@ -94,12 +163,21 @@ export default async function (browser) {
 
   // A page of another origin can neither frame the console nor use the server.
   const context = page.context();
-  await context.route("https://evil.test/**", (route) => route.fulfill({ contentType: "text/html", body: `<iframe src="${url}/"></iframe>` }));
+  await context.route("https://evil.test/**", (route) =>
+    route.fulfill({ contentType: "text/html", body: `<iframe src="${url}/"></iframe>` }),
+  );
   const attacker = await context.newPage();
   await attacker.goto("https://evil.test/");
   const frame = attacker.frames().find((one) => one !== attacker.mainFrame());
   check(!frame || !(await frame.content()).includes("console/app.js"), "the console is in a frame of another page");
-  const answer = await attacker.evaluate((to) => fetch(`${to}/sessions`, { method: "POST", body: "{}" }).then((response) => response.status, () => "refused"), url);
+  const answer = await attacker.evaluate(
+    (to) =>
+      fetch(`${to}/sessions`, { method: "POST", body: "{}" }).then(
+        (response) => response.status,
+        () => "refused",
+      ),
+    url,
+  );
   equal(answer, "refused", "a request of another page");
 }
 
@@ -110,12 +188,35 @@ async function harmless(page) {
       if (/^(script|iframe|object|embed|base|meta|link|style|math)$/i.test(element.localName)) return true;
       if ([...element.attributes].some(({ name }) => /^on/i.test(name))) return true;
       const inside = element.closest(".prose, .code code");
-      if (inside && (element.id || element.hasAttribute("style") || /^(form|input|button|select|textarea|svg)$/.test(element.localName))) return true;
-      if (inside && element !== inside && [...element.classList].some((name) => !/^(prose|hljs|code|quiet|small|icon)|_$/.test(name))) return !element.closest("figcaption") && element.localName !== "figure";
-      if (element.localName === "img" && !/^(data:image\/(png|jpeg|gif|webp);|console\/|blob:)/.test(element.getAttribute("src"))) return true;
-      return element.localName === "a" && element.hasAttribute("href") && !/^(https?:|mailto:|#\/)/.test(element.getAttribute("href"));
+      if (
+        inside &&
+        (element.id ||
+          element.hasAttribute("style") ||
+          /^(form|input|button|select|textarea|svg)$/.test(element.localName))
+      )
+        return true;
+      if (
+        inside &&
+        element !== inside &&
+        [...element.classList].some((name) => !/^(prose|hljs|code|quiet|small|icon)|_$/.test(name))
+      )
+        return !element.closest("figcaption") && element.localName !== "figure";
+      if (
+        element.localName === "img" &&
+        !/^(data:image\/(png|jpeg|gif|webp);|console\/|blob:)/.test(element.getAttribute("src"))
+      )
+        return true;
+      return (
+        element.localName === "a" &&
+        element.hasAttribute("href") &&
+        !/^(https?:|mailto:|#\/)/.test(element.getAttribute("href"))
+      );
     });
     return bad.map((element) => element.outerHTML.slice(0, 200));
   });
-  equal(found.filter((html) => !/^<(button|svg)/.test(html)), [], "elements that could do harm");
+  equal(
+    found.filter((html) => !/^<(button|svg)/.test(html)),
+    [],
+    "elements that could do harm",
+  );
 }

@@ -6,8 +6,10 @@ export default async function (browser) {
   const window = await browser.window();
   const { page } = window;
   const { keyboard } = page;
-  const focused = () => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent);
-  const waitForFocus = (selector) => page.waitForFunction((wanted) => document.activeElement?.matches(wanted), selector);
+  const focused = () =>
+    page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent);
+  const waitForFocus = (selector) =>
+    page.waitForFunction((wanted) => document.activeElement?.matches(wanted), selector);
 
   await page.goto(url);
   await waitForFocus('input[type="password"]');
@@ -27,7 +29,9 @@ export default async function (browser) {
   await window.ready();
 
   // The prompt takes the focus, because nobody writes.
-  await keyboard.type(`Make it. ${script([bash("toolu_a", "touch a.txt"), bash("toolu_b", "touch b.txt"), "It is over."])}`);
+  await keyboard.type(
+    `Make it. ${script([bash("toolu_a", "touch a.txt"), bash("toolu_b", "touch b.txt"), "It is over."])}`,
+  );
   await keyboard.press("Enter");
   await waitForFocus("#prompt");
   equal(await focused(), "May the agent use Bash?", "the focus");
@@ -49,8 +53,18 @@ export default async function (browser) {
   const workspace = await host("workspace");
   equal([existsSync(`${workspace}/a.txt`), existsSync(`${workspace}/b.txt`)], [true, false], "the files");
 
-  const question = { question: "Which colour?", header: "Colour", multiSelect: false, options: [{ label: "Red", description: "r" }, { label: "Blue", description: "b" }] };
-  await keyboard.type(`Ask. ${script([{ tool: "AskUserQuestion", id: "toolu_q", input: { questions: [question] } }, "It is answered."])}`);
+  const question = {
+    question: "Which colour?",
+    header: "Colour",
+    multiSelect: false,
+    options: [
+      { label: "Red", description: "r" },
+      { label: "Blue", description: "b" },
+    ],
+  };
+  await keyboard.type(
+    `Ask. ${script([{ tool: "AskUserQuestion", id: "toolu_q", input: { questions: [question] } }, "It is answered."])}`,
+  );
   await keyboard.press("Enter");
   await waitForFocus("#prompt");
   await keyboard.press("Tab");

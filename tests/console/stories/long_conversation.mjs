@@ -10,10 +10,26 @@ export default async function (browser) {
     const id = `m${turn}`;
     events.push(["user_message", { content: `Question ${turn}`, message_uuid: `u${turn}` }]);
     const text = `Answer ${turn} with \`code\` and **weight**.\n\n- one\n- two\n\n\`\`\`rust\nfn f${turn}() {}\n\`\`\`\n`;
-    for (const word of text.split(/(?<= )/)) events.push(["message_delta", { message_id: id, delta: { type: "text", text: word } }]);
-    events.push(["tool_use", { message_id: id, tool_use_id: `t${turn}`, tool_name: "Bash", input: { command: `echo ${turn}` } }]);
+    for (const word of text.split(/(?<= )/))
+      events.push(["message_delta", { message_id: id, delta: { type: "text", text: word } }]);
+    events.push([
+      "tool_use",
+      { message_id: id, tool_use_id: `t${turn}`, tool_name: "Bash", input: { command: `echo ${turn}` } },
+    ]);
     events.push(["tool_result", { tool_use_id: `t${turn}`, output: `${turn}\n`, is_error: false }]);
-    events.push(["message_complete", { message_id: id, message: { content: [{ type: "text", text }, { type: "tool_use", id: `t${turn}`, name: "Bash", input: { command: `echo ${turn}` } }], stop_reason: "end_turn" } }]);
+    events.push([
+      "message_complete",
+      {
+        message_id: id,
+        message: {
+          content: [
+            { type: "text", text },
+            { type: "tool_use", id: `t${turn}`, name: "Bash", input: { command: `echo ${turn}` } },
+          ],
+          stop_reason: "end_turn",
+        },
+      },
+    ]);
     events.push(["result", { subtype: "success", total_cost_usd: 0.01, session_cost_usd: 0.01 * turn }]);
   }
   const turns = events.filter(([name]) => name === "result").length;
@@ -43,7 +59,9 @@ export default async function (browser) {
     return times.sort((a, b) => a - b);
   });
   const at = (part) => Math.round(frames[Math.floor((frames.length - 1) * part)]);
-  console.log(`${events.length} events, ${frames.length} frames of scrolling: median ${at(0.5)} ms, 99 % ${at(0.99)} ms, longest ${at(1)} ms`);
+  console.log(
+    `${events.length} events, ${frames.length} frames of scrolling: median ${at(0.5)} ms, 99 % ${at(0.99)} ms, longest ${at(1)} ms`,
+  );
   check(frames.length > 20, "the conversation was scrolled through");
   await window.say("Still here.");
   await page.locator(".entry.user.underway, .entry.user").last().getByText("Still here.").waitFor();

@@ -119,7 +119,9 @@ async function refusal(response: Response): Promise<Refused> {
 
 /** Whether sending the same again may work later. */
 export function isTemporary(error: unknown): boolean {
-  return error instanceof Unreachable || (error instanceof Refused && [408, 429, 500, 502, 503, 504].includes(error.status));
+  return (
+    error instanceof Unreachable || (error instanceof Refused && [408, 429, 500, 502, 503, 504].includes(error.status))
+  );
 }
 
 export function wordsOf(error: unknown): string {

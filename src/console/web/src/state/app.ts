@@ -6,10 +6,7 @@ import { OpenSession } from "./session";
 import * as signIn from "./sign_in";
 import { Store } from "./store";
 
-export type Auth =
-  | { kind: "checking" }
-  | { kind: "out"; why: string | null; busy: boolean }
-  | { kind: "in"; api: Api };
+export type Auth = { kind: "checking" } | { kind: "out"; why: string | null; busy: boolean } | { kind: "in"; api: Api };
 
 export interface Listed {
   sessions: SessionDescription[];

@@ -1,5 +1,5 @@
-// What each event of the stream changes. The containers of the state are fresh copies; what they hold is replaced, never
-// changed, so that the page draws again only what is new.
+// What each event of the stream changes. The containers of the state are fresh copies; what they hold is replaced,
+// never changed, so that the page draws again only what is new.
 
 import type { StreamEvent } from "../protocol/types";
 import type { Block, Conversation, Entry, Message, Prompt, PromptKind, Tool, Turn } from "./conversation";
@@ -100,7 +100,8 @@ function delta(state: Conversation, data: Record<string, any>): void {
   const last = message.open ? blocks[blocks.length - 1] : undefined;
   if (piece.type === "text" || piece.type === "thinking") {
     const text = String(piece.text ?? piece.thinking ?? "");
-    if (last && "text" in last && last.type === piece.type) blocks[blocks.length - 1] = { ...last, text: last.text + text };
+    if (last && "text" in last && last.type === piece.type)
+      blocks[blocks.length - 1] = { ...last, text: last.text + text };
     else blocks.push({ type: piece.type, text } as Block);
   } else if (piece.type === "input_json_delta") {
     const id = String(piece.tool_use_id);
@@ -148,7 +149,12 @@ function complete(state: Conversation, data: Record<string, any>): void {
   // What the model writes next is a block of its own, also if it has the same type.
   state.messages.set(id, { ...message, blocks, open: false, writing, model: whole.model });
   if (!data.parent_tool_use_id && whole.usage) {
-    const { input_tokens = 0, cache_read_input_tokens = 0, cache_creation_input_tokens = 0, output_tokens = 0 } = whole.usage;
+    const {
+      input_tokens = 0,
+      cache_read_input_tokens = 0,
+      cache_creation_input_tokens = 0,
+      output_tokens = 0,
+    } = whole.usage;
     const tokens = input_tokens + cache_read_input_tokens + cache_creation_input_tokens + output_tokens;
     if (Number.isFinite(tokens)) state.context = { ...state.context, tokens };
   }
@@ -165,7 +171,12 @@ function toolOf(state: Conversation, id: string, name: string): Tool {
 function toolUse(state: Conversation, data: Record<string, any>): void {
   const id = String(data.tool_use_id);
   const tool = toolOf(state, id, String(data.tool_name));
-  state.tools.set(id, { ...tool, name: String(data.tool_name), input: data.input, state: tool.state === "writing" ? "running" : tool.state });
+  state.tools.set(id, {
+    ...tool,
+    name: String(data.tool_name),
+    input: data.input,
+    state: tool.state === "writing" ? "running" : tool.state,
+  });
   const message = messageOf(state, String(data.message_id), data.parent_tool_use_id);
   if (!message.blocks.some((block) => block.type === "tool" && block.id === id)) {
     state.messages.set(message.id, { ...message, blocks: [...message.blocks, { type: "tool", id }], open: false });
@@ -215,7 +226,8 @@ function endOfTurn(state: Conversation): void {
     if (message.writing) state.messages.set(message.id, { ...message, writing: false, open: false });
     for (const block of message.blocks) {
       const tool = block.type === "tool" ? state.tools.get(block.id) : undefined;
-      if (tool && (tool.state === "writing" || tool.state === "running")) state.tools.set(tool.id, { ...tool, state: "stopped" });
+      if (tool && (tool.state === "writing" || tool.state === "running"))
+        state.tools.set(tool.id, { ...tool, state: "stopped" });
     }
   }
 }

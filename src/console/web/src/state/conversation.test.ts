@@ -7,13 +7,24 @@ import { arrived, type Outgoing } from "./outbox";
 /** Events with rising numbers; a name that ends in `!` has no number. */
 function events(from: number, ...list: [string, object][]): StreamEvent[] {
   let seq = from;
-  return list.map(([name, data]) => (name.endsWith("!") ? { seq: 0, name: name.slice(0, -1), data } : { seq: seq++, name, data }));
+  return list.map(([name, data]) =>
+    name.endsWith("!") ? { seq: 0, name: name.slice(0, -1), data } : { seq: seq++, name, data },
+  );
 }
 
 const said = (content: string, id = content): [string, object] => ["user_message", { content, message_uuid: id }];
-const text = (id: string, piece: string): [string, object] => ["message_delta", { message_id: id, delta: { type: "text", text: piece } }];
-const whole = (id: string, content: object[], stop: string | null = "end_turn"): [string, object] => ["message_complete", { message_id: id, message: { id, content, stop_reason: stop } }];
-const result: [string, object] = ["result", { subtype: "success", total_cost_usd: 0.5, session_cost_usd: 1.5, duration_ms: 10 }];
+const text = (id: string, piece: string): [string, object] => [
+  "message_delta",
+  { message_id: id, delta: { type: "text", text: piece } },
+];
+const whole = (id: string, content: object[], stop: string | null = "end_turn"): [string, object] => [
+  "message_complete",
+  { message_id: id, message: { id, content, stop_reason: stop } },
+];
+const result: [string, object] = [
+  "result",
+  { subtype: "success", total_cost_usd: 0.5, session_cost_usd: 1.5, duration_ms: 10 },
+];
 
 const shape = (state: Conversation) => state.entries.map((entry) => `${entry.kind} ${entry.id}`);
 
@@ -29,7 +40,10 @@ test("a text grows, is replaced by its whole, and its turn ends", () => {
 });
 
 test("after a whole message further text is a block of its own", () => {
-  const state = reduce(empty(), events(1, text("m", "one"), whole("m", [{ type: "text", text: "one" }], null), text("m", "two")));
+  const state = reduce(
+    empty(),
+    events(1, text("m", "one"), whole("m", [{ type: "text", text: "one" }], null), text("m", "two")),
+  );
   assert.deepEqual(state.messages.get("m")!.blocks, [
     { type: "text", text: "one" },
     { type: "text", text: "two" },
@@ -42,8 +56,21 @@ test("the same events in other portions give the same state", () => {
     ["session_ready", {}],
     said("q"),
     ["message_delta", { message_id: "m", delta: { type: "thinking", thinking: "hm" } }],
-    ["message_delta", { message_id: "m", delta: { type: "input_json_delta", tool_use_id: "t", name: "Bash", partial_json: '{"command":"ls"}' } }],
-    whole("m", [{ type: "thinking", thinking: "hm" }, { type: "tool_use", id: "t", name: "Bash", input: { command: "ls" } }], "tool_use"),
+    [
+      "message_delta",
+      {
+        message_id: "m",
+        delta: { type: "input_json_delta", tool_use_id: "t", name: "Bash", partial_json: '{"command":"ls"}' },
+      },
+    ],
+    whole(
+      "m",
+      [
+        { type: "thinking", thinking: "hm" },
+        { type: "tool_use", id: "t", name: "Bash", input: { command: "ls" } },
+      ],
+      "tool_use",
+    ),
     ["tool_use", { message_id: "m", tool_use_id: "t", tool_name: "Bash", input: { command: "ls" } }],
     ["permission_request", { correlation_id: "t", tool_name: "Bash", input: {}, context: {} }],
     ["prompt_resolved", { correlation_id: "t", kind: "permission", outcome: "answered", behavior: "allow" }],
@@ -56,7 +83,10 @@ test("the same events in other portions give the same state", () => {
   for (const event of all) one = reduce(one, [event]);
   assert.deepEqual(one, once);
   assert.deepEqual(reduce(once, all), once, "what is read twice counts once");
-  assert.deepEqual([once.tools.get("t")!.state, once.settled.get("t")!.behavior, once.prompts.length], ["done", "allow", 0]);
+  assert.deepEqual(
+    [once.tools.get("t")!.state, once.settled.get("t")!.behavior, once.prompts.length],
+    ["done", "allow", 0],
+  );
 });
 
 test("messages wait for the running turn, and stand where their own begins", () => {
@@ -69,38 +99,71 @@ test("messages wait for the running turn, and stand where their own begins", () 
 });
 
 test("a withdrawn message leaves the queue and says so", () => {
-  const state = reduce(empty(), events(1, said("a"), said("b"), ["error", { code: "message_withdrawn", message: "It does not run." }]));
+  const state = reduce(
+    empty(),
+    events(1, said("a"), said("b"), ["error", { code: "message_withdrawn", message: "It does not run." }]),
+  );
   assert.deepEqual([state.queue, state.users.get("b")!.state], [[], "withdrawn"]);
 });
 
 test("a sub-agent's messages stand below the call that started it", () => {
   const state = reduce(
     empty(),
-    events(1, ["tool_use", { message_id: "m", tool_use_id: "t", tool_name: "Task", input: {} }], [
-      "message_delta",
-      { message_id: "s", delta: { type: "text", text: "inner" }, parent_tool_use_id: "t" },
-    ]),
+    events(
+      1,
+      ["tool_use", { message_id: "m", tool_use_id: "t", tool_name: "Task", input: {} }],
+      ["message_delta", { message_id: "s", delta: { type: "text", text: "inner" }, parent_tool_use_id: "t" }],
+    ),
   );
   assert.deepEqual(shape(state), ["message m"]);
   assert.deepEqual(state.tools.get("t")!.children, [{ kind: "message", id: "s" }]);
 });
 
 test("an abandoned message is gone", () => {
-  const state = reduce(empty(), events(1, text("m", "half"), ["message_complete", { message_id: "m", message: { content: [] }, abandoned: true }], text("n", "whole")));
+  const state = reduce(
+    empty(),
+    events(
+      1,
+      text("m", "half"),
+      ["message_complete", { message_id: "m", message: { content: [] }, abandoned: true }],
+      text("n", "whole"),
+    ),
+  );
   assert.deepEqual(shape(state), ["message n"]);
 });
 
 test("what a turn leaves unfinished is stopped", () => {
-  const state = reduce(empty(), events(1, said("a"), ["tool_use", { message_id: "m", tool_use_id: "t", tool_name: "Bash", input: {} }], result));
+  const state = reduce(
+    empty(),
+    events(1, said("a"), ["tool_use", { message_id: "m", tool_use_id: "t", tool_name: "Bash", input: {} }], result),
+  );
   assert.deepEqual([state.tools.get("t")!.state, state.messages.get("m")!.writing], ["stopped", false]);
 });
 
 test("the state after the replay decides which prompts are open", () => {
-  const ask = (id: string): [string, object] => ["permission_request", { correlation_id: id, tool_name: "Bash", input: {}, context: {} }];
+  const ask = (id: string): [string, object] => [
+    "permission_request",
+    { correlation_id: id, tool_name: "Bash", input: {}, context: {} },
+  ];
   const before = reduce(empty(), events(1, said("x"), ask("a"), ask("b")));
   const kept = before.prompts[1];
-  const state = reduce(before, events(0, ["session_state!", { status: "requires_action", pending: [{ type: "permission_request", correlation_id: "b" }, { type: "ask_user_question", correlation_id: "c", questions: {} }] }]));
-  assert.deepEqual(state.prompts.map((prompt) => `${prompt.kind} ${prompt.id}`), ["permission b", "question c"]);
+  const state = reduce(
+    before,
+    events(0, [
+      "session_state!",
+      {
+        status: "requires_action",
+        pending: [
+          { type: "permission_request", correlation_id: "b" },
+          { type: "ask_user_question", correlation_id: "c", questions: {} },
+        ],
+      },
+    ]),
+  );
+  assert.deepEqual(
+    state.prompts.map((prompt) => `${prompt.kind} ${prompt.id}`),
+    ["permission b", "question c"],
+  );
   assert.equal(state.prompts[0], kept, "what is shown already stays the same");
   const idle = reduce(state, events(0, ["session_state!", { status: "idle", pending: [] }]));
   assert.deepEqual([idle.prompts, idle.running], [[], false]);
@@ -109,7 +172,10 @@ test("the state after the replay decides which prompts are open", () => {
 test("a beginning that is no longer kept is said, a jump over old deltas is not", () => {
   const late = reduce(empty(), events(41, said("later")));
   assert.deepEqual(shape(late), ["note beginning", "user later"]);
-  const jumped = reduce(reduce(empty(), events(1, ["session_ready", {}], said("a"))), events(30, whole("m", [{ type: "text", text: "t" }])));
+  const jumped = reduce(
+    reduce(empty(), events(1, ["session_ready", {}], said("a"))),
+    events(30, whole("m", [{ type: "text", text: "t" }])),
+  );
   assert.deepEqual(shape(jumped), ["user a", "message m"]);
   assert.equal(jumped.seq, 30);
 });

@@ -1,5 +1,5 @@
-// Messages that are on their way to the server. Each is sent until it is answered, under one idempotency key, so that it
-// takes effect once. They are kept for as long as the tab lives, reloads included.
+// Messages that are on their way to the server. Each is sent until it is answered, under one idempotency key, so that
+// it takes effect once. They are kept for as long as the tab lives, reloads included.
 
 import { Refused, isTemporary, wordsOf, type Api } from "../protocol/api";
 import { sleep } from "../protocol/follow";
@@ -26,7 +26,9 @@ export class Outbox {
     readonly api: () => Api | null,
     readonly refused: (error: Refused) => void,
   ) {
-    this.store = new Store(load(id).map((message) => (message.state === "sending" ? { ...message, state: "waiting" } : message)));
+    this.store = new Store(
+      load(id).map((message) => (message.state === "sending" ? { ...message, state: "waiting" } : message)),
+    );
     this.store.watch(() => save(id, this.store.get()));
   }
 
@@ -49,7 +51,7 @@ export class Outbox {
     if (this.#sending) return;
     this.#sending = true;
     try {
-      for (let failures = 0; !this.#stopped.signal.aborted; ) {
+      for (let failures = 0; !this.#stopped.signal.aborted;) {
         const next = this.store.get().find(({ state }) => state === "sending" || state === "waiting");
         const api = this.api();
         if (!next || !api) return;
@@ -79,7 +81,9 @@ export class Outbox {
   }
 
   #mark(key: string, change: Partial<Outgoing>): void {
-    this.store.update((messages) => messages.map((message) => (message.key === key ? { ...message, ...change } : message)));
+    this.store.update((messages) =>
+      messages.map((message) => (message.key === key ? { ...message, ...change } : message)),
+    );
   }
 
   /** Removes the messages that were accepted and have come back in the stream. */

@@ -26,7 +26,11 @@ export class OpenSession {
     readonly unauthorized: (why: string) => void,
   ) {
     this.#api = api;
-    this.outbox = new Outbox(id, () => this.#api, (error) => this.unauthorized(error.message));
+    this.outbox = new Outbox(
+      id,
+      () => this.#api,
+      (error) => this.unauthorized(error.message),
+    );
     this.#run();
   }
 
@@ -76,7 +80,8 @@ export class OpenSession {
       events: (events: StreamEvent[]) => {
         this.#waiting.push(...events);
         // Together, once per frame; a hidden page has no frames.
-        if (document.visibilityState === "hidden" || events.some((event) => event.name === "session_state")) this.#take();
+        if (document.visibilityState === "hidden" || events.some((event) => event.name === "session_state"))
+          this.#take();
         else this.#drawing ||= requestAnimationFrame(() => this.#take());
       },
       reset: () => {
@@ -100,7 +105,10 @@ export class OpenSession {
     const after = reduce(before, events);
     this.conversation.set(after);
     this.outbox.settle(after);
-    const changed = before.running !== after.running || before.turns.length !== after.turns.length || before.prompts[0] !== after.prompts[0];
+    const changed =
+      before.running !== after.running ||
+      before.turns.length !== after.turns.length ||
+      before.prompts[0] !== after.prompts[0];
     if (changed || before.users.size !== after.users.size) void this.describe();
   }
 }

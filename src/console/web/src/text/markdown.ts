@@ -17,7 +17,8 @@ const marked = new Marked({
     // Tags in a message are text: the model shows them, it does not build the page.
     html: ({ text }: Tokens.HTML | Tokens.Tag) => escape(text),
     // A picture from elsewhere would tell that somebody reads this.
-    image: ({ href, text }: Tokens.Image) => (isLocalImage(href) ? `<img src="${escape(href)}" alt="${escape(text)}">` : link(href, escape(text || href))),
+    image: ({ href, text }: Tokens.Image) =>
+      isLocalImage(href) ? `<img src="${escape(href)}" alt="${escape(text)}">` : link(href, escape(text || href)),
     link({ href, tokens }: Tokens.Link) {
       return link(href, this.parser.parseInline(tokens));
     },
@@ -31,7 +32,10 @@ export function parts(source: string): Part[] {
     .lexer(source)
     .filter((token) => token.type !== "space")
     .map((token) => {
-      const code = token.type === "code" ? { language: String(token.lang ?? "").split(/\s/)[0] ?? "", text: String(token.text) } : undefined;
+      const code =
+        token.type === "code"
+          ? { language: String(token.lang ?? "").split(/\s/)[0] ?? "", text: String(token.text) }
+          : undefined;
       return { key: `${token.type}:${token.raw}`, token, code };
     });
 }
@@ -41,8 +45,33 @@ export function html({ token }: Part): string {
 }
 
 const TAGS = [
-  "p", "br", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li", "hr", "a", "img", "span",
-  "h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td",
+  "p",
+  "br",
+  "strong",
+  "em",
+  "del",
+  "code",
+  "pre",
+  "blockquote",
+  "ul",
+  "ol",
+  "li",
+  "hr",
+  "a",
+  "img",
+  "span",
+  "h1",
+  "h2",
+  "h3",
+  "h4",
+  "h5",
+  "h6",
+  "table",
+  "thead",
+  "tbody",
+  "tr",
+  "th",
+  "td",
 ];
 
 /** Removes everything but plain text markup. */

@@ -3,13 +3,15 @@
 /** The text of a tool's output, and its images. */
 export function outputOf(output: unknown): { text: string; images: { media: string; data: string }[] } {
   if (typeof output === "string") return { text: withoutAnsi(output), images: [] };
-  if (!Array.isArray(output)) return { text: output === undefined || output === null ? "" : JSON.stringify(output, null, 2), images: [] };
+  if (!Array.isArray(output))
+    return { text: output === undefined || output === null ? "" : JSON.stringify(output, null, 2), images: [] };
   const texts: string[] = [];
   const images: { media: string; data: string }[] = [];
   for (const block of output) {
     if (typeof block === "string") texts.push(block);
     else if (block?.type === "text") texts.push(String(block.text ?? ""));
-    else if (block?.type === "image" && block.source?.type === "base64") images.push({ media: String(block.source.media_type), data: String(block.source.data) });
+    else if (block?.type === "image" && block.source?.type === "base64")
+      images.push({ media: String(block.source.media_type), data: String(block.source.data) });
     else texts.push(JSON.stringify(block, null, 2));
   }
   return { text: withoutAnsi(texts.join("\n")), images };

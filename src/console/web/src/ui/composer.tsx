@@ -43,7 +43,10 @@ export function Composer({ running, disabled, asking }: { running: boolean; disa
   const send = () => {
     const written = text.trim();
     if (disabled || (!written && pictures.length === 0)) return;
-    const blocks: UserBlock[] = pictures.map(({ media, data }) => ({ type: "image", source: { type: "base64", media_type: media, data } }));
+    const blocks: UserBlock[] = pictures.map(({ media, data }) => ({
+      type: "image",
+      source: { type: "base64", media_type: media, data },
+    }));
     if (written) blocks.push({ type: "text", text: written });
     const content: UserContent = pictures.length > 0 ? blocks : written;
     session.outbox.add(content, session.conversation.get().seq);
@@ -96,7 +99,12 @@ export function Composer({ running, disabled, asking }: { running: boolean; disa
           {pictures.map((picture, at) => (
             <li key={at}>
               <img src={`data:${picture.media};base64,${picture.data}`} alt={picture.name} />
-              <button type="button" class="square" aria-label={`Remove ${picture.name}`} onClick={() => setPictures(pictures.filter((_, index) => index !== at))}>
+              <button
+                type="button"
+                class="square"
+                aria-label={`Remove ${picture.name}`}
+                onClick={() => setPictures(pictures.filter((_, index) => index !== at))}
+              >
                 <Icon name="close" />
               </button>
             </li>
@@ -121,8 +129,21 @@ export function Composer({ running, disabled, asking }: { running: boolean; disa
         }}
       />
       <div class="composer-row">
-        <input ref={files} type="file" accept={PICTURES.join(",")} multiple hidden onChange={(event) => (void take([...(event.currentTarget.files ?? [])]), (event.currentTarget.value = ""))} />
-        <button type="button" class="quiet square" disabled={disabled} aria-label="Add a picture" onClick={() => files.current?.click()}>
+        <input
+          ref={files}
+          type="file"
+          accept={PICTURES.join(",")}
+          multiple
+          hidden
+          onChange={(event) => (void take([...(event.currentTarget.files ?? [])]), (event.currentTarget.value = ""))}
+        />
+        <button
+          type="button"
+          class="quiet square"
+          disabled={disabled}
+          aria-label="Add a picture"
+          onClick={() => files.current?.click()}
+        >
           <Icon name="image" />
         </button>
         <span class="hint faint">{asking ? "Ctrl J to answer" : "Enter sends, Shift Enter is a new line"}</span>

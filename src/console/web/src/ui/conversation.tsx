@@ -38,12 +38,18 @@ export function ConversationView({ session }: { session: OpenSession }) {
     return () => window.removeEventListener("keydown", keys);
   }, []);
 
-  if (connection.kind === "gone" || connection.kind === "forbidden") return <Unavailable session={session} connection={connection} back={() => app.show(null)} />;
+  if (connection.kind === "gone" || connection.kind === "forbidden")
+    return <Unavailable session={session} connection={connection} back={() => app.show(null)} />;
   const tasks = [...conversation.tasks.values()].filter((task) => task.status === "running").length;
   return (
     <SessionContext.Provider value={session}>
       <main class="conversation" aria-label="Conversation">
-        <Head description={description} conversation={conversation} connection={connection} details={() => setDetails(true)} />
+        <Head
+          description={description}
+          conversation={conversation}
+          connection={connection}
+          details={() => setDetails(true)}
+        />
         <Banner connection={connection} />
         <Log session={session} conversation={conversation} cwd={cwd} />
         <div class="foot">
@@ -53,7 +59,11 @@ export function ConversationView({ session }: { session: OpenSession }) {
             </button>
           )}
           <Prompts prompts={conversation.prompts} cwd={cwd} />
-          {over ? <p class="note info">This session has ended. Start a new one to go on.</p> : <Composer running={running} disabled={false} asking={conversation.prompts.length > 0} />}
+          {over ? (
+            <p class="note info">This session has ended. Start a new one to go on.</p>
+          ) : (
+            <Composer running={running} disabled={false} asking={conversation.prompts.length > 0} />
+          )}
         </div>
         {details && <Details session={session} close={() => setDetails(false)} />}
       </main>
@@ -86,10 +96,20 @@ function Banner({ connection }: { connection: Connection }) {
   );
 }
 
-function Unavailable({ session, connection, back }: { session: OpenSession; connection: Connection; back: () => void }) {
+function Unavailable({
+  session,
+  connection,
+  back,
+}: {
+  session: OpenSession;
+  connection: Connection;
+  back: () => void;
+}) {
   const draft = draftOf(session.id);
   const outgoing = useStore(session.outbox.store);
-  const kept = [draft, ...outgoing.map(({ content }) => (typeof content === "string" ? content : ""))].filter(Boolean).join("\n\n");
+  const kept = [draft, ...outgoing.map(({ content }) => (typeof content === "string" ? content : ""))]
+    .filter(Boolean)
+    .join("\n\n");
   return (
     <main class="blank" aria-label="Conversation">
       <h1>{connection.kind === "gone" ? "This session is gone" : "This session can't be read"}</h1>
@@ -119,7 +139,9 @@ function useAnnouncements(conversation: Conversation): void {
     if (!conversation.caughtUp) return;
     if (turns.current !== null && conversation.turns.length > turns.current) {
       const turn = conversation.turns[conversation.turns.length - 1]!;
-      app.announce(turn.failed ? "The turn ended early." : `The agent has finished. ${firstLine(turn.text ?? "", 200)}`);
+      app.announce(
+        turn.failed ? "The turn ended early." : `The agent has finished. ${firstLine(turn.text ?? "", 200)}`,
+      );
     }
     turns.current = conversation.turns.length;
   }, [conversation.turns.length, conversation.caughtUp]);

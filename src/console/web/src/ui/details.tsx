@@ -42,7 +42,9 @@ export function Details({ session, close }: { session: OpenSession; close: () =>
             {[...mcp].map(([name, status]) => (
               <li key={name}>
                 <span>{name}</span>
-                <span class={`chip ${status === "connected" ? "good" : status === "failed" ? "bad" : ""}`}>{status}</span>
+                <span class={`chip ${status === "connected" ? "good" : status === "failed" ? "bad" : ""}`}>
+                  {status}
+                </span>
               </li>
             ))}
           </ul>
@@ -85,10 +87,25 @@ function CostChart({ turns }: { turns: Turn[] }) {
   const most = Math.max(...shown.map((turn) => turn.cost), 1e-9);
   const width = 100 / shown.length;
   return (
-    <svg class="chart" viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label={`Cost of the last ${shown.length} turns, at most ${dollars(most)}`}>
+    <svg
+      class="chart"
+      viewBox="0 0 100 28"
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={`Cost of the last ${shown.length} turns, at most ${dollars(most)}`}
+    >
       {shown.map((turn, at) => {
         const height = Math.max(0.6, (turn.cost / most) * 27);
-        return <rect key={at} class={turn.failed ? "bad" : ""} x={at * width} y={28 - height} width={Math.max(0.5, width - 0.6)} height={height} />;
+        return (
+          <rect
+            key={at}
+            class={turn.failed ? "bad" : ""}
+            x={at * width}
+            y={28 - height}
+            width={Math.max(0.5, width - 0.6)}
+            height={height}
+          />
+        );
       })}
     </svg>
   );
@@ -123,7 +140,12 @@ function TaskRow({ task }: { task: Task }) {
       </span>
       <span class={`chip ${running ? "busy" : task.status === "completed" ? "good" : ""}`}>{task.status}</span>
       {running && (
-        <button type="button" class="small" aria-label={`Stop ${task.description}`} onClick={async () => setProblem(await session.send({ type: "stop_task", task_id: task.id }))}>
+        <button
+          type="button"
+          class="small"
+          aria-label={`Stop ${task.description}`}
+          onClick={async () => setProblem(await session.send({ type: "stop_task", task_id: task.id }))}
+        >
           Stop
         </button>
       )}

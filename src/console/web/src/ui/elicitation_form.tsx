@@ -26,15 +26,27 @@ export function ElicitationForm({ prompt, busy, answer }: FormProps) {
   const properties = Object.entries<Property>(schema.properties ?? {});
   const required: string[] = Array.isArray(schema.required) ? schema.required : [];
   const [values, setValues] = useState<Record<string, Value>>(() =>
-    Object.fromEntries(properties.map(([name, property]) => [name, property.type === "boolean" ? property.default === true : String(property.default ?? "")])),
+    Object.fromEntries(
+      properties.map(([name, property]) => [
+        name,
+        property.type === "boolean" ? property.default === true : String(property.default ?? ""),
+      ]),
+    ),
   );
   const url = data.mode === "url" && typeof data.url === "string" && /^https?:\/\//i.test(data.url) ? data.url : null;
   const submit = (event: Event) => {
     event.preventDefault();
     const content = Object.fromEntries(
-      properties.filter(([name]) => values[name] !== "").map(([name, property]) => [name, typed(property, values[name]!)]),
+      properties
+        .filter(([name]) => values[name] !== "")
+        .map(([name, property]) => [name, typed(property, values[name]!)]),
     );
-    answer({ type: "elicitation_response", correlation_id: id, action: "accept", ...(data.mode !== "url" && { content }) });
+    answer({
+      type: "elicitation_response",
+      correlation_id: id,
+      action: "accept",
+      ...(data.mode !== "url" && { content }),
+    });
   };
   const refuse = (action: "decline" | "cancel") => answer({ type: "elicitation_response", correlation_id: id, action });
   return (
@@ -54,7 +66,14 @@ export function ElicitationForm({ prompt, busy, answer }: FormProps) {
           <p class="problem">It asks you to visit an address that is no web page.</p>
         ))}
       {properties.map(([name, property]) => (
-        <Field key={name} name={name} property={property} required={required.includes(name)} value={values[name]!} change={(value) => setValues({ ...values, [name]: value })} />
+        <Field
+          key={name}
+          name={name}
+          property={property}
+          required={required.includes(name)}
+          value={values[name]!}
+          change={(value) => setValues({ ...values, [name]: value })}
+        />
       ))}
       <div class="actions">
         <button type="submit" class="primary" disabled={busy}>
@@ -81,7 +100,9 @@ interface FieldProps {
 
 function Field({ name, property, required, value, change }: FieldProps) {
   const label = property.title ?? name;
-  const options = property.enum?.map((option, at) => ({ value: option, label: property.enumNames?.[at] ?? option })) ?? property.oneOf?.map((option) => ({ value: option.const, label: option.title ?? option.const }));
+  const options =
+    property.enum?.map((option, at) => ({ value: option, label: property.enumNames?.[at] ?? option })) ??
+    property.oneOf?.map((option) => ({ value: option.const, label: option.title ?? option.const }));
   if (property.type === "boolean") {
     return (
       <label class="check">

@@ -26,7 +26,17 @@ export function Entries({ entries, conversation, cwd }: Props) {
             return <UserEntry key={`u-${entry.id}`} message={conversation.users.get(entry.id)!} />;
           case "message": {
             const message = conversation.messages.get(entry.id);
-            return message && <MessageEntry key={`m-${entry.id}`} message={message} conversation={conversation} asking={asking} cwd={cwd} />;
+            return (
+              message && (
+                <MessageEntry
+                  key={`m-${entry.id}`}
+                  message={message}
+                  conversation={conversation}
+                  asking={asking}
+                  cwd={cwd}
+                />
+              )
+            );
           }
           case "note":
             return <Note key={entry.id} tone={entry.tone} text={entry.text} />;
@@ -71,7 +81,12 @@ export function Said({ content }: { content: UserContent }) {
         block.type === "text" ? (
           <Words key={at} text={block.text} />
         ) : (
-          <Picture key={at} media={block.source?.media_type ?? ""} data={block.source?.data ?? ""} alt="Image that you sent" />
+          <Picture
+            key={at}
+            media={block.source?.media_type ?? ""}
+            data={block.source?.data ?? ""}
+            alt="Image that you sent"
+          />
         ),
       )}
     </>
@@ -105,11 +120,21 @@ class MessageEntry extends Component<MessageProps> {
     return (
       <article class="entry agent" aria-label="Agent" aria-busy={grows}>
         {message.blocks.map((block, at) => {
-          if (block.type !== "tool") return <TextBlock key={at} block={block} growing={grows && at === message.blocks.length - 1} />;
+          if (block.type !== "tool")
+            return <TextBlock key={at} block={block} growing={grows && at === message.blocks.length - 1} />;
           const tool = conversation.tools.get(block.id);
           if (!tool) return null;
           const nested = tool.children.length > 0 ? conversation : null;
-          return <ToolCard key={block.id} tool={tool} asks={asking.has(block.id)} settled={conversation.settled.get(block.id)} cwd={cwd} conversation={nested} />;
+          return (
+            <ToolCard
+              key={block.id}
+              tool={tool}
+              asks={asking.has(block.id)}
+              settled={conversation.settled.get(block.id)}
+              cwd={cwd}
+              conversation={nested}
+            />
+          );
         })}
       </article>
     );
@@ -156,7 +181,9 @@ const Result = memo(({ turn }: { turn: Turn }) => {
   const about = REASONS[turn.subtype] ?? turn.subtype.replace(/_/g, " ");
   return (
     <div class={turn.failed ? "turn-end failed" : "turn-end"}>
-      {turn.failed && <span>{turn.subtype === "success" ? "The turn failed." : `The turn ended early: ${about}.`}</span>}
+      {turn.failed && (
+        <span>{turn.subtype === "success" ? "The turn failed." : `The turn ended early: ${about}.`}</span>
+      )}
       <span class="faint">{parts.join(" · ")}</span>
     </div>
   );

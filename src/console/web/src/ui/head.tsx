@@ -66,7 +66,12 @@ export function Head({ description, conversation, connection, details }: Props) 
           <button type="button" class="model" onClick={() => setModels(true)}>
             {description?.model ?? "Default model"}
           </button>
-          <button type="button" class="cost" onClick={details} aria-label={`Details. Cost so far ${dollars(conversation.cost)}`}>
+          <button
+            type="button"
+            class="cost"
+            onClick={details}
+            aria-label={`Details. Cost so far ${dollars(conversation.cost)}`}
+          >
             {dollars(conversation.cost)}
           </button>
           <button type="button" class="quiet square" aria-label="Delete this session" onClick={() => setDeleting(true)}>
@@ -122,7 +127,13 @@ function ModelDialog({ current, close }: { current: string; close: () => void })
       <form onSubmit={submit}>
         <label class="field">
           <span>Name of the model; empty for the agent's default. It answers from the next message on.</span>
-          <input type="text" value={name} list="models" autocomplete="off" onInput={(event) => setName(event.currentTarget.value)} />
+          <input
+            type="text"
+            value={name}
+            list="models"
+            autocomplete="off"
+            onInput={(event) => setName(event.currentTarget.value)}
+          />
         </label>
         <ModelNames />
         {problem && (
@@ -162,7 +173,10 @@ function DeleteDialog({ title, close }: { title: string; close: () => void }) {
   };
   return (
     <Dialog title="Delete this session?" close={close}>
-      <p>“{title}” ends at once, for everybody who watches it, and its conversation is removed from the server. The files that the agent has changed stay as they are.</p>
+      <p>
+        “{title}” ends at once, for everybody who watches it, and its conversation is removed from the server. The files
+        that the agent has changed stay as they are.
+      </p>
       {problem && (
         <p class="problem" role="alert">
           {problem}

@@ -11,7 +11,15 @@ import { Icon } from "./icons";
 /** Pixels from the end that still count as the end. */
 const NEAR = 80;
 
-export function Log({ session, conversation, cwd }: { session: OpenSession; conversation: Conversation; cwd: string | undefined }) {
+export function Log({
+  session,
+  conversation,
+  cwd,
+}: {
+  session: OpenSession;
+  conversation: Conversation;
+  cwd: string | undefined;
+}) {
   const outgoing = useStore(session.outbox.store);
   const log = useRef<HTMLDivElement>(null);
   const inner = useRef<HTMLDivElement>(null);

@@ -9,7 +9,13 @@ export const Markdown = memo(({ source }: { source: string }) => {
   const blocks = useMemo(() => parts(source), [source]);
   return (
     <div class="prose">
-      {blocks.map((part, at) => (part.code ? <Code key={at} text={part.code.text} language={part.code.language} /> : <Html key={at} part={part} id={part.key} />))}
+      {blocks.map((part, at) =>
+        part.code ? (
+          <Code key={at} text={part.code.text} language={part.code.language} />
+        ) : (
+          <Html key={at} part={part} id={part.key} />
+        ),
+      )}
     </div>
   );
 });

@@ -48,14 +48,24 @@ export function PermissionForm({ prompt, busy, armed, cwd, answer }: FormProps) 
     if (command) return allow(undefined, { ...input, command: edited });
     try {
       const changed: unknown = JSON.parse(edited);
-      if (typeof changed !== "object" || !changed || Array.isArray(changed)) throw new Error("The input must be an object.");
+      if (typeof changed !== "object" || !changed || Array.isArray(changed))
+        throw new Error("The input must be an object.");
       allow(undefined, changed);
     } catch (error) {
       setWrong(error instanceof Error ? error.message : String(error));
     }
   };
   const keys = (event: KeyboardEvent) => {
-    if (!armed || busy || mode !== "ask" || event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement) return;
+    if (
+      !armed ||
+      busy ||
+      mode !== "ask" ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      event.target instanceof HTMLInputElement
+    )
+      return;
     if (event.key === "y") allow();
     else if (event.key === "n") setMode("deny");
     else return;
@@ -73,7 +83,9 @@ export function PermissionForm({ prompt, busy, armed, cwd, answer }: FormProps) 
     <div ref={root}>
       <PromptHead by={context.agent_id ? "asked by a sub-agent" : undefined}>{headline(prompt)}</PromptHead>
       {typeof context.title === "string" && <p>{context.title}</p>}
-      {typeof context.description === "string" && !told.includes(context.description) && <p class="faint">{context.description}</p>}
+      {typeof context.description === "string" && !told.includes(context.description) && (
+        <p class="faint">{context.description}</p>
+      )}
       {typeof context.decision_reason === "string" && <p class="faint">{context.decision_reason}</p>}
       {typeof context.blocked_path === "string" && (
         <p class="faint">
@@ -83,7 +95,13 @@ export function PermissionForm({ prompt, busy, armed, cwd, answer }: FormProps) 
       {mode === "edit" ? (
         <label class="field">
           <span>{command ? "Command" : "Input, as JSON"}</span>
-          <textarea class="mono" rows={Math.min(14, edited.split("\n").length + 1)} value={edited} onInput={(event) => setEdited(event.currentTarget.value)} ref={focus} />
+          <textarea
+            class="mono"
+            rows={Math.min(14, edited.split("\n").length + 1)}
+            value={edited}
+            onInput={(event) => setEdited(event.currentTarget.value)}
+            ref={focus}
+          />
           {wrong && (
             <span class="problem" role="alert">
               {wrong}
@@ -91,13 +109,21 @@ export function PermissionForm({ prompt, busy, armed, cwd, answer }: FormProps) 
           )}
         </label>
       ) : (
-        <div class="prompt-input">{tool ? <ToolInput name={tool} input={input} cwd={cwd} /> : <Members value={input} />}</div>
+        <div class="prompt-input">
+          {tool ? <ToolInput name={tool} input={input} cwd={cwd} /> : <Members value={input} />}
+        </div>
       )}
       {mode === "deny" && (
         <>
           <label class="field">
             <span>Why not? The agent reads this. (optional)</span>
-            <input type="text" value={reason} onInput={(event) => setReason(event.currentTarget.value)} onKeyDown={(event) => event.key === "Enter" && deny()} ref={focus} />
+            <input
+              type="text"
+              value={reason}
+              onInput={(event) => setReason(event.currentTarget.value)}
+              onKeyDown={(event) => event.key === "Enter" && deny()}
+              ref={focus}
+            />
           </label>
           <label class="check">
             <input type="checkbox" checked={stop} onChange={(event) => setStop(event.currentTarget.checked)} />
@@ -162,12 +188,16 @@ function suggestions(context: Record<string, any>): Update[] {
 /** What an update of the permissions means, as the text of a button. */
 export function describe(update: Update): string {
   const rules = Array.isArray(update.rules) ? update.rules : [];
-  const named = rules.map((rule: Update) => (rule.ruleContent ? `${rule.toolName}(${rule.ruleContent})` : String(rule.toolName))).join(", ");
+  const named = rules
+    .map((rule: Update) => (rule.ruleContent ? `${rule.toolName}(${rule.ruleContent})` : String(rule.toolName)))
+    .join(", ");
   switch (update.type) {
     case "addRules":
       return `Allow, and always ${update.behavior === "deny" ? "deny" : update.behavior === "ask" ? "ask for" : "allow"} ${named}`;
     case "setMode":
-      return update.mode === "acceptEdits" ? "Allow, and accept all edits from now on" : `Allow, and change to the mode ${update.mode}`;
+      return update.mode === "acceptEdits"
+        ? "Allow, and accept all edits from now on"
+        : `Allow, and change to the mode ${update.mode}`;
     case "addDirectories":
       return `Allow, and open ${(update.directories ?? []).join(", ")}`;
     case "removeRules":

@@ -50,13 +50,17 @@ function One({ prompt, more, cwd }: { prompt: Prompt; more: number; cwd: string 
     const arming = setTimeout(() => setArmed(true), ARMED_AFTER);
     // Whoever is writing goes on writing. Otherwise the answer is one key away.
     const focused = document.activeElement;
-    const free = !focused || focused === document.body || (focused instanceof HTMLTextAreaElement && focused.id === "composer" && !focused.value);
+    const free =
+      !focused ||
+      focused === document.body ||
+      (focused instanceof HTMLTextAreaElement && focused.id === "composer" && !focused.value);
     if (free) region.current?.focus({ preventScroll: true });
     // Answered elsewhere, or here: the focus must not fall out of the page.
     return () => {
       clearTimeout(arming);
       const lost = answered.current && document.activeElement === document.body;
-      if (lost || region.current?.contains(document.activeElement)) document.getElementById("composer")?.focus({ preventScroll: true });
+      if (lost || region.current?.contains(document.activeElement))
+        document.getElementById("composer")?.focus({ preventScroll: true });
     };
   }, []);
   const answer = async (input: Input) => {
@@ -70,7 +74,14 @@ function One({ prompt, more, cwd }: { prompt: Prompt; more: number; cwd: string 
   };
   const props: FormProps = { prompt, busy, armed, cwd, answer };
   return (
-    <section ref={region} id="prompt" class="prompt" tabIndex={-1} data-armed={armed || undefined} aria-label={headline(prompt)}>
+    <section
+      ref={region}
+      id="prompt"
+      class="prompt"
+      tabIndex={-1}
+      data-armed={armed || undefined}
+      aria-label={headline(prompt)}
+    >
       {more > 0 && <p class="faint more">{more === 1 ? "One more prompt waits." : `${more} more prompts wait.`}</p>}
       {prompt.kind === "question" && <QuestionForm {...props} />}
       {prompt.kind === "elicitation" && <ElicitationForm {...props} />}

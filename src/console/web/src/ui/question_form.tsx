@@ -66,7 +66,8 @@ export function QuestionForm({ prompt, busy, answer }: FormProps) {
               onInput={(event) => {
                 const text = event.currentTarget.value;
                 setOther(other.map((old, index) => (index === at ? text : old)));
-                if (!question.multiSelect && text) setChosen(chosen.map((labels, index) => (index === at ? [] : labels)));
+                if (!question.multiSelect && text)
+                  setChosen(chosen.map((labels, index) => (index === at ? [] : labels)));
               }}
             />
           </label>
@@ -76,7 +77,12 @@ export function QuestionForm({ prompt, busy, answer }: FormProps) {
         <button type="submit" class="primary" disabled={busy || answers.length === 0}>
           Answer
         </button>
-        <button type="button" class="quiet" disabled={busy} onClick={() => answer({ type: "permission_response", correlation_id: prompt.id, behavior: "deny" })}>
+        <button
+          type="button"
+          class="quiet"
+          disabled={busy}
+          onClick={() => answer({ type: "permission_response", correlation_id: prompt.id, behavior: "deny" })}
+        >
           Decline to answer
         </button>
       </div>

@@ -22,7 +22,9 @@ export function Shell({ app }: { app: App }) {
         <main class="front">
           <img src="console/icon.svg" alt="" width="44" height="44" />
           <h1>agent-webkit</h1>
-          <p class="faint">Sign in with a token of this server. It is only sent to this server, and forgotten when the page closes.</p>
+          <p class="faint">
+            Sign in with a token of this server. It is only sent to this server, and forgotten when the page closes.
+          </p>
           <SignInForm why={auth.why} busy={auth.busy} />
         </main>
       ) : (

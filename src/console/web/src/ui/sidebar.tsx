@@ -44,7 +44,9 @@ export function Sidebar() {
   const found = useMemo(() => {
     const words = query.toLowerCase().split(/\s+/).filter(Boolean);
     const text = (session: SessionDescription) => `${session.title ?? "new session"} ${session.cwd}`.toLowerCase();
-    return sessions.filter((session) => words.every((word) => text(session).includes(word))).sort((a, b) => b.active_at - a.active_at);
+    return sessions
+      .filter((session) => words.every((word) => text(session).includes(word)))
+      .sort((a, b) => b.active_at - a.active_at);
   }, [sessions, query]);
 
   const move = (event: KeyboardEvent, by: number) => {
@@ -75,7 +77,13 @@ export function Sidebar() {
       <label class="search">
         <Icon name="search" />
         <span class="hidden">Search sessions by title or directory</span>
-        <input ref={search} type="search" placeholder="Search" value={query} onInput={(event) => setQuery(event.currentTarget.value)} />
+        <input
+          ref={search}
+          type="search"
+          placeholder="Search"
+          value={query}
+          onInput={(event) => setQuery(event.currentTarget.value)}
+        />
         <kbd>Ctrl K</kbd>
       </label>
       {problem && (
@@ -83,7 +91,9 @@ export function Sidebar() {
           The list may be old. {problem}
         </p>
       )}
-      {loaded && found.length === 0 && <p class="faint padded">{query ? "No session has these words." : "No sessions yet."}</p>}
+      {loaded && found.length === 0 && (
+        <p class="faint padded">{query ? "No session has these words." : "No sessions yet."}</p>
+      )}
       <ul ref={list} class="sessions">
         {found.map((session) => (
           <li key={session.session_id}>
@@ -139,7 +149,15 @@ function NewSession({ sessions, close }: { sessions: SessionDescription[]; close
       <form onSubmit={submit}>
         <label class="field">
           <span>Directory</span>
-          <input type="text" list="directories" value={cwd} placeholder="The first workspace" autocomplete="off" spellcheck={false} onInput={(event) => setCwd(event.currentTarget.value)} />
+          <input
+            type="text"
+            list="directories"
+            value={cwd}
+            placeholder="The first workspace"
+            autocomplete="off"
+            spellcheck={false}
+            onInput={(event) => setCwd(event.currentTarget.value)}
+          />
         </label>
         <datalist id="directories">
           {[...new Set(sessions.map((session) => session.cwd))].map((directory) => (
@@ -148,7 +166,15 @@ function NewSession({ sessions, close }: { sessions: SessionDescription[]; close
         </datalist>
         <label class="field">
           <span>Model</span>
-          <input type="text" list="models" value={model} placeholder="The agent's default" autocomplete="off" spellcheck={false} onInput={(event) => setModel(event.currentTarget.value)} />
+          <input
+            type="text"
+            list="models"
+            value={model}
+            placeholder="The agent's default"
+            autocomplete="off"
+            spellcheck={false}
+            onInput={(event) => setModel(event.currentTarget.value)}
+          />
         </label>
         <ModelNames />
         <label class="field">

@@ -17,7 +17,15 @@ export function SignInForm({ why, busy }: { why: string | null; busy: boolean })
     <form class="sign-in" onSubmit={submit}>
       <label class="field">
         <span>Token</span>
-        <input ref={field} type="password" autocomplete="off" spellcheck={false} value={token} aria-describedby={why ? "sign-in-problem" : undefined} onInput={(event) => setToken(event.currentTarget.value)} />
+        <input
+          ref={field}
+          type="password"
+          autocomplete="off"
+          spellcheck={false}
+          value={token}
+          aria-describedby={why ? "sign-in-problem" : undefined}
+          onInput={(event) => setToken(event.currentTarget.value)}
+        />
       </label>
       {why && (
         <p id="sign-in-problem" class="problem" role="alert">

@@ -25,7 +25,10 @@ export const ToolCard = memo(({ tool, asks, settled, cwd, conversation }: Props)
   const expanded = open ?? ((telling && !asks) || answered || tool.state === "failed");
   return (
     <div class={`tool ${tool.state}`}>
-      <details open={expanded} onToggle={(event) => event.currentTarget.open !== expanded && setOpen(event.currentTarget.open)}>
+      <details
+        open={expanded}
+        onToggle={(event) => event.currentTarget.open !== expanded && setOpen(event.currentTarget.open)}
+      >
         <summary>
           <Icon name={iconOf(tool.name)} />
           <span class="tool-name">{titleOf(tool.name)}</span>
@@ -34,7 +37,11 @@ export const ToolCard = memo(({ tool, asks, settled, cwd, conversation }: Props)
         </summary>
         {expanded && (
           <div class="tool-body">
-            {input ? <ToolInput name={tool.name} input={input} cwd={cwd} /> : tool.partial && <pre class="plain">{tool.partial}</pre>}
+            {input ? (
+              <ToolInput name={tool.name} input={input} cwd={cwd} />
+            ) : (
+              tool.partial && <pre class="plain">{tool.partial}</pre>
+            )}
             <Output tool={tool} />
           </div>
         )}
@@ -96,7 +103,8 @@ function Output({ tool }: { tool: Tool }) {
 
 export function Picture({ media, data, alt }: { media: string; data: string; alt: string }) {
   // Anything else in a data URL could be more than a picture.
-  if (!/^image\/(png|jpeg|gif|webp)$/.test(media)) return <p class="faint">An image of the type {media}, which is not shown.</p>;
+  if (!/^image\/(png|jpeg|gif|webp)$/.test(media))
+    return <p class="faint">An image of the type {media}, which is not shown.</p>;
   return <img class="picture" src={`data:${media};base64,${data}`} alt={alt} />;
 }
 

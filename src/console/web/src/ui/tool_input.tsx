@@ -8,7 +8,8 @@ import { Code, Markdown } from "./markdown";
 
 type Input = Record<string, unknown>;
 
-const text = (value: unknown): string => (typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value));
+const text = (value: unknown): string =>
+  typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
 
 export function iconOf(name: string): IconName {
   if (/^(Bash|BashOutput|KillShell|KillBash)$/.test(name)) return "terminal";
@@ -26,7 +27,16 @@ export function titleOf(name: string): string {
   const [, server, tool] = /^mcp__(.+?)__(.+)$/.exec(name) ?? [];
   if (server === "genui") return `Component ${tool!.replace(/^render_/, "")}`;
   if (server) return `${tool} · ${server}`;
-  return { ExitPlanMode: "Plan", AskUserQuestion: "Question", TodoWrite: "To-do list", MultiEdit: "Edit", Task: "Sub-agent", Agent: "Sub-agent" }[name] ?? name;
+  return (
+    {
+      ExitPlanMode: "Plan",
+      AskUserQuestion: "Question",
+      TodoWrite: "To-do list",
+      MultiEdit: "Edit",
+      Task: "Sub-agent",
+      Agent: "Sub-agent",
+    }[name] ?? name
+  );
 }
 
 /** What the call is about, on one line. */
