@@ -146,7 +146,7 @@ const TextBlock = memo(({ block, growing }: { block: Exclude<Block, { type: "too
     case "text":
       return block.text.trim() ? (
         <div class={growing ? "text growing" : "text"}>
-          <Markdown source={block.text} />
+          <Markdown source={block.text} growing={growing} />
         </div>
       ) : null;
     case "thinking":

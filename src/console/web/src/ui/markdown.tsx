@@ -1,12 +1,13 @@
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { highlighted } from "../text/highlight";
 import { html, parts, type Part } from "../text/markdown";
 import { Icon } from "./icons";
 import { memo } from "./memo";
 
 /** A message's text. While it is written, only its last block is drawn again. */
-export const Markdown = memo(({ source }: { source: string }) => {
-  const blocks = useMemo(() => parts(source), [source]);
+export const Markdown = memo(({ source, growing = false }: { source: string; growing?: boolean }) => {
+  const shown = useCalm(source, growing && source.length > LONG);
+  const blocks = useMemo(() => parts(shown), [shown]);
   return (
     <div class="prose">
       {blocks.map((part, at) =>
@@ -19,6 +20,28 @@ export const Markdown = memo(({ source }: { source: string }) => {
     </div>
   );
 });
+
+/** In characters. */
+const LONG = 16_000;
+/** In milliseconds. */
+const PAUSE = 200;
+
+/** Follows a text, if `calm` only now and then: a long text is parsed as a whole each time it is drawn. */
+function useCalm(text: string, calm: boolean): string {
+  const [, redraw] = useState(0);
+  const shown = useRef(text);
+  const due = useRef(0);
+  if (!calm || performance.now() >= due.current) {
+    shown.current = text;
+    due.current = performance.now() + PAUSE;
+  }
+  useEffect(() => {
+    if (shown.current === text) return;
+    const timer = setTimeout(() => redraw((count) => count + 1), due.current - performance.now());
+    return () => clearTimeout(timer);
+  }, [text]);
+  return shown.current;
+}
 
 // Drawn again when its source changes, which `id` has; the part itself is a new object each time.
 function Html({ part, id }: { part: Part; id: string }) {
