@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 ARROWS = {
-    "bin": {"client", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
+    "bin": {"client", "console", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
     "settings": {"stack", "service", "storage", "approvals", "genui", "claude", "practice", "layers"},
     "stack": {"service", "storage", "agent", "genui", "layers", "metrics"},
+    "console": {"layers"},
     # Of storage only the seams: what a session needs to be stored, whichever database does it.
     "service": {"storage", "agent", "proto", "layers", "metrics", "backoff", "error_text", "sync"},
     "claude": {"storage", "agent", "proto", "metrics", "approvals", "genui", "tools", "backoff", "sync"},

@@ -15,7 +15,7 @@ step cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
 
 # Each feature by itself, and no feature.
-for features in "" service client metrics claude tools mcp policies practice jwt sqlite postgres; do
+for features in "" service client console metrics claude tools mcp policies practice jwt sqlite postgres; do
     step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
 done
 for features in "" auth drain expiry host jwt lookup relay resume ticket; do
@@ -51,6 +51,13 @@ for framework in axum tonic hyper; do
     lacks "$framework" agent-webkit service,claude
     lacks "$framework" agent-webkit client
 done
+
+# The page for browsers is what its sources give.
+if command -v node >/dev/null; then
+    step scripts/console.sh --check
+else
+    echo "SKIPPED: the check of the console's page, because there is no Node." >&2
+fi
 
 # The package contents. Whether they build is checked by `cargo publish`.
 step cargo package --workspace --no-verify --allow-dirty --quiet

@@ -26,6 +26,16 @@ if ! cmp -s tests/clients/package-lock.json tests/clients/node_modules/.package-
     cp tests/clients/package-lock.json tests/clients/node_modules/.package-lock.ours
 fi
 
+if ! cmp -s tests/console/package-lock.json tests/console/node_modules/.package-lock.ours; then
+    echo "installing what drives the browser into tests/console/node_modules"
+    npm ci --prefix tests/console --no-audit --no-fund --loglevel=error
+    cp tests/console/package-lock.json tests/console/node_modules/.package-lock.ours
+fi
+if ! AGENT_WEBKIT_CHROMIUM=$(scripts/chromium.sh); then
+    echo "SKIPPED: the tests of the console in a browser; the line above says why." >&2
+fi
+export AGENT_WEBKIT_CHROMIUM
+
 if (($#)); then
     exec scripts/postgres.sh cargo nextest run --all-features "$@"
 fi

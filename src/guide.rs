@@ -9,6 +9,7 @@ macro_rules! guides {
 [auth]: crate::guide::auth
 [client]: crate::guide::client
 [clients]: crate::guide::clients
+[console]: crate::guide::console
 [deployment]: crate::guide::deployment
 [embedding]: crate::guide::embedding
 [faq]: crate::guide::faq
@@ -45,6 +46,7 @@ guides! {
     protocol: "protocol.md",
     client: "client.md",
     clients: "clients.md",
+    console: "console.md",
     python: "python.md",
     faq: "faq.md",
 }

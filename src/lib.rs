@@ -51,6 +51,7 @@
 //! | [`storage::catalog`] | the session catalog with its leases | `service`; `sqlite`, `postgres` |
 //! | [`storage::events`] | durable event logs | `sqlite`, `postgres` |
 //! | [`storage::database`] | opens and migrates the database | `sqlite`, `postgres` |
+//! | [`console`] | a page for browsers, as a service | `console` |
 //! | [`practice`] | a scripted model that needs no account | `practice` |
 //! | [`testing`] | a scripted agent, for tests without the CLI | `testing` |
 //! | [`settings`] | the settings of `agent-webkit serve`, for use in other hosts | `cli` |
@@ -71,6 +72,8 @@ mod backoff;
 pub mod claude;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "console")]
+pub mod console;
 #[cfg(feature = "service")]
 mod error_text;
 #[cfg(feature = "service")]

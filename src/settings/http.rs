@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::{ArgAction, builder::FalseyValueParser};
 use http::{HeaderValue, Uri};
 
 use super::units;
@@ -26,6 +27,10 @@ pub struct HttpSettings {
     /// Access to /metrics, in Prometheus' format: with a valid credential (token), without one (public), or none (off).
     #[arg(long, value_name = "WHO", env = "AGENT_WEBKIT_METRICS", default_value = "token")]
     pub metrics: MetricsAccess,
+
+    /// Do not serve the console, the page that browsers get at /.
+    #[arg(long, env = "AGENT_WEBKIT_NO_CONSOLE", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub no_console: bool,
 }
 
 /// Access to `/metrics` of the binary.

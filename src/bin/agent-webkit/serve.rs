@@ -3,6 +3,7 @@
 use std::{io::Write, net::SocketAddr};
 
 use agent_webkit::{
+    console::ConsoleLayer,
     layers::{drain::DrainLayer, host::AllowHostLayer, reply::Refusal},
     settings::{Launched, Settings},
 };
@@ -34,6 +35,8 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Failure> {
         .layer(csrf(&settings))
         .map_response(|response: http::Response<_>| response.map(Either::Right))
         .layer(allowed_hosts(&settings, address))
+        // Outside of authentication: the page asks for the token.
+        .layer(ConsoleLayer::new().enabled(!settings.http.no_console))
         .layer(metrics.layer(verifier))
         .service(stack);
     let draining = drain::Draining::listen().map_err(|error| Failure::Io(error.to_string()))?;

@@ -153,12 +153,16 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::claude::protocol::{ask_again::AskAgain, permissions::Permissions};
+    use crate::claude::{
+        options::Handshake,
+        protocol::{ask_again::AskAgain, permissions::Permissions},
+    };
 
     /// A bridge with policies, whose handshake is written.
     fn bridge(open_prompts: &[&str]) -> Bridge {
         let again = AskAgain::new(open_prompts.iter().map(|call| (*call).to_owned()));
-        let mut bridge = Bridge::new(None, &Permissions::default(), again).with_in_process(Vec::new(), true);
+        let mut bridge = Bridge::new(None, &Handshake::default(), &Permissions::default(), again)
+            .with_in_process(Vec::new(), true);
         bridge.outbox().clear();
         bridge
     }

@@ -1,0 +1,15 @@
+// Everything that the page asks for is below its own prefix.
+import { check, url } from "../browser.mjs";
+
+export default async function (browser) {
+  const window = await browser.window();
+  window.page.on("request", (request) =>
+    check(request.url().startsWith(`${url}/`) || request.url().startsWith("data:"), request.url()),
+  );
+  await window.signIn();
+  await window.newSession();
+  await window.say("Hello.");
+  await window.sees("You said: Hello.");
+  await window.page.reload();
+  await window.sees("You said: Hello.");
+}
