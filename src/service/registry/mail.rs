@@ -112,7 +112,7 @@ impl<L: EventLog> Sessions<L> {
                 });
                 return;
             }
-            (Ok(Posted::Input(posted)), Some(live)) => self.hand(live, posted, &entry.id),
+            (Ok(Posted::Input(posted)), Some(live)) => self.hand(&live, posted, &entry.id),
         };
         let patience = self.limits().answer_timeout;
         // In a task of its own: an agent's answer takes its time.
@@ -141,11 +141,11 @@ impl<L: EventLog> Sessions<L> {
     /// Puts a message into the session's mailbox. `None` if the session has left this host.
     fn hand(
         &self,
-        live: Live<L>,
+        live: &Live<L>,
         PostedInput { body, verbatim, key }: PostedInput,
         entry_id: &str,
     ) -> Result<Receipt<Taken>, Option<SessionError>> {
-        let handle = SessionHandle::new(Place::Here(live.clone()), self.clone());
+        let handle = SessionHandle::new(Place::Here(Arc::clone(live)), self.clone());
         let body = body.get().to_owned().into_bytes().into();
         let input = Input::parse(body, key.map(Into::into)).map_err(Some)?;
         let (message, key) = handle.permit(input, verbatim).map_err(Some)?.into_parts();

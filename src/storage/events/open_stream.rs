@@ -278,7 +278,7 @@ impl OpenStream {
         // In an open stream, a later append removes what was held. In a closed one nothing follows.
         let ended = move || {
             if stream.ring.bounds().closed {
-                stream.look_after()
+                stream.look_after();
             }
         };
         Some(HoldGuard::new(hold, ended))
