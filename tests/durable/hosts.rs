@@ -56,7 +56,9 @@ async fn a_dead_hosts_session_is_served_by_the_other_at_once() {
 
     drop(owner.kill());
     reader.move_to(other.client());
-    assert_eq!(other.client().get(&path).await.json()["status"], "idle", "it is restored");
+    // The database needs a moment to notice that the host is gone.
+    let idle = async || other.client().get(&path).await.json()["status"] == "idle";
+    eventually("the session is restored", idle).await;
     let result = reader.until("result").await;
     assert_eq!(result["terminal_reason"], "server_restart");
     assert!(reader.history("history").await.contains("heliotrope"));

@@ -1,7 +1,7 @@
 //! Messages for a session that another host runs.
 
 use serde_json::value::RawValue;
-use tokio::time::{Duration, Instant, sleep_until, timeout_at};
+use tokio::time::{Duration, Instant, sleep, sleep_until, timeout_at};
 use uuid::Uuid;
 
 use super::{Input, Wait, input::Delivered};
@@ -25,6 +25,10 @@ use crate::{
 
 /// Maximum time that a session's host has to end a session that is deleted on another one.
 const CLOSE: Duration = Duration::from_secs(5);
+
+/// How often to try to withdraw an entry while the database does not answer.
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// An entry in an inbox whose outcome is awaited. Dropped, it is withdrawn unless it was taken.
 struct Letter {
@@ -72,17 +76,19 @@ impl<L: EventLog> Sessions<L> {
         let mut letter = self.post(place.id(), posted, until).await?;
         let given_up = tokio::select! {
             outcome = self.outcome(place, &letter) => {
-                letter.remove().await;
+                letter.forget().await;
                 return outcome;
             }
             () = sleep_until(until) => "the session did not answer in time",
             () = self.ending().cancelled() => "the server is shutting down",
         };
         // What is answered here as not taken must not take effect later. What was taken gets its answer.
-        if letter.remove().await {
+        if letter.withdraw().await {
             return Err(SessionError::unavailable(given_up));
         }
-        self.outcome(place, &letter).await
+        let outcome = self.outcome(place, &letter).await;
+        letter.forget().await;
+        outcome
     }
 
     /// Asks the session's host to end and delete it. Returns whether it did.
@@ -100,7 +106,10 @@ impl<L: EventLog> Sessions<L> {
             Ok::<_, SessionError>(())
         };
         let closed = matches!(timeout_at(until, closed).await, Ok(Ok(())));
-        letter.remove().await;
+        match closed {
+            true => letter.forget().await,
+            false => drop(letter.withdraw().await),
+        }
         Ok(closed)
     }
 
@@ -147,11 +156,23 @@ impl<L: EventLog> Sessions<L> {
 }
 
 impl Letter {
-    /// Removes the entry; `false` if it was taken and has no outcome yet.
-    async fn remove(&mut self) -> bool {
-        let removed = self.inbox.withdraw(&self.entry.id).await.unwrap_or(false);
-        self.is_over = removed;
-        removed
+    /// Withdraws the entry; `false` if it was taken, or if that cannot be found out.
+    async fn withdraw(&mut self) -> bool {
+        for _ in 0..TRIES {
+            if let Ok(withdrawn) = self.inbox.withdraw(&self.entry.id).await {
+                self.is_over = withdrawn;
+                return withdrawn;
+            }
+            sleep(PAUSE).await;
+        }
+        false
+    }
+
+    /// Deletes the entry, whose outcome was read.
+    async fn forget(&mut self) {
+        // If this fails, a sweep deletes it.
+        let _ = self.inbox.forget(&self.entry.id).await;
+        self.is_over = true;
     }
 }
 

@@ -1,5 +1,10 @@
 //! The inboxes of the sessions that run on this host: messages that reached other hosts.
 
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
+
 use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::sessions::Sessions;
@@ -23,21 +28,47 @@ use crate::{
         inbox::{AnyEntries, InboxEntry},
         persistence::Persistence,
     },
+    sync::lock,
 };
 
 /// Pause before another try to write an outcome, and for how long it is tried: then nobody waits for it any more.
 const PAUSE: Duration = Duration::from_millis(500);
 const TRIED: Duration = Duration::from_secs(120);
 
+/// The entries that are being handled.
+#[derive(Clone, Debug, Default)]
+struct Handled(Arc<Mutex<HashSet<String>>>);
+
+/// An entry among them until dropped.
+struct Handling {
+    handled: Handled,
+    entry_id: String,
+}
+
+impl Handled {
+    /// `None` if the entry is being handled already.
+    fn begin(&self, entry_id: &str) -> Option<Handling> {
+        let entry_id = entry_id.to_owned();
+        lock(&self.0).insert(entry_id.clone()).then(|| Handling { handled: self.clone(), entry_id })
+    }
+}
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        lock(&self.handled.0).remove(&self.entry_id);
+    }
+}
+
 impl<L: EventLog> Sessions<L> {
     /// Takes what comes to the inboxes of the sessions that run here.
     pub(super) async fn serve_inboxes(&self, persistence: &Persistence) {
         let Some(inbox) = persistence.inbox() else { return std::future::pending().await };
+        let handled = Handled::default();
         loop {
             let hinted = timeout(inbox.wake().poll_every(), inbox.wake().mail()).await.ok();
             let leases = self.leases().held(hinted.as_ref());
             if !leases.is_empty()
-                && let Err(error) = self.take_mail(inbox, &leases, hinted.is_some()).await
+                && let Err(error) = self.take_mail(inbox, &handled, &leases, hinted.is_some()).await
             {
                 tracing::debug!(error = with_sources(&error), "failed to look into the inboxes");
             }
@@ -47,6 +78,7 @@ impl<L: EventLog> Sessions<L> {
     async fn take_mail(
         &self,
         inbox: &AnyEntries,
+        handled: &Handled,
         leases: &[Lease],
         is_hinted: bool,
     ) -> Result<(), CatalogError> {
@@ -56,13 +88,15 @@ impl<L: EventLog> Sessions<L> {
         // In the order in which they were stored, which is that of each client's requests.
         for (entry, epoch) in inbox.take(leases).await? {
             let lease = Lease { session_id: entry.session_id.clone(), epoch };
-            metrics::message_taken();
-            self.handle_entry(inbox, entry, lease);
+            if let Some(handling) = handled.begin(&entry.id) {
+                metrics::message_taken();
+                self.handle_entry(inbox, entry, lease, handling);
+            }
         }
         Ok(())
     }
 
-    fn handle_entry(&self, inbox: &AnyEntries, entry: InboxEntry, lease: Lease) {
+    fn handle_entry(&self, inbox: &AnyEntries, entry: InboxEntry, lease: Lease, handling: Handling) {
         // A session that was taken again meanwhile is not the one whose lease this is.
         let live = self.in_memory(&entry.session_id).filter(|_| self.leases().is_held(&lease));
         let (sessions, inbox) = (self.clone(), inbox.clone());
@@ -74,6 +108,7 @@ impl<L: EventLog> Sessions<L> {
                 tokio::spawn(async move {
                     let closed = sessions.remove(&entry.session_id, live.owner.as_deref()).await;
                     settle(&inbox, &entry, None, closed.map(|()| Answer::Done(None))).await;
+                    drop(handling);
                 });
                 return;
             }
@@ -82,10 +117,11 @@ impl<L: EventLog> Sessions<L> {
                     let handle = SessionHandle::new(Place::Here(live), sessions);
                     let found = handle.look(look).await.map(Answer::Found);
                     settle(&inbox, &entry, Some(&lease), found).await;
+                    drop(handling);
                 });
                 return;
             }
-            (Ok(Posted::Input(posted)), Some(live)) => self.hand(live, posted, &entry.id),
+            (Ok(Posted::Input(posted)), Some(live)) => self.hand(&live, posted, &entry.id),
         };
         let patience = self.limits().answer_timeout;
         // In a task of its own: an agent's answer takes its time.
@@ -107,17 +143,18 @@ impl<L: EventLog> Sessions<L> {
                     let _ = inbox.give_back(&entry.id, lease.epoch).await;
                 }
             }
+            drop(handling);
         });
     }
 
     /// Puts a message into the session's mailbox. `None` if the session has left this host.
     fn hand(
         &self,
-        live: Live<L>,
+        live: &Live<L>,
         PostedInput { body, verbatim, key }: PostedInput,
         entry_id: &str,
     ) -> Result<Receipt<Taken>, Option<SessionError>> {
-        let handle = SessionHandle::new(Place::Here(live.clone()), self.clone());
+        let handle = SessionHandle::new(Place::Here(Arc::clone(live)), self.clone());
         let body = body.get().to_owned().into_bytes().into();
         let input = Input::parse(body, key.map(Into::into)).map_err(Some)?;
         let (message, key) = handle.permit(input, verbatim).map_err(Some)?.into_parts();

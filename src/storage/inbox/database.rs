@@ -17,9 +17,10 @@ const KEPT_MS: i64 = 600_000;
 const GIVE_BACK: &str = "
     update agent_webkit_inbox set taken_epoch = null where entry_id = $1 and taken_epoch = $2 and outcome is null";
 const OUTCOME: &str = "select outcome from agent_webkit_inbox where entry_id = $1 and outcome is not null";
-const WITHDRAW: &str = "
-    delete from agent_webkit_inbox where entry_id = $1 and (taken_epoch is null or outcome is not null)
-    returning serial";
+const WITHDRAW: &str =
+    "delete from agent_webkit_inbox where entry_id = $1 and taken_epoch is null and outcome is null";
+const IS_THERE: &str = "select count(*) from agent_webkit_inbox where entry_id = $1";
+const FORGET: &str = "delete from agent_webkit_inbox where entry_id = $1 and outcome is not null";
 const SETTLE: &str = "
     update agent_webkit_inbox set outcome = $2 where entry_id = $1 and outcome is null and ($3 is null or exists (
         select 1 from agent_webkit_sessions s
@@ -110,7 +111,7 @@ impl DbEntries {
             "update agent_webkit_inbox set taken_epoch = s.epoch
              from agent_webkit_sessions s
              where s.id = session_id and s.id in ({each}) and s.lease_holder = $2 and s.tombstoned_at_ms is null
-             and outcome is null and expires_at_ms > {now} and (taken_epoch is null or taken_epoch < s.epoch)
+             and outcome is null and expires_at_ms > {now} and (taken_epoch is null or taken_epoch <= s.epoch)
              returning serial, entry_id, session_id, message, taken_epoch"
         ))
     }
@@ -203,10 +204,22 @@ impl Entries for DbEntries {
 
     fn withdraw<'a>(&'a self, entry_id: &'a str) -> CatalogFuture<'a, bool> {
         Box::pin(async move {
-            let gone: Vec<i64> = on!(self, writes, |connection| {
-                sqlx::query_scalar(WITHDRAW).bind(entry_id).fetch_all(connection)
+            on!(self, writes, |connection| async {
+                sqlx::query(WITHDRAW).bind(entry_id).execute(connection).await.map(drop)
             })?;
-            Ok(!gone.is_empty())
+            // An earlier call may have deleted it, whose answer was lost.
+            let left: i64 = on!(self, reads, |connection| {
+                sqlx::query_scalar(IS_THERE).bind(entry_id).fetch_one(connection)
+            })?;
+            Ok(left == 0)
+        })
+    }
+
+    fn forget<'a>(&'a self, entry_id: &'a str) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            on!(self, writes, |connection| async {
+                sqlx::query(FORGET).bind(entry_id).execute(connection).await.map(drop)
+            })
         })
     }
 
@@ -230,4 +243,73 @@ fn ids(leases: &[Lease]) -> String {
 
 fn safe(sql: String) -> SqlStr {
     AssertSqlSafe(sql).into_sql_str()
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::storage::catalog::{Acquired, Catalog, DEFAULT_LEASE, DbCatalog, SessionRecord};
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A host on this file.
+    async fn host(folder: &tempfile::TempDir) -> (DbCatalog, DbEntries) {
+        let database = Database::sqlite(folder.path().join("sessions.db")).await.unwrap();
+        let catalog = DbCatalog::new(database.clone(), DEFAULT_LEASE);
+        let wake = Wake::new(catalog.host(), false);
+        let entries = DbEntries::new(database, catalog.host(), wake);
+        (catalog, entries)
+    }
+
+    fn entry(id: &str) -> InboxEntry {
+        InboxEntry { id: id.into(), session_id: "s".into(), message: b"{}".to_vec() }
+    }
+
+    #[tokio::test]
+    async fn an_entry_is_the_holders_and_its_outcome_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((first, one), (second, other)) = (host(&folder).await, host(&folder).await);
+        let lease = first.create(&SessionRecord::new("s", None, "/", SystemTime::now())).await.unwrap();
+        let leases = [lease.clone()];
+        other.post(&entry("a"), LONG).await.unwrap();
+        other.post(&entry("b"), LONG).await.unwrap();
+        assert!(one.is_waiting(&leases).await.unwrap());
+        assert!(other.take(&leases).await.unwrap().is_empty(), "it does not hold the lease");
+        let taken = [(entry("a"), 1), (entry("b"), 1)];
+        assert_eq!(one.take(&leases).await.unwrap(), taken);
+        assert_eq!(one.take(&leases).await.unwrap(), taken, "an answer may be lost");
+        assert!(!other.withdraw("a").await.unwrap(), "it may take effect");
+        one.give_back("b", 1).await.unwrap();
+        assert!(other.withdraw("b").await.unwrap() && other.withdraw("b").await.unwrap());
+
+        first.release(&lease).await.unwrap();
+        let Acquired::Leased(_, newer) = second.acquire("s").await.unwrap() else { panic!("it is free") };
+        one.settle(&entry("a"), Some(&lease), b"stale").await.unwrap();
+        assert_eq!(other.outcome("a").await.unwrap(), None, "it has lost the session");
+        assert!(one.take(&leases).await.unwrap().is_empty());
+        assert_eq!(other.take(std::slice::from_ref(&newer)).await.unwrap(), [(entry("a"), 2)]);
+        other.settle(&entry("a"), Some(&newer), b"done").await.unwrap();
+        other.settle(&entry("a"), Some(&newer), b"twice").await.unwrap();
+        assert_eq!(one.outcome("a").await.unwrap().as_deref(), Some(&b"done"[..]));
+        assert!(!other.is_waiting(&[newer]).await.unwrap());
+        assert!(!one.withdraw("a").await.unwrap(), "its outcome is to be read");
+        one.forget("a").await.unwrap();
+        assert_eq!(one.outcome("a").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_has_expired_is_not_taken_and_deleted_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let (catalog, entries) = host(&folder).await;
+        let lease = catalog.create(&SessionRecord::new("s", None, "/", SystemTime::now())).await.unwrap();
+        entries.post(&entry("a"), Duration::ZERO).await.unwrap();
+        let leases = [lease];
+        assert!(
+            !entries.is_waiting(&leases).await.unwrap() && entries.take(&leases).await.unwrap().is_empty()
+        );
+        entries.sweep().await.unwrap();
+        assert!(entries.withdraw("a").await.unwrap());
+    }
 }

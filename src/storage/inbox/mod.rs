@@ -51,7 +51,8 @@ pub(crate) trait Entries: Send + Sync + 'static {
     fn is_waiting<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, bool>;
 
     /// Takes the entries of these sessions, oldest first, as far as this host holds the leases: each with the epoch
-    /// under which it was taken. No entry is taken twice under one epoch.
+    /// under which it was taken. Until it has an outcome, an entry is returned again: the answer to an earlier call may
+    /// have been lost.
     fn take<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, Vec<(InboxEntry, i64)>>;
 
     /// Gives an entry back that was taken under this epoch, so that it is taken again.
@@ -69,8 +70,11 @@ pub(crate) trait Entries: Send + Sync + 'static {
     /// The outcome of an entry, if it has one.
     fn outcome<'a>(&'a self, entry_id: &'a str) -> CatalogFuture<'a, Option<Vec<u8>>>;
 
-    /// Deletes an entry; `false` if it was taken and has no outcome yet, or is gone.
+    /// Deletes an entry unless it was taken. Returns whether it is gone.
     fn withdraw<'a>(&'a self, entry_id: &'a str) -> CatalogFuture<'a, bool>;
+
+    /// Deletes an entry whose outcome was read.
+    fn forget<'a>(&'a self, entry_id: &'a str) -> CatalogFuture<'a, ()>;
 
     /// Deletes what expired a while ago.
     fn sweep(&self) -> CatalogFuture<'_, ()>;
