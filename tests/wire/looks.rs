@@ -72,6 +72,10 @@ async fn looking_wakes_nobody() {
     session.turn("hello again").await;
     assert!(named(&look(&session.client, &session.id, "models").await, "value", "sonnet").is_object());
     assert_ne!(look(&session.client, &session.id, "context").await, context);
+    session.turn("and again").await;
+    while session.until("status").await["status"] != "hibernating" {}
+    let stale = session.client.get(&format!("/sessions/{}/context", session.id)).await;
+    assert_eq!(stale.status, 503, "a turn has changed it since: {stale:?}");
     session.close().await;
 }
 

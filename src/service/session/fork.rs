@@ -83,7 +83,7 @@ impl Survey {
         let state = &mut self.so_far;
         match event.name.as_str() {
             "user_message" => {
-                self.waiting.extend(read(event).map(|MessageUuid { message_uuid }| message_uuid))
+                self.waiting.extend(read(event).map(|MessageUuid { message_uuid }| message_uuid));
             }
             "user_message_cancelled" => {
                 if let Some(MessageUuid { message_uuid }) = read(event) {
@@ -189,8 +189,10 @@ pub(crate) async fn copy<S: EventStream>(
     let messages: BTreeSet<&str> = beginning.messages.iter().map(String::as_str).collect();
     let mut events = Held::of(stream).await?;
     while let Some((seq, event)) = events.next().await? {
+        if seq > beginning.last {
+            break;
+        }
         let is_copied = match event.name.as_str() {
-            _ if seq > beginning.last => false,
             "session_ready" => false,
             "user_message" | "user_message_cancelled" => {
                 read(&event).is_some_and(|MessageUuid { message_uuid }| messages.contains(&*message_uuid))
@@ -200,7 +202,7 @@ pub(crate) async fn copy<S: EventStream>(
         if is_copied {
             let data = match event.name.as_str() {
                 "result" => of_session(&event, session_id),
-                _ => Bytes::from(event.data),
+                _ => event.data,
             };
             batch.push(Event::new(event.name, data));
             if batch.len() >= BATCH {
