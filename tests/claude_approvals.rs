@@ -121,6 +121,35 @@ async fn an_interrupt_while_a_policy_thinks_settles_everything() {
 }
 
 #[tokio::test]
+async fn a_policy_that_thinks_ends_with_its_agent() {
+    /// Tells that it was dropped.
+    struct Dropped(mpsc::UnboundedSender<&'static str>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let _ = self.0.send("dropped");
+        }
+    }
+
+    let (heard, mut asks) = mpsc::unbounded_channel();
+    let policy = service_fn(move |_: Ask| {
+        heard.send("asked").unwrap();
+        let dropped = Dropped(heard.clone());
+        async move {
+            let _dropped = dropped;
+            std::future::pending::<Result<Verdict, Infallible>>().await
+        }
+    });
+    let machine = Machine::new().await.with(|claude| claude.decide(policy));
+    let mut agent = machine.agent().await;
+    agent.say(Script::bash("touch a")).await;
+    assert_eq!(asks.recv().await, Some("asked"));
+    support::kill(machine.cli());
+    agent.exited().await;
+    assert_eq!(asks.recv().await, Some("dropped"));
+}
+
+#[tokio::test]
 async fn a_prompt_that_people_know_is_left_to_them_when_it_is_asked_again() {
     let machine = Machine::new().await;
     let spec = machine.spec();

@@ -7,6 +7,7 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::InProcess;
 use crate::{
@@ -95,7 +96,7 @@ impl Answering {
         };
         self.answers.spawn(async move {
             // A policy that panics passes the ask on, like one that fails.
-            let verdict = tokio::spawn(deciding).await.ok().flatten();
+            let verdict = AbortOnDropHandle::new(tokio::spawn(deciding)).await.ok().flatten();
             Answer::Verdict { request_id, ask, decision: verdict.and_then(decision) }
         });
     }
@@ -114,10 +115,12 @@ impl Answering {
         let (hook, caller) = (self.in_process.hook(callback_id), self.caller.clone());
         self.answers.spawn(async move {
             let output = match hook {
-                Some(hook) => match tokio::spawn(hook.call(caller, input, tool_use_id)).await {
-                    Ok(output) => output.0,
-                    Err(_) => Some(json!({})),
-                },
+                Some(hook) => {
+                    match AbortOnDropHandle::new(tokio::spawn(hook.call(caller, input, tool_use_id))).await {
+                        Ok(output) => output.0,
+                        Err(_) => Some(json!({})),
+                    }
+                }
                 None => Some(json!({})),
             };
             let output = output.map(|output| to_raw_value(&output).expect("it is JSON"));
