@@ -4,9 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{OutEvent, json::Object};
 
-/// The code of the `error` and of the refusal that report a budget which is used up.
-pub(crate) const BUDGET_EXCEEDED: &str = "budget_exceeded";
-
 /// What a budget limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,6 +42,9 @@ pub struct Exceeded {
 }
 
 impl Exceeded {
+    /// The code of the `error` and of the refusal that report it.
+    pub const CODE: &'static str = "budget_exceeded";
+
     /// This budget is used up until then.
     #[must_use]
     pub const fn new(budget: Budget, limit_usd: f64, free_at_ms: Option<u64>) -> Self {
@@ -54,7 +54,7 @@ impl Exceeded {
     pub(super) fn event(&self) -> OutEvent {
         let free_at = self.free_at_ms.map_or_else(|| "null".to_owned(), |at| at.to_string());
         let data = Object::new()
-            .string("code", BUDGET_EXCEEDED)
+            .string("code", Self::CODE)
             .string("message", &self.to_string())
             .string("budget", self.budget.as_str())
             .number("limit_usd", self.limit_usd)

@@ -35,7 +35,6 @@ pub use self::agent::{
     Wakeup, WakeupKind,
 };
 pub use self::answers::Answers;
-pub(crate) use self::budget::BUDGET_EXCEEDED;
 pub use self::budget::{Budget, DayCost, Exceeded};
 pub use self::event::OutEvent;
 pub use self::fork_of::ForkOf;

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 
 use crate::{
     layers::{lookup::Unavailable, reply::Refusal},
-    proto::BUDGET_EXCEEDED,
+    proto::Exceeded,
     service::error::SessionError,
 };
 
@@ -51,7 +51,7 @@ impl From<SessionError> for Failure {
         }
         match error {
             SessionError::Backpressure => refusal = refusal.with_code("backpressure"),
-            SessionError::BudgetExceeded { .. } => refusal = refusal.with_code(BUDGET_EXCEEDED),
+            SessionError::BudgetExceeded { .. } => refusal = refusal.with_code(Exceeded::CODE),
             _ => {}
         }
         Self(refusal)
