@@ -45,6 +45,7 @@ fn check(api: &OpenApi, block: &Block<'_>) -> Result<(), String> {
         "json session" => whole(api, &schema("Session"), &value),
         "json ticket" => whole(api, &schema("Ticket"), &value),
         "json refusal" => whole(api, &schema("Refusal"), &value),
+        "json genui" => whole(api, &schema("Components"), &value),
         "json files" => {
             let get = &api.0["paths"]["/sessions/{id}/files"]["get"]["responses"]["200"]["content"];
             whole(api, &get["application/json"]["schema"], &value)

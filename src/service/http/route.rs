@@ -146,7 +146,8 @@ mod tests {
     fn every_route_is_described_with_its_methods() {
         let api: serde_json::Value = serde_json::from_str(crate::service::OPENAPI).unwrap();
         let mut described: Vec<_> = api["paths"].as_object().unwrap().keys().map(String::as_str).collect();
-        described.retain(|path| *path != "/openapi.json");
+        // These are routes of the stack.
+        described.retain(|path| !["/genui/schema", "/openapi.json"].contains(path));
         let mut routes: Vec<_> = self::described().into_iter().map(|(path, _)| path).collect();
         routes.sort_unstable();
         described.sort_unstable();
