@@ -119,6 +119,7 @@ async fn what_an_earlier_version_stored_is_read_and_goes_on(place: Place) {
             alter table agent_webkit_sessions drop column tombstoned_at_ms;
             drop index agent_webkit_sessions_wakes_idx;
             alter table agent_webkit_sessions drop column wakes_at_ms;
+            alter table agent_webkit_sessions drop column profile;
             delete from agent_webkit_migrations where version >= 4;",
         )
         .await;

@@ -155,8 +155,9 @@ export class App {
 
   show(id: string | null): void {
     const wanted = id === null ? "#/" : `#/${encodeURIComponent(id)}`;
-    if (location.hash === wanted) this.#address();
-    else location.hash = wanted;
+    if (location.hash !== wanted) location.hash = wanted;
+    // The browser tells of the change later, and whoever calls this may want to focus what is shown.
+    this.#address();
   }
 
   #address(): void {
