@@ -16,7 +16,7 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 #[non_exhaustive]
 pub struct HttpSettings {
     /// Origin whose pages may use the server from a browser, as `https://app.example.com`; repeat it for more. The names
-    /// of loopback (localhost, 127.0.0.1, [::1]) count as one. Default: none.
+    /// of loopback (localhost, 127.0.0.1, ::1) count as one. Default: none.
     #[arg(long = "cors-origin", value_name = "ORIGIN", env = "AGENT_WEBKIT_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<HeaderValue>,
 
