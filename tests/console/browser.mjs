@@ -9,7 +9,7 @@ export const token = process.env.CONSOLE_TOKEN;
 const pictures = process.env.CONSOLE_PICTURES;
 
 /** Far above what any step takes: only a test that fails waits for it. */
-const PATIENCE = Number(process.env.CONSOLE_PATIENCE ?? 30_000);
+const PATIENCE = Number(process.env.CONSOLE_PATIENCE ?? 60_000);
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
