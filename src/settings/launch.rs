@@ -1,9 +1,10 @@
 //! Builds a stack from settings, ready to be mounted.
 
-use std::{env, fmt, fs, path::Path};
+use std::{env, fmt};
 
 use super::{
     Credentials, Model, ReloadedFile, Settings, SettingsError, Store, cli_path, policy_file, profiles_file,
+    reloaded,
 };
 use crate::{
     Stack,
@@ -38,7 +39,7 @@ impl Settings {
         let policy = self.policy()?;
         let policy_file = self.policy.as_deref().map(policy_file::open).transpose()?;
         let (rules, policy_file) = policy_file.unzip();
-        let genui = self.genui.as_deref().map(read_genui).transpose()?;
+        let genui = self.genui.as_deref().map(|path| reloaded::read(path, GenUi::from_json)).transpose()?;
         let (mut claude, model) = self.agent().await?;
         if let Some(rules) = rules {
             claude = claude.policy(rules);
@@ -95,12 +96,6 @@ impl Settings {
             .map_err(|error| SettingsError::new(format!("the practice model cannot be served: {error}")))?;
         Ok((model.configure(claude), model))
     }
-}
-
-fn read_genui(path: &Path) -> Result<GenUi, SettingsError> {
-    let unusable = |what: String| SettingsError::new(format!("{}: {what}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-    GenUi::from_json(&text).map_err(|error| unusable(error.to_string()))
 }
 
 impl From<SetupError> for SettingsError {

@@ -1,6 +1,6 @@
 //! A file of rules that can be reloaded while the server runs.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use super::{SettingsError, reloaded::ReloadedFile};
 use crate::approvals::Rules;
@@ -10,23 +10,16 @@ use crate::approvals::Rules;
 /// # Errors
 /// The file cannot be read, or it is not a policy. The error names the line.
 pub(super) fn open(path: &Path) -> Result<(Rules, ReloadedFile), SettingsError> {
-    let rules = read(path)?;
+    let rules = Rules::default();
     let served = rules.clone();
-    let file = ReloadedFile::new("policy", path, move |path| {
-        let (new, served) = (read(path)?, served.clone());
-        Ok(Box::new(move || served.replace(&new)))
-    });
+    let file = ReloadedFile::open("policy", path, Rules::from_toml, move |new| served.replace(&new))?;
     Ok((rules, file))
-}
-
-fn read(path: &Path) -> Result<Rules, SettingsError> {
-    let unusable = |what: String| SettingsError::new(format!("{}: {what}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-    Rules::from_toml(&text).map_err(|error| unusable(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde_json::json;
 
     use super::*;

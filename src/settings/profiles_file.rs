@@ -1,6 +1,6 @@
 //! A TOML file of profiles that can be reloaded while the server runs.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use super::{SettingsError, reloaded::ReloadedFile};
 use crate::claude::{Options, Profiles};
@@ -12,24 +12,21 @@ use crate::claude::{Options, Profiles};
 pub(super) fn open(path: &Path) -> Result<(Profiles, ReloadedFile), SettingsError> {
     let profiles = Profiles::new();
     let served = profiles.clone();
-    let file = ReloadedFile::new("profiles", path, move |path| {
-        let (new, served) = (read(path)?, served.clone());
-        Ok(Box::new(move || served.replace(new)))
-    });
-    Ok((profiles, file.first()?))
+    let file = ReloadedFile::open("profiles", path, parse, move |new| served.replace(new))?;
+    Ok((profiles, file))
 }
 
-fn read(path: &Path) -> Result<BTreeMap<String, Options>, SettingsError> {
-    let unusable = |what: &str| SettingsError::new(format!("{}: {what}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| unusable(&error.to_string()))?;
-    toml::from_str(&text).map_err(|error| {
+fn parse(text: &str) -> Result<BTreeMap<String, Options>, String> {
+    toml::from_str(text).map_err(|error| {
         let line = 1 + text[..error.span().map_or(0, |span| span.start)].matches('\n').count();
-        unusable(&format!("line {line}: {}", error.message().replace('\n', ", ")))
+        format!("line {line}: {}", error.message().replace('\n', ", "))
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[tokio::test]

@@ -1,13 +1,28 @@
 //! [`ReloadedFile`]: a file of settings that can be read again while the server runs.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    fmt::{self, Display},
+    fs,
+    path::Path,
+    sync::Arc,
+};
 
 use super::SettingsError;
 
 /// Puts the content of a file in force.
-pub(super) type Apply = Box<dyn FnOnce() + Send>;
+type Apply = Box<dyn FnOnce() + Send>;
 
 type Read = Arc<dyn Fn(&Path) -> Result<Apply, SettingsError> + Send + Sync>;
+
+/// Reads a file of settings. An error names the file.
+pub(super) fn read<T, E: Display>(
+    path: &Path,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, SettingsError> {
+    let unusable = |what: &dyn Display| SettingsError::new(format!("{}: {what}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| unusable(&error))?;
+    parse(&text).map_err(|error| unusable(&error))
+}
 
 /// A file of settings that can be read again while the server runs. The binary does it on SIGHUP.
 #[derive(Clone)]
@@ -18,18 +33,19 @@ pub struct ReloadedFile {
 }
 
 impl ReloadedFile {
-    pub(super) fn new(
+    /// Reads the file for the first time. `replace` puts what `parse` returns in force.
+    pub(super) fn open<T: Send + 'static, E: Display>(
         what: &'static str,
         path: &Path,
-        read: impl Fn(&Path) -> Result<Apply, SettingsError> + Send + Sync + 'static,
-    ) -> Self {
-        Self { what, path: path.into(), read: Arc::new(read) }
-    }
-
-    /// Reads the file for the first time.
-    pub(super) fn first(self) -> Result<Self, SettingsError> {
-        (self.read)(&self.path)?();
-        Ok(self)
+        parse: impl Fn(&str) -> Result<T, E> + Send + Sync + 'static,
+        replace: impl Fn(T) + Clone + Send + Sync + 'static,
+    ) -> Result<Self, SettingsError> {
+        let read = move |path: &Path| -> Result<Apply, SettingsError> {
+            let (new, replace) = (read(path, &parse)?, replace.clone());
+            Ok(Box::new(move || replace(new)))
+        };
+        read(path)?();
+        Ok(Self { what, path: path.into(), read: Arc::new(read) })
     }
 
     /// What is in the file: `tokens`, `profiles` or `policy`.

@@ -1,6 +1,6 @@
 //! A file of named tokens that can be reloaded while the server runs.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use super::{SettingsError, reloaded::ReloadedFile};
 use crate::{
@@ -19,17 +19,8 @@ use crate::{
 pub(super) fn open(path: &Path) -> Result<(StaticTokens, ReloadedFile), SettingsError> {
     let tokens = StaticTokens::default();
     let served = tokens.clone();
-    let file = ReloadedFile::new("tokens", path, move |path| {
-        let (new, served) = (read(path)?, served.clone());
-        Ok(Box::new(move || served.replace(&new)))
-    });
-    Ok((tokens, file.first()?))
-}
-
-fn read(path: &Path) -> Result<StaticTokens, SettingsError> {
-    let unusable = |what: String| SettingsError::new(format!("{}: {what}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-    parse(&text).map_err(unusable)
+    let file = ReloadedFile::open("tokens", path, parse, move |new| served.replace(&new))?;
+    Ok((tokens, file))
 }
 
 fn parse(text: &str) -> Result<StaticTokens, String> {

@@ -20,6 +20,7 @@ use super::{
     recorder::BoxError,
     registry::Registry,
 };
+use crate::ready::take_ready;
 use crate::resume::{
     EventLog, EventStream, ResponseBody, ResponseFuture, last_event_id,
     respond::{head_response, invalid_response},
@@ -107,8 +108,7 @@ where
                 }
             };
         }
-        let not_ready = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, not_ready);
+        let inner = take_ready(&mut self.inner);
         let header = self.identify.header().cloned().zip(HeaderValue::from_str(&key).ok());
         let is_safe = parts.method.is_safe();
         let reader = Reader {
