@@ -11,6 +11,7 @@ use agent_webkit::client::{Client, Error, HttpService, NewSession};
 use http::Uri;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client as Http, rt::TokioExecutor};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Failure;
 
@@ -67,11 +68,14 @@ impl Attach {
             Some(id) => client.attach(id),
             None => client.create(&self.new_session()).await.map_err(|error| failed(&error))?,
         };
+        // One for the whole talk: a Ctrl-C that comes while an event is shown counts too.
+        let interrupts = signal(SignalKind::interrupt())
+            .map_err(|error| Failure::Io(format!("cannot listen for Ctrl-C: {error}")))?;
         eprintln!(
             "Session {}. End a line with Enter to send it; Ctrl-C interrupts, twice leaves.",
             session.id()
         );
-        talk::talk(&session).await.map_err(|error| failed(&error))?;
+        talk::talk(&session, interrupts).await.map_err(|error| failed(&error))?;
         eprintln!("The session stays. To come back: agent-webkit attach {} {}", self.url, session.id());
         Ok(())
     }

@@ -7,7 +7,10 @@ use agent_webkit::{
     proto::client::{ClientMessage, ServerEvent},
 };
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin},
+    signal::unix::Signal,
+};
 
 use super::{
     prompts::{Prompts, Step},
@@ -17,7 +20,7 @@ use super::{
 };
 
 /// Talks until the person leaves or the session ends.
-pub(super) async fn talk(session: &Session<impl HttpService>) -> Result<(), Error> {
+pub(super) async fn talk(session: &Session<impl HttpService>, mut interrupts: Signal) -> Result<(), Error> {
     let mut events = session.events();
     let mut talk = Talk::new(Sender::of(session));
     let mut lines = BufReader::new(stdin()).lines();
@@ -29,7 +32,7 @@ pub(super) async fn talk(session: &Session<impl HttpService>) -> Result<(), Erro
             },
             line = next(&mut lines), if !talk.input_ended => talk.line(line),
             Some(report) = talk.sender.report() => talk.report(report),
-            Ok(()) = tokio::signal::ctrl_c() => talk.stop(),
+            Some(()) = interrupts.recv() => talk.stop(),
         }
     }
     Ok(())

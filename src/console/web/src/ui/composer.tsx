@@ -53,7 +53,7 @@ export function Composer({ running, disabled, asking }: { running: boolean; disa
     setText("");
     setPictures([]);
     setProblem(null);
-    area.current!.focus();
+    area.current?.focus();
   };
   const interrupt = async () => setProblem(await session.send({ type: "interrupt" }));
   const take = async (list: Iterable<File>) => {

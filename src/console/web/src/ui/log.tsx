@@ -54,8 +54,9 @@ export function Log({
         aria-label="Messages"
         aria-live="off"
         tabIndex={0}
-        onScroll={() => {
-          const { scrollHeight, scrollTop, clientHeight } = log.current!;
+        onScroll={(event) => {
+          // Not of the ref: the scrolling is told a frame later, when the log may be gone.
+          const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
           pinned.current = scrollHeight - scrollTop - clientHeight < NEAR;
           setAway(!pinned.current);
         }}
