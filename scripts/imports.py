@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ARROWS = {
-    "bin": {"client", "console", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
+    "bin": {"check", "client", "console", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
     "settings": {"stack", "service", "storage", "approvals", "genui", "claude", "practice", "layers"},
     "stack": {"service", "storage", "agent", "genui", "layers", "metrics"},
     "console": {"layers"},
@@ -21,6 +21,7 @@ ARROWS = {
     "storage": {"layers", "metrics", "proto", "backoff", "error_text", "sync"},
     "agent": {"proto", "storage"},
     "client": {"proto", "layers", "backoff"},
+    "check": {"client", "layers"},
     "approvals": {"error_text", "sync"},
     "genui": {"layers", "tools"},
     "tools": {"error_text"},

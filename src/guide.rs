@@ -7,6 +7,7 @@ macro_rules! guides {
     ($($name:ident: $file:literal,)*) => {$(
         #[doc = "\
 [auth]: crate::guide::auth
+[check]: crate::guide::check
 [client]: crate::guide::client
 [clients]: crate::guide::clients
 [console]: crate::guide::console
@@ -45,6 +46,7 @@ guides! {
     metrics: "metrics.md",
     protocol: "protocol.md",
     client: "client.md",
+    check: "check.md",
     clients: "clients.md",
     console: "console.md",
     python: "python.md",

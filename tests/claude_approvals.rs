@@ -286,6 +286,12 @@ async fn hooks_of_all_events_are_called() {
     std::fs::write(machine.workspace().join("CLAUDE.md"), "Be brief.").unwrap();
     std::fs::create_dir_all(machine.workspace().join(".claude/commands")).unwrap();
     std::fs::write(machine.workspace().join(".claude/commands/hello.md"), "Say hello.").unwrap();
+    std::fs::create_dir_all(machine.workspace().join("below")).unwrap();
+    std::fs::write(
+        machine.workspace().join(".claude/commands/listing.md"),
+        "---\nallowed-tools: Bash(ls:*)\n---\nHere: !`ls`",
+    )
+    .unwrap();
     let machine = machine.with(|claude| {
         HookEvent::ALL.iter().fold(claude, |claude, event| {
             let calls = Arc::clone(&calls);
@@ -301,7 +307,21 @@ async fn hooks_of_all_events_are_called() {
     let sub = Script::text("sub").to_string();
     let sub = json!({"description": "d", "prompt": sub, "subagent_type": "general-purpose"});
     let read = json!({"file_path": machine.workspace().join("CLAUDE.md")});
+    let task = json!({"subject": "s", "description": "d"});
+    let done = json!({"taskId": "1", "status": "completed"});
     for said in [
+        Script::new(tool("toolu_t", "TaskCreate", &task))
+            .then(tool("toolu_u", "TaskUpdate", &done))
+            .then("done")
+            .to_string(),
+        Script::new(bash("toolu_c", "cd below")).then("done").to_string(),
+        Script::new(bash("toolu_d", "cd ..; mkdir -p .claude; echo '{}' > .claude/settings.json; sleep 3"))
+            .then("done")
+            .to_string(),
+        Script::new(tool("toolu_w", "EnterWorktree", &json!({"name": "w"}))).then("done").to_string(),
+        "/listing".to_owned(),
+        "/model opus".to_owned(),
+        "/add-dir /usr/share".to_owned(),
         Script::new(bash("toolu_a", "touch a")).then(bash("toolu_b", "false")).then("done").to_string(),
         Script::new(tool("toolu_r", "Read", &read)).then("done").to_string(),
         Script::new(tool("toolu_s", "Agent", &sub)).then("done").to_string(),
@@ -332,5 +352,6 @@ async fn hooks_of_all_events_are_called() {
     }
     agent.close().await;
     let (reached, others): (Vec<_>, Vec<_>) = HookEvent::ALL.iter().partition(|event| called(event));
+    eprintln!("OTHERS {others:?}");
     assert!(REACHED.iter().all(|event| reached.contains(&event)), "not called: {others:?}");
 }
