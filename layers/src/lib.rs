@@ -14,7 +14,7 @@ pub mod host;
 mod json;
 #[cfg(feature = "lookup")]
 pub mod lookup;
-#[cfg(any(feature = "auth", feature = "lookup"))]
+#[cfg(any(feature = "auth", feature = "lookup", feature = "resume"))]
 mod query;
 #[cfg(any(feature = "auth", feature = "lookup", feature = "relay", feature = "resume"))]
 mod ready;
