@@ -14,6 +14,8 @@ pub mod host;
 mod json;
 #[cfg(feature = "lookup")]
 pub mod lookup;
+#[cfg(any(feature = "auth", feature = "lookup", feature = "resume"))]
+mod query;
 #[cfg(any(feature = "auth", feature = "lookup", feature = "relay", feature = "resume"))]
 mod ready;
 #[cfg(feature = "relay")]
@@ -21,7 +23,7 @@ pub mod relay;
 pub mod reply;
 #[cfg(feature = "resume")]
 pub mod resume;
-#[cfg(any(feature = "auth", feature = "drain", feature = "resume", feature = "ticket"))]
+#[cfg(any(feature = "auth", feature = "drain", feature = "lookup", feature = "resume", feature = "ticket"))]
 #[doc(hidden)]
 pub mod sync;
 #[cfg(feature = "ticket")]

@@ -18,7 +18,7 @@ use crate::{
     agent::Agent,
     genui::{GenUi, GenUiLayer},
     layers::{
-        auth::{AnyOf, AuthLayer, Verify, expiry::ExpiryLayer},
+        auth::{AnyOf, AuthLayer, Principal, Verify, expiry::ExpiryLayer},
         drain::DrainLayer,
         lookup::LookupLayer,
         resume::{EventLog, ResumeLayer, RingLog},
@@ -72,7 +72,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
     /// Sets the verifier of requests: tokens, your own verifier, or
     /// [`Disabled`](crate::layers::auth::Disabled) to accept every request.
     #[must_use]
-    pub fn auth<W: Verify>(self, verifier: W) -> StackBuilder<A, W, L> {
+    pub fn auth<W: Verify<Principal = Principal>>(self, verifier: W) -> StackBuilder<A, W, L> {
         let Self { agent, policy, verifier: _, log, persistence, limits, keepalive, around } = self;
         StackBuilder { agent, policy, verifier, log, persistence, limits, keepalive, around }
     }
@@ -153,7 +153,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
     pub fn build(self) -> Stack<A, V, L>
     where
         A: Agent,
-        V: Verify + Clone,
+        V: Verify<Principal = Principal> + Clone,
         L: EventLog,
     {
         let keepalive = self.keepalive.unwrap_or(self.limits.keepalive);

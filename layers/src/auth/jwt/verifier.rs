@@ -37,6 +37,7 @@ pub(super) enum Held {
 }
 
 impl Verify for Jwt {
+    type Principal = Principal;
     type Future = VerifyFuture;
 
     fn verify(&self, parts: &Parts) -> Self::Future {

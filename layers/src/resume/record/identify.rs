@@ -34,6 +34,9 @@ pub enum Asked {
     Existing(String),
     /// A new stream, with this key.
     New(String),
+    /// A new stream with this key, in place of the one that there may be: that one stops and is forgotten. For a chat whose
+    /// readers know its id alone and want its newest answer.
+    Anew(String),
 }
 
 impl<F> Identify for F

@@ -3,6 +3,7 @@
 mod config;
 mod identify;
 mod layer;
+mod position;
 mod reader;
 mod recorder;
 mod registry;
