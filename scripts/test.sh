@@ -35,6 +35,10 @@ if ! AGENT_WEBKIT_CHROMIUM=$(scripts/chromium.sh); then
     echo "SKIPPED: the tests of the console in a browser; the line above says why." >&2
 fi
 export AGENT_WEBKIT_CHROMIUM
+# Tests find the server where it is installed, and each starts its own.
+if ! scripts/nats.sh >/dev/null; then
+    echo "SKIPPED: the tests with NATS; the line above says why." >&2
+fi
 
 if (($#)); then
     exec scripts/postgres.sh cargo nextest run --all-features "$@"

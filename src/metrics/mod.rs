@@ -20,6 +20,8 @@ mod readers;
 mod sessions;
 mod storage;
 
+#[cfg(feature = "postgres")]
+pub(crate) use self::hosts::hints;
 #[cfg(feature = "store")]
 pub(crate) use self::hosts::{Counted, taken_over};
 #[cfg(feature = "store")]

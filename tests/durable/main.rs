@@ -29,6 +29,7 @@ mod hosts;
 mod inputs;
 mod itself;
 mod long_turn;
+mod messengers;
 mod outage;
 mod place;
 mod prompts;

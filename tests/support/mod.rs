@@ -13,8 +13,12 @@
 
 mod cli;
 mod client;
+#[cfg(feature = "postgres")]
+pub(crate) mod deaf;
 mod events;
 mod faults;
+#[cfg(feature = "nats")]
+pub(crate) mod nats;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 #[cfg(target_os = "linux")]

@@ -58,7 +58,8 @@ enum Failure {
 
 fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
-    let level = if matches!(command, Command::Serve(_)) { "info" } else { "error" };
+    // The client of NATS logs each try to connect; what matters of that is logged by this crate.
+    let level = if matches!(command, Command::Serve(_)) { "info,async_nats=error" } else { "error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
