@@ -34,7 +34,7 @@ use crate::{
 const FORM: usize = 16 << 10;
 const FORM_TIME: Duration = Duration::from_secs(10);
 
-const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, POST");
+const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS, POST");
 
 /// What the agent hears of a denial without a reason.
 const DENIED: &str = "The user denied this.";
@@ -112,11 +112,14 @@ impl<L: EventLog> Pages<L> {
                 return self.show(token).await.map_or_else(|page| page, |page| page).map(|_| Bytes::new());
             }
             Method::POST => self.decide(token, body).await,
+            Method::OPTIONS => {
+                let mut response = Response::new(Bytes::new());
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                return with_allow(response);
+            }
             _ => {
                 let text = "This page can be read, and its form can be sent.";
-                let mut response = page::sentence(StatusCode::METHOD_NOT_ALLOWED, "Not possible", text);
-                response.headers_mut().insert(header::ALLOW, ALLOW);
-                return response;
+                return with_allow(page::sentence(StatusCode::METHOD_NOT_ALLOWED, "Not possible", text));
             }
         };
         answer.unwrap_or_else(|refusal| refusal)
@@ -205,6 +208,11 @@ impl Form {
             _ => None,
         }
     }
+}
+
+fn with_allow(mut response: Response<Bytes>) -> Response<Bytes> {
+    response.headers_mut().insert(header::ALLOW, ALLOW);
+    response
 }
 
 fn refused(refused: Refused) -> Response<Bytes> {
