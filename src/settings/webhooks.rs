@@ -21,8 +21,8 @@ use crate::webhooks::{Endpoint, EventKind, Owners, Secret, Webhooks};
 pub struct WebhookSettings {
     /// URL that gets signed webhooks about the prompts, results and errors of all sessions. It needs a secret. See
     /// docs/webhooks.md.
-    #[arg(long = "webhook", value_name = "URL", env = "AGENT_WEBKIT_WEBHOOK", hide_env_values = true)]
-    pub url: Option<String>,
+    #[arg(long, value_name = "URL", env = "AGENT_WEBKIT_WEBHOOK", hide_env_values = true)]
+    pub webhook: Option<String>,
 
     /// Secret that signs these webhooks: whsec_ and 24 to 64 bytes in base64. Every user of the machine can read a command
     /// line, so prefer the environment or a file.
@@ -32,24 +32,24 @@ pub struct WebhookSettings {
         env = "AGENT_WEBKIT_WEBHOOK_SECRET",
         hide_env_values = true
     )]
-    pub secret: Option<String>,
+    pub webhook_secret: Option<String>,
 
     /// File with this secret.
-    #[arg(long = "webhook-secret-file", value_name = "PATH", env = "AGENT_WEBKIT_WEBHOOK_SECRET_FILE")]
-    pub secret_file: Option<PathBuf>,
+    #[arg(long, value_name = "PATH", env = "AGENT_WEBKIT_WEBHOOK_SECRET_FILE")]
+    pub webhook_secret_file: Option<PathBuf>,
 
     /// Events of these webhooks, separated by commas.
-    #[arg(long = "webhook-events", value_name = "EVENTS", env = "AGENT_WEBKIT_WEBHOOK_EVENTS", value_delimiter = ',', default_value = "prompts,results,errors", value_parser = EnumValueParser::<EventKind>::new())]
-    pub events: Vec<EventKind>,
+    #[arg(long, value_name = "EVENTS", env = "AGENT_WEBKIT_WEBHOOK_EVENTS", value_delimiter = ',', default_value = "prompts,results,errors", value_parser = EnumValueParser::<EventKind>::new())]
+    pub webhook_events: Vec<EventKind>,
 
     /// TOML file of the webhooks of owners: a table for each owner, such as `[ada]`, with `url`, `secret` and perhaps
     /// `events`. The server reads the file again on SIGHUP.
     #[arg(long = "webhooks", value_name = "PATH", env = "AGENT_WEBKIT_WEBHOOKS")]
-    pub owners: Option<PathBuf>,
+    pub owner_webhooks: Option<PathBuf>,
 
     /// Time for which a webhook that was not received is tried again.
-    #[arg(long = "webhook-retry", value_name = "TIME", env = "AGENT_WEBKIT_WEBHOOK_RETRY", default_value = "24h", value_parser = units::duration)]
-    pub retry: Duration,
+    #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_WEBHOOK_RETRY", default_value = "24h", value_parser = units::duration)]
+    pub webhook_retry: Duration,
 
     /// URL at which browsers reach this server, such as https://agents.example.com. With it the webhook of a permission
     /// request has a link to a page that allows or denies it.
@@ -86,7 +86,7 @@ impl WebhookSettings {
     /// The webhooks and the file of owners, to reload when it has changed. `None` if there are no webhooks.
     pub(super) fn webhooks(&self) -> Result<Option<(Webhooks, Option<ReloadedFile>)>, SettingsError> {
         let server = self.server()?;
-        if server.is_none() && self.owners.is_none() {
+        if server.is_none() && self.owner_webhooks.is_none() {
             return match self.public_url {
                 Some(_) => Err(SettingsError::new(
                     "--public-url needs webhooks, which have the links: --webhook or --webhooks",
@@ -94,7 +94,7 @@ impl WebhookSettings {
                 None => Ok(None),
             };
         }
-        let mut webhooks = client().link_lifetime(self.approve_link_lifetime).retry_for(self.retry);
+        let mut webhooks = client().link_lifetime(self.approve_link_lifetime).retry_for(self.webhook_retry);
         if let Some(server) = server {
             webhooks = webhooks.server(server);
         }
@@ -103,7 +103,7 @@ impl WebhookSettings {
                 .public_url(url)
                 .map_err(|_| SettingsError::new("the public URL must be http:// or https:// and a host"))?;
         }
-        let file = match &self.owners {
+        let file = match &self.owner_webhooks {
             Some(path) => {
                 let owners = Owners::default();
                 webhooks = webhooks.owners(owners.clone());
@@ -115,7 +115,7 @@ impl WebhookSettings {
     }
 
     fn server(&self) -> Result<Option<Endpoint>, SettingsError> {
-        let secret = match (&self.secret, &self.secret_file) {
+        let secret = match (&self.webhook_secret, &self.webhook_secret_file) {
             (Some(_), Some(_)) => {
                 return Err(SettingsError::new("a webhook secret and a file with one exclude each other"));
             }
@@ -126,7 +126,7 @@ impl WebhookSettings {
             ),
             (None, None) => None,
         };
-        let (url, secret) = match (&self.url, secret) {
+        let (url, secret) = match (&self.webhook, secret) {
             (Some(url), Some(secret)) => (url, secret),
             (None, None) => return Ok(None),
             (Some(_), None) => {
@@ -140,7 +140,7 @@ impl WebhookSettings {
         };
         let secret: Secret = secret.parse().map_err(|error| SettingsError::new(format!("{error}")))?;
         let endpoint = Endpoint::new(url, secret).map_err(|error| SettingsError::new(error.to_string()))?;
-        Ok(Some(endpoint.events(self.events.iter().copied())))
+        Ok(Some(endpoint.events(self.webhook_events.iter().copied())))
     }
 }
 
@@ -163,8 +163,8 @@ fn client() -> Webhooks {
 impl fmt::Debug for WebhookSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebhookSettings")
-            .field("events", &self.events)
-            .field("owners", &self.owners)
+            .field("events", &self.webhook_events)
+            .field("owners", &self.owner_webhooks)
             .field("public_url", &self.public_url)
             .finish_non_exhaustive()
     }

@@ -187,7 +187,7 @@ impl Shared {
         let Some(endpoint) = self.links.endpoints.get(to) else {
             return self.records.postpone(claimed, UNKNOWN, true).await;
         };
-        let turn = match self.rests.enter(to) {
+        let turn = match self.rests.enter(to).await {
             Ok(turn) => turn,
             Err(pause) => return self.records.postpone(claimed, pause, false).await,
         };

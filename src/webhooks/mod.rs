@@ -159,6 +159,10 @@ impl Webhooks {
         let courier: Arc<dyn Notices> =
             Arc::new(Courier::new(self.links, records, self.client, self.retry_for));
         sessions.set_notices(courier);
+        // What was left by an earlier process is sent before any request. Without a runtime, the first request starts it.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            sessions.start_tasks();
+        }
         ApprovalLayer::new(pages, sessions.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! Receivers that fail rest for a while, so that they cost others no time.
+//! Turns of receivers: few attempts at once, and a rest for those that fail, so that they cost others no time.
 
 use std::{
     collections::HashMap,
@@ -6,14 +6,17 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout},
+};
 
 use crate::sync::lock;
 
 /// Maximum number of attempts to one endpoint at the same time.
 const AT_ONCE: usize = 4;
 
-/// Pause of a message whose endpoint is busy.
+/// How long a message waits for a turn, and then pauses. An attempt that hangs takes longer.
 const BUSY: Duration = Duration::from_secs(1);
 
 /// The longest rest of an endpoint; the first one is a second.
@@ -23,11 +26,18 @@ const LONGEST: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rests(Arc<Mutex<HashMap<String, State>>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    turns: Arc<Semaphore>,
     under_way: usize,
     failures: u32,
     rests_until: Option<Instant>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), under_way: 0, failures: 0, rests_until: None }
+    }
 }
 
 /// The right to one attempt.
@@ -35,30 +45,45 @@ struct State {
 pub(super) struct Turn {
     rests: Rests,
     endpoint: String,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Rests {
-    /// A turn, or the time to wait for one.
-    pub(super) fn enter(&self, endpoint: &str) -> Result<Turn, Duration> {
-        let mut states = lock(&self.0);
-        let state = states.entry(endpoint.to_owned()).or_default();
-        let left = state.rests_until.map(|until| until.saturating_duration_since(Instant::now()));
-        match left {
-            Some(left) if !left.is_zero() => Err(left),
-            // One attempt finds out whether it works again.
-            _ if state.under_way >= if state.failures == 0 { AT_ONCE } else { 1 } => Err(BUSY),
-            _ => {
-                state.under_way += 1;
-                Ok(Turn { rests: self.clone(), endpoint: endpoint.to_owned() })
-            }
-        }
+    /// A turn, or the pause before the next try to get one.
+    pub(super) async fn enter(&self, endpoint: &str) -> Result<Turn, Duration> {
+        let turns = self.with(endpoint, |state| match state.pause() {
+            Some(pause) => Err(pause),
+            None => Ok(Arc::clone(&state.turns)),
+        })?;
+        let permit = timeout(BUSY, turns.acquire_owned()).await.map_err(|_| BUSY)?.map_err(|_| BUSY)?;
+        self.with(endpoint, |state| {
+            // It may have failed meanwhile.
+            let pause = state.pause();
+            state.under_way += usize::from(pause.is_none());
+            pause.map_or(Ok(()), Err)
+        })?;
+        Ok(Turn { rests: self.clone(), endpoint: endpoint.to_owned(), _permit: permit })
+    }
+
+    fn with<T>(&self, endpoint: &str, then: impl FnOnce(&mut State) -> T) -> T {
+        then(lock(&self.0).entry(endpoint.to_owned()).or_default())
+    }
+}
+
+impl State {
+    /// Why there can be no attempt now.
+    fn pause(&self) -> Option<Duration> {
+        let left = self.rests_until.map(|until| until.saturating_duration_since(Instant::now()));
+        // After a failure one attempt finds out whether it works again.
+        let is_tried = self.failures > 0 && self.under_way > 0;
+        left.filter(|left| !left.is_zero()).or_else(|| is_tried.then_some(BUSY))
     }
 }
 
 impl Turn {
     /// Returns whether the endpoint had failed before.
     pub(super) fn succeeded(&self) -> bool {
-        self.with(|state| {
+        self.rests.with(&self.endpoint, |state| {
             state.rests_until = None;
             std::mem::take(&mut state.failures) > 0
         })
@@ -66,28 +91,22 @@ impl Turn {
 
     /// Returns whether the endpoint had not failed before.
     pub(super) fn failed(&self) -> bool {
-        self.with(|state| {
-            let rest = Duration::from_secs(1 << state.failures.min(10)).min(LONGEST);
-            state.rests_until = Some(Instant::now() + rest);
-            state.failures += 1;
-            state.failures == 1
+        self.rests.with(&self.endpoint, |state| {
+            // Attempts that fail together are one failure.
+            if state.rests_until.is_none_or(|until| until <= Instant::now()) {
+                let rest = Duration::from_secs(1 << state.failures.min(10)).min(LONGEST);
+                state.rests_until = Some(Instant::now() + rest);
+                state.failures += 1;
+                return state.failures == 1;
+            }
+            false
         })
-    }
-
-    fn with<T>(&self, then: impl FnOnce(&mut State) -> T) -> T {
-        then(lock(&self.rests.0).get_mut(&self.endpoint).expect("it is there while a turn is"))
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut states = lock(&self.rests.0);
-        if let Some(state) = states.get_mut(&self.endpoint) {
-            state.under_way -= 1;
-            if state.under_way == 0 && state.failures == 0 {
-                states.remove(&self.endpoint);
-            }
-        }
+        self.rests.with(&self.endpoint, |state| state.under_way -= 1);
     }
 }
 
@@ -98,25 +117,34 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_endpoint_that_fails_rests_longer_each_time_and_costs_others_nothing() {
         let rests = Rests::default();
-        let turns: Vec<Turn> = (0..AT_ONCE).map(|_| rests.enter("a").unwrap()).collect();
-        assert_eq!(rests.enter("a").unwrap_err(), BUSY);
-        assert!(!rests.enter("b").unwrap().succeeded());
+        let mut turns = Vec::new();
+        for _ in 0..AT_ONCE {
+            turns.push(rests.enter("a").await.unwrap());
+        }
+        assert_eq!(rests.enter("a").await.unwrap_err(), BUSY);
+        assert!(!rests.enter("b").await.unwrap().succeeded());
+        let waits = tokio::spawn({
+            let rests = rests.clone();
+            async move { rests.enter("a").await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        turns.pop();
+        assert_eq!(waits.await.unwrap(), Ok(()), "a turn that ends is the next one's");
+        assert_eq!(turns.iter().map(Turn::failed).collect::<Vec<_>>(), [true, false, false]);
         drop(turns);
 
         let mut rested = Vec::new();
-        for n in 0..8 {
-            let turn = rests.enter("a").unwrap();
-            assert_eq!(turn.failed(), n == 0);
-            drop(turn);
-            let left = rests.enter("a").unwrap_err();
+        for _ in 0..8 {
+            let left = rests.enter("a").await.unwrap_err();
             rested.push(left.as_secs());
             tokio::time::advance(left).await;
+            assert!(!rests.enter("a").await.unwrap().failed());
         }
         assert_eq!(rested, [1, 2, 4, 8, 16, 32, 60, 60]);
-        let probe = rests.enter("a").unwrap();
-        assert_eq!(rests.enter("a").unwrap_err(), BUSY, "one attempt finds out whether it works again");
+        tokio::time::advance(LONGEST).await;
+        let probe = rests.enter("a").await.unwrap();
+        assert_eq!(rests.enter("a").await.unwrap_err(), BUSY, "one attempt finds out whether it works again");
         assert!(probe.succeeded());
-        drop(probe);
-        assert!(lock(&rests.0).is_empty());
+        rests.enter("a").await.unwrap();
     }
 }

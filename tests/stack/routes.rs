@@ -134,7 +134,8 @@ async fn the_description_is_for_everybody_and_names_every_route() {
 
     // Without components there is no schema, and without webhooks there are no links.
     let described = api["paths"].as_object().unwrap().iter();
-    let described = described.filter(|(path, _)| !["/genui/schema", "/approve/{token}"].contains(&path.as_str()));
+    let described =
+        described.filter(|(path, _)| !["/genui/schema", "/approve/{token}"].contains(&path.as_str()));
     for (path, item) in described {
         let mut methods: Vec<String> = item
             .as_object()

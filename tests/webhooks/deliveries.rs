@@ -1,12 +1,17 @@
 //! What is sent, and what happens when it is not received.
 
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
 use serde_json::json;
 
 use crate::{
     hooked,
     place::{Place, on_both},
     receiver::{Mode, OTHER_SECRET, Receiver, SECRET, verified},
-    support::{Script, Server, bash, eventually},
+    support::{PATIENCE, Script, Server, bash, eventually},
 };
 
 on_both! { what_was_not_received_is_sent_again_after_kill_9_under_the_same_id }
@@ -124,31 +129,27 @@ async fn a_stop_gives_what_is_under_way_to_the_next_server() {
     drop(server);
 }
 
-/// More sessions than attempts at once, and each has several turns: a receiver that hangs holds none of them up.
 #[tokio::test]
-async fn a_receiver_that_hangs_holds_no_session_up_and_a_redirect_is_not_followed() {
+async fn a_receiver_that_hangs_holds_no_session_up() {
     let receiver = Receiver::start(Mode::Hang).await;
     let server = hooked(Server::builder(), &receiver).start().await;
     let mut session = server.session().await;
-    for turn in 0..40 {
+    let turns = 20;
+    for turn in 0..turns {
         session.turn(format!("turn {turn}")).await;
     }
-    assert!(receiver.received().len() <= 8, "attempts to one receiver at once are few");
-    receiver.answer(Mode::Answer(307));
-    receiver.until("a redirected one", receiver.received().len() + 2, |_| true).await;
     receiver.answer(Mode::Answer(200));
-    let ids = async || {
-        let ids: std::collections::BTreeSet<_> =
-            receiver.received().iter().map(|one| one.id().to_owned()).collect();
-        ids.len() == 40
-    };
-    eventually("all are sent in the end", ids).await;
-    assert!(receiver.received().iter().all(|one| one.path == "/hook"));
+    let ids = || receiver.received().iter().map(|one| one.id().to_owned()).collect::<BTreeSet<_>>().len();
+    let deadline = Instant::now() + 3 * PATIENCE;
+    while ids() < turns {
+        assert!(Instant::now() < deadline, "{:#?}", receiver.received());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]
 async fn one_that_nobody_receives_is_given_up_logged_and_counted() {
-    let receiver = Receiver::start(Mode::Answer(503)).await;
+    let receiver = Receiver::start(Mode::Answer(307)).await;
     let server = hooked(Server::builder(), &receiver).option("--webhook-retry", "2s").start().await;
     let mut session = server.session().await;
     session.turn("one").await;
@@ -161,6 +162,7 @@ async fn one_that_nobody_receives_is_given_up_logged_and_counted() {
     assert!(!metrics.contains("agent_webkit_webhook_attempts_total{outcome=\"delivered\"}"), "{metrics}");
     let attempts = receiver.received().len();
     assert!(attempts >= 2, "{attempts}");
+    assert!(receiver.received().iter().all(|one| one.path == "/hook"), "a redirect is not followed");
     receiver.answer(Mode::Answer(410));
     session.turn("two").await;
     eventually("a receiver is gone", async || server.log().contains("the receiver answered 410")).await;

@@ -26,7 +26,6 @@ pub(crate) struct Received {
     pub(crate) path: String,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
-    pub(crate) at: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +136,7 @@ async fn receive(
     let mode = {
         let mut state = state.lock().unwrap();
         let path = parts.uri.path().to_owned();
-        state.received.push(Received { path, headers, body, at: Instant::now() });
+        state.received.push(Received { path, headers, body });
         state.mode
     };
     let Mode::Answer(status) = mode else { return std::future::pending().await };
