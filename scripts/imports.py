@@ -14,6 +14,10 @@ ARROWS = {
     "bin": {"check", "client", "console", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
     "settings": {"stack", "service", "storage", "approvals", "genui", "claude", "practice", "layers"},
     "stack": {"service", "storage", "agent", "genui", "layers", "metrics"},
+    "bin": {"client", "console", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
+    "settings": {"stack", "webhooks", "service", "storage", "approvals", "genui", "claude", "practice", "layers"},
+    "stack": {"webhooks", "service", "storage", "agent", "genui", "layers", "metrics"},
+    "webhooks": {"service", "storage", "layers", "metrics", "error_text", "sync"},
     "console": {"layers"},
     # Of storage only the seams: what a session needs to be stored, whichever database does it.
     "service": {"storage", "agent", "proto", "layers", "metrics", "backoff", "error_text", "sync"},
@@ -39,6 +43,7 @@ SEAMS = {
     ("service", "storage"): {"catalog", "inbox", "transcripts", "persistence", "Persistence", "wake"},
     ("claude", "storage"): {"transcripts"},
     ("agent", "storage"): {"transcripts"},
+    ("webhooks", "storage"): {"catalog", "outbox", "Outbox"},
 }
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -25,6 +25,7 @@ macro_rules! guides {
 [resume]: crate::guide::resume
 [storage]: crate::guide::storage
 [tools]: crate::guide::tools
+[webhooks]: crate::guide::webhooks
 "]
         #[doc = include_str!(concat!("../docs/", $file))]
         pub mod $name {}
@@ -40,6 +41,7 @@ guides! {
     policies: "policies.md",
     auth: "auth.md",
     permissions: "permissions.md",
+    webhooks: "webhooks.md",
     resume: "resume.md",
     storage: "storage.md",
     deployment: "deployment.md",

@@ -51,6 +51,7 @@
 //! | [`storage::catalog`] | the session catalog with its leases | `service`; `sqlite`, `postgres` |
 //! | [`storage::events`] | durable event logs | `sqlite`, `postgres` |
 //! | [`storage::database`] | opens and migrates the database | `sqlite`, `postgres` |
+//! | [`webhooks`] | signed webhooks, and links that answer one prompt | `webhooks` |
 //! | [`console`] | a page for browsers, as a service | `console` |
 //! | [`check`] | checks of a running server or of any resumable stream | `check` |
 //! | [`practice`] | a scripted model that needs no account | `practice` |
@@ -99,6 +100,8 @@ mod sync;
 pub mod testing;
 #[cfg(feature = "claude")]
 pub mod tools;
+#[cfg(feature = "webhooks")]
+pub mod webhooks;
 #[cfg(feature = "service")]
 pub use crate::stack::Stack;
 
