@@ -12,11 +12,8 @@ from pathlib import Path
 
 ARROWS = {
     "bin": {"check", "client", "console", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
-    "settings": {"stack", "service", "storage", "approvals", "genui", "claude", "practice", "layers"},
-    "stack": {"service", "storage", "agent", "genui", "layers", "metrics"},
-    "bin": {"client", "console", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
-    "settings": {"stack", "webhooks", "service", "storage", "approvals", "genui", "claude", "practice", "layers"},
-    "stack": {"webhooks", "service", "storage", "agent", "genui", "layers", "metrics"},
+    "settings": {"stack", "service", "storage", "approvals", "genui", "claude", "practice", "layers", "webhooks"},
+    "stack": {"service", "storage", "agent", "genui", "layers", "metrics", "webhooks"},
     "webhooks": {"service", "storage", "layers", "metrics", "error_text", "sync"},
     "console": {"layers"},
     # Of storage only the seams: what a session needs to be stored, whichever database does it.

@@ -15,9 +15,7 @@ step cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
 
 # Each feature by itself, and no feature.
-for features in "" service client check console metrics claude tools mcp policies practice jwt sqlite postgres; do
-for features in "" service client console metrics claude tools mcp policies practice jwt sqlite postgres nats; do
-for features in "" service client console webhooks metrics claude tools mcp policies practice jwt sqlite postgres; do
+for features in "" service client check console webhooks metrics claude tools mcp policies practice jwt sqlite postgres nats; do
     step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
 done
 for features in "" auth drain expiry host jwt lookup relay resume ticket; do

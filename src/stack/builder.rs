@@ -78,12 +78,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
     /// Sets the verifier of requests: tokens, your own verifier, or
     /// [`Disabled`](crate::layers::auth::Disabled) to accept every request.
     #[must_use]
-<<<<<<< HEAD
     pub fn auth<W: Verify<Principal = Principal>>(self, verifier: W) -> StackBuilder<A, W, L> {
-        let Self { agent, policy, verifier: _, log, persistence, limits, keepalive, around } = self;
-        StackBuilder { agent, policy, verifier, log, persistence, limits, keepalive, around }
-=======
-    pub fn auth<W: Verify>(self, verifier: W) -> StackBuilder<A, W, L> {
         StackBuilder {
             agent: self.agent,
             policy: self.policy,
@@ -96,7 +91,6 @@ impl<A, V, L> StackBuilder<A, V, L> {
             #[cfg(feature = "webhooks")]
             webhooks: self.webhooks,
         }
->>>>>>> webhooks
     }
 
     /// Sets the event log. The default keeps the last 1000 events of each session in memory.
