@@ -41,12 +41,12 @@ impl Ask {
         Self::new(Method::GET, path)
     }
 
-    pub(super) fn post(path: impl Into<String>, body: impl ToString) -> Self {
+    pub(super) fn post(path: impl Into<String>, body: &(impl ToString + ?Sized)) -> Self {
         Self { body: body.to_string().into(), ..Self::new(Method::POST, path) }
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.headers.push((name, value.to_string()));
+    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 

@@ -57,7 +57,7 @@ async fn brings<S: HttpService>(
 
 async fn seams<S: HttpService>(probe: &Probe<'_, S>, session: &Session, events: &[ParsedEvent]) -> Verdict {
     for from in 0..events.len() {
-        brings(probe, session.stream().header("last-event-id", from), events, from).await?;
+        brings(probe, session.stream().header("last-event-id", from.to_string()), events, from).await?;
     }
     Ok(())
 }
@@ -65,7 +65,7 @@ async fn seams<S: HttpService>(probe: &Probe<'_, S>, session: &Session, events: 
 async fn query<S: HttpService>(probe: &Probe<'_, S>, session: &Session, events: &[ParsedEvent]) -> Verdict {
     let ask = |n: usize| Ask::get(session.path(&format!("/stream?last_event_id={n}")));
     brings(probe, ask(1), events, 1).await?;
-    brings(probe, ask(1).header("last-event-id", 2), events, 2).await
+    brings(probe, ask(1).header("last-event-id", "2"), events, 2).await
 }
 
 async fn empty<S: HttpService>(probe: &Probe<'_, S>, session: &Session, events: &[ParsedEvent]) -> Verdict {
