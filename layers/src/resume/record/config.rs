@@ -10,6 +10,7 @@ pub(super) struct RecordConfig {
     pub(super) max_event_bytes: usize,
     pub(super) max_time: Option<Duration>,
     pub(super) max_streams: usize,
+    pub(super) shared: Option<Duration>,
     pub(super) keepalive: Option<Duration>,
 }
 
@@ -20,6 +21,7 @@ impl Default for RecordConfig {
             max_event_bytes: 16 << 20,
             max_time: None,
             max_streams: 10_000,
+            shared: None,
             keepalive: Some(DEFAULT_KEEPALIVE),
         }
     }
