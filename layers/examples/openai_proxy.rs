@@ -1,0 +1,44 @@
+//! Makes the streams of any OpenAI-compatible API resumable. The upstream does not change, and is called once for each
+//! stream.
+//!
+//! ```text
+//! UPSTREAM=http://127.0.0.1:11434 cargo run -p agent-webkit-layers --all-features --example openai_proxy
+//! curl -iN http://127.0.0.1:8000/v1/chat/completions -H 'content-type: application/json' \
+//!     -d '{"model":"m","stream":true,"messages":[{"role":"user","content":"Hello."}]}'
+//! curl -N http://127.0.0.1:8000/v1/chat/completions -H 'stream-id: …' -H 'last-event-id: 7'
+//! curl -X DELETE http://127.0.0.1:8000/v1/chat/completions -H 'stream-id: …'
+//! ```
+//!
+//! The first answer has the `stream-id`. The second request goes on after event 7, and the third one stops the upstream.
+
+use std::{env, error::Error};
+
+use agent_webkit_layers::{
+    builder::ServiceBuilderExt,
+    relay::RelayLayer,
+    resume::{RingLog, StreamIds},
+};
+use axum::{Router, body::Body, http::Uri, http::request::Parts};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+use uuid::Uuid;
+
+/// The proxy in front of an upstream.
+pub(crate) fn app(upstream: Uri) -> Router {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let proxy = ServiceBuilder::new()
+        .record(RingLog::default(), StreamIds::new(|| Uuid::new_v4().to_string()))
+        .layer(RelayLayer::new(client, move |_: &Parts| Some(upstream.clone())))
+        // Everything is relayed, so nothing comes here.
+        .service(Router::new());
+    Router::new().fallback_service(proxy)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let upstream = env::var("UPSTREAM")?.parse()?;
+    let address = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:8000".to_owned());
+    axum::serve(TcpListener::bind(address).await?, app(upstream)).await?;
+    Ok(())
+}
