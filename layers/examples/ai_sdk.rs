@@ -16,6 +16,7 @@ use axum::{
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::sleep};
+use uuid::Uuid;
 
 /// `POST /api/chat/{id}` starts the newest answer of a chat, `GET /api/chat/{id}/stream` reads it.
 fn chat(request: &Parts) -> Asked {
@@ -39,7 +40,10 @@ pub(crate) fn app(pace: Duration) -> Router {
 async fn answer(body: Bytes, pace: Duration) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let said = body["messages"].as_array().and_then(|messages| messages.last()?["parts"][0]["text"].as_str());
-    let mut parts = vec![json!({"type": "start"}), json!({"type": "text-start", "id": "text"})];
+    let mut parts = vec![
+        json!({"type": "start", "messageId": Uuid::new_v4().to_string()}),
+        json!({"type": "text-start", "id": "text"}),
+    ];
     let words = said.unwrap_or_default().split_inclusive(' ');
     parts.extend(words.map(|word| json!({"type": "text-delta", "id": "text", "delta": word})));
     parts.extend([json!({"type": "text-end", "id": "text"}), json!({"type": "finish"})]);

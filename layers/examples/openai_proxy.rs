@@ -11,12 +11,11 @@
 //!
 //! The first answer has the `stream-id`. The second request goes on after event 7, and the third one stops the upstream.
 
-use std::{env, error::Error};
+use std::{env, error::Error, time::Duration};
 
 use agent_webkit_layers::{
-    builder::ServiceBuilderExt,
     relay::RelayLayer,
-    resume::{RingLog, StreamIds},
+    resume::{RecordLayer, RingLog, Sse, StreamIds},
 };
 use axum::{Router, body::Body, http::Uri, http::request::Parts};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -27,8 +26,10 @@ use uuid::Uuid;
 /// The proxy in front of an upstream.
 pub(crate) fn app(upstream: Uri) -> Router {
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let record = RecordLayer::new(RingLog::default(), StreamIds::new(|| Uuid::new_v4().to_string()));
     let proxy = ServiceBuilder::new()
-        .record(RingLog::default(), StreamIds::new(|| Uuid::new_v4().to_string()))
+        // Clients reconnect after half a second.
+        .layer(record.framing(Sse::new().retry(Duration::from_millis(500))))
         .layer(RelayLayer::new(client, move |_: &Parts| Some(upstream.clone())))
         // Everything is relayed, so nothing comes here.
         .service(Router::new());

@@ -53,16 +53,17 @@ async fn the_proxy_calls_its_upstream_once_goes_on_without_the_client_and_stops_
     let id = first.headers()["stream-id"].clone();
     let mut body = first.into_body();
     let begin = body.frame().await.unwrap().unwrap().into_data().unwrap();
-    assert!(begin.starts_with(b"id: 1\ndata: {"), "{begin:?}");
+    assert_eq!(begin, "retry: 500\n\n");
     drop(body);
 
     let get = || Request::get("/v1/chat/completions").header("stream-id", &id);
     let whole = app.clone().oneshot(post(get())).await.unwrap();
     let whole = whole.into_body().collect().await.unwrap().to_bytes();
-    assert!(whole.starts_with(&begin) && whole.ends_with(b"data: [DONE]\n\n"));
+    assert!(whole.starts_with(b"retry: 500\n\nid: 1\ndata: {") && whole.ends_with(b"data: [DONE]\n\n"));
     let seventh = whole.windows(7).position(|part| part == b"id: 8\nd").unwrap();
     let rest = app.clone().oneshot(post(get().header("last-event-id", "7"))).await.unwrap();
-    assert_eq!(rest.into_body().collect().await.unwrap().to_bytes(), whole.slice(seventh..));
+    let rest = rest.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(rest, [&b"retry: 500\n\n"[..], &whole[seventh..]].concat());
     assert_eq!(upstream.calls.load(Ordering::SeqCst), 1);
 
     let endless = post(Request::post("/v1/chat/completions").header("x-words", "1000000"));
