@@ -5,6 +5,10 @@
 
 #[cfg(feature = "auth")]
 pub mod auth;
+#[cfg(feature = "axum")]
+pub mod axum;
+#[cfg(feature = "builder")]
+pub mod builder;
 #[cfg(feature = "drain")]
 pub mod drain;
 #[cfg(any(feature = "auth", feature = "lookup"))]

@@ -140,17 +140,17 @@ mod tests {
         }
     }
 
-    fn put(entries: &mut Entries<Resolver>, key: &str, outcome: Outcome<Resolver>, now: Instant) {
+    fn put(entries: &mut Entries<Resolver>, key: &str, outcome: &Outcome<Resolver>, now: Instant) {
         let number = entries.add(key, &Arc::new(Flight::new()));
-        entries.keep(key, number, &outcome, now);
+        entries.keep(key, number, outcome, now);
     }
 
     #[test]
     fn a_value_lives_for_its_time_an_unknown_id_for_its_own_and_a_failure_not_at_all() {
         let (mut entries, now) = (entries(9), Instant::now());
-        put(&mut entries, "known", Ok(Some(1)), now);
-        put(&mut entries, "unknown", Ok(None), now);
-        put(&mut entries, "failed", Err(Unavailable::default()), now);
+        put(&mut entries, "known", &Ok(Some(1)), now);
+        put(&mut entries, "unknown", &Ok(None), now);
+        put(&mut entries, "failed", &Err(Unavailable::default()), now);
         let at = |key, seconds| held(&entries, key, now + seconds * SECOND);
         assert_eq!((at("known", 9), at("known", 10)), (Some(Some(1)), None));
         assert_eq!((at("unknown", 0), at("unknown", 1)), (Some(None), None));
@@ -162,10 +162,10 @@ mod tests {
     fn the_oldest_entries_make_room() {
         let (mut entries, now) = (entries(3), Instant::now());
         for key in ["a", "b", "a", "c"] {
-            put(&mut entries, key, Ok(Some(1)), now);
+            put(&mut entries, key, &Ok(Some(1)), now);
         }
         assert_eq!(["a", "b", "c"].map(|key| held(&entries, key, now).is_some()), [true, true, true]);
-        put(&mut entries, "d", Ok(Some(1)), now);
+        put(&mut entries, "d", &Ok(Some(1)), now);
         assert_eq!(
             ["a", "b", "c", "d"].map(|key| held(&entries, key, now).is_some()),
             [true, false, true, true]

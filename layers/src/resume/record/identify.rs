@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, request::Parts};
 /// Finds out which stream a request asks for.
 ///
 /// Every `Fn(&Parts) -> Option<String>` is one: it returns the key of the stream, or `None` for a request that passes to
-/// the inner service unchanged. [`StreamIds`] gives every stream an id of its own.
+/// the inner service unchanged. A function may also return [`Asked`]. [`StreamIds`] gives every stream an id of its own.
 pub trait Identify: Send + Sync + 'static {
     /// What this request asks for.
     fn identify(&self, request: &Parts) -> Asked;
@@ -39,12 +39,19 @@ pub enum Asked {
     Anew(String),
 }
 
-impl<F> Identify for F
+impl From<Option<String>> for Asked {
+    fn from(key: Option<String>) -> Self {
+        key.map_or(Self::Nothing, Self::Stream)
+    }
+}
+
+impl<F, A> Identify for F
 where
-    F: Fn(&Parts) -> Option<String> + Send + Sync + 'static,
+    F: Fn(&Parts) -> A + Send + Sync + 'static,
+    A: Into<Asked>,
 {
     fn identify(&self, request: &Parts) -> Asked {
-        self(request).map_or(Asked::Nothing, Asked::Stream)
+        self(request).into()
     }
 }
 
