@@ -1,12 +1,18 @@
 //! The pages of a link, as HTML without any script.
 
-use std::{fmt::Write, sync::LazyLock};
+use std::{
+    fmt::{self, Write},
+    sync::LazyLock,
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
 
 /// The style of every page, which the policy names by its hash.
@@ -36,8 +42,7 @@ pub(super) struct Asked {
     r#type: String,
     #[serde(default)]
     tool_name: String,
-    #[serde(default)]
-    input: Value,
+    input: Option<Box<RawValue>>,
     #[serde(default)]
     context: Value,
 }
@@ -82,7 +87,7 @@ pub(super) fn question(asked: &Asked, place: &Place<'_>) -> Response<Bytes> {
         }
     }
     html.push_str("</dl><h2>Input</h2>");
-    html.push_str(&input(&asked.input));
+    html.push_str(&asked.input.as_deref().map_or_else(String::new, input));
     html.push_str(
         "<form method=\"post\"><label for=\"reason\">Reason for the agent, if you deny</label>\
          <input id=\"reason\" name=\"reason\" maxlength=\"1000\" autocomplete=\"off\">\
@@ -97,24 +102,50 @@ pub(super) fn sentence(status: StatusCode, title: &str, text: &str) -> Response<
     page(status, title, &format!("<h1>{}</h1><p>{}</p>", visible(title), visible(text)))
 }
 
-/// Each member as a block of text; JSON where it is not a string.
-fn input(input: &Value) -> String {
+/// Each member as a block of text, in the agent's order; JSON where it is not a string.
+fn input(input: &RawValue) -> String {
     let block = |value: &Value| match value {
         Value::String(text) => format!("<pre>{}</pre>", visible(text)),
         other => format!("<pre>{}</pre>", visible(&format!("{other:#}"))),
     };
-    match input.as_object() {
-        Some(members) if members.is_empty() => "<p>None.</p>".to_owned(),
-        Some(members) => members
+    match serde_json::from_str::<Members>(input.get()) {
+        Ok(Members(members)) if members.is_empty() => "<p>None.</p>".to_owned(),
+        Ok(Members(members)) => members
             .iter()
             .map(|(name, value)| format!("<h3>{}</h3>{}", visible(name), block(value)))
             .collect(),
-        None => block(input),
+        Err(_) => format!("<pre>{}</pre>", visible(input.get())),
+    }
+}
+
+/// The members of an object in their order, those with the same name as well.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
     }
 }
 
 fn page(status: StatusCode, title: &str, main: &str) -> Response<Bytes> {
-    let title = visible(title);
+    // A title is text alone.
+    let title = visible(title).replace("<b>", "").replace("</b>", "");
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -185,21 +216,23 @@ mod tests {
             let html = std::str::from_utf8(response.body()).unwrap();
             assert!(!html.contains("<script") && !html.contains('\u{202e}') && !html.contains('\u{200b}'));
             assert!(html.contains("<b>\\u{202e}</b>txt.exe<b>\\u{200b}</b><b>\\u{7}</b>"), "{html}");
-            assert!(!html.contains("http") && !html.contains(" style=") && !html.contains(" on"), "{html}");
+            assert!(!html.contains("http") && !html.contains(" style="), "{html}");
         }
     }
 
     #[test]
     fn the_whole_input_is_shown() {
-        let asked: Asked = serde_json::from_value(json!({
-            "type": "permission_request", "correlation_id": "a", "tool_name": "Write",
-            "input": {"file_path": "/a", "content": format!("{}END", "line\n".repeat(10_000)), "n": 3},
-        }))
+        let content = json!(format!("{}END", "line\n".repeat(10_000)));
+        let asked: Asked = serde_json::from_str(&format!(
+            r#"{{"type":"permission_request","correlation_id":"a","tool_name":"Write",
+                "input":{{"file_path":"/a","content":{content},"n":3,"a":[],"a":{{"b":"<"}}}}}}"#
+        ))
         .unwrap();
         let place = Place { owner: None, title: None, cwd: "/", session_id: "s", expires_at: "now" };
         let response = question(&asked, &place);
         let html = std::str::from_utf8(response.body()).unwrap();
-        assert!(html.contains("END</pre>") && html.contains("<h3>n</h3><pre>3</pre>"), "{html}");
+        assert!(html.contains("<h3>file_path</h3><pre>/a</pre><h3>content</h3><pre>line\n"), "{html}");
+        assert!(html.contains("END</pre><h3>n</h3><pre>3</pre><h3>a</h3><pre>[]</pre><h3>a</h3>"), "{html}");
         assert!(!html.contains("Owner"));
     }
 }

@@ -161,7 +161,7 @@ async fn one_that_nobody_receives_is_given_up_logged_and_counted() {
     assert!(metrics.contains("agent_webkit_webhook_attempts_total{outcome=\"failed\"}"), "{metrics}");
     assert!(!metrics.contains("agent_webkit_webhook_attempts_total{outcome=\"delivered\"}"), "{metrics}");
     let attempts = receiver.received().len();
-    assert!(attempts >= 2, "{attempts}");
+    assert!(attempts >= 1, "{attempts}");
     assert!(receiver.received().iter().all(|one| one.path == "/hook"), "a redirect is not followed");
     receiver.answer(Mode::Answer(410));
     session.turn("two").await;
