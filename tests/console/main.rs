@@ -40,6 +40,7 @@ stories! {
     injections,
     keyboard_only,
     long_conversation,
+    plain_page,
     states,
     tokens,
     tools_and_text,
@@ -89,6 +90,14 @@ async fn details() {
         .env("CLAUDE_CODE_ENABLE_TODO_TOOLS", "1")
         .option("--pass-env", "CLAUDE_CODE_ENABLE_TODO_TOOLS");
     play("details", builder, &chromium).await;
+}
+
+#[tokio::test]
+async fn react_example() {
+    let Some(chromium) = chromium() else { return };
+    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/react/dist/index.html");
+    assert!(fs::exists(built).unwrap(), "examples/react is not built: `make test` does it");
+    play("react_example", Server::builder(), &chromium).await;
 }
 
 #[tokio::test]
