@@ -143,7 +143,10 @@ impl Shared {
         if is_full != self.is_full.swap(is_full, Ordering::Relaxed) {
             match is_full {
                 true => {
-                    tracing::warn!(waiting, "too many webhooks wait; events are not sent until there is room")
+                    tracing::warn!(
+                        waiting,
+                        "too many webhooks wait; events are not sent until there is room"
+                    );
                 }
                 false => tracing::info!(waiting, "there is room for webhooks again"),
             }

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::resume::keepalive::DEFAULT_KEEPALIVE;
 
+/// How often within the time after which it counts as dead a process says that it lives.
+pub(super) const SIGNS: u32 = 3;
+
 #[derive(Clone, Debug)]
 pub(super) struct RecordConfig {
     pub(super) retain: Duration,

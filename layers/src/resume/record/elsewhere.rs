@@ -5,11 +5,8 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
-use super::{recorder::BoxError, registry::Registry};
+use super::{config::SIGNS, recorder::BoxError, registry::Registry};
 use crate::resume::{Cursor, Event, EventLog, EventStream, Tail, TailError};
-
-/// How often within the time after which it counts as dead a process says that it lives.
-pub(super) const SIGNS: u32 = 3;
 
 /// What a live process changes.
 #[derive(PartialEq)]

@@ -12,7 +12,10 @@ use http_body::Body;
 
 use crate::resume::{AppendError, Batch, Event, EventLog, EventStream, EventTooLarge, Framing, ReadEvents};
 
-use super::{RecordConfig, elsewhere, registry::Recording};
+use super::{
+    config::{RecordConfig, SIGNS},
+    registry::Recording,
+};
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -45,7 +48,7 @@ where
     F: Framing,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    let every = config.shared.map(|lease| lease / elsewhere::SIGNS);
+    let every = config.shared.map(|lease| lease / SIGNS);
     let copy = copy(&mut recording, body, framing.reader(config.max_event_bytes), every);
     let end = match config.max_time {
         Some(time) => tokio::time::timeout(time, copy).await.unwrap_or(End::TooLong(time)),
