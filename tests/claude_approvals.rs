@@ -18,7 +18,7 @@ use agent_webkit::{
     claude::{Claude, HookCall, HookEvent, HookOutput, McpServer},
     proto::{AgentCommand, AgentEvent, AskKind, Decision},
 };
-use serde_json::{Value, json, value::to_raw_value};
+use serde_json::{json, value::to_raw_value};
 use support::{
     Agent, Machine,
     script::{Script, bash, tool},
