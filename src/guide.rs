@@ -15,6 +15,7 @@ macro_rules! guides {
 [faq]: crate::guide::faq
 [getting_started]: crate::guide::getting_started
 [hosts]: crate::guide::hosts
+[layers]: crate::guide::layers
 [metrics]: crate::guide::metrics
 [options]: crate::guide::options
 [permissions]: crate::guide::permissions
@@ -41,6 +42,7 @@ guides! {
     permissions: "permissions.md",
     resume: "resume.md",
     storage: "storage.md",
+    layers: "layers.md",
     deployment: "deployment.md",
     metrics: "metrics.md",
     protocol: "protocol.md",
