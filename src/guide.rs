@@ -16,6 +16,7 @@ macro_rules! guides {
 [faq]: crate::guide::faq
 [getting_started]: crate::guide::getting_started
 [hosts]: crate::guide::hosts
+[layers]: crate::guide::layers
 [metrics]: crate::guide::metrics
 [options]: crate::guide::options
 [permissions]: crate::guide::permissions
@@ -44,6 +45,7 @@ guides! {
     webhooks: "webhooks.md",
     resume: "resume.md",
     storage: "storage.md",
+    layers: "layers.md",
     deployment: "deployment.md",
     metrics: "metrics.md",
     protocol: "protocol.md",

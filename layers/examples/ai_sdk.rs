@@ -32,7 +32,7 @@ fn chat(request: &Parts) -> Asked {
 pub(crate) fn app(pace: Duration) -> Router {
     let chats = Router::new().route("/api/chat/{id}", post(move |body| answer(body, pace)));
     chats.layer(RecordLayer::new(RingLog::default(), chat)).layer(map_response(async |answer: Response| {
-        // The SDK wants a 204 if there is nothing to resume.
+        // The SDK needs a 204 if there is nothing to resume.
         if answer.status() == StatusCode::NOT_FOUND { StatusCode::NO_CONTENT.into_response() } else { answer }
     }))
 }

@@ -5,6 +5,14 @@ use crate::reply::Refusal;
 /// The reason why a request is denied. Its `Display` is the sentence that the client receives.
 ///
 /// Every invalid credential is [`Invalid`](Denied::Invalid), so that the answer does not reveal what is wrong with it.
+///
+/// ```
+/// use agent_webkit_layers::{auth::Denied, reply::Refusal};
+/// use http::StatusCode;
+///
+/// assert_eq!(Denied::Missing.to_string(), "a bearer token is needed");
+/// assert_eq!(Refusal::from(Denied::Forbidden).status(), StatusCode::FORBIDDEN);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Denied {

@@ -41,6 +41,14 @@ use tower_service::Service;
 use super::{Principal, Revocation, Revoked};
 
 /// Applies [`Expiry`]: responses end when the request's principal expires or is revoked.
+///
+/// ```
+/// use agent_webkit_layers::auth::{AuthLayer, StaticTokens, expiry::ExpiryLayer};
+/// use tower::ServiceBuilder;
+///
+/// let layers = ServiceBuilder::new().layer(AuthLayer::new(StaticTokens::default())).layer(ExpiryLayer::new());
+/// # let _ = layers;
+/// ```
 #[derive(Clone, Copy)]
 pub struct ExpiryLayer {
     read: fn(&Extensions) -> CredentialEnd,

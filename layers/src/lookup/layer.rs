@@ -10,6 +10,18 @@ use crate::reply::{Render, Renderer};
 ///
 /// Every service that the layer makes, and every clone of it, has a clone of the extractor and the resolver: put a
 /// resolver that is expensive to clone into an [`Arc`](std::sync::Arc).
+///
+/// ```
+/// use std::{collections::HashMap, future::ready};
+///
+/// use agent_webkit_layers::lookup::{LookupLayer, ids, resolve_fn};
+/// use http::request::Parts;
+///
+/// let rooms = HashMap::from([("1".to_owned(), "the library")]);
+/// let find = resolve_fn(move |id: &str, _: &Parts| ready(Ok(rooms.get(id).copied())));
+/// let layer = LookupLayer::new(ids::path("/rooms/{id}/*"), find).not_found("there is no such room");
+/// # let _ = layer;
+/// ```
 #[derive(Clone)]
 pub struct LookupLayer<X, R> {
     extract: X,

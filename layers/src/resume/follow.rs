@@ -24,6 +24,22 @@ pub(super) const COMMENT: Bytes = Bytes::from_static(b": keepalive\n\n");
 /// - The body ends after the last event of a closed stream.
 ///
 /// Must be polled inside a tokio runtime with time enabled, unless it has no keepalive.
+///
+/// ```
+/// use agent_webkit_layers::resume::{Cursor, Event, EventStream, Follow, RingConfig, RingStream};
+/// use http_body_util::BodyExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let news = RingStream::new(RingConfig::default());
+/// news.append(Event::new("line", "one").into()).await?;
+/// news.close();
+///
+/// let body = Follow::new(news.tail(Cursor::Oldest).await?, None);
+/// assert_eq!(body.collect().await?.to_bytes(), "id: 1\nevent: line\ndata: one\n\n");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Follow<T> {
     tail: Option<T>,

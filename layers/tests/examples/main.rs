@@ -7,6 +7,7 @@
     feature = "resume"
 ))]
 
+mod mcp;
 mod npm;
 mod rig;
 mod tenants;
@@ -17,6 +18,9 @@ mod ag_ui_example;
 #[expect(dead_code, reason = "the tests serve the app themselves")]
 #[path = "../../examples/ai_sdk.rs"]
 mod ai_sdk_example;
+#[expect(dead_code, reason = "the tests serve the app themselves")]
+#[path = "../../examples/mcp_host.rs"]
+mod mcp_host_example;
 #[expect(dead_code, reason = "the tests serve the app themselves")]
 #[path = "../../examples/openai_proxy.rs"]
 mod openai_proxy_example;

@@ -7,6 +7,24 @@ use super::{Cached, IdKey, limits::Limits};
 use crate::lookup::Resolve;
 
 /// Applies [`Cached`] to a resolver.
+///
+/// ```
+/// use std::{future::ready, time::Duration};
+///
+/// use agent_webkit_layers::lookup::{Resolve, cache::CacheLayer, resolve_fn};
+/// use http::{Request, request::Parts};
+/// use tower::Layer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let plans = resolve_fn(|tenant: &str, _: &Parts| ready(Ok((tenant == "acme").then_some("gold"))));
+/// let cached = CacheLayer::by_id(Duration::from_secs(60)).layer(plans);
+///
+/// let (request, ()) = Request::new(()).into_parts();
+/// assert_eq!(cached.resolve("acme", &request).await, Ok(Some("gold")));
+/// cached.forget("acme"); // The plan has changed.
+/// # }
+/// ```
 #[derive(Clone, Copy)]
 pub struct CacheLayer<K = IdKey> {
     key: K,

@@ -185,6 +185,19 @@ impl<L: EventLog, I, F> fmt::Debug for RecordLayer<L, I, F> {
 }
 
 /// The recordings of a [`RecordLayer`]: those that are running, and those that have ended but can still be read.
+///
+/// ```
+/// use agent_webkit_layers::resume::{RecordLayer, RingLog, StreamIds};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let next_uuid = || "6b0d".to_owned();
+/// let layer = RecordLayer::new(RingLog::default(), StreamIds::new(next_uuid));
+/// let recordings = layer.recordings();
+/// assert!(!recordings.stop("unknown"));
+/// recordings.shutdown().await;
+/// # }
+/// ```
 pub struct Recordings<L: EventLog> {
     registry: Arc<Registry<L>>,
 }
