@@ -271,13 +271,22 @@ async fn until_answered(world: &World, random: &mut Random, id: &str, body: &Val
     let mut refused_at = None;
     let posted = async {
         loop {
-            match world.hosts.status(random, Method::POST, &path, &headers, body.to_string()).await {
+            let answer = world.hosts.send(random, Method::POST, &path, &headers, body.to_string()).await;
+            match answer.as_ref().map(http::Response::status) {
                 Some(StatusCode::NO_CONTENT) => {
                     return refused_at.into_iter().for_each(|at| world.ledger.refused_since(at));
                 }
                 Some(StatusCode::SERVICE_UNAVAILABLE) => {
                     refused_at.get_or_insert_with(Instant::now);
-                    world.ledger.count("inputs answered 503");
+                    let why = answer.expect("it came").into_body().collect().await;
+                    let why: Value = why
+                        .ok()
+                        .and_then(|why| serde_json::from_slice(&why.to_bytes()).ok())
+                        .unwrap_or_default();
+                    world.ledger.count(&format!(
+                        "inputs answered 503: {}",
+                        why["detail"].as_str().unwrap_or_default()
+                    ));
                 }
                 None => world.ledger.count("inputs without an answer"),
                 Some(status) => {

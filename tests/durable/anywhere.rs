@@ -437,6 +437,29 @@ async fn hosts_behind_a_pooler_serve_every_session() {
     assert_eq!(elsewhere.connections, 1);
 }
 
+/// A host that does not answer loses the session, without a wait for its lease.
+#[tokio::test]
+async fn a_session_deleted_while_its_host_is_frozen_ends_with_done() {
+    let place = Place::postgres().await;
+    let [owner, other]: [Server; 2] = hosts(&place, LONG_LEASE).await;
+    let mut reader = Reader::create(owner.client()).await;
+    reader.say("slow", Script::slow(10_000, 20).to_string()).await;
+    let mut elsewhere = other.client().events(&reader.id).await;
+    elsewhere.until("message_delta").await;
+    owner.signal(Signal::STOP);
+    let deleted = other.client().delete(&reader.id).await;
+    owner.signal(Signal::CONT);
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+    elsewhere.rest().await;
+    let ends: Vec<_> = elsewhere.seen.iter().rev().take(2).map(|frame| &*frame.event).collect();
+    assert_eq!(ends, ["done", "result"]);
+    for server in [&owner, &other] {
+        let found = server.client().get(&format!("/sessions/{}", reader.id)).await;
+        assert_eq!(found.status, StatusCode::NOT_FOUND);
+    }
+    eventually("the end of its agent", async || agent_of(&reader.id).is_empty()).await;
+}
+
 #[tokio::test]
 async fn a_reader_elsewhere_that_stalls_is_told_when_it_is_too_far_behind() {
     let place = Place::postgres().await;

@@ -21,6 +21,7 @@ mod budgets;
 mod cost;
 mod crashes;
 mod deleting;
+mod fleet_times;
 mod fork;
 mod full_disk;
 mod hangs;

@@ -11,6 +11,7 @@
 //! ```
 #![allow(dead_code, unused_imports, reason = "every test crate uses another part of it")]
 
+mod balancer;
 mod cli;
 mod client;
 #[cfg(feature = "postgres")]
