@@ -109,7 +109,7 @@ impl<L: EventLog> Pages<L> {
         let answer = match parts.method {
             Method::GET => self.show(token).await,
             Method::HEAD => {
-                return self.show(token).await.map_or_else(|page| page, |page| page).map(|_| Bytes::new());
+                return self.show(token).await.unwrap_or_else(|page| page).map(|_| Bytes::new());
             }
             Method::POST => self.decide(token, body).await,
             Method::OPTIONS => {
