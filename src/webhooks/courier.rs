@@ -141,14 +141,10 @@ impl Shared {
         let Ok(waiting) = self.records.len().await else { return };
         let is_full = waiting >= WAITING;
         if is_full != self.is_full.swap(is_full, Ordering::Relaxed) {
-            match is_full {
-                true => {
-                    tracing::warn!(
-                        waiting,
-                        "too many webhooks wait; events are not sent until there is room"
-                    );
-                }
-                false => tracing::info!(waiting, "there is room for webhooks again"),
+            if is_full {
+                tracing::warn!(waiting, "too many webhooks wait; events are not sent until there is room");
+            } else {
+                tracing::info!(waiting, "there is room for webhooks again");
             }
         }
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     hooked,
     place::{Place, on_both},
-    receiver::{Mode, OTHER_SECRET, Receiver, SECRET, verified},
+    receiver::{Mode, OTHER_SECRET, Received, Receiver, SECRET, verified},
     support::{PATIENCE, Script, Server, bash, eventually},
 };
 
@@ -50,7 +50,7 @@ async fn a_prompt_and_a_result_come_signed_and_say_what_they_are_about() {
         (OTHER_SECRET, &prompt),
     ];
     assert_eq!(verified(&checked).await, [true, true, false, false, false]);
-    let others: Vec<_> = receiver.received().iter().map(|one| one.kind()).collect();
+    let others: Vec<_> = receiver.received().iter().map(Received::kind).collect();
     assert_eq!(others, ["permission_request", "result"], "nothing else is sent, and nothing twice");
 }
 
@@ -79,7 +79,7 @@ async fn questions_and_errors_come_too_and_only_the_chosen_kinds_are_sent() {
     assert_eq!(receiver.one("ask_user_question").await.json()["data"]["event"], question.data);
     session.interrupt().await;
     session.until("result").await;
-    let kinds: Vec<_> = receiver.received().iter().map(|one| one.kind()).collect();
+    let kinds: Vec<_> = receiver.received().iter().map(Received::kind).collect();
     assert!(!kinds.contains(&"result".to_owned()), "{kinds:?}");
 }
 
