@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     while let Some(event) = events.next().await {
         match event?.event {
             ServerEvent::PermissionRequest(asked) if may_run(&asked) => {
-                session.allow(asked.correlation_id).await?
+                session.allow(asked.correlation_id).await?;
             }
             ServerEvent::PermissionRequest(asked) => session.deny(asked.correlation_id, "not here").await?,
             ServerEvent::ToolResult(result) => assert_eq!(result.output, "not here"),

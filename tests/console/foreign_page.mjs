@@ -27,6 +27,13 @@ export async function serveExamples(folder) {
   return origin;
 }
 
+/** Serves one page on an origin of its own. Returns where. */
+export async function servePage(html) {
+  const server = createServer((_, response) => response.setHeader("content-type", "text/html").end(html));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${server.address().port}/`;
+}
+
 /** Opens a page with this session, or with a new one, and signs in. */
 export async function openExample(browser, address, id = "") {
   const window = await browser.window({ base: address, server: url });

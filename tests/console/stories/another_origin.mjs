@@ -1,6 +1,6 @@
 // A page of another origin, open in the same browser as the console: it can neither frame, read, drive nor reach into it.
-import { createServer } from "node:http";
 import { check, equal, token, url } from "../browser.mjs";
+import { servePage } from "../foreign_page.mjs";
 
 const PAGE = `<!doctype html><title>Attack</title><iframe id="frame" src="${url}/"></iframe><iframe id="api" src="${url}/sessions"></iframe>`;
 
@@ -13,10 +13,8 @@ export default async function (browser) {
   await window.state("Ready");
 
   // On the same machine and another port: the same site, so no cookie rule would help.
-  const server = createServer((_, response) => response.setHeader("content-type", "text/html").end(PAGE));
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const attacker = await window.page.context().newPage();
-  await attacker.goto(`http://127.0.0.1:${server.address().port}/`);
+  await attacker.goto(await servePage(PAGE));
   await attacker.waitForLoadState("load");
   for (const frame of attacker.frames().filter((one) => one !== attacker.mainFrame()))
     check(!/console\/app\.js|session_id/.test(await frame.content()), `${frame.url()} is in a frame of another page`);
@@ -92,5 +90,4 @@ export default async function (browser) {
   await window.say("Still mine.");
   await window.sees("You said: Still mine.");
   equal(await window.said(), ["Mine.", "Still mine."], "the messages");
-  server.close();
 }

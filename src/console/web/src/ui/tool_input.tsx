@@ -57,6 +57,8 @@ export function summaryOf(name: string, input: Input | undefined, cwd: string | 
       const todos = Array.isArray(input.todos) ? (input.todos as Input[]) : [];
       return `${todos.filter((todo) => todo.status === "completed").length} of ${todos.length} done`;
     }
+    case "TaskUpdate":
+      return firstLine(`#${text(input.taskId)} ${text(input.status ?? input.subject).replace("_", " ")}`);
     case "Task":
     case "Agent":
       return firstLine(text(input.description) || text(input.prompt));
