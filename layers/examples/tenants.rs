@@ -4,30 +4,30 @@
 use std::{collections::HashMap, env, error::Error, future::ready, time::Duration};
 
 use agent_webkit_layers::{
-    auth::{AuthLayer, Denied, bearer, verify_fn},
+    auth::{
+        AuthLayer,
+        jwt::{Algorithm, Jwt, JwtError, Keys},
+    },
     lookup::{LookupLayer, Resolved, cache::CacheLayer, ids, resolve_fn},
     relay::RelayLayer,
     reply::Problems,
 };
 use axum::{Router, body::Body, http::Uri, http::request::Parts};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use jsonwebtoken::{DecodingKey, Validation, decode};
 use tower::{Layer, ServiceBuilder};
 
-/// The claims of a token. They are the principal.
-#[derive(Clone, serde::Deserialize)]
-struct Claims {
-    tenant: String,
-}
+/// The tenant of a token, which is the principal.
+#[derive(Clone)]
+struct Tenant(String);
 
 /// The gateway for the tenants with these upstreams, and for tokens that are signed with this secret.
-pub(crate) fn app(secret: &str, upstreams: HashMap<String, Uri>) -> Router {
-    let key = DecodingKey::from_secret(secret.as_bytes());
-    let claims = move |request: &Parts| {
-        let decoded = decode::<Claims>(bearer(&request.headers)?, &key, &Validation::default());
-        decoded.map(|token| token.claims).map_err(|_| Denied::Invalid)
-    };
-    let caller = |request: &Parts| request.extensions.get().map(|claims: &Claims| claims.tenant.clone());
+pub(crate) fn app(secret: &str, upstreams: HashMap<String, Uri>) -> Result<Router, JwtError> {
+    let jwt = Jwt::builder(Keys::secret(secret)?)
+        .algorithms([Algorithm::Hs256])
+        .issuer("https://id.example.com/")
+        .audience("gateway")
+        .build_with(|claims| Some(Tenant(claims.get("tenant")?.as_str()?.to_owned())))?;
+    let caller = |request: &Parts| request.extensions.get::<Tenant>().map(|tenant| tenant.0.clone());
     // For a caller, the tenants of others do not exist.
     let find = resolve_fn(move |tenant: &str, request: &Parts| {
         let own = caller(request).is_some_and(|own| own == tenant);
@@ -38,18 +38,17 @@ pub(crate) fn app(secret: &str, upstreams: HashMap<String, Uri>) -> Router {
     });
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let upstream = |request: &Parts| request.extensions.get::<Resolved<Uri>>().map(|found| found.0.clone());
-    Router::new().fallback_service(
-        ServiceBuilder::new()
-            .layer(AuthLayer::new(verify_fn(move |request: &Parts| ready(claims(request)))).render(Problems))
-            .layer(LookupLayer::new(ids::path("/{tenant}/*"), cache.layer(find)).render(Problems))
-            .layer(RelayLayer::new(client, upstream))
-            .service(Router::new()),
-    )
+    let gateway = ServiceBuilder::new()
+        .layer(AuthLayer::new(jwt).render(Problems))
+        .layer(LookupLayer::new(ids::path("/{tenant}/*"), cache.layer(find)).render(Problems))
+        .layer(RelayLayer::new(client, upstream))
+        .service(Router::new());
+    Ok(Router::new().fallback_service(gateway))
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let upstreams = HashMap::from([("acme".to_owned(), env::var("ACME")?.parse()?)]);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
-    Ok(axum::serve(listener, app(&env::var("SECRET")?, upstreams)).await?)
+    Ok(axum::serve(listener, app(&env::var("SECRET")?, upstreams)?).await?)
 }

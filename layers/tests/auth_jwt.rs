@@ -6,14 +6,14 @@ mod signing;
 use std::time::{Duration, SystemTime};
 
 use agent_webkit_layers::auth::{
-    AnyOf, AuthLayer, Denied, Scopes, StaticTokens,
+    AnyOf, AuthLayer, Denied, Scopes, StaticTokens, Verify as _,
     jwt::{Algorithm, Jwt, JwtBuilder, JwtError, Keys},
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use http_body_util::{BodyExt, Full};
 use jsonwebtoken::{Algorithm as Signed, EncodingKey, Header};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use signing::*;
@@ -32,6 +32,27 @@ fn by_secret() -> Jwt {
 
 fn rsa(header: &Header, claims: &Value) -> String {
     sign(header, claims, &private_key(Signed::RS256, RSA))
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Tenant(String);
+
+#[tokio::test]
+async fn a_principal_may_be_made_of_the_claims() {
+    let keys = Keys::secret(SECRET).unwrap();
+    let tenant = |claims: &Map<String, Value>| Some(Tenant(claims.get("tenant")?.as_str()?.to_owned()));
+    let jwt = builder(keys, Algorithm::Hs256).build_with(tenant).unwrap();
+    let verify = async |secret: &str, claims: Value| {
+        let token = sign_with_secret(secret.as_bytes(), &claims);
+        let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
+        jwt.clone().verify(&request.body(()).unwrap().into_parts().0).await
+    };
+    let acme = claims_with(&json!({"tenant": "acme", "sub": null, "scope": 7}));
+    assert_eq!(verify(SECRET, acme.clone()).await, Ok(Tenant("acme".to_owned())));
+    assert_eq!(verify("another secret of some 32 characters", acme).await, Err(Denied::Invalid));
+    for wrong in [json!({}), json!({"tenant": 7}), json!({"tenant": "acme", "exp": now() - 3600})] {
+        assert_eq!(verify(SECRET, claims_with(&wrong)).await, Err(Denied::Invalid), "{wrong}");
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ use tower::ServiceExt;
 
 use crate::{rig::serve, tenants_example};
 
+const SECRET: &str = "a secret of at least 32 characters";
+
 fn token(claims: &Value, secret: &str) -> String {
     let key = EncodingKey::from_secret(secret.as_bytes());
     format!("Bearer {}", encode(&Header::default(), claims, &key).unwrap())
@@ -31,10 +33,11 @@ async fn a_tenant_reaches_its_own_upstream_and_no_other() {
         let app = Router::new().fallback(get(move |uri: http::Uri| async move { format!("{name}{uri}") }));
         upstreams.insert(name.to_owned(), serve(app).await);
     }
-    let app = tenants_example::app("s3cret", upstreams);
+    let app = tenants_example::app(SECRET, upstreams).unwrap();
     let in_an_hour = SystemTime::now() + Duration::from_secs(3600);
     let exp = in_an_hour.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    let of = |tenant: &str| token(&json!({"tenant": tenant, "exp": exp}), "s3cret");
+    let (iss, aud) = ("https://id.example.com/", "gateway");
+    let of = |tenant: &str| token(&json!({"tenant": tenant, "iss": iss, "aud": aud, "exp": exp}), SECRET);
 
     for _ in 0..2 {
         let own = send(&app, "/acme/rooms?x=1", &of("acme")).await;
@@ -49,10 +52,10 @@ async fn a_tenant_reaches_its_own_upstream_and_no_other() {
         );
         assert_eq!(send(&app, "/globex/", &of("globex")).await.1, "globex/globex/");
     }
-    for wrong in [
-        token(&json!({"tenant": "acme", "exp": exp}), "guess"),
-        token(&json!({"tenant": "acme", "exp": 1}), "s3cret"),
-    ] {
+    let acme = json!({"tenant": "acme", "iss": iss, "aud": aud, "exp": exp});
+    let expired = json!({"tenant": "acme", "iss": iss, "aud": aud, "exp": 1});
+    let guessed = "another secret of some 32 characters";
+    for wrong in [token(&acme, guessed), token(&expired, SECRET), token(&json!({"exp": exp}), SECRET)] {
         let (status, problem) = send(&app, "/acme/rooms", &wrong).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED);
         assert_eq!(serde_json::from_str::<Value>(&problem).unwrap()["status"], 401);

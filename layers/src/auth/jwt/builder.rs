@@ -1,13 +1,14 @@
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use jsonwebtoken::{Validation, crypto::rust_crypto};
+use serde_json::{Map, Value};
 
 use super::{
     Algorithm, Jwt, JwtError, Keys,
     cache::Cache,
     claims::Reading,
     keys::Origin,
-    verifier::{Held, Rules},
+    verifier::{Held, Read, Rules},
 };
 
 /// Maximum allowed difference between clocks.
@@ -149,6 +150,40 @@ impl JwtBuilder {
     /// # Errors
     /// A required setting is missing, or the settings are not safe.
     pub fn build(self) -> Result<Jwt, JwtError> {
+        let reading = self.reading.clone();
+        self.build_by(Box::new(move |claims| reading.principal(claims)))
+    }
+
+    /// Builds a verifier with principals of another type, which `read` makes from the claims of a valid token. A token for
+    /// which it returns `None` is not valid. The settings of names and scopes do not count.
+    ///
+    /// ```
+    /// use agent_webkit_layers::auth::jwt::{Algorithm, Jwt, JwtError, JwksFile, Keys};
+    ///
+    /// #[derive(Clone)]
+    /// struct Tenant(String);
+    ///
+    /// # fn jwt() -> Result<Jwt<Tenant>, JwtError> {
+    /// Jwt::builder(Keys::jwks(JwksFile::new("/etc/keys.json")))
+    ///     .algorithms([Algorithm::Es256])
+    ///     .issuer("https://id.example.com/")
+    ///     .audience("gateway")
+    ///     .build_with(|claims| Some(Tenant(claims.get("tenant")?.as_str()?.to_owned())))
+    /// # }
+    /// # jwt()?;
+    /// # Ok::<(), JwtError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`build`](Self::build).
+    pub fn build_with<P>(
+        self,
+        read: impl Fn(&Map<String, Value>) -> Option<P> + Send + Sync + 'static,
+    ) -> Result<Jwt<P>, JwtError> {
+        self.build_by(Box::new(read))
+    }
+
+    fn build_by<P>(self, read: Read<P>) -> Result<Jwt<P>, JwtError> {
         let Some(first) = self.algorithms.first() else { return Err(JwtError::NoAlgorithm) };
         if self.algorithms.iter().any(|algorithm| algorithm.is_secret() != first.is_secret()) {
             return Err(JwtError::MixedAlgorithms);
@@ -167,7 +202,7 @@ impl JwtBuilder {
         // error means that another crate has chosen one already.
         let _ = rust_crypto::DEFAULT_PROVIDER.install_default();
         let Self { algorithms, reading, max_size, .. } = self;
-        Ok(Jwt(Arc::new(Rules { keys, algorithms, validation, reading, max_size })))
+        Ok(Jwt(Arc::new(Rules { keys, algorithms, validation, leeway: reading.leeway, read, max_size })))
     }
 
     fn validation(&self) -> Result<Validation, JwtError> {

@@ -20,7 +20,7 @@ impl Reading {
     pub(super) fn principal(&self, claims: &Claims) -> Option<Principal> {
         let name = claims.get(&self.name_claim)?.as_str().filter(|name| !name.is_empty())?;
         let principal = Principal::new(format!("{}{name}", self.name_prefix));
-        Some(principal.with_scopes(self.scopes(claims)?).expiring_at(self.end(claims)?))
+        Some(principal.with_scopes(self.scopes(claims)?).expiring_at(end(claims, self.leeway)?))
     }
 
     /// The scopes from the first scope claim that the token has. `None` if its type is not supported, so that such a
@@ -35,11 +35,12 @@ impl Reading {
             Some(_) => None,
         }
     }
+}
 
-    fn end(&self, claims: &Claims) -> Option<SystemTime> {
-        let seconds = Duration::try_from_secs_f64(claims.get("exp")?.as_f64()?).ok()?;
-        SystemTime::UNIX_EPOCH.checked_add(seconds)?.checked_add(self.leeway)
-    }
+/// When a token expires.
+pub(super) fn end(claims: &Claims, leeway: Duration) -> Option<SystemTime> {
+    let seconds = Duration::try_from_secs_f64(claims.get("exp")?.as_f64()?).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(seconds)?.checked_add(leeway)
 }
 
 #[cfg(test)]

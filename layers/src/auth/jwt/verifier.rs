@@ -3,7 +3,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use http::request::Parts;
@@ -12,12 +12,14 @@ use jsonwebtoken::{Validation, decode, decode_header};
 use super::{
     Algorithm,
     cache::Cache,
-    claims::{Claims, Reading},
+    claims::{self, Claims},
     keys::KeySet,
 };
 use crate::auth::{Denied, Principal, Verify, bearer};
 
 /// A verifier of JSON Web Tokens. Cloning is cheap, and clones share their keys.
+///
+/// Its principal is a [`Principal`], or what [`JwtBuilder::build_with`](super::JwtBuilder::build_with) makes of the claims.
 ///
 /// See the [module](super) for the conditions.
 ///
@@ -34,14 +36,17 @@ use crate::auth::{Denied, Principal, Verify, bearer};
 /// # jwt()?;
 /// # Ok::<(), JwtError>(())
 /// ```
-#[derive(Clone)]
-pub struct Jwt(pub(super) Arc<Rules>);
+pub struct Jwt<P = Principal>(pub(super) Arc<Rules<P>>);
 
-pub(super) struct Rules {
+/// Makes the principal from the claims of a token that is valid.
+pub(super) type Read<P> = Box<dyn Fn(&Claims) -> Option<P> + Send + Sync>;
+
+pub(super) struct Rules<P> {
     pub(super) keys: Held,
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) validation: Validation,
-    pub(super) reading: Reading,
+    pub(super) leeway: Duration,
+    pub(super) read: Read<P>,
     pub(super) max_size: usize,
 }
 
@@ -50,9 +55,9 @@ pub(super) enum Held {
     Cached(Arc<Cache>),
 }
 
-impl Verify for Jwt {
-    type Principal = Principal;
-    type Future = VerifyFuture;
+impl<P: Clone + Send + Sync + 'static> Verify for Jwt<P> {
+    type Principal = P;
+    type Future = VerifyFuture<P>;
 
     fn verify(&self, parts: &Parts) -> Self::Future {
         let token = match bearer(&parts.headers).and_then(|token| self.0.read(token)) {
@@ -72,7 +77,13 @@ impl Verify for Jwt {
     }
 }
 
-impl fmt::Debug for Jwt {
+impl<P> Clone for Jwt<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<P> fmt::Debug for Jwt<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Jwt").field("algorithms", &self.0.algorithms).finish_non_exhaustive()
     }
@@ -91,7 +102,7 @@ impl Token {
     }
 }
 
-impl Rules {
+impl<P> Rules<P> {
     fn read(&self, text: &str) -> Result<Token, Denied> {
         if text.len() > self.max_size {
             return Err(Denied::Invalid);
@@ -106,34 +117,39 @@ impl Rules {
         }
     }
 
-    fn decide(&self, token: &Token, keys: &KeySet) -> Result<Principal, Denied> {
+    fn decide(&self, token: &Token, keys: &KeySet) -> Result<P, Denied> {
         let validation = Validation { algorithms: vec![token.algorithm.inner()], ..self.validation.clone() };
         token
             .keys_in(keys)
             .find_map(|key| decode::<Claims>(&token.text, key, &validation).ok())
-            .and_then(|checked| self.reading.principal(&checked.claims))
             // `decode` still accepts a token in the second of its `exp`, but a stream opened then would end at once.
-            .filter(|bearer| bearer.expires_at.is_some_and(|end| end > SystemTime::now()))
+            .filter(|checked| {
+                claims::end(&checked.claims, self.leeway).is_some_and(|end| end > SystemTime::now())
+            })
+            .and_then(|checked| (self.read)(&checked.claims))
             .ok_or(Denied::Invalid)
     }
 }
 
 /// The decision of [`Jwt`].
-pub struct VerifyFuture(State);
+pub struct VerifyFuture<P = Principal>(State<P>);
 
-enum State {
-    Decided(Option<Result<Principal, Denied>>),
-    Waiting(Pin<Box<dyn Future<Output = Result<Principal, Denied>> + Send>>),
+enum State<P> {
+    Decided(Option<Result<P, Denied>>),
+    Waiting(Pin<Box<dyn Future<Output = Result<P, Denied>> + Send>>),
 }
 
-impl VerifyFuture {
-    fn decided(decision: Result<Principal, Denied>) -> Self {
+impl<P> VerifyFuture<P> {
+    fn decided(decision: Result<P, Denied>) -> Self {
         Self(State::Decided(Some(decision)))
     }
 }
 
-impl Future for VerifyFuture {
-    type Output = Result<Principal, Denied>;
+// Nothing is polled in place.
+impl<P> Unpin for VerifyFuture<P> {}
+
+impl<P> Future for VerifyFuture<P> {
+    type Output = Result<P, Denied>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
@@ -143,7 +159,7 @@ impl Future for VerifyFuture {
     }
 }
 
-impl fmt::Debug for VerifyFuture {
+impl<P> fmt::Debug for VerifyFuture<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyFuture").finish_non_exhaustive()
     }
