@@ -51,7 +51,7 @@ pub struct WebhookSettings {
     #[arg(long, value_name = "TIME", env = "AGENT_WEBKIT_WEBHOOK_RETRY", default_value = "24h", value_parser = units::duration)]
     pub webhook_retry: Duration,
 
-    /// URL at which browsers reach this server, such as https://agents.example.com. With it the webhook of a permission
+    /// URL at which browsers reach this server, such as `https://agents.example.com`. With it the webhook of a permission
     /// request has a link to a page that allows or denies it.
     #[arg(long, value_name = "URL", env = "AGENT_WEBKIT_PUBLIC_URL")]
     pub public_url: Option<String>,

@@ -8,6 +8,10 @@ mod durable;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod events;
 pub(crate) mod inbox;
+#[cfg_attr(
+    not(feature = "webhooks"),
+    allow(dead_code, unused_imports, reason = "webhooks are the only records")
+)]
 pub(crate) mod outbox;
 pub(crate) mod persistence;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

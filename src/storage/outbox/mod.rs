@@ -14,7 +14,6 @@ use bytes::Bytes;
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(in crate::storage) use self::database::DbRecords;
-#[cfg_attr(not(feature = "webhooks"), expect(unused_imports, reason = "webhooks are the only records"))]
 pub(crate) use self::memory::MemoryRecords;
 use super::catalog::CatalogFuture;
 
@@ -23,7 +22,6 @@ use super::catalog::CatalogFuture;
 pub struct Outbox(pub(in crate::storage) AnyRecords);
 
 impl Outbox {
-    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "webhooks are the only records"))]
     pub(crate) fn records(&self) -> &AnyRecords {
         &self.0
     }
