@@ -49,3 +49,16 @@ test("messages, prompts and cost end right", async () => {
   assert.equal(assistants[2].content[0].text, "You said: And again.");
   await session.close();
 });
+
+// What the table in docs/clients.md says of this hook, as far as it is its reducer's doing.
+test("the published reducer keeps one prompt, and messages that were given up", () => {
+  const after = (...events) =>
+    events.reduce((state, [event, data], at) => reduce(state, { type: "server_event", event: { id: at + 1, event, data } }), initialState);
+  const ask = (correlation_id) => ["permission_request", { correlation_id, tool_name: "Bash", input: {} }];
+  assert.equal(after(ask("a"), ask("b")).pendingPermission.correlation_id, "b");
+  const resolved = ["prompt_resolved", { correlation_id: "b", kind: "permission", outcome: "answered" }];
+  assert.equal(after(ask("a"), ask("b"), resolved).pendingPermission.correlation_id, "b");
+  const abandoned = ["message_complete", { message_id: "m", message: { id: "m", role: "assistant", content: [] }, abandoned: true }];
+  assert.deepEqual(after(abandoned).messages.map(({ id, content }) => [id, content]), [["m", []]]);
+  assert.equal(after(["done", {}]).status, "idle");
+});

@@ -11,6 +11,7 @@ export default async function (browser) {
   await dialog.getByLabel("Profile").fill("unknown");
   await dialog.getByRole("button", { name: "Start" }).click();
   await dialog.getByRole("alert").waitFor();
+  equal(await page.evaluate(() => document.activeElement.textContent), "Start", "the focus after a refusal");
   await window.inspect("unknown-profile");
   await dialog.getByLabel("Profile").fill("terse");
   await dialog.getByLabel("Title").fill("The quarterly report");

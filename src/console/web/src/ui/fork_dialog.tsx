@@ -14,6 +14,8 @@ export function ForkDialog({ after, close }: { after?: UserMessage; close: () =>
   const [problem, setProblem] = useState<string | null>(null);
   const submit = async (event: Event) => {
     event.preventDefault();
+    // The button stays enabled: disabled, it would lose the focus.
+    if (busy) return;
     setBusy(true);
     const failed = await app.create({
       fork_of: { session_id: session.id, ...(after && { after_message_uuid: after.id }) },
@@ -50,7 +52,7 @@ export function ForkDialog({ after, close }: { after?: UserMessage; close: () =>
           </p>
         )}
         <div class="actions">
-          <button type="submit" class="primary" disabled={busy}>
+          <button type="submit" class="primary">
             {busy ? "Forking…" : "Fork"}
           </button>
           <button type="button" onClick={close}>

@@ -14,13 +14,10 @@ const isKnown = (message: UserMessage) => message.id !== String(message.seq);
 export function MessageActions({ message }: { message: UserMessage }) {
   const session = useSession();
   const [dialog, setDialog] = useState<"fork" | "rewind" | null>(null);
-  const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   if (!isKnown(message)) return null;
   const cancel = async () => {
-    setBusy(true);
     setProblem(await session.send({ type: "cancel_message", message_uuid: message.id }));
-    setBusy(false);
     document.getElementById("composer")?.focus();
   };
   const close = () => setDialog(null);
@@ -28,7 +25,7 @@ export function MessageActions({ message }: { message: UserMessage }) {
     <>
       {message.state === "queued" && (
         <div class="actions">
-          <button type="button" class="small" disabled={busy} onClick={cancel}>
+          <button type="button" class="small" onClick={cancel}>
             Cancel<span class="hidden"> this message</span>
           </button>
         </div>

@@ -18,6 +18,8 @@ export function NewSession({ sessions, close }: { sessions: SessionDescription[]
   const [problem, setProblem] = useState<string | null>(null);
   const submit = async (event: Event) => {
     event.preventDefault();
+    // The button stays enabled: disabled, it would lose the focus.
+    if (busy) return;
     setBusy(true);
     const failed = await app.create({
       ...(cwd.trim() && { cwd: cwd.trim() }),
@@ -76,7 +78,7 @@ export function NewSession({ sessions, close }: { sessions: SessionDescription[]
           </p>
         )}
         <div class="actions">
-          <button type="submit" class="primary" disabled={busy}>
+          <button type="submit" class="primary">
             {busy ? "Starting…" : "Start"}
           </button>
         </div>

@@ -21,6 +21,7 @@ export function RewindDialog({ message, close }: { message: UserMessage; close: 
   const told = rewound && rewound.seq > since && rewound.message === message.id ? rewound : null;
   const files = told?.files;
   const rewind = async () => {
+    if (busy) return;
     setBusy(true);
     const failed = await send(false);
     setBusy(false);
@@ -56,7 +57,7 @@ export function RewindDialog({ message, close }: { message: UserMessage; close: 
         </p>
       )}
       <div class="actions">
-        <button type="button" class="primary" disabled={busy || !files?.length} onClick={rewind}>
+        <button type="button" class="primary" disabled={!files?.length} onClick={rewind}>
           Put them back
         </button>
         <button type="button" onClick={close}>

@@ -1,6 +1,7 @@
 // The agent's to-do list.
 
 import type { Todo } from "../state/todos";
+import { Icon } from "./icons";
 
 export function TodoList({ todos }: { todos: Todo[] }) {
   return (
@@ -26,6 +27,7 @@ export function TodoStrip({ todos }: { todos: Todo[] }) {
   return (
     <details class="todo-strip">
       <summary>
+        <Icon name="chevron" />
         To-do: {done} of {todos.length} done
         {current && <span class="tool-about">{current.active ?? current.text}</span>}
       </summary>
