@@ -7,6 +7,7 @@ macro_rules! guides {
     ($($name:ident: $file:literal,)*) => {$(
         #[doc = "\
 [auth]: crate::guide::auth
+[check]: crate::guide::check
 [client]: crate::guide::client
 [clients]: crate::guide::clients
 [console]: crate::guide::console
@@ -25,6 +26,7 @@ macro_rules! guides {
 [resume]: crate::guide::resume
 [storage]: crate::guide::storage
 [tools]: crate::guide::tools
+[webhooks]: crate::guide::webhooks
 "]
         #[doc = include_str!(concat!("../docs/", $file))]
         pub mod $name {}
@@ -40,6 +42,7 @@ guides! {
     policies: "policies.md",
     auth: "auth.md",
     permissions: "permissions.md",
+    webhooks: "webhooks.md",
     resume: "resume.md",
     storage: "storage.md",
     layers: "layers.md",
@@ -47,6 +50,7 @@ guides! {
     metrics: "metrics.md",
     protocol: "protocol.md",
     client: "client.md",
+    check: "check.md",
     clients: "clients.md",
     console: "console.md",
     python: "python.md",

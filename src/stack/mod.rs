@@ -142,6 +142,9 @@ type Layers<A, V, L> = Drain<
     >,
 >;
 
+#[cfg(feature = "webhooks")]
+type Told<A, V, L> = Described<GenUiService<crate::webhooks::Approvals<Known<Found<A, L>, V>, L>>>;
+#[cfg(not(feature = "webhooks"))]
 type Told<A, V, L> = Described<GenUiService<Known<Found<A, L>, V>>>;
 
 type Numbered<S> = Either<SetRequestId<PropagateRequestId<S>, MakeRequestUuid>, S>;

@@ -41,8 +41,8 @@ use crate::resume::{EventLog, Sse};
 /// - `DELETE` stops a stream if the [`Identify`] says so: 204, or 404 if there is none. [`Recordings::stop`] does the same
 ///   for a program. The upstream's body is dropped, and the stream stays readable for the time of `retain`.
 /// - If `log` already holds a closed stream under the key, it is served without a call. A stream that a dead process left
-///   open is continued by a new call for a GET. For another method it ends with `recording_lost`. Only one process at a
-///   time may record a key.
+///   open is continued by a new call for a GET. For another method it ends with `recording_lost`. Where several processes
+///   use one log, see [`shared`](Self::shared).
 ///
 /// Recordings are tasks on the current tokio runtime; [`recordings`](Self::recordings) ends them.
 ///
@@ -134,6 +134,20 @@ impl<L: EventLog, I, F> RecordLayer<L, I, F> {
         self
     }
 
+    /// Sets that several processes record into this log, each stream by one of them, such as gateways behind one address
+    /// over a Postgres. A process reads the streams of the others as they grow, and stops them; without this setting it
+    /// takes them for streams of dead processes.
+    ///
+    /// A process that shows no sign of life for the time `lease` counts as dead: its streams that are read here end with
+    /// `recording_lost`, for every method. Each process writes such a sign three times in that time for each stream that
+    /// it records, so some seconds are right. If the same new key comes to two processes in one moment, both may call the
+    /// upstream; the readers of the earlier recording reconnect and read the later one.
+    #[must_use]
+    pub fn shared(mut self, lease: Duration) -> Self {
+        self.config.shared = Some(lease);
+        self
+    }
+
     /// Sets the time of silence after which a stream sends the comment `: keepalive`. Default 15 s; zero means never.
     #[must_use]
     pub fn keepalive(mut self, every: Duration) -> Self {
@@ -217,11 +231,12 @@ impl<L: EventLog> Recordings<L> {
         registry::forget(&self.registry, key).await
     }
 
-    /// Ends all recordings. New requests get a 503.
+    /// Ends all recordings, and the streams of other processes that are read here. New requests get a 503.
     ///
     /// A running recording ends with the event `error`, `{"code":"recording_stopped","message":"…"}`. Attached readers
     /// still receive the events that they have not read. Returns when no recording task is left.
     pub async fn shutdown(&self) {
+        self.registry.log.end_followed();
         self.registry.shutdown().await;
     }
 }

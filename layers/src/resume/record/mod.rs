@@ -1,6 +1,7 @@
 //! Records the event streams of an upstream that does not support resuming.
 
 mod config;
+mod elsewhere;
 mod identify;
 mod layer;
 mod position;

@@ -1,6 +1,6 @@
 //! One request for a recorded stream: it reads the stream, waits for another request's call, or makes the call.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 use super::{
-    RecordConfig,
+    RecordConfig, elsewhere,
     position::{Position, UnknownId},
     recorder::{self, BoxError, lost_event},
     registry::{self, Claim, Lead, Registry},
@@ -108,6 +108,11 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
         if let Some(finished) = held.as_ref().filter(|_| bounds.closed) {
             return Ok(self.read(finished).await);
         }
+        if held.is_some()
+            && let Some(lease) = self.config.shared
+        {
+            return Ok(self.follow(lease).await);
+        }
         if held.is_some() && (self.start == Start::Never || !request.method().is_safe()) {
             return Ok(self.lost().await);
         }
@@ -171,6 +176,20 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
         let media_type = HeaderValue::from_static(self.framing.media_type());
         response.headers_mut().insert(CONTENT_TYPE, media_type);
         response
+    }
+
+    /// Reads a stream that another process records.
+    async fn follow<B>(&self, lease: Duration) -> Response<ResponseBody<B, TailOf<L, F>>> {
+        match self.registry.log.follow(&self.key).await {
+            Ok(Some(stream)) => {
+                let answer = self.read(&stream).await;
+                let lost = lost_event(&self.framing);
+                elsewhere::watch(&self.registry, &self.key, lease, lost, self.config.retain);
+                answer
+            }
+            Ok(None) => retry_response("the stream has just been forgotten; try again"),
+            Err(error) => unavailable_response(&error),
+        }
     }
 
     /// Ends a stream that a dead process left open, and reads it. What the process' call has done is not known, so it is

@@ -12,7 +12,10 @@ use http_body::Body;
 
 use crate::resume::{AppendError, Batch, Event, EventLog, EventStream, EventTooLarge, Framing, ReadEvents};
 
-use super::{RecordConfig, registry::Recording};
+use super::{
+    config::{RecordConfig, SIGNS},
+    registry::Recording,
+};
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -45,11 +48,16 @@ where
     F: Framing,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    let copy = copy(&mut recording, body, framing.reader(config.max_event_bytes));
+    let every = config.shared.map(|lease| lease / SIGNS);
+    let copy = copy(&mut recording, body, framing.reader(config.max_event_bytes), every);
     let end = match config.max_time {
         Some(time) => tokio::time::timeout(time, copy).await.unwrap_or(End::TooLong(time)),
         None => copy.await,
     };
+    if matches!(end, End::Log(AppendError::Fenced)) && config.shared.is_some() {
+        // Another process has ended the stream, and has its last event.
+        return;
+    }
     if let Some(event) = last_event(&end, &framing)
         && let Err(error @ AppendError::Unavailable(_)) = recording.stream.append(event.into()).await
     {
@@ -64,14 +72,35 @@ where
     }
 }
 
-async fn copy<L, B>(recording: &mut Recording<L>, body: B, mut reader: impl ReadEvents) -> End
+/// Gives a sign of life in each period `every` of silence.
+async fn copy<L, B>(
+    recording: &mut Recording<L>,
+    body: B,
+    mut reader: impl ReadEvents,
+    every: Option<Duration>,
+) -> End
 where
     L: EventLog,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     let mut body = pin!(body);
+    let mut signs = 0_u64;
     loop {
-        let bytes = match next_bytes(recording, body.as_mut()).await {
+        let next = next_bytes(recording, body.as_mut());
+        let next = match every {
+            Some(every) => tokio::time::timeout(every, next).await,
+            None => Ok(next.await),
+        };
+        let Ok(next) = next else {
+            signs += 1;
+            let sign = Batch { note: Some(signs.to_string().into()), ..Batch::default() };
+            match recording.stream.append(sign).await {
+                // The next sign, or the next event, may find the log there again.
+                Ok(_) | Err(AppendError::Unavailable(_)) => continue,
+                Err(error) => return error.into(),
+            }
+        };
+        let bytes = match next {
             Ok(bytes) => bytes,
             Err(end) => {
                 let mut events = Vec::new();
@@ -124,6 +153,12 @@ pub(super) fn lost_event(framing: &impl Framing) -> Event {
     framing.failure("recording_lost", message)
 }
 
+/// The last event of a stream that was stopped.
+pub(super) fn stopped_event(framing: &impl Framing) -> Event {
+    let message = "The recording was stopped before the upstream's stream ended.";
+    framing.failure("recording_stopped", message)
+}
+
 /// The last event for readers if the recording ended for another reason than the upstream's end.
 fn last_event(end: &End, framing: &impl Framing) -> Option<Event> {
     let (code, message) = match end {
@@ -136,9 +171,7 @@ fn last_event(end: &End, framing: &impl Framing) -> Option<Event> {
             "recording_too_long",
             format!("The recording was stopped: it took longer than {} s.", time.as_secs_f64()),
         ),
-        End::Stopped => {
-            ("recording_stopped", "The recording was stopped before the upstream's stream ended.".to_owned())
-        }
+        End::Stopped => return Some(stopped_event(framing)),
         End::Log(error) => {
             tracing::error!(%error, "a recording ends: its log does not take events");
             ("log_failed", "The recording was stopped: the event log does not take events.".to_owned())

@@ -15,14 +15,17 @@ use tokio::task::JoinError;
 use tower_service::Service;
 
 use super::{
-    Asked, Identify, RecordConfig,
+    Asked, Identify, RecordConfig, elsewhere,
     position::Position,
     reader::{Reader, Start, TailOf, not_found},
-    recorder::BoxError,
+    recorder::{BoxError, stopped_event},
     registry::Registry,
 };
 use crate::ready::take_ready;
-use crate::resume::{EventLog, Framing, ResponseBody, ResponseFuture, Sse, respond::invalid_response};
+use crate::resume::{
+    Event, EventLog, Framing, ResponseBody, ResponseFuture, Sse,
+    respond::{invalid_response, unavailable_response},
+};
 
 /// Records the inner service's event streams, and answers from the records: see
 /// [`RecordLayer`](super::RecordLayer).
@@ -45,34 +48,53 @@ impl<S, L: EventLog, I, F> Record<S, L, I, F> {
         Self { inner, identify, config, framing, registry }
     }
 
-    /// The answer to a request that needs no call, or the request's key and whether it may start a stream.
-    fn ask<B: From<Bytes>>(&self, request: &Parts) -> Result<Option<(String, Start)>, Response<B>>
+    fn ask(&self, request: &Parts) -> Step
     where
         I: Identify,
     {
         let asked = self.identify.identify(request);
         if request.method == Method::DELETE && self.identify.delete_stops() {
             return match asked {
-                Asked::Nothing | Asked::New(_) | Asked::Anew(_) => Ok(None),
-                Asked::Stream(key) | Asked::Existing(key) => Err(self.stop(&key)),
+                Asked::Nothing | Asked::New(_) | Asked::Anew(_) => Step::PassOn,
+                Asked::Stream(key) | Asked::Existing(key) => Step::Stop(key),
             };
         }
-        Ok(match asked {
-            Asked::Nothing => None,
-            Asked::Stream(key) | Asked::New(key) => Some((key, Start::IfMissing)),
-            Asked::Existing(key) => Some((key, Start::Never)),
-            Asked::Anew(key) => Some((key, Start::Anew)),
-        })
-    }
-
-    fn stop<B: From<Bytes>>(&self, key: &str) -> Response<B> {
-        if !self.registry.stop(key) {
-            return not_found();
+        match asked {
+            Asked::Nothing => Step::PassOn,
+            Asked::Stream(key) | Asked::New(key) => Step::Read(key, Start::IfMissing),
+            Asked::Existing(key) => Step::Read(key, Start::Never),
+            Asked::Anew(key) => Step::Read(key, Start::Anew),
         }
-        let mut stopped = Response::new(Bytes::new().into());
-        *stopped.status_mut() = StatusCode::NO_CONTENT;
-        stopped
     }
+}
+
+/// What a request asks for.
+enum Step {
+    PassOn,
+    Stop(String),
+    Read(String, Start),
+}
+
+/// Stops a stream, wherever it is recorded.
+async fn stop<L: EventLog, B: From<Bytes>>(
+    registry: &Registry<L>,
+    key: &str,
+    is_shared: bool,
+    stopped: Event,
+) -> Response<B> {
+    let mut was_there = registry.stop(key);
+    if !was_there && is_shared {
+        was_there = match elsewhere::stop(&registry.log, key, stopped).await {
+            Ok(was_there) => was_there,
+            Err(error) => return unavailable_response(&*error),
+        };
+    }
+    if !was_there {
+        return not_found();
+    }
+    let mut stopped = Response::new(Bytes::new().into());
+    *stopped.status_mut() = StatusCode::NO_CONTENT;
+    stopped
 }
 
 impl<S, L, I, F, ReqBody, ResBody> Service<Request<ReqBody>> for Record<S, L, I, F>
@@ -96,9 +118,15 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (parts, body) = request.into_parts();
         let (key, start) = match self.ask(&parts) {
-            Ok(Some(asked)) => asked,
-            Ok(None) => return ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
-            Err(answer) => return ResponseFuture::ready(answer),
+            Step::Read(key, start) => (key, start),
+            Step::PassOn => return ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
+            Step::Stop(key) => {
+                let (registry, shared) = (Arc::clone(&self.registry), self.config.shared.is_some());
+                let stopped = stopped_event(&self.framing);
+                return ResponseFuture::waiting(
+                    async move { Ok(stop(&registry, &key, shared, stopped).await) },
+                );
+            }
         };
         let position = match Position::of(&parts, &self.framing) {
             Ok(position) => position,
