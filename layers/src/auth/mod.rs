@@ -58,9 +58,9 @@
 //!
 //! # What a principal may do
 //!
-//! The principal is whatever type the verifier returns. Ours return a [`Principal`]: it has a name, [`Scopes`] and possibly an expiry time and a [`Revocation`]. The layer does not check
-//! scopes; the inner service does. The layer in `expiry` (feature `expiry`) ends a response when the credential expires or
-//! is revoked.
+//! The principal is whatever type the verifier returns. Ours return a [`Principal`]: it has a name, [`Scopes`] and
+//! possibly an expiry time and a [`Revocation`]. The layer does not check scopes; the inner service does. The layer in
+//! `expiry` (feature `expiry`) ends a response when the credential expires or is revoked.
 //!
 //! The layer exempts no path: put it only around services that need it. Put a CORS layer outside of it, because
 //! preflight requests carry no credentials.
