@@ -122,12 +122,12 @@ impl Ledger {
         *locked(&self.counts).entry(what.to_owned()).or_default() += 1;
     }
 
-    /// Records that an input is accepted that was answered 503 since then.
-    pub(crate) fn refused_since(&self, since: Instant) {
+    /// Records that an input is accepted that was answered 503 from then until then.
+    pub(crate) fn refused(&self, from: Instant, to: Instant) {
         let faults = locked(&self.faults);
-        let before = faults.iter().rfind(|(at, _)| self.start + *at <= since);
+        let before = faults.iter().rfind(|(at, _)| self.start + *at <= from);
         let fault = before.map_or("no fault", |(_, fault)| fault).to_owned();
-        locked(&self.refused).entry(fault).or_default().push(since.elapsed());
+        locked(&self.refused).entry(fault).or_default().push(to - from);
     }
 
     pub(crate) fn violation(&self, what: impl Into<String>) {
@@ -150,10 +150,7 @@ impl fmt::Display for Ledger {
             times.sort_unstable();
             let (half, longest) = (times[times.len() / 2], times[times.len() - 1]);
             let number = times.len();
-            writeln!(
-                f,
-                "{number:>9}  inputs accepted after 503 (after {half:.1?}, at most {longest:.1?}), {fault}"
-            )?;
+            writeln!(f, "{number:>9}  inputs answered 503 (for {half:.1?}, at most {longest:.1?}), {fault}")?;
         }
         let violations = locked(&self.violations);
         writeln!(f, "{:>9}  violations", violations.len())?;

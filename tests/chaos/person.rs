@@ -268,16 +268,17 @@ async fn create(world: &World, random: &mut Random) -> String {
 async fn until_answered(world: &World, random: &mut Random, id: &str, body: &Value, key: Option<&str>) {
     let path = format!("/sessions/{id}/input");
     let headers: Vec<_> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
-    let mut refused_at = None;
+    let mut refused: Option<(Instant, Instant)> = None;
     let posted = async {
         loop {
             let answer = world.hosts.send(random, Method::POST, &path, &headers, body.to_string()).await;
             match answer.as_ref().map(http::Response::status) {
                 Some(StatusCode::NO_CONTENT) => {
-                    return refused_at.into_iter().for_each(|at| world.ledger.refused_since(at));
+                    return refused.into_iter().for_each(|(from, to)| world.ledger.refused(from, to));
                 }
                 Some(StatusCode::SERVICE_UNAVAILABLE) => {
-                    refused_at.get_or_insert_with(Instant::now);
+                    let now = Instant::now();
+                    refused.get_or_insert((now, now)).1 = now;
                     let why = answer.expect("it came").into_body().collect().await;
                     let why: Value = why
                         .ok()

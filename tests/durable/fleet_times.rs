@@ -1,4 +1,4 @@
-//! Measures what several hosts cost in time, for benches/RESULTS.md. It asserts nothing, so it is ignored by default:
+//! Measures what several hosts cost in time, for benches/README.md. It asserts nothing, so it is ignored by default:
 //! `scripts/postgres.sh cargo nextest run --all-features -E 'test(fleet_times)' --run-ignored only --no-capture`.
 
 use std::{

@@ -35,7 +35,7 @@ pub(crate) use client::{Client, Reply};
 pub(crate) use events::{Events, Frame, PATIENCE};
 pub(crate) use faults::{BreakingNetwork, Cuttable, Random};
 pub(crate) use script::{Script, bash, tool};
-pub(crate) use server::{Builder, Server, TOKEN, example, model_url};
+pub(crate) use server::{Builder, Server, TOKEN, example, model_url, skips_balanced};
 pub(crate) use session::{Session, allow};
 
 /// Waits until `holds` returns true; fails with `what` if it does not in time.

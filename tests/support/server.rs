@@ -368,6 +368,15 @@ impl Drop for Server {
     }
 }
 
+/// Whether the tests run behind a balancer (`WIRE_HOSTS`), where this one cannot hold, for a reason that is printed.
+pub(crate) fn skips_balanced(reason: &str) -> bool {
+    let is_balanced = env::var_os("WIRE_HOSTS").is_some();
+    if is_balanced {
+        eprintln!("skipped behind a balancer: {reason}");
+    }
+    is_balanced
+}
+
 /// Returns the path of an example, which cargo puts beside the folder of this test.
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = env::current_exe().expect("a test has a path");

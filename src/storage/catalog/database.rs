@@ -370,7 +370,7 @@ impl Catalog for DbCatalog {
                 .bind(millis(time))
                 .fetch_all(pool))?;
             let records = found.into_iter().map(|found| self.record(found));
-            Ok(records.filter(|record| !record.elsewhere).collect())
+            Ok(records.filter(|record| self.sql().knows_unheld() || !record.elsewhere).collect())
         })
     }
 

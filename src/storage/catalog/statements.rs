@@ -15,8 +15,8 @@ pub(super) struct Sql {
     free: String,
     /// An expression for the current holder of a session. On SQLite that host may be dead.
     holder: String,
-    /// The condition that no living host holds a session. On SQLite a dead host may, so all sessions are looked at.
-    unheld: String,
+    /// The condition that no living host holds a session. SQLite cannot tell which hosts live.
+    unheld: Option<String>,
 }
 
 impl Sql {
@@ -28,7 +28,7 @@ impl Sql {
                 each: "select value from json_each($1)",
                 free: "(lease_holder is null or lease_holder = $2)".to_owned(),
                 holder: "s.lease_holder".to_owned(),
-                unheld: "true".to_owned(),
+                unheld: None,
             },
             #[cfg(feature = "postgres")]
             Database::Postgres(_) => {
@@ -38,10 +38,10 @@ impl Sql {
                     each: "select jsonb_array_elements_text($1::jsonb)",
                     free: format!("(lease_holder is null or lease_holder = $2 or lease_until_ms <= {now})"),
                     holder: format!("case when s.lease_until_ms > {now} then s.lease_holder end"),
-                    unheld: format!(
+                    unheld: Some(format!(
                         "(s.lease_until_ms <= {now} or {})",
                         Postgres::sql_is_dead("s.lease_holder")
-                    ),
+                    )),
                 }
             }
         }
@@ -76,8 +76,13 @@ impl Sql {
     }
 
     pub(super) fn waking(&self) -> SqlStr {
-        let Self { now, unheld, .. } = self;
+        let (now, unheld) = (self.now, self.unheld.as_deref().unwrap_or("true"));
         self.select(&format!("s.wakes_at_ms <= {now} + $1 and {unheld} order by s.wakes_at_ms limit 1000"))
+    }
+
+    /// Whether the statement [`Sql::waking`] leaves out the sessions of living hosts.
+    pub(super) const fn knows_unheld(&self) -> bool {
+        self.unheld.is_some()
     }
 
     pub(super) fn acquire(&self) -> SqlStr {
