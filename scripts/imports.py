@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 ARROWS = {
-    "bin": {"client", "console", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
-    "settings": {"stack", "webhooks", "service", "storage", "approvals", "genui", "claude", "practice", "layers"},
-    "stack": {"webhooks", "service", "storage", "agent", "genui", "layers", "metrics"},
+    "bin": {"check", "client", "console", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
+    "settings": {"stack", "service", "storage", "approvals", "genui", "claude", "practice", "layers", "webhooks"},
+    "stack": {"service", "storage", "agent", "genui", "layers", "metrics", "webhooks"},
     "webhooks": {"service", "storage", "layers", "metrics", "error_text", "sync"},
     "console": {"layers"},
     # Of storage only the seams: what a session needs to be stored, whichever database does it.
@@ -22,6 +22,7 @@ ARROWS = {
     "storage": {"layers", "metrics", "proto", "backoff", "error_text", "sync"},
     "agent": {"proto", "storage"},
     "client": {"proto", "layers", "backoff"},
+    "check": {"client", "layers"},
     "approvals": {"error_text", "sync"},
     "genui": {"layers", "tools"},
     "tools": {"error_text"},

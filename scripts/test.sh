@@ -37,10 +37,20 @@ if ! cmp -s tests/console/package-lock.json tests/console/node_modules/.package-
     npm ci --prefix tests/console --no-audit --no-fund --loglevel=error
     cp tests/console/package-lock.json tests/console/node_modules/.package-lock.ours
 fi
+if ! cmp -s examples/react/package-lock.json examples/react/node_modules/.package-lock.ours; then
+    echo "installing what the React example is built with into examples/react/node_modules"
+    npm ci --prefix examples/react --no-audit --no-fund --loglevel=error
+    cp examples/react/package-lock.json examples/react/node_modules/.package-lock.ours
+fi
+npm run build --prefix examples/react --silent -- --logLevel warn
 if ! AGENT_WEBKIT_CHROMIUM=$(scripts/chromium.sh); then
     echo "SKIPPED: the tests of the console in a browser; the line above says why." >&2
 fi
 export AGENT_WEBKIT_CHROMIUM
+# Tests find the server where it is installed, and each starts its own.
+if ! scripts/nats.sh >/dev/null; then
+    echo "SKIPPED: the tests with NATS; the line above says why." >&2
+fi
 
 if (($#)); then
     exec scripts/postgres.sh cargo nextest run --all-features "$@"

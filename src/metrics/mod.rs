@@ -21,6 +21,8 @@ mod sessions;
 mod storage;
 mod webhooks;
 
+#[cfg(feature = "postgres")]
+pub(crate) use self::hosts::hints;
 #[cfg(feature = "store")]
 pub(crate) use self::hosts::{Counted, taken_over};
 #[cfg(feature = "store")]

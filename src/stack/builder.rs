@@ -20,7 +20,7 @@ use crate::{
     agent::Agent,
     genui::{GenUi, GenUiLayer},
     layers::{
-        auth::{AnyOf, AuthLayer, Verify, expiry::ExpiryLayer},
+        auth::{AnyOf, AuthLayer, Principal, Verify, expiry::ExpiryLayer},
         drain::DrainLayer,
         lookup::LookupLayer,
         resume::{EventLog, ResumeLayer, RingLog},
@@ -78,7 +78,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
     /// Sets the verifier of requests: tokens, your own verifier, or
     /// [`Disabled`](crate::layers::auth::Disabled) to accept every request.
     #[must_use]
-    pub fn auth<W: Verify>(self, verifier: W) -> StackBuilder<A, W, L> {
+    pub fn auth<W: Verify<Principal = Principal>>(self, verifier: W) -> StackBuilder<A, W, L> {
         StackBuilder {
             agent: self.agent,
             policy: self.policy,
@@ -188,7 +188,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
     pub fn build(self) -> Stack<A, V, L>
     where
         A: Agent,
-        V: Verify + Clone,
+        V: Verify<Principal = Principal> + Clone,
         L: EventLog,
     {
         let keepalive = self.keepalive.unwrap_or(self.limits.keepalive);

@@ -83,7 +83,7 @@ use crate::{
     agent::Agent,
     genui::GenUiService,
     layers::{
-        auth::{AnyOf, Auth, Verify, expiry::Expiry},
+        auth::{AnyOf, Auth, Principal, Verify, expiry::Expiry},
         drain::Drain,
         lookup::Lookup,
         resume::{Attach, Attachment, EventLog, Resume, RingLog},
@@ -178,7 +178,7 @@ impl<A, V, L: EventLog> Stack<A, V, L> {
 impl<A, V, L, B> Service<Request<B>> for Stack<A, V, L>
 where
     A: Agent,
-    V: Verify<Future: Send> + Clone,
+    V: Verify<Principal = Principal, Future: Send> + Clone,
     L: EventLog,
     B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
 {

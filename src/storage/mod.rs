@@ -26,3 +26,5 @@ pub use self::outbox::Outbox;
 pub use self::persistence::Persistence;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::tickets::DbTickets;
+#[cfg(feature = "nats")]
+pub use self::wake::{Bus, InvalidBus};

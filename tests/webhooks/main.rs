@@ -3,6 +3,7 @@
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 #[path = "../durable/place.rs"]
+#[allow(unused_macros, unused_imports, reason = "the tests of hosts use more of it")]
 mod place;
 mod receiver;
 #[path = "../support/mod.rs"]

@@ -265,13 +265,12 @@ impl<L: EventLog> Sessions<L> {
         let found = persistence.catalog.find(id).await?;
         let Some(record) = found.filter(|record| record.owner.as_deref() == caller) else { return Ok(()) };
         let mut here = self.in_memory(id);
-        if here.is_none()
-            && record.elsewhere
-            && !persistence.catalog.free_if_dead(id).await?
-            // A host that does not answer loses the session by the tombstone.
-            && self.close_elsewhere(id).await?
-        {
-            return Ok(());
+        if here.is_none() && record.elsewhere && !persistence.catalog.free_if_dead(id).await? {
+            if self.close_elsewhere(id).await? {
+                return Ok(());
+            }
+            // A host that does not answer loses the session.
+            persistence.catalog.seize(id).await?;
         }
         if here.is_none() && persistence.inbox().is_some_and(|inbox| inbox.wake().is_followed(id)) {
             // Its readers on other hosts, of which this one knows nothing, get its last events.

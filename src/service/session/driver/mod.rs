@@ -315,7 +315,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Appends the batch and the changed note to the event log, in one write.
     async fn publish(&mut self, mut batch: Batch) -> ControlFlow<End> {
         let note = self.session.take_note();
-        self.live.latest().set_choices(self.session.model(), self.session.permission_mode());
+        {
+            let mut latest = self.live.latest();
+            latest.set_choices(self.session.model(), self.session.permission_mode());
+            latest.budget_usd = self.session.budget_usd();
+        }
         if batch.events.is_empty() && note.is_none() {
             return ControlFlow::Continue(());
         }
