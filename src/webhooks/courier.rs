@@ -53,7 +53,8 @@ const CLAIM: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
-/// Pause of a message whose endpoint this host does not have. Another host may have it.
+/// Pause of a message that this host cannot send: it does not have the endpoint, or cannot read the message. Another host
+/// may.
 const UNKNOWN: Duration = Duration::from_secs(30);
 
 /// Sends the webhooks of a stack.
@@ -171,10 +172,21 @@ impl Shared {
         Ok(())
     }
 
+    /// Leaves a message that a newer version has written to a host of that version, as long as there may be one.
+    async fn leave(&self, claimed: &Claimed) -> Result<(), CatalogError> {
+        let looks = u32::try_from(claimed.attempts).unwrap_or(u32::MAX);
+        if UNKNOWN.saturating_mul(looks) < self.retry_for {
+            return self.records.postpone(claimed, UNKNOWN, true).await;
+        }
+        metrics::webhooks_lost("given_up", 1);
+        tracing::warn!("a webhook that this version cannot read is given up");
+        self.records.done(claimed).await
+    }
+
     /// Makes one attempt, and notes how it went.
     async fn send(&self, claimed: &Claimed, ending: &CancellationToken) -> Result<(), CatalogError> {
         let Some(message) = Message::decode(&claimed.record) else {
-            return self.records.postpone(claimed, UNKNOWN, true).await;
+            return self.leave(claimed).await;
         };
         let (id, to, session) = (&*message.id, &*message.endpoint, &*message.session_id);
         if message.age() >= self.retry_for && claimed.attempts > 1 {
