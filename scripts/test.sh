@@ -26,6 +26,12 @@ if ! cmp -s tests/clients/package-lock.json tests/clients/node_modules/.package-
     cp tests/clients/package-lock.json tests/clients/node_modules/.package-lock.ours
 fi
 
+if ! cmp -s tests/webhooks/package-lock.json tests/webhooks/node_modules/.package-lock.ours; then
+    echo "installing the published verifier of webhooks into tests/webhooks/node_modules"
+    npm ci --prefix tests/webhooks --no-audit --no-fund --loglevel=error
+    cp tests/webhooks/package-lock.json tests/webhooks/node_modules/.package-lock.ours
+fi
+
 if ! cmp -s tests/console/package-lock.json tests/console/node_modules/.package-lock.ours; then
     echo "installing what drives the browser into tests/console/node_modules"
     npm ci --prefix tests/console --no-audit --no-fund --loglevel=error
@@ -41,6 +47,10 @@ if ! AGENT_WEBKIT_CHROMIUM=$(scripts/chromium.sh); then
     echo "SKIPPED: the tests of the console in a browser; the line above says why." >&2
 fi
 export AGENT_WEBKIT_CHROMIUM
+# Tests find the server where it is installed, and each starts its own.
+if ! scripts/nats.sh >/dev/null; then
+    echo "SKIPPED: the tests with NATS; the line above says why." >&2
+fi
 
 if (($#)); then
     exec scripts/postgres.sh cargo nextest run --all-features "$@"

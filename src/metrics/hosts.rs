@@ -23,7 +23,19 @@ const HEARD: Metric = Metric::new(
     "1 while the hints of other hosts can be heard, else 0.",
 );
 
-pub(super) const ALL: &[Metric] = &[FOLLOWED, MESSAGES, TAKEOVERS, HEARD];
+const HINTS: Metric = Metric::new(
+    Kind::Counter,
+    "agent_webkit_hints_total",
+    "Hints to other hosts that were sent or could not be sent (failed), and hints of others (heard).",
+);
+
+pub(super) const ALL: &[Metric] = &[FOLLOWED, MESSAGES, TAKEOVERS, HEARD, HINTS];
+
+/// Counts hints: sent, failed or heard.
+#[cfg(feature = "postgres")]
+pub(crate) fn hints(outcome: &'static str, number: usize) {
+    HINTS.counter(&[("outcome", outcome)]).add(number as u64);
+}
 
 /// Counts a message that is sent to the host of its session.
 pub(crate) fn message_sent() {

@@ -26,6 +26,7 @@ mod reloaded;
 mod store;
 mod tokens_file;
 mod units;
+mod webhooks;
 
 use std::{env, ffi::OsString, net::IpAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -38,10 +39,11 @@ pub use self::launch::Launched;
 pub use self::model::Model;
 pub use self::reloaded::ReloadedFile;
 pub use self::store::Store;
+pub use self::webhooks::WebhookSettings;
 
 use crate::{
     service::{Limits, Policy},
-    storage::database::Location,
+    storage::{Bus, database::Location},
 };
 
 /// The settings of a server. See the [module](self).
@@ -90,6 +92,11 @@ pub struct Settings {
     /// agent-webkit/sessions.db in the user's data directory.
     #[arg(long, value_name = "STORE", env = "AGENT_WEBKIT_STORE", hide_env_values = true, value_parser = store::LocationParser)]
     pub store: Option<Location>,
+
+    /// NATS server by which servers that share a `--store` hear of each other: `nats://HOST:PORT` or `tls://HOST:PORT`.
+    /// Default: Postgres' notifications.
+    #[arg(long, value_name = "URL", env = "AGENT_WEBKIT_BUS", hide_env_values = true, value_parser = store::BusParser)]
+    pub bus: Option<Bus>,
 
     /// Directory for the private config directories of agents that run. Default: that of the SQLite file, or the temporary
     /// directory.
@@ -202,6 +209,10 @@ pub struct Settings {
     /// Use the practice model, a scripted model in this program, even if there are credentials for a real one.
     #[arg(long, env = "AGENT_WEBKIT_PRACTICE", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub practice: bool,
+
+    /// Webhooks.
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
 
     /// Further kinds of credentials.
     #[command(flatten)]
@@ -340,6 +351,15 @@ mod tests {
         assert_eq!(parse(&[], &vars).unwrap().tokens, ["a"]);
         assert_eq!(parse(&[], &vars[1..]).unwrap().tokens, ["t"]);
         assert_eq!(parse(&["--token", "f"], &vars).unwrap().tokens, ["f"]);
+    }
+
+    #[tokio::test]
+    async fn a_bus_is_a_url_and_needs_a_store_to_share() {
+        let error = parse(&["--bus", "h:s3cret"], &[]).unwrap_err().to_string();
+        assert!(error.contains("a bus is nats://HOST:PORT") && !error.contains("s3cret"), "{error}");
+        let settings = parse(&["--bus", "nats://h:4222", "--store", "memory"], &[]).unwrap();
+        let error = settings.open_store(&Location::Memory).await.unwrap_err().to_string();
+        assert_eq!(error, "--bus needs a --store that several servers share");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{Settings, SettingsError};
 use crate::{
     layers::resume::{RingConfig, RingLog},
     storage::{
-        Storage, StorageConfig, StorageFault,
+        Bus, InvalidBus, Storage, StorageConfig, StorageFault,
         database::{Database, InvalidLocation, Location},
         events::DurableConfig,
     },
@@ -76,6 +76,9 @@ impl Settings {
             Location::Sqlite(path) => Database::sqlite(path).await,
             Location::Postgres(url) => Database::postgres(url, CONNECTIONS.0, CONNECTIONS.1).await,
             Location::Memory => {
+                if self.bus.is_some() {
+                    return Err(SettingsError::new("--bus needs a --store that several servers share"));
+                }
                 let ring = RingConfig::default();
                 let ring = match window {
                     Some(events) => ring.window_events(events),
@@ -87,7 +90,8 @@ impl Settings {
         let database = database.map_err(|error| SettingsError::new(error.to_string()))?;
         tracing::info!(store = ?location, "sessions are kept");
         let events = DurableConfig::default().window_events(window.map(|events| events as u64));
-        let config = StorageConfig::default().lease(self.lease).events(events);
+        let mut config = StorageConfig::default().lease(self.lease).events(events);
+        config.bus = self.bus.clone();
         Ok(Store::Database(Storage::new(database, config)))
     }
 }
@@ -102,6 +106,21 @@ impl TypedValueParser for LocationParser {
     fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<Location, clap::Error> {
         let location = value.to_str().ok_or(InvalidLocation).and_then(str::parse);
         location.map_err(|error| {
+            clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")).with_cmd(command)
+        })
+    }
+}
+
+/// Parses a [`Bus`]. The error does not repeat the value, which may contain a password.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BusParser;
+
+impl TypedValueParser for BusParser {
+    type Value = Bus;
+
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<Bus, clap::Error> {
+        let bus = value.to_str().ok_or(InvalidBus).and_then(str::parse);
+        bus.map_err(|error| {
             clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")).with_cmd(command)
         })
     }

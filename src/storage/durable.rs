@@ -8,14 +8,17 @@ use tokio::{sync::Mutex, time::timeout};
 use super::transcripts::PgTranscripts;
 #[cfg(feature = "sqlite")]
 use super::transcripts::SqliteTranscripts;
+#[cfg(feature = "nats")]
+use super::wake::{Bus, Nats};
 #[cfg(feature = "postgres")]
-use super::wake::Presence;
+use super::wake::{Notifications, Presence, Speaker};
 use super::{
     DbTickets, Persistence,
     catalog::{Catalog, DEFAULT_LEASE, DbCatalog},
     database::{Component, Database},
     events::{DurableConfig, DurableLog},
     inbox::{DbEntries, Inbox},
+    outbox::{DbRecords, Outbox},
     transcripts::{AnyTranscriptStore, Entry, Fenced, StoreError, TranscriptKey},
     wake::Wake,
 };
@@ -53,9 +56,12 @@ pub struct Storage {
     transcripts: AnyTranscriptStore,
     tickets: BoxTicketStore,
     inbox: Inbox,
+    outbox: Outbox,
     /// The transcript store, without leases.
     unfenced: AnyTranscriptStore,
     checking: Arc<Mutex<()>>,
+    #[cfg(feature = "postgres")]
+    speaker: Option<Arc<Speaker>>,
     #[cfg(feature = "postgres")]
     presence: Option<Arc<Presence>>,
 }
@@ -74,6 +80,11 @@ pub struct StorageConfig {
     pub lease: Duration,
     /// The configuration of the durable event log.
     pub events: DurableConfig,
+    /// The NATS server by which hosts hear that a stream has grown or a message waits. Without one (the default) they
+    /// hear by Postgres' notifications; on SQLite and behind a pooler of transactions, by a look at the database every
+    /// second. So they do while the NATS server is away.
+    #[cfg(feature = "nats")]
+    pub bus: Option<Bus>,
 }
 
 impl StorageConfig {
@@ -90,11 +101,32 @@ impl StorageConfig {
         self.events = events;
         self
     }
+
+    /// Sets [`StorageConfig::bus`].
+    #[cfg(feature = "nats")]
+    #[must_use]
+    pub fn bus(mut self, bus: Bus) -> Self {
+        self.bus = Some(bus);
+        self
+    }
+
+    const fn has_bus(&self) -> bool {
+        #[cfg(feature = "nats")]
+        let has_bus = self.bus.is_some();
+        #[cfg(not(feature = "nats"))]
+        let has_bus = false;
+        has_bus
+    }
 }
 
 impl Default for StorageConfig {
     fn default() -> Self {
-        Self { lease: DEFAULT_LEASE, events: DurableConfig::default() }
+        Self {
+            lease: DEFAULT_LEASE,
+            events: DurableConfig::default(),
+            #[cfg(feature = "nats")]
+            bus: None,
+        }
     }
 }
 
@@ -118,15 +150,20 @@ impl Storage {
                 (Arc::new(store.clone()), Arc::new(Fenced::new(store, held)))
             }
         };
-        let wake = Wake::new(catalog.host(), database.has_own_connections());
+        let has_bus = config.has_bus();
+        let wake = Wake::new(catalog.host(), has_bus || database.has_own_connections());
+        #[cfg(feature = "postgres")]
+        let speaker = speaker(&config, &database, &wake).map(Arc::new);
         #[cfg(feature = "postgres")]
         let presence = match &database {
             Database::Postgres(server) if !server.is_pooled() => {
-                Some(Arc::new(Presence::start(server.clone(), catalog.host(), wake.clone())))
+                let hears = (!has_bus).then(|| wake.clone());
+                Some(Arc::new(Presence::start(server.clone(), catalog.host(), hears)))
             }
             _ => None,
         };
         let inbox = Inbox(Arc::new(DbEntries::new(database.clone(), catalog.host(), wake.clone())));
+        let outbox = Outbox(Arc::new(DbRecords::new(database.clone())));
         let log = DurableLog::with_wake(database.clone(), config.events, wake);
         let tickets = BoxTicketStore::new(DbTickets::new(database.clone()));
         Self {
@@ -136,8 +173,11 @@ impl Storage {
             transcripts,
             tickets,
             inbox,
+            outbox,
             unfenced,
             checking: Arc::default(),
+            #[cfg(feature = "postgres")]
+            speaker,
             #[cfg(feature = "postgres")]
             presence,
         }
@@ -160,7 +200,8 @@ impl Storage {
     pub fn persistence(&self) -> Persistence {
         let catalog: Arc<dyn Catalog> = Arc::clone(&self.catalog) as _;
         let (transcripts, tickets) = (Arc::clone(&self.transcripts), self.tickets.clone());
-        Persistence { catalog, transcripts, tickets, inbox: Some(self.inbox.clone()) }
+        let (inbox, outbox) = (Some(self.inbox.clone()), Some(self.outbox.clone()));
+        Persistence { catalog, transcripts, tickets, inbox, outbox }
     }
 
     /// Checks that sessions can be stored, for a readiness probe. While everything works this only looks at how
@@ -209,6 +250,27 @@ impl Storage {
         if let Some(presence) = &self.presence {
             presence.end().await;
         }
+        #[cfg(feature = "postgres")]
+        if let Some(speaker) = &self.speaker {
+            speaker.end().await;
+        }
         self.database.close().await;
+    }
+}
+
+/// What carries hints to the other hosts, if anything does.
+#[cfg(feature = "postgres")]
+#[cfg_attr(not(feature = "nats"), expect(unused_variables, reason = "only NATS is configured"))]
+fn speaker(config: &StorageConfig, database: &Database, wake: &Wake) -> Option<Speaker> {
+    #[cfg(feature = "nats")]
+    if let Some(bus) = &config.bus {
+        return Some(Speaker::start(Nats::connect(bus.clone(), wake.clone()), wake.clone()));
+    }
+    match database {
+        Database::Postgres(server) if !server.is_pooled() => {
+            let notifications = Notifications::new(server.clone(), wake.clone());
+            Some(Speaker::start(std::future::ready(notifications), wake.clone()))
+        }
+        _ => None,
     }
 }

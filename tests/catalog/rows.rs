@@ -214,3 +214,25 @@ async fn a_session_that_wakes_up_is_named(place: Place) {
     host.tombstone(&session.id).await.unwrap();
     assert!(waking(&other, LONG).await.is_empty(), "it is deleted");
 }
+
+/// A host that is known to be dead keeps no session from waking up.
+#[tokio::test]
+async fn a_session_of_a_dead_host_wakes_up_before_its_lease_expires() {
+    let place = Place::postgres().await;
+    let (host, other) = (place.host(LONG).await, place.host(LONG).await);
+    let session = record(None);
+    // In the past, so it is due.
+    host.create(&session).await.unwrap();
+    let waking = async || other.waking_within(LONG).await.unwrap().into_iter().map(|record| record.id);
+    assert_eq!(waking().await.count(), 0, "its host may live");
+    // As a host announces itself, with a lock that nobody holds any more.
+    place
+        .execute(
+            "insert into agent_webkit_hosts (host, lock_id, server_started_at)
+             select lease_holder, 4711, pg_postmaster_start_time() from agent_webkit_sessions",
+        )
+        .await;
+    assert!(waking().await.eq([session.id.clone()]));
+    assert!(matches!(other.acquire(&session.id).await.unwrap(), Acquired::Leased(..)));
+    assert!(host.waking_within(LONG).await.unwrap().is_empty(), "a host without a lock may live");
+}

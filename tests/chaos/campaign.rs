@@ -13,12 +13,12 @@ use crate::{
     person::Person,
     settings::Settings,
     small_disk::SmallDisk,
-    support::{Builder, Server, postgres::Cluster},
+    support::{Builder, Client, Server, postgres::Cluster},
     world::World,
 };
 
 /// Short enough for a campaign to wait for.
-const LEASE: &str = "3s";
+pub(crate) const LEASE: &str = "3s";
 
 pub(crate) async fn on_sqlite(settings: Settings) {
     // Only root can mount a disk that can be filled.
@@ -27,7 +27,7 @@ pub(crate) async fn on_sqlite(settings: Settings) {
     let folder = disk.as_ref().map_or_else(|| builder.dir("home"), |disk| disk.path().to_owned());
     let file = folder.join("sessions.db");
     let builder = builder.option("--store", format!("sqlite:{}", file.display()));
-    let campaign = Campaign::start(settings, "SQLite", &builder, 1).await;
+    let campaign = Campaign::start(settings, "SQLite", &builder, 1, Hosts::new).await;
     let (world, budget) = (Arc::clone(&campaign.world), Budget::new(settings.faults));
     tokio::join!(
         faults::of_servers(&world, &campaign.fleet, &budget),
@@ -42,7 +42,7 @@ pub(crate) async fn on_postgres(settings: Settings) {
     let line = Line::to(&cluster.authority()).await;
     let url = database.url().replace(&cluster.authority(), &line.authority());
     let builder = builder().option("--store", url).env("AGENT_WEBKIT_LEASE", LEASE);
-    let campaign = Campaign::start(settings, "Postgres", &builder, 3).await;
+    let campaign = Campaign::start(settings, "Postgres", &builder, 3, Hosts::new).await;
     let (world, budget) = (Arc::clone(&campaign.world), Budget::new(settings.faults));
     tokio::join!(
         faults::of_servers(&world, &campaign.fleet, &budget),
@@ -51,18 +51,18 @@ pub(crate) async fn on_postgres(settings: Settings) {
     campaign.finish().await;
 }
 
-fn builder() -> Builder {
+pub(crate) fn builder() -> Builder {
     Server::builder()
         .option("--hibernate-after", "2s")
         .option("--idle-timeout", "10s")
         .option("--max-sessions", "1000")
 }
 
-struct Campaign {
+pub(crate) struct Campaign {
     title: String,
     begun: Instant,
-    world: Arc<World>,
-    fleet: Fleet,
+    pub(crate) world: Arc<World>,
+    pub(crate) fleet: Fleet,
     people: JoinSet<()>,
     /// All files of the servers.
     folder: PathBuf,
@@ -71,14 +71,19 @@ struct Campaign {
 
 impl Campaign {
     /// Starts the servers, and the people who talk to their sessions.
-    async fn start(settings: Settings, database: &str, builder: &Builder, servers: usize) -> Self {
-        let Settings { faults, people, seed } = settings;
+    pub(crate) async fn start(
+        settings: Settings,
+        database: &str,
+        builder: &Builder,
+        servers: usize,
+        hosts: fn(Vec<Client>) -> Hosts,
+    ) -> Self {
+        let Settings { faults, people, seed, .. } = settings;
         let title =
             format!("{servers} server(s) on {database}, {people} people, {faults} faults, seed {seed}");
         eprintln!("{title}");
         let fleet = Fleet::start(builder, servers).await;
-        let hosts = Hosts::new(fleet.clients().await);
-        let world = Arc::new(World::new(hosts, builder.dir("workspace"), seed));
+        let world = Arc::new(World::new(hosts(fleet.clients().await), builder.dir("workspace"), settings));
         let folder = world.workspace.parent().expect("it is in a folder").to_owned();
         let mut lives = JoinSet::new();
         for number in 1..=people {
@@ -92,7 +97,7 @@ impl Campaign {
     ///
     /// # Panics
     /// If something was lost, doubled, changed, or left behind.
-    async fn finish(mut self) {
+    pub(crate) async fn finish(mut self) {
         self.world.end();
         while let Some(ended) = self.people.join_next().await {
             ended.expect("a person's life");

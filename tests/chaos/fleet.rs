@@ -64,6 +64,15 @@ impl Fleet {
         clients
     }
 
+    /// Waits until a server is there, and returns its number of sessions.
+    pub(crate) async fn sessions(&self, number: u64) -> usize {
+        let server = self.0[number as usize].server.lock().await;
+        let metrics = server.as_ref().expect("it runs").client().get("/metrics").await.body;
+        let text = String::from_utf8_lossy(&metrics).into_owned();
+        let live = text.lines().find_map(|line| line.strip_prefix("agent_webkit_sessions_live "));
+        live.map_or(0, |live| live.parse().expect("a number"))
+    }
+
     /// Kills a server, and starts it again after a while.
     pub(crate) async fn kill(&self, number: u64, away: Duration) {
         self.restart(number, away, Server::kill).await;

@@ -1,6 +1,9 @@
 //! The hosts as their clients see them: any of them may be away at any time.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
@@ -12,15 +15,32 @@ const TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The clients of all hosts.
 #[derive(Debug)]
-pub(crate) struct Hosts(Vec<Client>);
+pub(crate) struct Hosts {
+    clients: Vec<Client>,
+    /// The next host, if each request goes to the next one.
+    next: Option<AtomicUsize>,
+}
 
 impl Hosts {
     pub(crate) fn new(clients: Vec<Client>) -> Self {
-        Self(clients)
+        Self { clients, next: None }
+    }
+
+    /// Each request goes to the next host, as with a balancer without any memory.
+    pub(crate) fn round_robin(clients: Vec<Client>) -> Self {
+        Self { clients, next: Some(AtomicUsize::new(0)) }
     }
 
     pub(crate) fn all(&self) -> &[Client] {
-        &self.0
+        &self.clients
+    }
+
+    fn choose(&self, random: &mut Random) -> &Client {
+        let number = match &self.next {
+            Some(next) => next.fetch_add(1, Ordering::Relaxed) % self.clients.len(),
+            None => random.below(self.clients.len() as u64) as usize,
+        };
+        &self.clients[number]
     }
 
     /// Sends a request to any host. `None` if there was no answer.
@@ -32,7 +52,7 @@ impl Hosts {
         headers: &[(&str, &str)],
         body: String,
     ) -> Option<Response<Incoming>> {
-        let host = &self.0[random.below(self.0.len() as u64) as usize];
+        let host = self.choose(random);
         tokio::time::timeout(TIMEOUT, host.try_send(method, path, headers, body)).await.ok()?
     }
 

@@ -59,6 +59,8 @@ pub(crate) struct Ledger {
     faults: Mutex<Vec<(Duration, String)>>,
     sessions: Mutex<BTreeMap<String, Session>>,
     counts: Mutex<BTreeMap<String, u64>>,
+    /// For how long inputs were answered 503 until one was accepted, by the fault before.
+    refused: Mutex<BTreeMap<String, Vec<Duration>>>,
     violations: Mutex<Vec<String>>,
 }
 
@@ -69,6 +71,7 @@ impl Ledger {
             faults: Mutex::default(),
             sessions: Mutex::default(),
             counts: Mutex::default(),
+            refused: Mutex::default(),
             violations: Mutex::default(),
         }
     }
@@ -119,6 +122,14 @@ impl Ledger {
         *locked(&self.counts).entry(what.to_owned()).or_default() += 1;
     }
 
+    /// Records that an input is accepted that was answered 503 since then.
+    pub(crate) fn refused_since(&self, since: Instant) {
+        let faults = locked(&self.faults);
+        let before = faults.iter().rfind(|(at, _)| self.start + *at <= since);
+        let fault = before.map_or("no fault", |(_, fault)| fault).to_owned();
+        locked(&self.refused).entry(fault).or_default().push(since.elapsed());
+    }
+
     pub(crate) fn violation(&self, what: impl Into<String>) {
         let what = what.into();
         eprintln!("VIOLATION {what}");
@@ -134,6 +145,15 @@ impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (what, count) in locked(&self.counts).iter() {
             writeln!(f, "{count:>9}  {what}")?;
+        }
+        for (fault, times) in locked(&self.refused).iter_mut() {
+            times.sort_unstable();
+            let (half, longest) = (times[times.len() / 2], times[times.len() - 1]);
+            let number = times.len();
+            writeln!(
+                f,
+                "{number:>9}  inputs accepted after 503 (after {half:.1?}, at most {longest:.1?}), {fault}"
+            )?;
         }
         let violations = locked(&self.violations);
         writeln!(f, "{:>9}  violations", violations.len())?;

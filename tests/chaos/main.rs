@@ -20,6 +20,7 @@ mod hosts;
 mod ledger;
 mod line;
 mod person;
+mod round_robin;
 mod settings;
 mod story;
 mod world;
@@ -32,4 +33,11 @@ async fn one_server_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_servers_on_postgres() {
     campaign::on_postgres(settings::Settings::from_env()).await;
+}
+
+/// `STORE=fleet make chaos` runs it, as large as one likes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it takes several minutes"]
+async fn three_servers_behind_a_round_robin() {
+    round_robin::on_postgres(settings::Settings::from_env()).await;
 }

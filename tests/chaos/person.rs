@@ -1,6 +1,9 @@
 //! A person who talks to one session after another, and reconnects and repeats as a good client does.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
@@ -20,9 +23,6 @@ pub(crate) const RUNS: &str = "runs";
 
 /// The question of `AskUserQuestion`.
 const QUESTION: &str = "Which colour?";
-
-/// Watchers of each session beside the person.
-const WATCHERS: u64 = 2;
 
 /// A person and their current session.
 pub(crate) struct Person {
@@ -164,7 +164,7 @@ impl Person {
     /// Starts the watchers of a new session, in place of the former one's.
     fn watch(&mut self) {
         self.watchers = JoinSet::new();
-        for _ in 0..WATCHERS {
+        for _ in 0..self.world.watchers {
             let actor = self.random.below(u64::MAX);
             let mut random = self.world.random(actor);
             let mut watcher = Follower::new(&self.world, &self.follower.id, actor);
@@ -268,11 +268,26 @@ async fn create(world: &World, random: &mut Random) -> String {
 async fn until_answered(world: &World, random: &mut Random, id: &str, body: &Value, key: Option<&str>) {
     let path = format!("/sessions/{id}/input");
     let headers: Vec<_> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+    let mut refused_at = None;
     let posted = async {
         loop {
-            match world.hosts.status(random, Method::POST, &path, &headers, body.to_string()).await {
-                Some(StatusCode::NO_CONTENT) => return,
-                Some(StatusCode::SERVICE_UNAVAILABLE) => world.ledger.count("inputs answered 503"),
+            let answer = world.hosts.send(random, Method::POST, &path, &headers, body.to_string()).await;
+            match answer.as_ref().map(http::Response::status) {
+                Some(StatusCode::NO_CONTENT) => {
+                    return refused_at.into_iter().for_each(|at| world.ledger.refused_since(at));
+                }
+                Some(StatusCode::SERVICE_UNAVAILABLE) => {
+                    refused_at.get_or_insert_with(Instant::now);
+                    let why = answer.expect("it came").into_body().collect().await;
+                    let why: Value = why
+                        .ok()
+                        .and_then(|why| serde_json::from_slice(&why.to_bytes()).ok())
+                        .unwrap_or_default();
+                    world.ledger.count(&format!(
+                        "inputs answered 503: {}",
+                        why["detail"].as_str().unwrap_or_default()
+                    ));
+                }
                 None => world.ledger.count("inputs without an answer"),
                 Some(status) => {
                     world.ledger.violation(format!("{id}: {body} gave {status}"));

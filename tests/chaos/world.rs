@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{hosts::Hosts, ledger::Ledger, support::Random};
+use crate::{hosts::Hosts, ledger::Ledger, settings::Settings, support::Random};
 
 /// Maximum time for something to happen while there are faults. An outage may last 120 s.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
@@ -18,12 +18,15 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) workspace: PathBuf,
     pub(crate) seed: u64,
+    /// Readers of each session beside the person.
+    pub(crate) watchers: u64,
     over: AtomicBool,
 }
 
 impl World {
-    pub(crate) fn new(hosts: Hosts, workspace: PathBuf, seed: u64) -> Self {
-        Self { hosts, ledger: Ledger::new(), workspace, seed, over: AtomicBool::new(false) }
+    pub(crate) fn new(hosts: Hosts, workspace: PathBuf, settings: Settings) -> Self {
+        let Settings { seed, watchers, .. } = settings;
+        Self { hosts, ledger: Ledger::new(), workspace, seed, watchers, over: AtomicBool::new(false) }
     }
 
     /// The random numbers of one actor. They depend on the campaign's seed.

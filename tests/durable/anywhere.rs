@@ -10,16 +10,40 @@ use tokio::{
 };
 
 use crate::{
-    place::{Place, on_both},
+    place::{Place, with_each_messenger},
     pooler::Pooler,
     reader::Reader,
     support::{Client, Events, Frame, Reply, Script, Server, TOKEN, bash, eventually, processes::agent_of},
 };
 
-on_both! {
+with_each_messenger! {
     a_session_is_the_same_on_every_host,
     a_message_is_answered_by_the_sessions_own_host,
     a_session_deleted_elsewhere_ends_with_done_for_all,
+    readers_elsewhere_stay_connected_when_the_owner_is_killed,
+    readers_elsewhere_stay_connected_when_the_owner_is_frozen,
+    a_drained_host_hands_its_session_over_with_prompt_and_queue,
+    a_message_whose_host_dies_before_it_answers_runs_once,
+    a_host_whose_lock_is_lost_keeps_its_sessions,
+}
+
+mod on_sqlite {
+    use crate::place::Place;
+
+    #[tokio::test]
+    async fn a_session_is_the_same_on_every_host() {
+        super::a_session_is_the_same_on_every_host(Place::Sqlite).await;
+    }
+
+    #[tokio::test]
+    async fn a_message_is_answered_by_the_sessions_own_host() {
+        super::a_message_is_answered_by_the_sessions_own_host(Place::Sqlite).await;
+    }
+
+    #[tokio::test]
+    async fn a_session_deleted_elsewhere_ends_with_done_for_all() {
+        super::a_session_deleted_elsewhere_ends_with_done_for_all(Place::Sqlite).await;
+    }
 }
 
 /// Longer than any test: a host that dies must be noticed by its lock.
@@ -214,9 +238,7 @@ async fn a_session_deleted_elsewhere_ends_with_done_for_all(place: Place) {
     eventually("the end of its agent", async || agent_of(&id).is_empty()).await;
 }
 
-#[tokio::test]
-async fn readers_elsewhere_stay_connected_when_the_owner_is_killed() {
-    let place = Place::postgres().await;
+async fn readers_elsewhere_stay_connected_when_the_owner_is_killed(place: Place) {
     let [owner, other, third]: [Server; 3] = hosts(&place, LONG_LEASE).await;
     let mut reader = Reader::create(owner.client()).await;
     reader.say("word", "The word is heliotrope.").await;
@@ -248,9 +270,7 @@ async fn readers_elsewhere_stay_connected_when_the_owner_is_killed() {
     eventually("the end of the dead host's agent", async || agent_of(&id).len() == 1).await;
 }
 
-#[tokio::test]
-async fn readers_elsewhere_stay_connected_when_the_owner_is_frozen() {
-    let place = Place::postgres().await;
+async fn readers_elsewhere_stay_connected_when_the_owner_is_frozen(place: Place) {
     let [owner, other]: [Server; 2] = hosts(&place, "2s").await;
     let mut reader = Reader::create(owner.client()).await;
     reader.say("word", "The word is heliotrope.").await;
@@ -280,9 +300,7 @@ async fn readers_elsewhere_stay_connected_when_the_owner_is_frozen() {
     assert!(reader.history("at-the-frozen").await.contains("while it is frozen"));
 }
 
-#[tokio::test]
-async fn a_drained_host_hands_its_session_over_with_prompt_and_queue() {
-    let place = Place::postgres().await;
+async fn a_drained_host_hands_its_session_over_with_prompt_and_queue(place: Place) {
     let [owner, other]: [Server; 2] = hosts(&place, LONG_LEASE).await;
     let mut reader = Reader::create(owner.client()).await;
     let id = reader.id.clone();
@@ -327,9 +345,7 @@ async fn a_restarted_host_serves_its_sessions_at_once() {
 
 /// A message is in the event log before its outcome is written. A host that dies in between leaves it to the next one,
 /// which must neither run it again nor refuse it.
-#[tokio::test]
-async fn a_message_whose_host_dies_before_it_answers_runs_once() {
-    let place = Place::postgres().await;
+async fn a_message_whose_host_dies_before_it_answers_runs_once(place: Place) {
     let [owner, other]: [Server; 2] = hosts(&place, LONG_LEASE).await;
     let mut reader = Reader::create(owner.client()).await;
     let id = reader.id.clone();
@@ -362,6 +378,9 @@ async fn a_message_whose_host_dies_before_it_answers_runs_once() {
         let reply = posted.await.unwrap();
         assert_eq!(reply.status, StatusCode::NO_CONTENT, "{reply:?}");
     }
+    while names(&reader.shown, "result") < 3 {
+        reader.next().await;
+    }
     assert!(reader.history("history").await.contains("queued"));
     assert_eq!(names(&reader.shown, "user_message"), 4);
     assert_eq!(names(&reader.shown, "prompt_resolved"), 1);
@@ -369,9 +388,7 @@ async fn a_message_whose_host_dies_before_it_answers_runs_once() {
 }
 
 /// A host that loses its own connection to the database is alive all the same.
-#[tokio::test]
-async fn a_host_whose_lock_is_lost_keeps_its_sessions() {
-    let place = Place::postgres().await;
+async fn a_host_whose_lock_is_lost_keeps_its_sessions(place: Place) {
     let [owner, other]: [Server; 2] = hosts(&place, LONG_LEASE).await;
     let mut reader = Reader::create(owner.client()).await;
     let mut elsewhere = Reader::of(other.client(), &reader.id);
@@ -380,7 +397,8 @@ async fn a_host_whose_lock_is_lost_keeps_its_sessions() {
     for _ in 0..5 {
         place
             .execute(
-                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objsubid = 1",
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objsubid = 1
+                 and database = (select oid from pg_database where datname = current_database())",
             )
             .await;
         assert_eq!(state(&other.client(), &reader.id).await["status"], "running");
@@ -401,8 +419,7 @@ async fn a_host_whose_lock_is_lost_keeps_its_sessions() {
 #[tokio::test]
 async fn hosts_behind_a_pooler_serve_every_session() {
     let place = Place::postgres().await;
-    let Place::Postgres(database) = &place else { unreachable!() };
-    let Some(pooler) = Pooler::before(database.url(), "transaction").await else { return };
+    let Some(pooler) = Pooler::before(place.database().url(), "transaction").await else { return };
     let server = Server::builder().option("--store", pooler.url()).env("AGENT_WEBKIT_LEASE", "2s");
     let [owner, other] = [server.clone().start().await, server.start().await];
     let mut reader = Reader::create(owner.client()).await;
@@ -418,6 +435,29 @@ async fn hosts_behind_a_pooler_serve_every_session() {
     assert_eq!(other.client().delete(&reader.id).await.status, StatusCode::NO_CONTENT);
     elsewhere.until("done").await;
     assert_eq!(elsewhere.connections, 1);
+}
+
+/// A host that does not answer loses the session, without a wait for its lease.
+#[tokio::test]
+async fn a_session_deleted_while_its_host_is_frozen_ends_with_done() {
+    let place = Place::postgres().await;
+    let [owner, other]: [Server; 2] = hosts(&place, LONG_LEASE).await;
+    let mut reader = Reader::create(owner.client()).await;
+    reader.say("slow", Script::slow(10_000, 20).to_string()).await;
+    let mut elsewhere = other.client().events(&reader.id).await;
+    elsewhere.until("message_delta").await;
+    owner.signal(Signal::STOP);
+    let deleted = other.client().delete(&reader.id).await;
+    owner.signal(Signal::CONT);
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+    elsewhere.rest().await;
+    let ends: Vec<_> = elsewhere.seen.iter().rev().take(2).map(|frame| &*frame.event).collect();
+    assert_eq!(ends, ["done", "result"]);
+    for server in [&owner, &other] {
+        let found = server.client().get(&format!("/sessions/{}", reader.id)).await;
+        assert_eq!(found.status, StatusCode::NOT_FOUND);
+    }
+    eventually("the end of its agent", async || agent_of(&reader.id).is_empty()).await;
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ fn two_owners(builder: Builder) -> Builder {
 async fn ledger(builder: &Builder, place: &Place, owner: &str) -> Spent {
     let location: Location = match place {
         Place::Sqlite => format!("sqlite:{}", builder.dir("home").join("sessions.db").display()),
-        Place::Postgres(database) => database.url().to_owned(),
+        place => place.database().url().to_owned(),
     }
     .parse()
     .unwrap();

@@ -1,8 +1,9 @@
 //! The database with the sessions of a test.
+#![allow(dead_code, reason = "every test crate uses another part of it")]
 
 use sqlx::Connection;
 
-use crate::support::{Builder, Server, postgres::TestDatabase};
+use crate::support::{Builder, Server, deaf::Deaf, nats::Nats, postgres::TestDatabase};
 
 /// A lease that is short enough for a test to wait for.
 const LEASE: &str = "2s";
@@ -11,6 +12,10 @@ const LEASE: &str = "2s";
 pub(crate) enum Place {
     Sqlite,
     Postgres(TestDatabase),
+    /// Hosts hear of each other by NATS.
+    Nats(TestDatabase, Nats),
+    /// Hosts hear nothing of each other.
+    Deaf(TestDatabase, Deaf),
 }
 
 impl Place {
@@ -18,9 +23,29 @@ impl Place {
         Self::Postgres(TestDatabase::new().await)
     }
 
+    /// `None` where NATS is not installed.
+    pub(crate) async fn nats() -> Option<Self> {
+        let nats = Nats::start()?;
+        Some(Self::Nats(TestDatabase::new().await, nats))
+    }
+
+    pub(crate) async fn deaf() -> Self {
+        let database = TestDatabase::new().await;
+        let way = Deaf::to(database.url()).await;
+        Self::Deaf(database, way)
+    }
+
+    /// The database on Postgres.
+    pub(crate) fn database(&self) -> &TestDatabase {
+        match self {
+            Self::Sqlite => panic!("it is for Postgres"),
+            Self::Postgres(database) | Self::Nats(database, _) | Self::Deaf(database, _) => database,
+        }
+    }
+
     /// Executes a statement on Postgres, past the servers.
     pub(crate) async fn execute(&self, sql: &'static str) {
-        let Self::Postgres(database) = self else { panic!("it is for Postgres") };
+        let database = self.database();
         let mut connection = sqlx::PgConnection::connect(database.url()).await.expect("the test's database");
         sqlx::raw_sql(sql).execute(&mut connection).await.expect("a statement");
     }
@@ -36,7 +61,12 @@ impl Place {
         let server = Server::builder();
         let store = match self {
             Self::Sqlite => format!("sqlite:{}", server.dir("home").join("sessions.db").display()),
-            Self::Postgres(database) => database.url().to_owned(),
+            Self::Postgres(database) | Self::Nats(database, _) => database.url().to_owned(),
+            Self::Deaf(_, way) => way.url().to_owned(),
+        };
+        let server = match self {
+            Self::Nats(_, nats) => server.option("--bus", nats.url()),
+            _ => server,
         };
         server.option("--store", store).env("AGENT_WEBKIT_LEASE", LEASE)
     }
@@ -60,3 +90,31 @@ macro_rules! on_both {
     };
 }
 pub(crate) use on_both;
+
+/// Runs tests on Postgres with hosts that hear of each other by its notifications, by NATS, and not at all.
+macro_rules! with_each_messenger {
+    ($($name:ident),+ $(,)?) => {
+        mod by_notifications {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::place::Place::postgres().await).await;
+            })+
+        }
+        mod by_nats {
+            $(#[tokio::test]
+            async fn $name() {
+                if let Some(place) = crate::place::Place::nats().await {
+                    super::$name(place).await;
+                }
+            })+
+        }
+        mod by_polls {
+            // The proxy must go on while the end of a server is waited for.
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::place::Place::deaf().await).await;
+            })+
+        }
+    };
+}
+pub(crate) use with_each_messenger;

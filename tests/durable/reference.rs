@@ -27,9 +27,8 @@ impl Reference {
             eprintln!("skipped: the Python reference is not installed (scripts/reference.sh does that)");
             return None;
         }
-        let Place::Postgres(database) = place else { panic!("the reference has no files") };
         let home = tempfile::tempdir().expect("a home of its own");
-        Some(Self { python, database: database.url().to_owned(), home })
+        Some(Self { python, database: place.database().url().to_owned(), home })
     }
 
     /// Runs one turn and returns the model's text.

@@ -16,8 +16,7 @@ pub(crate) struct All {
 
 impl Rows {
     pub(crate) async fn of(place: &Place) -> Self {
-        let Place::Postgres(database) = place else { panic!("a file has no further hosts") };
-        Self(PgPool::connect(database.url()).await.expect("the database of this test"))
+        Self(PgPool::connect(place.database().url()).await.expect("the database of this test"))
     }
 
     pub(crate) async fn all(&self, id: &str) -> All {

@@ -11,10 +11,15 @@
 //! ```
 #![allow(dead_code, unused_imports, reason = "every test crate uses another part of it")]
 
+mod balancer;
 mod cli;
 mod client;
+#[cfg(feature = "postgres")]
+pub(crate) mod deaf;
 mod events;
 mod faults;
+#[cfg(feature = "nats")]
+pub(crate) mod nats;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 #[cfg(target_os = "linux")]

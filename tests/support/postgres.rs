@@ -270,7 +270,7 @@ fn stand_in() -> Option<(u32, u32)> {
 }
 
 /// Returns a free port outside the range of outgoing connections, so that it is still free after an outage.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let random = RandomState::new().hash_one(std::process::id());
     (0..1000)
         .map(|step| 15_000 + ((random.wrapping_add(step)) % 15_000) as u16)

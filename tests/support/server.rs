@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Client, PATIENCE, Session, claude};
+use super::{Client, PATIENCE, Session, balancer::Balancer, claude, postgres::TestDatabase};
 
 /// The default token.
 pub(crate) const TOKEN: &str = "wire-test-token";
@@ -36,12 +36,23 @@ pub(crate) struct Builder {
     claude: PathBuf,
     port: u16,
     dirs: Arc<TempDir>,
+    /// With `WIRE_HOSTS`: what several hosts share.
+    shared: Option<Arc<Shared>>,
+}
+
+/// What the hosts of one server share, if there are several.
+#[derive(Debug)]
+struct Shared {
+    balancer: Balancer,
+    database: TestDatabase,
 }
 
 /// A running server. Dropping it ends it by SIGTERM, within the time that it promises.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Child,
+    /// Further hosts that are behind the same balancer.
+    further: Vec<Child>,
     url: String,
     recipe: Builder,
 }
@@ -53,7 +64,8 @@ impl Builder {
             fs::create_dir(dirs.path().join(name)).expect("a directory");
         }
         let (dirs, token) = (Arc::new(dirs), Some(TOKEN.into()));
-        Self { example, options: Vec::new(), env: Vec::new(), token, claude: claude(), port: 0, dirs }
+        let (options, env, shared) = (Vec::new(), Vec::new(), None);
+        Self { example, options, env, token, claude: claude(), port: 0, dirs, shared }
     }
 
     /// Adds an option with a value.
@@ -149,21 +161,60 @@ impl Builder {
     }
 
     /// Starts it and waits until it listens. If it ends before that, returns its log.
-    pub(crate) async fn try_start(self) -> Result<Server, String> {
+    pub(crate) async fn try_start(mut self) -> Result<Server, String> {
+        let hosts = self.hosts();
+        if hosts == 1 {
+            let (process, url) = self.spawn().await?;
+            return Ok(Server { process, further: Vec::new(), url, recipe: self });
+        }
+        if self.shared.is_none() {
+            let shared = Shared { balancer: Balancer::start(), database: TestDatabase::new().await };
+            self = self.option("--store", shared.database.url());
+            self.shared = Some(Arc::new(shared));
+        }
+        let (process, url) = self.spawn().await?;
+        let mut server = Server { process, further: Vec::new(), url, recipe: self };
+        let mut authorities = vec![server.authority().to_owned()];
+        for _ in 1..hosts {
+            let (process, url) = server.recipe.spawn().await?;
+            server.further.push(process);
+            authorities.push(url.trim_start_matches("http://").to_owned());
+        }
+        let shared = server.recipe.shared.as_ref().expect("it was made above");
+        shared.balancer.balance(authorities);
+        server.url = shared.balancer.url().to_owned();
+        Ok(server)
+    }
+
+    /// The number of hosts: `WIRE_HOSTS`, unless the test chooses a store.
+    fn hosts(&self) -> usize {
+        let chooses = self.shared.is_none() && self.options.iter().any(|(name, _)| name == "--store");
+        if chooses || self.example.is_some() {
+            return 1;
+        }
+        env::var("WIRE_HOSTS").map_or(1, |hosts| hosts.parse().expect("a number"))
+    }
+
+    /// Starts one process and waits until it listens. If it ends before that, returns its log.
+    async fn spawn(&self) -> Result<(Child, String), String> {
         let log = self.dirs.path().join("log");
-        let log = File::options().create(true).append(true).open(log).expect("a log");
+        let file = File::options().create(true).append(true).open(&log).expect("a log");
         let mut process = self
             .command()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log)
+            .stderr(file)
             .spawn()
             .expect("the server starts");
         let stdout = process.stdout.take().expect("a pipe");
-        let mut server = Server { process, url: String::new(), recipe: self };
-        let url = tokio::task::spawn_blocking(move || url_line(stdout)).await.expect("a thread");
-        server.url = url.ok_or_else(|| server.log())?;
-        Ok(server)
+        match tokio::task::spawn_blocking(move || url_line(stdout)).await.expect("a thread") {
+            Some(url) => Ok((process, url)),
+            None => {
+                // It ends by itself.
+                let _ = (process.kill(), process.wait());
+                Err(fs::read_to_string(log).unwrap_or_default())
+            }
+        }
     }
 
     /// Runs the server, which must end by itself. Returns its exit status and its output.
@@ -222,8 +273,10 @@ impl Server {
 
     /// Kills the server and returns a builder that starts it again, with the same port and directories.
     pub(crate) fn kill(mut self) -> Builder {
-        self.process.kill().expect("a child of ours");
-        self.process.wait().expect("its end");
+        for process in self.processes() {
+            process.kill().expect("a child of ours");
+            process.wait().expect("its end");
+        }
         self.again()
     }
 
@@ -235,6 +288,10 @@ impl Server {
     }
 
     fn again(&self) -> Builder {
+        if self.recipe.shared.is_some() {
+            // The balancer's address stays.
+            return self.recipe.clone();
+        }
         let port = self.authority().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
         Builder { port: port.expect("a port in its URL"), ..self.recipe.clone() }
     }
@@ -266,19 +323,30 @@ impl Server {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.pid().cast_signed()).expect("a pid");
-        let _ = kill_process(pid, signal);
+        for process in std::iter::once(&self.process).chain(&self.further) {
+            let pid = Pid::from_raw(process.id().cast_signed()).expect("a pid");
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    fn processes(&mut self) -> impl Iterator<Item = &mut Child> {
+        std::iter::once(&mut self.process).chain(&mut self.further)
     }
 
     /// Waits for its end; `None` if it does not end in time.
     pub(crate) fn wait(&mut self, time: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + time;
-        loop {
-            match self.process.try_wait().expect("a child of ours") {
-                None if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
-                status => return status,
-            }
+        let mut status = None;
+        for process in self.processes() {
+            status = loop {
+                match process.try_wait().expect("a child of ours") {
+                    None if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
+                    status => break status,
+                }
+            };
+            status?;
         }
+        status
     }
 }
 
@@ -287,8 +355,10 @@ impl Drop for Server {
         self.signal(Signal::TERM);
         let ended = self.wait(DRAIN).is_some();
         if !ended {
-            let _ = self.process.kill();
-            let _ = self.process.wait();
+            for process in self.processes() {
+                let _ = process.kill();
+                let _ = process.wait();
+            }
         }
         if thread::panicking() {
             eprintln!("the server's log:\n{}", self.log());

@@ -19,7 +19,7 @@ use crate::{
     },
     storage::{
         inbox::{AnyEntries, InboxEntry},
-        wake::Hint,
+        wake::{Hint, Subscription},
     },
 };
 
@@ -34,6 +34,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 struct Letter {
     inbox: AnyEntries,
     entry: InboxEntry,
+    answered: Subscription,
+    /// The session has left its host.
+    freed: Subscription,
     is_over: bool,
 }
 
@@ -99,9 +102,8 @@ impl<L: EventLog> Sessions<L> {
         let until = Instant::now() + CLOSE;
         let mut letter = self.post(id, &Posted::Close, until).await?;
         let closed = async {
-            let answered = letter.inbox.wake().subscribe(Hint::Answered(letter.entry.id.clone()));
             while letter.inbox.outcome(&letter.entry.id).await?.is_none() {
-                answered.woken().await;
+                letter.answered.woken().await;
             }
             Ok::<_, SessionError>(())
         };
@@ -121,7 +123,10 @@ impl<L: EventLog> Sessions<L> {
             session_id: id.to_owned(),
             message: serde_json::to_vec(posted).expect("made of strings"),
         };
-        let letter = Letter { inbox, entry, is_over: false };
+        // Before the entry is stored: a messenger must know that this host waits for the answer.
+        let answered = inbox.wake().subscribe(Hint::Answered(entry.id.clone()));
+        let freed = inbox.wake().subscribe(Hint::Freed(entry.session_id.clone()));
+        let letter = Letter { inbox, entry, answered, freed, is_over: false };
         letter.inbox.post(&letter.entry, until.saturating_duration_since(Instant::now())).await?;
         metrics::message_sent();
         Ok(letter)
@@ -130,9 +135,7 @@ impl<L: EventLog> Sessions<L> {
     /// Waits for the outcome. If the session's host is gone meanwhile, this host takes the session, and with it the
     /// entry.
     async fn outcome(&self, place: &Place<L>, letter: &Letter) -> Result<Answer, SessionError> {
-        let Letter { inbox, entry, .. } = letter;
-        let answered = inbox.wake().subscribe(Hint::Answered(entry.id.clone()));
-        let freed = inbox.wake().subscribe(Hint::Freed(entry.session_id.clone()));
+        let Letter { inbox, entry, answered, freed, .. } = letter;
         let mut looked_at = Instant::now();
         loop {
             // The database may be away for a moment.
@@ -143,13 +146,21 @@ impl<L: EventLog> Sessions<L> {
                 () = answered.woken() => false,
                 () = freed.hinted() => true,
             };
-            if is_freed || looked_at.elapsed() >= inbox.wake().poll_every() {
-                looked_at = Instant::now();
+            let is_due = looked_at.elapsed() >= inbox.wake().poll_every();
+            if is_freed || is_due {
                 if let Ok(None) = self.find_place(place.id(), place.owner()).await {
                     return Err(SessionError::NotFound);
                 }
-                // The hint may have been lost, and this host may run the session by now.
-                inbox.wake().send(Hint::Mail(entry.session_id.clone()));
+                let mail = Hint::Mail(entry.session_id.clone());
+                if is_due {
+                    // The hint may have been lost.
+                    looked_at = Instant::now();
+                    inbox.wake().send(mail);
+                } else {
+                    // This host may run the session by now. Not said to others: a messenger without a listener would
+                    // answer again that the session has left its host.
+                    inbox.wake().send_here(&mail);
+                }
             }
         }
     }

@@ -14,8 +14,9 @@ use crate::{
     service::registry::leases::Leases,
     storage::{
         catalog::{CatalogError, Lease, SessionMetadata},
+        inbox::AnyEntries,
         persistence::Persistence,
-        wake::Hint,
+        wake::{Hint, Subscription},
     },
 };
 
@@ -37,6 +38,8 @@ pub(crate) struct LeaseGuard {
     saved: SessionMetadata,
     saved_at: Instant,
     retry: Option<Retry>,
+    /// While it lasts, hints of messages for the session come to this host.
+    _has_inbox: Option<Subscription>,
 }
 
 /// A row that could not be saved.
@@ -59,7 +62,18 @@ impl LeaseGuard {
         deleted: Arc<AtomicBool>,
     ) -> Self {
         let fenced = leases.guard(lease.clone(), Arc::clone(&deleted));
-        Self { persistence, leases, lease, fenced, deleted, saved, saved_at: Instant::now(), retry: None }
+        let mail = |inbox: &AnyEntries| inbox.wake().subscribe(Hint::Mail(lease.session_id.clone()));
+        Self {
+            _has_inbox: persistence.inbox().map(mail),
+            persistence,
+            leases,
+            lease,
+            fenced,
+            deleted,
+            saved,
+            saved_at: Instant::now(),
+            retry: None,
+        }
     }
 
     /// Cancelled when the lease is lost.

@@ -244,6 +244,14 @@ impl Catalog for DbCatalog {
         Box::pin(self.free_from_the_dead(id))
     }
 
+    fn seize<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            on!(self, writes, |pool| async {
+                sqlx::query(self.sql().seize()).bind(stored(id)).execute(pool).await.map(drop)
+            })
+        })
+    }
+
     fn renew<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, Vec<String>> {
         Box::pin(async move {
             let ids: Vec<_> = leases.iter().map(|lease| stored(&lease.session_id)).collect();

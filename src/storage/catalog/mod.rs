@@ -180,6 +180,13 @@ pub trait Catalog: fmt::Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(false)))
     }
 
+    /// Releases a session whose holder does not answer, and which is to be deleted. The holder is fenced once another host
+    /// acquires the session. The default does nothing: the lease then has to expire.
+    fn seize<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
+        let _ = id;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Renews leases and returns the ids of the sessions whose leases are lost.
     fn renew<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, Vec<String>>;
 

@@ -4,6 +4,8 @@
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::storage::database::Database;
+#[cfg(feature = "postgres")]
+use crate::storage::database::Postgres;
 
 /// Builds the statements for one kind of database.
 #[derive(Debug)]
@@ -13,7 +15,7 @@ pub(super) struct Sql {
     free: String,
     /// An expression for the current holder of a session. On SQLite that host may be dead.
     holder: String,
-    /// The condition that no host holds a session. On SQLite a dead host may, so all sessions are looked at.
+    /// The condition that no living host holds a session. On SQLite a dead host may, so all sessions are looked at.
     unheld: String,
 }
 
@@ -36,7 +38,10 @@ impl Sql {
                     each: "select jsonb_array_elements_text($1::jsonb)",
                     free: format!("(lease_holder is null or lease_holder = $2 or lease_until_ms <= {now})"),
                     holder: format!("case when s.lease_until_ms > {now} then s.lease_holder end"),
-                    unheld: format!("s.lease_until_ms <= {now}"),
+                    unheld: format!(
+                        "(s.lease_until_ms <= {now} or {})",
+                        Postgres::sql_is_dead("s.lease_holder")
+                    ),
                 }
             }
         }
@@ -96,6 +101,13 @@ impl Sql {
         safe(
             "update agent_webkit_sessions set lease_holder = null, lease_until_ms = 0
              where id = $1 and lease_holder = $2"
+                .to_owned(),
+        )
+    }
+
+    pub(super) fn seize(&self) -> SqlStr {
+        safe(
+            "update agent_webkit_sessions set lease_holder = null, lease_until_ms = 0 where id = $1"
                 .to_owned(),
         )
     }

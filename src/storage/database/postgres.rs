@@ -12,7 +12,7 @@ use std::{
 };
 
 use sqlx::{
-    Connection, PgConnection, PgPool, Row,
+    AssertSqlSafe, Connection, PgConnection, PgPool, Row,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -35,11 +35,12 @@ const BEGIN: &str = "begin; set local idle_in_transaction_session_timeout = '5s'
 /// The same behind a pooler of transactions, where another process may have prepared statements on this connection.
 const BEGIN_POOLED: &str = "begin; set local idle_in_transaction_session_timeout = '5s'; deallocate all";
 
-/// The lock is looked up and not tried, which would keep its host from taking it.
+/// Whether the host of a name, `$host`, has certainly ended. The lock is looked up and not tried, which would keep its host
+/// from taking it.
 const IS_DEAD: &str = "
-    select exists (
+    exists (
         select 1 from agent_webkit_hosts h
-        where h.host = $1 and h.server_started_at = pg_postmaster_start_time() and not exists (
+        where h.host = $host and h.server_started_at = pg_postmaster_start_time() and not exists (
             select 1 from pg_locks l
             where l.locktype = 'advisory' and l.granted and l.objsubid = 1
             and l.classid = ((h.lock_id >> 32) & 4294967295)::oid and l.objid = (h.lock_id & 4294967295)::oid
@@ -85,11 +86,17 @@ impl Postgres {
         (*self.pool.connect_options()).clone()
     }
 
-    /// Whether the host of this name has certainly ended: it has held a lock since the server started, and the lock is
-    /// free.
+    /// The condition that the host whose name this expression has certainly has ended: it has held a lock since the server
+    /// started, and the lock is free.
+    pub(crate) fn sql_is_dead(host: &str) -> String {
+        IS_DEAD.replace("$host", host)
+    }
+
+    /// Whether the host of this name has certainly ended.
     pub(crate) async fn knows_dead(&self, host: &str) -> sqlx::Result<bool> {
         let mut link = self.link().await?;
-        let is_dead = sqlx::query_scalar(IS_DEAD).bind(host).fetch_one(&mut *link).await?;
+        let sql = format!("select {}", Self::sql_is_dead("$1"));
+        let is_dead = sqlx::query_scalar(AssertSqlSafe(sql)).bind(host).fetch_one(&mut *link).await?;
         link.done().await?;
         Ok(is_dead)
     }

@@ -1,10 +1,12 @@
 //! What hosts tell each other, and how it is written.
 
+#[cfg(feature = "postgres")]
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 /// Maximum size of a message, in bytes. Postgres takes less than 8000.
+#[cfg(feature = "postgres")]
 const MESSAGE: usize = 7000;
 
 /// Something that another host may want to look at. It may be lost, late or doubled: rows decide.
@@ -26,19 +28,27 @@ pub(crate) enum Hint {
 }
 
 /// A message: hints of one host.
+#[cfg(feature = "postgres")]
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Message {
     pub(super) from: String,
     pub(super) hints: Vec<Hint>,
 }
 
+#[cfg(feature = "postgres")]
 impl Hint {
     fn size(&self) -> usize {
         serde_json::to_string(self).map_or(usize::MAX, |json| json.len() + 1)
     }
 }
 
+#[cfg(feature = "postgres")]
 impl Message {
+    /// As it is sent: JSON.
+    pub(super) fn encode(&self) -> String {
+        serde_json::to_string(self).expect("made of strings")
+    }
+
     /// Takes as many hints as fit into one message.
     pub(super) fn of(from: &str, waiting: &mut BTreeSet<Hint>) -> Option<Self> {
         let (mut hints, mut size) = (Vec::new(), from.len() + 64);
@@ -58,7 +68,7 @@ impl Message {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "postgres"))]
 mod tests {
     use super::*;
 
@@ -69,7 +79,7 @@ mod tests {
         waiting.insert(Hint::Mail("x".repeat(9000)));
         let mut sent = BTreeSet::new();
         while let Some(message) = Message::of("host", &mut waiting) {
-            let json = serde_json::to_string(&message).unwrap();
+            let json = message.encode();
             assert!(json.len() < 8000);
             sent.extend(serde_json::from_str::<Message>(&json).unwrap().hints);
         }

@@ -3,12 +3,20 @@
 //! Nothing depends on a hint. Whoever waits for one also looks at the database from time to time
 //! ([`Wake::poll_every`]), so a lost hint costs time and never an event.
 
+#[cfg(feature = "nats")]
+mod bus;
 mod hints;
 #[cfg(feature = "postgres")]
+mod messenger;
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod presence;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
     fmt,
     sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
@@ -16,10 +24,15 @@ use std::{
 
 use tokio::sync::Notify;
 
+#[cfg(feature = "nats")]
+pub use self::bus::{Bus, InvalidBus};
 pub(crate) use self::hints::Hint;
-use self::hints::Message;
 #[cfg(feature = "postgres")]
-pub(in crate::storage) use self::postgres::Presence;
+pub(in crate::storage) use self::messenger::Speaker;
+#[cfg(feature = "nats")]
+pub(in crate::storage) use self::nats::Nats;
+#[cfg(feature = "postgres")]
+pub(in crate::storage) use self::{postgres::Notifications, presence::Presence};
 use crate::sync::lock;
 
 /// How often to look at the database while no hint comes.
@@ -50,8 +63,17 @@ struct Shared {
     has_mail: Notify,
     /// The streams that hosts follow, this one too: who, and when they last said so.
     followed: Mutex<HashMap<String, HashMap<String, Instant>>>,
-    waiting: Mutex<BTreeSet<Hint>>,
-    is_waiting: Notify,
+    outgoing: Mutex<Outgoing>,
+    is_outgoing: Notify,
+}
+
+/// What a messenger has to do.
+#[derive(Debug, Default)]
+struct Outgoing {
+    /// Hints that this host waits for from now on, or not any more. Before [`Outgoing::hints`]: who asks hears the answer.
+    changed: HashMap<Hint, bool>,
+    /// Hints for the other hosts.
+    hints: BTreeSet<Hint>,
 }
 
 /// Waits for one hint until dropped.
@@ -72,10 +94,16 @@ impl Wake {
             mail: Mutex::default(),
             has_mail: Notify::new(),
             followed: Mutex::default(),
-            waiting: Mutex::default(),
-            is_waiting: Notify::new(),
+            outgoing: Mutex::default(),
+            is_outgoing: Notify::new(),
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// This host, for the others.
+    #[cfg(feature = "postgres")]
+    fn host(&self) -> &str {
+        &self.shared.host
     }
 
     /// How often whoever waits for a hint should look at the database.
@@ -85,15 +113,20 @@ impl Wake {
 
     /// Passes a hint to those who wait for it, here and on the other hosts.
     pub(crate) fn send(&self, hint: Hint) {
-        self.deliver(&self.shared.host, &hint);
+        self.send_here(&hint);
         self.post(hint);
+    }
+
+    /// Passes a hint to those who wait for it on this host.
+    pub(crate) fn send_here(&self, hint: &Hint) {
+        self.deliver(&self.shared.host, hint);
     }
 
     /// Passes on that a stream has grown, to other hosts only if one of them follows it.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn grew(&self, key: &str) {
         let hint = Hint::Grew(key.to_owned());
-        self.deliver(&self.shared.host, &hint);
+        self.send_here(&hint);
         if self.is_followed(key) {
             self.post(hint);
         }
@@ -114,7 +147,13 @@ impl Wake {
     /// Waits for a hint from now on.
     pub(crate) fn subscribe(&self, hint: Hint) -> Subscription {
         let notify = Arc::new(Notify::new());
-        self.subscribers().entry(hint.clone()).or_default().push(Arc::clone(&notify));
+        let mut subscribers = self.subscribers();
+        let waiting = subscribers.entry(hint.clone()).or_default();
+        waiting.push(Arc::clone(&notify));
+        if waiting.len() == 1 {
+            self.changes(&hint, true);
+        }
+        drop(subscribers);
         Subscription { wake: self.clone(), hint, notify }
     }
 
@@ -161,29 +200,44 @@ impl Wake {
         if !self.shared.has_messenger {
             return;
         }
-        let mut waiting = lock(&self.shared.waiting);
-        if waiting.len() < WAITING {
-            waiting.insert(hint);
-            self.shared.is_waiting.notify_one();
+        let mut outgoing = lock(&self.shared.outgoing);
+        if outgoing.hints.len() < WAITING {
+            outgoing.hints.insert(hint);
+            self.shared.is_outgoing.notify_one();
         }
     }
 
-    /// The next message to the other hosts. Hints that wait together are one message.
-    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "Postgres has the only messenger"))]
-    async fn next_message(&self) -> String {
+    /// Notes that this host waits for a hint, or does not any more. Call it while the subscribers are locked.
+    fn changes(&self, hint: &Hint, waits: bool) {
+        if !self.shared.has_messenger {
+            return;
+        }
+        match lock(&self.shared.outgoing).changed.entry(hint.clone()) {
+            // The messenger has not heard of the other change: both are void.
+            Entry::Occupied(entry) => drop(entry.remove()),
+            Entry::Vacant(entry) => drop(entry.insert(waits)),
+        }
+        self.shared.is_outgoing.notify_one();
+    }
+
+    /// What the messenger has to do next. For one caller.
+    #[cfg(feature = "postgres")]
+    async fn outgoing(&self) -> Outgoing {
         loop {
-            if let Some(message) = Message::of(&self.shared.host, &mut lock(&self.shared.waiting)) {
-                return serde_json::to_string(&message).expect("made of strings");
+            let outgoing = std::mem::take(&mut *lock(&self.shared.outgoing));
+            if !outgoing.changed.is_empty() || !outgoing.hints.is_empty() {
+                return outgoing;
             }
-            self.shared.is_waiting.notified().await;
+            self.shared.is_outgoing.notified().await;
         }
     }
 
     /// Reads a message of another host. What cannot be read is from a newer version.
-    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "Postgres has the only messenger"))]
-    fn receive(&self, message: &str) {
-        let Ok(Message { from, hints }) = serde_json::from_str(message) else { return };
+    #[cfg(feature = "postgres")]
+    fn receive(&self, message: &[u8]) {
+        let Ok(hints::Message { from, hints }) = serde_json::from_slice(message) else { return };
         if from != self.shared.host {
+            crate::metrics::hints("heard", hints.len());
             hints.iter().for_each(|hint| self.deliver(&from, hint));
         }
     }
@@ -212,6 +266,7 @@ impl Drop for Subscription {
             waiting.retain(|notify| !Arc::ptr_eq(notify, &self.notify));
             if waiting.is_empty() {
                 subscribers.remove(&self.hint);
+                self.wake.changes(&self.hint, false);
             }
         }
     }
@@ -229,14 +284,15 @@ mod tests {
 
     /// Passes what `from` has to say to `to`.
     async fn pass(from: &Wake, to: &Wake) {
-        to.receive(&from.next_message().await);
+        let Outgoing { hints, .. } = from.outgoing().await;
+        hints.iter().for_each(|hint| to.deliver(&from.shared.host, hint));
     }
 
     #[tokio::test]
     async fn growth_is_told_to_hosts_that_follow_until_they_leave() {
         let [owner, other] = ["a", "b"].map(|host| Wake::new(host, true));
         owner.grew("s");
-        assert!(lock(&owner.shared.waiting).is_empty(), "nobody follows it");
+        assert!(lock(&owner.shared.outgoing).hints.is_empty(), "nobody follows it");
         let grew = other.subscribe(Hint::Grew("s".into()));
         other.send(Hint::Follows("s".into()));
         pass(&other, &owner).await;
@@ -255,6 +311,23 @@ mod tests {
         assert!(wake.subscribers().is_empty());
         wake.send(Hint::Mail("s".into()));
         assert_eq!(wake.mail().await, HashSet::from(["s".to_owned()]));
-        assert!(lock(&wake.shared.waiting).is_empty());
+        assert!(lock(&wake.shared.outgoing).hints.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_messenger_learns_what_is_waited_for_once() {
+        let wake = Wake::new("a", true);
+        let hint = Hint::Mail("s".into());
+        let taken = async || wake.outgoing().await.changed.into_iter().collect::<Vec<_>>();
+        let (one, other) = (wake.subscribe(hint.clone()), wake.subscribe(hint.clone()));
+        assert_eq!(taken().await, [(hint.clone(), true)]);
+        drop(one);
+        drop((other, wake.subscribe(Hint::Freed("s".into()))));
+        assert_eq!(taken().await, [(hint.clone(), false)], "what came and went meanwhile is left out");
+        let again = wake.subscribe(hint.clone());
+        assert_eq!(taken().await, [(hint.clone(), true)]);
+        drop(again);
+        let _again = wake.subscribe(hint);
+        assert!(lock(&wake.shared.outgoing).changed.is_empty());
     }
 }

@@ -1,9 +1,11 @@
 //! The faults, in lanes: faults of servers and faults of storage happen at the same time.
 
+mod owners;
 mod postgres;
 mod servers;
 mod sqlite;
 
+pub(crate) use owners::{of_nats, of_owners};
 pub(crate) use postgres::of_postgres;
 pub(crate) use servers::of_servers;
 pub(crate) use sqlite::of_sqlite;
