@@ -28,22 +28,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Turn::new().wait(Duration::from_secs(3600)).ask("Bash", json!({ "command": command }), "it ran")
     });
     let stack = Stack::builder(agent, Policy::new(["."])?).auth(Disabled).build();
-    for (command, outcome) in [("ls", "it ran"), ("rm -r /", "not here")] {
-        let session = stack.sessions().create(NewSession::new()).await?;
-        session.send(command).await?;
-        let mut events = session.events(Cursor::Oldest);
-        while let Some(event) = events.next().await {
-            match event?.event {
-                ServerEvent::PermissionRequest(asked) if may_run(&asked) => {
-                    session.allow(asked.correlation_id).await?;
-                }
-                ServerEvent::PermissionRequest(asked) => {
-                    session.deny(asked.correlation_id, "not here").await?;
-                }
-                ServerEvent::ToolResult(result) => assert_eq!(result.output, outcome),
-                ServerEvent::Result(_) => break,
-                _ => {}
+    let session = stack.sessions().create(NewSession::new()).await?;
+    session.send("rm -r /").await?;
+    let mut events = session.events(Cursor::Oldest);
+    while let Some(event) = events.next().await {
+        match event?.event {
+            ServerEvent::PermissionRequest(asked) if may_run(&asked) => {
+                session.allow(asked.correlation_id).await?;
             }
+            ServerEvent::PermissionRequest(asked) => session.deny(asked.correlation_id, "not here").await?,
+            ServerEvent::ToolResult(result) => assert_eq!(result.output, "not here"),
+            ServerEvent::Result(_) => break,
+            _ => {}
         }
     }
     println!("the rule holds");

@@ -14,7 +14,7 @@ use agent_webkit::{
     service::{NewSession, Policy},
     tools::{Permission, Tool, ToolCall, ToolOutput, Tools},
 };
-use tower::{ServiceBuilder, service_fn, timeout::TimeoutLayer};
+use tower::ServiceBuilder;
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Fruit {
@@ -30,10 +30,9 @@ async fn price(call: ToolCall<Fruit>) -> Result<ToolOutput, String> {
 }
 
 fn shop() -> Tools {
-    let price =
-        ServiceBuilder::new().layer(TimeoutLayer::new(Duration::from_secs(5))).service(service_fn(price));
-    let price = Tool::new("price", "Returns the price of a fruit.", price).permission(Permission::Allow);
-    Tools::new().tool(price)
+    let price = ServiceBuilder::new().timeout(Duration::from_secs(5)).service_fn(price);
+    Tools::new()
+        .tool(Tool::new("price", "Returns the price of a fruit.", price).permission(Permission::Allow))
 }
 
 #[tokio::main]

@@ -18,10 +18,13 @@ fi
 
 claude=$PWD/$folder/node_modules/.bin/claude
 if [[ $(cat "$folder/version" 2>/dev/null) != "$version" ]]; then
-    command -v npm >/dev/null || { echo "npm is missing: install Node 20 or newer, or set AGENT_WEBKIT_CLAUDE to a claude CLI." >&2; exit 1; }
+    for tool in node npm; do
+        command -v $tool >/dev/null || { echo "$tool is missing: install Node 20 or newer with npm, or set AGENT_WEBKIT_CLAUDE to a claude CLI." >&2; exit 1; }
+    done
     echo "installing the claude CLI $version into $folder" >&2
     mkdir -p "$folder"
-    npm install --prefix "$folder" --no-audit --no-fund --loglevel=error "@anthropic-ai/claude-code@$version" >&2
+    npm install --prefix "$folder" --no-audit --no-fund --loglevel=error "@anthropic-ai/claude-code@$version" >&2 ||
+        { echo "npm cannot install the claude CLI, for the reason above: it needs the network, or set AGENT_WEBKIT_CLAUDE to a claude CLI." >&2; exit 1; }
     # npm may be configured to skip install scripts. This package's script installs the binary for this
     # machine.
     "$claude" --version >/dev/null 2>&1 || node "$folder/node_modules/@anthropic-ai/claude-code/install.cjs" >&2

@@ -15,7 +15,8 @@ if ! cmp -s package-lock.json node_modules/.package-lock.ours; then
     cp package-lock.json node_modules/.package-lock.ours
 fi
 
-npx prettier --check --log-level warn src ../../../tests/console/*.mjs ../../../tests/console/stories --config .prettierrc.json
+npx prettier --check --log-level warn --config .prettierrc.json \
+    src ../../../tests/console/*.mjs ../../../tests/console/stories ../../../examples/{plain.html,react/src,react/app}
 npx tsc --noEmit
 if [[ ${1:-} != --check ]]; then
     npx vite build --logLevel warn

@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 ARROWS = {
-    "bin": {"client", "console", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
-    "settings": {"stack", "service", "storage", "approvals", "genui", "claude", "practice", "layers"},
-    "stack": {"service", "storage", "agent", "genui", "layers", "metrics"},
+    "bin": {"check", "client", "console", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
+    "settings": {"stack", "service", "storage", "approvals", "genui", "claude", "practice", "layers", "webhooks"},
+    "stack": {"service", "storage", "agent", "genui", "layers", "metrics", "webhooks"},
+    "webhooks": {"service", "storage", "layers", "metrics", "error_text", "sync"},
     "console": {"layers"},
     # Of storage only the seams: what a session needs to be stored, whichever database does it.
     "service": {"storage", "agent", "proto", "layers", "metrics", "backoff", "error_text", "sync"},
@@ -21,6 +22,7 @@ ARROWS = {
     "storage": {"layers", "metrics", "proto", "backoff", "error_text", "sync"},
     "agent": {"proto", "storage"},
     "client": {"proto", "layers", "backoff"},
+    "check": {"client", "layers"},
     "approvals": {"error_text", "sync"},
     "genui": {"layers", "tools"},
     "tools": {"error_text"},
@@ -38,6 +40,7 @@ SEAMS = {
     ("service", "storage"): {"catalog", "inbox", "transcripts", "persistence", "Persistence", "wake"},
     ("claude", "storage"): {"transcripts"},
     ("agent", "storage"): {"transcripts"},
+    ("webhooks", "storage"): {"catalog", "outbox", "Outbox"},
 }
 ROOT = Path(__file__).resolve().parent.parent
 

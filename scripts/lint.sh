@@ -15,10 +15,11 @@ step cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
 
 # Each feature by itself, and no feature.
-for features in "" service client console metrics claude tools mcp policies practice jwt sqlite postgres nats; do
+for features in "" service client check console webhooks metrics claude tools mcp policies practice jwt sqlite postgres nats; do
     step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
 done
-for features in "" auth drain expiry host jwt lookup relay resume ticket; do
+for features in "" auth axum axum,auth axum,lookup axum,resume builder builder,auth builder,lookup builder,resume \
+    drain expiry host jwt lookup relay resume ticket; do
     step cargo clippy --package agent-webkit-layers --lib --no-default-features --features "$features" -- -D warnings
 done
 
@@ -39,6 +40,7 @@ lacks() {
 lacks tokio agent-webkit ""
 lacks tokio agent-webkit-layers auth
 lacks tokio agent-webkit-layers lookup
+lacks axum agent-webkit-layers auth,axum,builder,lookup,resume
 lacks tokio agent-webkit-layers relay
 lacks tokio agent-webkit-layers ticket
 lacks metrics agent-webkit service,claude
@@ -46,9 +48,9 @@ for crate in tower-http sqlx tokio-util subtle; do
     lacks "$crate" agent-webkit client
 done
 lacks metrics agent-webkit-layers auth,drain,expiry,host,jwt,lookup,relay,resume,ticket
-for framework in axum tonic hyper; do
-    lacks "$framework" agent-webkit-layers auth,drain,expiry,host,jwt,lookup,relay,resume,ticket
-    lacks "$framework" agent-webkit service,claude
+for framework in axum axum-core tonic hyper; do
+    lacks "$framework" agent-webkit-layers auth,builder,drain,expiry,host,jwt,lookup,relay,resume,ticket
+    lacks "$framework" agent-webkit service,claude,webhooks
     lacks "$framework" agent-webkit client
 done
 

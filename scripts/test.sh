@@ -26,11 +26,23 @@ if ! cmp -s tests/clients/package-lock.json tests/clients/node_modules/.package-
     cp tests/clients/package-lock.json tests/clients/node_modules/.package-lock.ours
 fi
 
+if ! cmp -s tests/webhooks/package-lock.json tests/webhooks/node_modules/.package-lock.ours; then
+    echo "installing the published verifier of webhooks into tests/webhooks/node_modules"
+    npm ci --prefix tests/webhooks --no-audit --no-fund --loglevel=error
+    cp tests/webhooks/package-lock.json tests/webhooks/node_modules/.package-lock.ours
+fi
+
 if ! cmp -s tests/console/package-lock.json tests/console/node_modules/.package-lock.ours; then
     echo "installing what drives the browser into tests/console/node_modules"
     npm ci --prefix tests/console --no-audit --no-fund --loglevel=error
     cp tests/console/package-lock.json tests/console/node_modules/.package-lock.ours
 fi
+if ! cmp -s examples/react/package-lock.json examples/react/node_modules/.package-lock.ours; then
+    echo "installing what the React example is built with into examples/react/node_modules"
+    npm ci --prefix examples/react --no-audit --no-fund --loglevel=error
+    cp examples/react/package-lock.json examples/react/node_modules/.package-lock.ours
+fi
+npm run build --prefix examples/react --silent -- --logLevel warn
 if ! AGENT_WEBKIT_CHROMIUM=$(scripts/chromium.sh); then
     echo "SKIPPED: the tests of the console in a browser; the line above says why." >&2
 fi

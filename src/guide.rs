@@ -7,6 +7,7 @@ macro_rules! guides {
     ($($name:ident: $file:literal,)*) => {$(
         #[doc = "\
 [auth]: crate::guide::auth
+[check]: crate::guide::check
 [client]: crate::guide::client
 [clients]: crate::guide::clients
 [console]: crate::guide::console
@@ -15,6 +16,7 @@ macro_rules! guides {
 [faq]: crate::guide::faq
 [getting_started]: crate::guide::getting_started
 [hosts]: crate::guide::hosts
+[layers]: crate::guide::layers
 [metrics]: crate::guide::metrics
 [options]: crate::guide::options
 [permissions]: crate::guide::permissions
@@ -24,6 +26,7 @@ macro_rules! guides {
 [resume]: crate::guide::resume
 [storage]: crate::guide::storage
 [tools]: crate::guide::tools
+[webhooks]: crate::guide::webhooks
 "]
         #[doc = include_str!(concat!("../docs/", $file))]
         pub mod $name {}
@@ -39,12 +42,15 @@ guides! {
     policies: "policies.md",
     auth: "auth.md",
     permissions: "permissions.md",
+    webhooks: "webhooks.md",
     resume: "resume.md",
     storage: "storage.md",
+    layers: "layers.md",
     deployment: "deployment.md",
     metrics: "metrics.md",
     protocol: "protocol.md",
     client: "client.md",
+    check: "check.md",
     clients: "clients.md",
     console: "console.md",
     python: "python.md",

@@ -51,7 +51,9 @@
 //! | [`storage::catalog`] | the session catalog with its leases | `service`; `sqlite`, `postgres` |
 //! | [`storage::events`] | durable event logs | `sqlite`, `postgres` |
 //! | [`storage::database`] | opens and migrates the database | `sqlite`, `postgres` |
+//! | [`webhooks`] | signed webhooks, and links that answer one prompt | `webhooks` |
 //! | [`console`] | a page for browsers, as a service | `console` |
+//! | [`check`] | checks of a running server or of any resumable stream | `check` |
 //! | [`practice`] | a scripted model that needs no account | `practice` |
 //! | [`testing`] | a scripted agent, for tests without the CLI | `testing` |
 //! | [`settings`] | the settings of `agent-webkit serve`, for use in other hosts | `cli` |
@@ -68,6 +70,8 @@ pub use agent_webkit_layers as layers;
 pub mod approvals;
 #[cfg(any(feature = "service", feature = "client"))]
 mod backoff;
+#[cfg(feature = "check")]
+pub mod check;
 #[cfg(feature = "claude")]
 pub mod claude;
 #[cfg(feature = "client")]
@@ -96,6 +100,8 @@ mod sync;
 pub mod testing;
 #[cfg(feature = "claude")]
 pub mod tools;
+#[cfg(feature = "webhooks")]
+pub mod webhooks;
 #[cfg(feature = "service")]
 pub use crate::stack::Stack;
 

@@ -6,17 +6,19 @@
 mod support;
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use agent_webkit::{
     approvals::{Ask, Rules, Verdict},
-    claude::{HookCall, HookEvent, HookOutput},
+    claude::{Claude, HookCall, HookEvent, HookOutput, McpServer},
     proto::{AgentCommand, AgentEvent, AskKind, Decision},
 };
-use serde_json::{Value, json, value::to_raw_value};
+use serde_json::{json, value::to_raw_value};
 use support::{
     Agent, Machine,
     script::{Script, bash, tool},
@@ -258,58 +260,93 @@ async fn a_hook_decides_in_code_or_leaves_it_to_clients() {
     agent.close().await;
 }
 
-/// The events that the practice model can bring about in one session.
-const REACHED: [HookEvent; 17] = [
-    HookEvent::SessionStart,
-    HookEvent::UserPromptSubmit,
-    HookEvent::UserPromptExpansion,
-    HookEvent::InstructionsLoaded,
-    HookEvent::PreToolUse,
-    HookEvent::PermissionRequest,
-    HookEvent::PostToolUse,
-    HookEvent::PostToolUseFailure,
-    HookEvent::PostToolBatch,
-    HookEvent::SubagentStart,
-    HookEvent::SubagentStop,
-    HookEvent::Stop,
-    HookEvent::StopFailure,
-    HookEvent::PreCompact,
-    HookEvent::PostCompact,
-    HookEvent::SessionEnd,
-    HookEvent::MessageDisplay,
+/// Those that a session without a terminal has not reached here: `Setup` comes with an option of the CLI's command line,
+/// `TeammateIdle` with teams, `PermissionDenied` with a model that decides; the tools for tasks are off; for the others, a
+/// change of the model, `cd`, a watched file and an added directory were tried in vain.
+const NOT_REACHED: [HookEvent; 10] = [
+    HookEvent::PreModelSwitch,
+    HookEvent::PostModelSwitch,
+    HookEvent::PermissionDenied,
+    HookEvent::Setup,
+    HookEvent::TeammateIdle,
+    HookEvent::TaskCreated,
+    HookEvent::TaskCompleted,
+    HookEvent::CwdChanged,
+    HookEvent::FileChanged,
+    HookEvent::DirectoryAdded,
 ];
 
-#[tokio::test]
-async fn hooks_of_all_events_are_called() {
-    let calls: Arc<Mutex<Vec<(HookEvent, Value)>>> = Arc::default();
-    let machine = Machine::new().await;
-    std::fs::write(machine.workspace().join("CLAUDE.md"), "Be brief.").unwrap();
-    std::fs::create_dir_all(machine.workspace().join(".claude/commands")).unwrap();
-    std::fs::write(machine.workspace().join(".claude/commands/hello.md"), "Say hello.").unwrap();
-    let machine = machine.with(|claude| {
-        HookEvent::ALL.iter().fold(claude, |claude, event| {
-            let calls = Arc::clone(&calls);
-            let hook = service_fn(move |call: HookCall| {
-                assert_eq!(call.input["hook_event_name"], call.event.as_str());
-                calls.lock().unwrap().push((call.event, call.input));
-                async { Ok::<_, Infallible>(HookOutput::nothing()) }
-            });
-            claude.hook(*event, None, hook)
-        })
-    });
-    let mut agent = machine.agent().await;
+type Calls = Arc<Mutex<Vec<HookEvent>>>;
+
+/// Hooks for all events, which note their calls. The one that is asked for a worktree says where it is.
+fn hooks_of_all(claude: Claude, calls: &Calls, worktree: &Path) -> Claude {
+    HookEvent::ALL.iter().fold(claude, |claude, event| {
+        let (calls, worktree) = (
+            Arc::clone(calls),
+            json!({"hookSpecificOutput": {
+                "hookEventName": "WorktreeCreate", "worktreePath": worktree,
+            }}),
+        );
+        let hook = service_fn(move |call: HookCall| {
+            assert_eq!(call.input["hook_event_name"], call.event.as_str());
+            calls.lock().unwrap().push(call.event);
+            let output = match call.event {
+                HookEvent::WorktreeCreate => HookOutput::json(worktree.clone()),
+                _ => HookOutput::nothing(),
+            };
+            async { Ok::<_, Infallible>(output) }
+        });
+        claude.hook(*event, None, hook)
+    })
+}
+
+/// Messages that lead to as many events as a session without a terminal has.
+fn eventful(workspace: &Path) -> Vec<String> {
+    std::fs::write(workspace.join("CLAUDE.md"), "Be brief.").unwrap();
+    std::fs::create_dir_all(workspace.join(".claude/commands")).unwrap();
+    std::fs::write(workspace.join(".claude/commands/hello.md"), "Say hello.").unwrap();
+    let with_shell = "---\nallowed-tools: Bash(ls:*)\n---\nHere: !`ls`";
+    std::fs::write(workspace.join(".claude/commands/listing.md"), with_shell).unwrap();
+
     let sub = Script::text("sub").to_string();
     let sub = json!({"description": "d", "prompt": sub, "subagent_type": "general-purpose"});
-    let read = json!({"file_path": machine.workspace().join("CLAUDE.md")});
-    for said in [
+    let read = json!({"file_path": workspace.join("CLAUDE.md")});
+    let leave = json!({"action": "remove", "discard_changes": true});
+    let configure = "echo '{}' > .claude/settings.json";
+    vec![
         Script::new(bash("toolu_a", "touch a")).then(bash("toolu_b", "false")).then("done").to_string(),
         Script::new(tool("toolu_r", "Read", &read)).then("done").to_string(),
+        Script::new(bash("toolu_c", configure)).then("done").to_string(),
+        Script::new(tool("toolu_w", "EnterWorktree", &json!({"name": "w"})))
+            .then(tool("toolu_x", "ExitWorktree", &leave))
+            .then("done")
+            .to_string(),
+        Script::new(tool("toolu_m", "mcp__asks__ask", &json!({}))).then("done").to_string(),
         Script::new(tool("toolu_s", "Agent", &sub)).then("done").to_string(),
         "/hello".to_owned(),
+        "/listing".to_owned(),
         "/compact".to_owned(),
         "/clear".to_owned(),
         Script::new(json!({"status": 400, "error": "invalid_request_error"})).to_string(),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn hooks_of_all_events_are_called() {
+    let (calls, machine) = (Calls::default(), Machine::new().await);
+    let said = eventful(&machine.workspace());
+    let worktree = machine.workspace().join("worktree");
+    std::fs::create_dir(&worktree).unwrap();
+    let asks = McpServer::Stdio {
+        command: "python3".into(),
+        args: vec![concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/eliciting_mcp_server.py").into()],
+        env: BTreeMap::new(),
+    };
+    let machine = machine.with(|claude| {
+        hooks_of_all(claude, &calls, &worktree).options(|options| options.mcp_server("asks", asks))
+    });
+    let mut agent = machine.agent().await;
+    for said in said {
         agent.say(said).await;
         loop {
             let ended = agent
@@ -320,17 +357,25 @@ async fn hooks_of_all_events_are_called() {
                 })
                 .await;
             match ended {
+                Some(ask) if ask.kind == AskKind::Elicitation => {
+                    let declined = to_raw_value(&json!({"action": "decline"})).unwrap();
+                    agent.decide(&ask, Decision::Elicitation(declined)).await;
+                }
                 Some(ask) => agent.allow(&ask).await,
                 None => break,
             }
         }
     }
-    let called = |event: &HookEvent| calls.lock().unwrap().iter().any(|(called, _)| called == event);
-    // The sub-agent's end has made a further turn, so the last message is not at the last end of a turn.
-    while !called(&HookEvent::StopFailure) {
-        agent.turn_end().await;
+    let called = |event: &HookEvent| calls.lock().unwrap().contains(event);
+    // The sub-agent's end has made a further turn, so the last message is not at the last end of a turn. The change of the
+    // settings is seen when the CLI looks at them again.
+    while !(called(&HookEvent::StopFailure) && called(&HookEvent::ConfigChange)) {
+        tokio::select! {
+            _ = agent.turn_end() => {}
+            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+        }
     }
     agent.close().await;
-    let (reached, others): (Vec<_>, Vec<_>) = HookEvent::ALL.iter().partition(|event| called(event));
-    assert!(REACHED.iter().all(|event| reached.contains(&event)), "not called: {others:?}");
+    let mut others = HookEvent::ALL.iter().filter(|event| !NOT_REACHED.contains(event));
+    assert_eq!(others.find(|event| !called(event)), None, "was not called");
 }

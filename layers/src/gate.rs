@@ -5,19 +5,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::reply::ResponseBody;
-
-/// The outcome of a decision about a request.
-pub(crate) enum Verdict<T, B> {
-    /// The request goes to the inner service, with this in its extensions.
-    Pass(T),
-    /// The layer answers the request itself.
-    Answer(Response<ResponseBody<B>>),
-}
+use crate::reply::{Refusal, Renderer, ResponseBody};
 
 pin_project! {
     /// A request that waits for the decision `D`, then its response `F` from the service `S`.
@@ -46,11 +38,13 @@ where
     D: Future,
     S: Service<Request<B>, Response = Response<RB>>,
 {
-    /// Drives the gate. `judge` turns the decision into a verdict; its second argument is whether the request is a `HEAD`.
+    /// Drives the gate. `judge` turns the decision into what the inner service finds in the request's extensions, or into
+    /// a refusal, which `renderer` makes the answer of.
     pub(crate) fn poll<T>(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        judge: impl Fn(D::Output, bool) -> Verdict<T, RB>,
+        renderer: &Renderer,
+        judge: impl Fn(D::Output) -> Result<Option<T>, Refusal>,
     ) -> Poll<Result<Response<ResponseBody<RB>>, S::Error>>
     where
         T: Clone + Send + Sync + 'static,
@@ -60,14 +54,18 @@ where
                 GateProjection::Deciding { decision, held } => {
                     let decided = ready!(decision.poll(cx));
                     let (mut service, mut request) = held.take().expect("polled after it was ready");
-                    let verdict = judge(decided, request.method() == Method::HEAD);
-                    match verdict {
-                        Verdict::Pass(extension) => {
-                            request.extensions_mut().insert(extension);
+                    match judge(decided) {
+                        Ok(extension) => {
+                            if let Some(extension) = extension {
+                                request.extensions_mut().insert(extension);
+                            }
                             let response = service.call(request);
                             self.set(Self::Calling { response });
                         }
-                        Verdict::Answer(answer) => return Poll::Ready(Ok(answer)),
+                        Err(refusal) => {
+                            let (head, _) = request.into_parts();
+                            return Poll::Ready(Ok(renderer.answer(refusal, &head)));
+                        }
                     }
                 }
                 GateProjection::Calling { response } => {

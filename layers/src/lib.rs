@@ -5,6 +5,10 @@
 
 #[cfg(feature = "auth")]
 pub mod auth;
+#[cfg(feature = "axum")]
+pub mod axum;
+#[cfg(feature = "builder")]
+pub mod builder;
 #[cfg(feature = "drain")]
 pub mod drain;
 #[cfg(any(feature = "auth", feature = "lookup"))]
@@ -14,6 +18,8 @@ pub mod host;
 mod json;
 #[cfg(feature = "lookup")]
 pub mod lookup;
+#[cfg(any(feature = "auth", feature = "lookup", feature = "resume"))]
+mod query;
 #[cfg(any(feature = "auth", feature = "lookup", feature = "relay", feature = "resume"))]
 mod ready;
 #[cfg(feature = "relay")]
@@ -21,7 +27,7 @@ pub mod relay;
 pub mod reply;
 #[cfg(feature = "resume")]
 pub mod resume;
-#[cfg(any(feature = "auth", feature = "drain", feature = "resume", feature = "ticket"))]
+#[cfg(any(feature = "auth", feature = "drain", feature = "lookup", feature = "resume", feature = "ticket"))]
 #[doc(hidden)]
 pub mod sync;
 #[cfg(feature = "ticket")]

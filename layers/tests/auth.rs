@@ -101,7 +101,7 @@ async fn every_credential_that_does_not_hold_gets_the_same_answer() {
 
 #[tokio::test]
 async fn each_denial_has_its_status() {
-    let say = |denied: Denied| verify_fn(move |_: &Parts| ready(Err(denied)));
+    let say = |denied: Denied| verify_fn(move |_: &Parts| ready(Err::<Principal, _>(denied)));
 
     let (parts, body) = send(say(Denied::Forbidden), request(&["Bearer new"])).await;
     assert_eq!(parts.status, StatusCode::FORBIDDEN);
@@ -148,7 +148,8 @@ async fn a_closure_may_take_its_time() {
 
 #[tokio::test]
 async fn a_verifier_may_be_chosen_at_run_time() {
-    type Chosen = Arc<dyn Verify<Future = Ready<Result<Principal, Denied>>> + Send + Sync>;
+    type Decision = Ready<Result<Principal, Denied>>;
+    type Chosen = Arc<dyn Verify<Principal = Principal, Future = Decision> + Send + Sync>;
     let checked: Chosen = Arc::new(tokens());
     let open: Chosen = Arc::new(Disabled);
     assert_eq!(send(checked, request(&[])).await.0.status, StatusCode::UNAUTHORIZED);
@@ -214,7 +215,7 @@ async fn the_inner_error_passes_through() {
 #[tokio::test]
 async fn a_request_that_is_given_up_while_it_is_verified_calls_nothing() {
     let (inner, calls) = NeedsReady::new(Ok(()));
-    let verifier = verify_fn(|_: &Parts| std::future::pending());
+    let verifier = verify_fn(|_: &Parts| std::future::pending::<Result<Principal, Denied>>());
     let mut service = ServiceBuilder::new().layer(AuthLayer::new(verifier)).service(inner);
 
     let mut waiting = Box::pin(service.ready().await.unwrap().call(request(&["Bearer new"])));

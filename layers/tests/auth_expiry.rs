@@ -9,7 +9,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use agent_webkit_layers::auth::{Principal, Revocation, expiry::ExpiryLayer};
+use agent_webkit_layers::auth::{
+    Principal, Revocation,
+    expiry::{CredentialEnd, ExpiryLayer},
+};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
@@ -109,6 +112,21 @@ async fn a_stream_ends_cleanly_when_the_credential_does() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_stream_ends_in_time_as_well() {
     let mut body = Box::pin(body_for(expiring(MINUTE), Silent).await);
+    let waited = tokio::time::timeout(2 * MINUTE, body.frame()).await;
+    assert!(waited.expect("the end comes by itself").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_principal_of_another_type_tells_when_it_ends() {
+    let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Silent)) });
+    let layer = ExpiryLayer::by(|extensions| CredentialEnd {
+        expires_at: extensions.get::<SystemTime>().copied(),
+        revocation: None,
+    });
+    let service = ServiceBuilder::new().layer(layer).service(inner);
+    let mut request = Request::new(());
+    request.extensions_mut().insert(SystemTime::now() + MINUTE);
+    let mut body = Box::pin(service.oneshot(request).await.unwrap().into_body());
     let waited = tokio::time::timeout(2 * MINUTE, body.frame()).await;
     assert!(waited.expect("the end comes by itself").is_none());
 }

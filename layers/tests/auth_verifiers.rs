@@ -27,7 +27,7 @@ async fn send<V: Verify + Clone>(verifier: V, authorization: &str) -> (StatusCod
     (parts.status, String::from_utf8(body.to_vec()).unwrap())
 }
 
-async fn decide(verifier: impl Verify) -> Result<Principal, Denied> {
+async fn decide(verifier: impl Verify<Principal = Principal>) -> Result<Principal, Denied> {
     let (parts, ()) = Request::get("/").body(()).unwrap().into_parts();
     verifier.verify(&parts).await
 }

@@ -7,7 +7,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use agent_webkit_layers::lookup::{LookupLayer, Resolve, Resolved, Unavailable, resolve_fn};
+use agent_webkit_layers::{
+    lookup::{LookupLayer, Resolve, Resolved, Unavailable, ids, resolve_fn},
+    reply::Problems,
+};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header, request::Parts};
 use http_body::Body;
@@ -75,6 +78,22 @@ async fn what_is_not_there_and_what_is_not_yours_are_the_same_404() {
     assert_eq!(not_yours.0.status, absent.0.status);
     assert_eq!(not_yours.0.headers, absent.0.headers);
     assert_eq!(not_yours.1, absent.1);
+}
+
+#[tokio::test]
+async fn a_hook_renders_both_refusals_and_ids_come_by_name() {
+    let layer = LookupLayer::new(ids::path("/rooms/{id}"), rooms()).render(Problems);
+    let service = ServiceBuilder::new().layer(layer).service(service_fn(show));
+    for (path, status, retry) in [("/rooms/2", 404, None), ("/rooms/down", 503, Some("1"))] {
+        let (parts, body) = service.clone().oneshot(get(path, "ada")).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((parts.status.as_u16(), problem["status"].as_u64()), (status, Some(status.into())));
+        assert_eq!(parts.headers[header::CONTENT_TYPE], "application/problem+json");
+        let seconds = parts.headers.get(header::RETRY_AFTER).map(|value| value.to_str().unwrap());
+        assert_eq!(seconds, retry);
+    }
+    assert_eq!(service.oneshot(get("/rooms/1", "ada")).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ impl Service<Call> for Inner {
 async fn stream() -> RingStream {
     let stream = RingStream::new(RingConfig::default().window_events(3));
     let events = (1..=5).map(|seq| Event::new("n", seq.to_string())).collect();
-    stream.append(Batch { events, note: Some(Bytes::from_static(b"noted")) }).await.unwrap();
+    stream.append(Batch { note: Some(Bytes::from_static(b"noted")), ..Batch::new(events) }).await.unwrap();
     stream
 }
 

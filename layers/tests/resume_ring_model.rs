@@ -158,7 +158,7 @@ impl Model {
     fn append(&mut self, stream: &RingStream, sizes: &[usize]) {
         let events: Vec<_> = sizes.iter().map(|&size| Event::new("e", vec![b'x'; size])).collect();
         let note = Bytes::from(format!("after {} and {} more", self.last(), sizes.len()));
-        let result = now(stream.append(Batch { events: events.clone(), note: Some(note.clone()) }));
+        let result = now(stream.append(Batch { note: Some(note.clone()), ..Batch::new(events.clone()) }));
         if self.closed {
             assert!(matches!(result, Err(AppendError::Closed)));
             return;

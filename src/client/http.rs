@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use tower::{BoxError, Service, ServiceExt};
 
 /// The body of a response.
-pub(super) type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
+pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
 
 /// An HTTP client: an alias for a tower [`Service`] of `http::Request<Full<Bytes>>` that can be cloned, whatever its
 /// body and its error.

@@ -74,6 +74,8 @@ pub use self::credential::Credential;
 pub use self::error::{Error, Refused};
 pub use self::events::{EventStream, Item};
 pub use self::http::HttpService;
+#[cfg(feature = "check")]
+pub(crate) use self::http::ResponseBody;
 pub use self::root::{Client, NewSession};
 pub use self::session::Session;
 

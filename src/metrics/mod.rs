@@ -19,6 +19,7 @@ mod metric;
 mod readers;
 mod sessions;
 mod storage;
+mod webhooks;
 
 #[cfg(feature = "postgres")]
 pub(crate) use self::hosts::hints;
@@ -28,6 +29,8 @@ pub(crate) use self::hosts::{Counted, taken_over};
 pub(crate) use self::storage::CommitTimes;
 #[cfg(any(feature = "store", feature = "claude"))]
 pub(crate) use self::storage::OutageMetrics;
+#[cfg(feature = "webhooks")]
+pub(crate) use self::webhooks::{webhook_attempted, webhooks_lost};
 pub(crate) use self::{
     agents::{AgentMetrics, Waiting, warm_claimed},
     hosts::{message_sent, message_taken},
@@ -51,7 +54,9 @@ pub fn describe() {
 }
 
 fn all() -> impl Iterator<Item = &'static metric::Metric> {
-    [sessions::ALL, agents::ALL, inputs::ALL, readers::ALL, storage::ALL, hosts::ALL].into_iter().flatten()
+    [sessions::ALL, agents::ALL, inputs::ALL, readers::ALL, storage::ALL, hosts::ALL, webhooks::ALL]
+        .into_iter()
+        .flatten()
 }
 
 #[cfg(test)]

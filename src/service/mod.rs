@@ -24,6 +24,8 @@ mod files;
 mod handle;
 mod http;
 mod limits;
+#[cfg_attr(not(feature = "webhooks"), allow(dead_code, reason = "webhooks are the only notices"))]
+pub(crate) mod notices;
 mod policy;
 mod registry;
 mod session;

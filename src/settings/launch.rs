@@ -22,7 +22,7 @@ pub struct Launched {
     pub store: Store,
     /// The stack's verifier, for other services of the host.
     pub verifier: BoxVerify,
-    /// The files to reload when they have changed: tokens, profiles and the policy.
+    /// The files to reload when they have changed: tokens, profiles, the policy and webhooks.
     pub files: Vec<ReloadedFile>,
     /// The model that the agents use. Dropping it stops the practice model.
     pub model: Model,
@@ -60,17 +60,20 @@ impl Settings {
         if let Some(profiles) = profiles {
             claude = claude.profiles(profiles);
         }
+        let (webhooks, webhooks_file) = self.webhooks.webhooks()?.unzip();
         let store = self.open_store(&location).await?;
         let known = verifier.clone();
         let builder = |claude| {
             let builder = Stack::builder(claude, policy).auth(known).limits(self.limits());
+            let builder = builder.webhooks(webhooks);
             builder.keepalive(self.keepalive).cors(self.http.cors()).genui(genui.unwrap_or_default())
         };
         let stack = match &store {
             Store::Memory(log) => builder(claude).log(log.clone().into()).build(),
             Store::Database(storage) => builder(claude).storage(storage).build(),
         };
-        let files = tokens_file.into_iter().chain(profiles_file).chain(policy_file).collect();
+        let files = tokens_file.into_iter().chain(profiles_file).chain(policy_file);
+        let files = files.chain(webhooks_file.flatten()).collect();
         Ok(Launched { stack, store, verifier, files, model })
     }
 

@@ -26,6 +26,7 @@ mod reloaded;
 mod store;
 mod tokens_file;
 mod units;
+mod webhooks;
 
 use std::{env, ffi::OsString, net::IpAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -38,6 +39,7 @@ pub use self::launch::Launched;
 pub use self::model::Model;
 pub use self::reloaded::ReloadedFile;
 pub use self::store::Store;
+pub use self::webhooks::WebhookSettings;
 
 use crate::{
     service::{Limits, Policy},
@@ -207,6 +209,10 @@ pub struct Settings {
     /// Use the practice model, a scripted model in this program, even if there are credentials for a real one.
     #[arg(long, env = "AGENT_WEBKIT_PRACTICE", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub practice: bool,
+
+    /// Webhooks.
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
 
     /// Further kinds of credentials.
     #[command(flatten)]

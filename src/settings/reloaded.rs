@@ -48,7 +48,7 @@ impl ReloadedFile {
         Ok(Self { what, path: path.into(), read: Arc::new(read) })
     }
 
-    /// What is in the file: `tokens`, `profiles` or `policy`.
+    /// What is in the file: `tokens`, `profiles`, `policy` or `webhooks`.
     #[must_use]
     pub fn what(&self) -> &'static str {
         self.what

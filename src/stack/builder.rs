@@ -14,11 +14,13 @@ use tower_http::{
 use super::{FindStream, Stack, openapi::DescribeLayer, panic, trace};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::storage::{Storage, events::AnyLog};
+#[cfg(feature = "webhooks")]
+use crate::webhooks::{ApprovalLayer, Webhooks};
 use crate::{
     agent::Agent,
     genui::{GenUi, GenUiLayer},
     layers::{
-        auth::{AnyOf, AuthLayer, Verify, expiry::ExpiryLayer},
+        auth::{AnyOf, AuthLayer, Principal, Verify, expiry::ExpiryLayer},
         drain::DrainLayer,
         lookup::LookupLayer,
         resume::{EventLog, ResumeLayer, RingLog},
@@ -42,6 +44,8 @@ pub struct StackBuilder<A, V, L = RingLog> {
     /// Overrides the keepalive of the limits, in whichever order the two are set.
     keepalive: Option<Duration>,
     around: Around,
+    #[cfg(feature = "webhooks")]
+    webhooks: Option<Webhooks>,
 }
 
 /// The layers around the protocol.
@@ -64,6 +68,8 @@ impl<A> StackBuilder<A, ()> {
             limits: Limits::default(),
             keepalive: None,
             around: Around { trace: true, request_id: true, cors: None, genui: GenUi::new() },
+            #[cfg(feature = "webhooks")]
+            webhooks: None,
         }
     }
 }
@@ -72,16 +78,36 @@ impl<A, V, L> StackBuilder<A, V, L> {
     /// Sets the verifier of requests: tokens, your own verifier, or
     /// [`Disabled`](crate::layers::auth::Disabled) to accept every request.
     #[must_use]
-    pub fn auth<W: Verify>(self, verifier: W) -> StackBuilder<A, W, L> {
-        let Self { agent, policy, verifier: _, log, persistence, limits, keepalive, around } = self;
-        StackBuilder { agent, policy, verifier, log, persistence, limits, keepalive, around }
+    pub fn auth<W: Verify<Principal = Principal>>(self, verifier: W) -> StackBuilder<A, W, L> {
+        StackBuilder {
+            agent: self.agent,
+            policy: self.policy,
+            verifier,
+            log: self.log,
+            persistence: self.persistence,
+            limits: self.limits,
+            keepalive: self.keepalive,
+            around: self.around,
+            #[cfg(feature = "webhooks")]
+            webhooks: self.webhooks,
+        }
     }
 
     /// Sets the event log. The default keeps the last 1000 events of each session in memory.
     #[must_use]
     pub fn log<M: EventLog>(self, log: M) -> StackBuilder<A, V, M> {
-        let Self { agent, policy, verifier, log: _, persistence, limits, keepalive, around } = self;
-        StackBuilder { agent, policy, verifier, log, persistence, limits, keepalive, around }
+        StackBuilder {
+            agent: self.agent,
+            policy: self.policy,
+            verifier: self.verifier,
+            log,
+            persistence: self.persistence,
+            limits: self.limits,
+            keepalive: self.keepalive,
+            around: self.around,
+            #[cfg(feature = "webhooks")]
+            webhooks: self.webhooks,
+        }
     }
 
     /// Keeps sessions in this session catalog and transcript store, so that they outlive the process. The
@@ -132,6 +158,15 @@ impl<A, V, L> StackBuilder<A, V, L> {
         self
     }
 
+    /// Sends webhooks about the events of sessions, and adds the pages of their links, which need no token. With storage
+    /// the webhooks outlive the process.
+    #[cfg(feature = "webhooks")]
+    #[must_use]
+    pub fn webhooks(mut self, webhooks: impl Into<Option<Webhooks>>) -> Self {
+        self.webhooks = webhooks.into();
+        self
+    }
+
     /// Sets whether each request gets a span and its outcome is logged. Default true. A host with its own
     /// tracing turns this off, see the [module](super).
     #[must_use]
@@ -153,11 +188,13 @@ impl<A, V, L> StackBuilder<A, V, L> {
     pub fn build(self) -> Stack<A, V, L>
     where
         A: Agent,
-        V: Verify + Clone,
+        V: Verify<Principal = Principal> + Clone,
         L: EventLog,
     {
         let keepalive = self.keepalive.unwrap_or(self.limits.keepalive);
         let limits = self.limits.keepalive(keepalive);
+        #[cfg(feature = "webhooks")]
+        let outbox = self.persistence.as_ref().and_then(|persistence| persistence.outbox.clone());
         let core = match self.persistence {
             Some(persistence) => {
                 AgentService::persistent(self.agent, self.log, self.policy, limits, persistence)
@@ -165,6 +202,13 @@ impl<A, V, L> StackBuilder<A, V, L> {
             None => AgentService::new(self.agent, self.log, self.policy, limits),
         };
         let sessions = core.sessions().clone();
+        #[cfg(feature = "webhooks")]
+        let approvals = match self.webhooks {
+            Some(webhooks) => webhooks.attach(&sessions, outbox.as_ref()),
+            None => ApprovalLayer::off(),
+        };
+        #[cfg(not(feature = "webhooks"))]
+        let approvals = tower::layer::util::Identity::new();
         let id: fn(&Parts) -> Option<String> = session_id;
         let ticket_for: fn(&Parts) -> Option<String> = ticket_resource;
         let verifier = AnyOf::new(self.verifier, core.tickets().verifier(ticket_for));
@@ -189,6 +233,8 @@ impl<A, V, L> StackBuilder<A, V, L> {
             .layer(DescribeLayer)
             // Outside auth: the components are no secret.
             .layer(GenUiLayer::new(&genui))
+            // Outside auth: the token of a link is a credential of its own.
+            .layer(approvals)
             .layer(AuthLayer::new(verifier))
             // Inside auth: streams end when the principal's credential expires.
             .layer(ExpiryLayer::new())

@@ -83,7 +83,7 @@ use crate::{
     agent::Agent,
     genui::GenUiService,
     layers::{
-        auth::{AnyOf, Auth, Verify, expiry::Expiry},
+        auth::{AnyOf, Auth, Principal, Verify, expiry::Expiry},
         drain::Drain,
         lookup::Lookup,
         resume::{Attach, Attachment, EventLog, Resume, RingLog},
@@ -142,6 +142,9 @@ type Layers<A, V, L> = Drain<
     >,
 >;
 
+#[cfg(feature = "webhooks")]
+type Told<A, V, L> = Described<GenUiService<crate::webhooks::Approvals<Known<Found<A, L>, V>, L>>>;
+#[cfg(not(feature = "webhooks"))]
 type Told<A, V, L> = Described<GenUiService<Known<Found<A, L>, V>>>;
 
 type Numbered<S> = Either<SetRequestId<PropagateRequestId<S>, MakeRequestUuid>, S>;
@@ -175,7 +178,7 @@ impl<A, V, L: EventLog> Stack<A, V, L> {
 impl<A, V, L, B> Service<Request<B>> for Stack<A, V, L>
 where
     A: Agent,
-    V: Verify<Future: Send> + Clone,
+    V: Verify<Principal = Principal, Future: Send> + Clone,
     L: EventLog,
     B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
 {

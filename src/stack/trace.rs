@@ -58,7 +58,7 @@ impl<B> MakeSpan<B> for RequestSpan {
         let span = tracing::info_span!(
             "request",
             method = %request.method(),
-            path = request.uri().path(),
+            path = without_link(request.uri().path()),
             request_id = Empty,
             session_id = Empty,
             correlation_id = Empty,
@@ -72,6 +72,11 @@ impl<B> MakeSpan<B> for RequestSpan {
         }
         span
     }
+}
+
+/// The path without the token of a link, which is a credential.
+fn without_link(path: &str) -> &str {
+    path.find("/approve/").map_or(path, |at| &path[..at + "/approve".len()])
 }
 
 /// The body inside the trace layer: one type, whichever layer has answered.

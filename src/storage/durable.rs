@@ -18,6 +18,7 @@ use super::{
     database::{Component, Database},
     events::{DurableConfig, DurableLog},
     inbox::{DbEntries, Inbox},
+    outbox::{DbRecords, Outbox},
     transcripts::{AnyTranscriptStore, Entry, Fenced, StoreError, TranscriptKey},
     wake::Wake,
 };
@@ -55,6 +56,7 @@ pub struct Storage {
     transcripts: AnyTranscriptStore,
     tickets: BoxTicketStore,
     inbox: Inbox,
+    outbox: Outbox,
     /// The transcript store, without leases.
     unfenced: AnyTranscriptStore,
     checking: Arc<Mutex<()>>,
@@ -161,6 +163,7 @@ impl Storage {
             _ => None,
         };
         let inbox = Inbox(Arc::new(DbEntries::new(database.clone(), catalog.host(), wake.clone())));
+        let outbox = Outbox(Arc::new(DbRecords::new(database.clone())));
         let log = DurableLog::with_wake(database.clone(), config.events, wake);
         let tickets = BoxTicketStore::new(DbTickets::new(database.clone()));
         Self {
@@ -170,6 +173,7 @@ impl Storage {
             transcripts,
             tickets,
             inbox,
+            outbox,
             unfenced,
             checking: Arc::default(),
             #[cfg(feature = "postgres")]
@@ -196,7 +200,8 @@ impl Storage {
     pub fn persistence(&self) -> Persistence {
         let catalog: Arc<dyn Catalog> = Arc::clone(&self.catalog) as _;
         let (transcripts, tickets) = (Arc::clone(&self.transcripts), self.tickets.clone());
-        Persistence { catalog, transcripts, tickets, inbox: Some(self.inbox.clone()) }
+        let (inbox, outbox) = (Some(self.inbox.clone()), Some(self.outbox.clone()));
+        Persistence { catalog, transcripts, tickets, inbox, outbox }
     }
 
     /// Checks that sessions can be stored, for a readiness probe. While everything works this only looks at how

@@ -8,6 +8,7 @@ mod durable;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod events;
 pub(crate) mod inbox;
+pub(crate) mod outbox;
 pub(crate) mod persistence;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod tickets;
@@ -17,6 +18,7 @@ pub(crate) mod wake;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::durable::{Storage, StorageConfig, StorageFault};
 pub use self::inbox::Inbox;
+pub use self::outbox::Outbox;
 pub use self::persistence::Persistence;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::tickets::DbTickets;

@@ -3,6 +3,7 @@
 use super::{
     catalog::AnyCatalog,
     inbox::{AnyEntries, Inbox},
+    outbox::Outbox,
     transcripts::{AnyTranscriptStore, StoreError, TranscriptKey},
 };
 use crate::{
@@ -25,6 +26,8 @@ pub struct Persistence {
     /// The inboxes, through which this host takes messages for sessions that other hosts run. Without them such a message
     /// is answered 503.
     pub inbox: Option<Inbox>,
+    /// The outbox, which outlives the process if the event log writes to it. Without one, webhooks wait in memory.
+    pub outbox: Option<Outbox>,
 }
 
 impl Persistence {

@@ -57,11 +57,3 @@ async fn it_survives_a_cut_and_a_restart() {
     let listed = server.unwrap().client().get("/sessions").await;
     assert_eq!(listed.json(), json!({"sessions": []}));
 }
-
-#[test]
-fn it_is_short() {
-    let text = include_str!("../../examples/client.rs");
-    let body = text.split_once("async fn main").unwrap().1;
-    let lines = body.lines().skip(1).take_while(|line| *line != "}").count();
-    assert!(lines <= 15, "{lines} lines");
-}

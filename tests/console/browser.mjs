@@ -55,8 +55,8 @@ export class Browser {
     return browser;
   }
 
-  /** A window of its own, which shares nothing with the others. */
-  async window({ phone = false, dark = false, base = url } = {}) {
+  /** A window of its own, which shares nothing with the others. A page of another origin names the server that it uses. */
+  async window({ phone = false, dark = false, base = url, server = base } = {}) {
     const context = await this.#browser.newContext({
       viewport: phone ? { width: 390, height: 780 } : { width: 1280, height: 800 },
       hasTouch: phone,
@@ -65,11 +65,14 @@ export class Browser {
     });
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
-    this.#watch(page, new URL(base).origin);
+    this.#watch(
+      page,
+      [base, server].map((one) => new URL(one).origin),
+    );
     return new Window(page, base);
   }
 
-  #watch(page, origin) {
+  #watch(page, origins) {
     page.on("pageerror", (error) => this.#mistakes.push(`an exception: ${error.stack ?? error}`));
     page.on("dialog", (dialog) => {
       this.#mistakes.push(`a script ran: ${dialog.message()}`);
@@ -83,7 +86,7 @@ export class Browser {
     });
     page.on("request", (request) => {
       const to = new URL(request.url());
-      if (to.origin !== origin && !["data:", "blob:"].includes(to.protocol))
+      if (!origins.includes(to.origin) && !["data:", "blob:"].includes(to.protocol))
         this.#mistakes.push(`a request to ${request.url()}`);
       if (token && request.url().includes(token)) this.#mistakes.push(`the token in the address ${request.url()}`);
       if (request.headers().referer) this.#mistakes.push(`a referer: ${request.headers().referer}`);

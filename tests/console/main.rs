@@ -32,10 +32,15 @@ macro_rules! stories {
 }
 
 stories! {
+    another_origin,
+    completion,
     first_session,
+    history,
+    injected_names,
     injections,
     keyboard_only,
     long_conversation,
+    plain_page,
     states,
     tokens,
     tools_and_text,
@@ -59,6 +64,40 @@ async fn rare_prompts() {
     let servers = json!({"mcpServers": {"asks": {"command": "python3", "args": [server]}}});
     fs::write(builder.dir("config").join(".claude.json"), servers.to_string()).unwrap();
     play("rare_prompts", builder, &chromium).await;
+}
+
+/// The operator has profiles.
+#[tokio::test]
+async fn new_session() {
+    let Some(chromium) = chromium() else { return };
+    let builder = Server::builder();
+    let profiles = builder.dir("config").join("profiles.toml");
+    fs::write(&profiles, "[terse]\nappend_system_prompt = \"You answer in one word.\"\n").unwrap();
+    play("new_session", builder.option("--profiles", profiles), &chromium).await;
+}
+
+/// The agent can show a component, and has the tools of a to-do list.
+#[tokio::test]
+async fn details() {
+    let Some(chromium) = chromium() else { return };
+    let builder = Server::builder();
+    let components = builder.dir("config").join("components.json");
+    let schema = json!({"type": "object", "properties": {"city": {"type": "string", "title": "The city"}}});
+    let card = json!({"name": "weather_card", "description": "A card with the weather of a city.", "schema": schema});
+    fs::write(&components, json!({"components": [card]}).to_string()).unwrap();
+    let builder = builder
+        .option("--genui", components)
+        .env("CLAUDE_CODE_ENABLE_TODO_TOOLS", "1")
+        .option("--pass-env", "CLAUDE_CODE_ENABLE_TODO_TOOLS");
+    play("details", builder, &chromium).await;
+}
+
+#[tokio::test]
+async fn react_example() {
+    let Some(chromium) = chromium() else { return };
+    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/react/dist/index.html");
+    assert!(fs::exists(built).unwrap(), "examples/react is not built: `make test` does it");
+    play("react_example", Server::builder(), &chromium).await;
 }
 
 #[tokio::test]

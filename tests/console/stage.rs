@@ -49,6 +49,10 @@ impl Host {
                 let builder = self.again.take().expect("a server that was stopped");
                 self.server = Some(builder.start().await);
             }
+            ("cors", origin) => {
+                let builder = self.again.take().expect("a server that was stopped");
+                self.again = Some(builder.option("--cors-origin", origin));
+            }
             ("token", token) => {
                 let builder = self.again.take().expect("a server that was stopped");
                 self.again = Some(builder.no_token().option("--token", token));

@@ -1,4 +1,5 @@
 //! The database with the sessions of a test.
+#![allow(dead_code, reason = "every test crate uses another part of it")]
 
 use sqlx::Connection;
 

@@ -117,7 +117,7 @@ async fn an_append_that_nobody_waits_for_is_stored_and_shown_or_neither(place: P
             }
         }
         // Once a later batch is stored, it is certain whether this one was.
-        let note = agent_webkit::layers::resume::Batch { note: Some("n".into()), events: Vec::new() };
+        let note = agent_webkit::layers::resume::Batch { note: Some("n".into()), ..Default::default() };
         stream.append(note).await.unwrap();
         let last = stream.bounds().last;
         assert!(last == next - 1 || last == next + 2, "all of it or nothing");

@@ -68,7 +68,7 @@ async fn a_reader_starts_anywhere_and_gets_the_note_of_the_newest_event(place: P
         assert_eq!(tail.attached().note.as_deref(), Some(format!("as of {last}").as_bytes()));
         assert!(matches!(stream.tail(Cursor::After(last + 1)).await, Err(TailError::Ahead { .. })));
     }
-    open.append(Batch { events: Vec::new(), note: Some("a note alone".into()) }).await.unwrap();
+    open.append(Batch { note: Some("a note alone".into()), ..Batch::default() }).await.unwrap();
     let tail = stream.tail(Cursor::Oldest).await.unwrap();
     assert_eq!(tail.attached().note.as_deref(), Some(&b"a note alone"[..]));
     assert_eq!(kept.until(30).await, frames(1..=30));

@@ -6,6 +6,7 @@ mod crash;
 mod ending;
 mod following;
 mod full_disk;
+mod gateways;
 mod groups;
 mod layer;
 mod lost_answers;

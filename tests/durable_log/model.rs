@@ -137,7 +137,7 @@ impl Model {
         let messages: Vec<_> = messages.iter().flat_map(|&(message, count)| vec![message; count]).collect();
         let note = format!("after {} and {} more", self.last(), messages.len());
         let events = (self.last() + 1..).zip(&messages).map(|(seq, message)| event(*message, seq)).collect();
-        let result = stream.append(Batch { events, note: Some(note.clone().into()) }).await;
+        let result = stream.append(Batch { note: Some(note.clone().into()), ..Batch::new(events) }).await;
         if self.closed {
             assert!(matches!(result, Err(AppendError::Closed)));
             return;

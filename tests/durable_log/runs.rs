@@ -83,7 +83,7 @@ async fn of_many_rows_in_a_group_those_are_stored_whose_stream_is_ours(place: Pl
             theirs.open(&n.to_string()).await.unwrap();
         }
     }
-    let batch = |n: usize| Batch { events: mixed(n as u64), note: Some(n.to_string().into()) };
+    let batch = |n: usize| Batch { note: Some(n.to_string().into()), ..Batch::new(mixed(n as u64)) };
     let appends: Vec<_> = streams
         .into_iter()
         .enumerate()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Frame, Script, Server, Session, bash};
+use crate::support::{Client, Frame, Script, Server, Session, bash};
 
 /// A turn of this many steps, each of which costs something.
 fn steps(count: usize) -> Script {
@@ -71,8 +71,11 @@ async fn the_budget_is_kept_over_a_restart() {
     let mut session = server.session_with(&json!({"budget_usd": step * 1.5})).await;
     session.turn("one").await;
     let id = session.id.clone();
+    let described = async |client: &Client| client.get(&format!("/sessions/{id}")).await.json();
+    assert_eq!(described(&server.client()).await["budget_usd"], step * 1.5);
     let server = server.stop().start().await;
     let client = server.client();
+    assert_eq!(described(&client).await["budget_usd"], step * 1.5, "before it is in memory");
     let mut session = Session { events: client.events(&id).await, client, id };
     session.until("session_state").await;
     session.say("two").await;

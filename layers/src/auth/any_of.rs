@@ -7,9 +7,9 @@ use std::{
 use http::request::Parts;
 use pin_project_lite::pin_project;
 
-use super::{Denied, Principal, Verify};
+use super::{Denied, Verify};
 
-/// Two verifiers, of which one has to accept the request.
+/// Two verifiers of the same type of principal, of which one has to accept the request.
 ///
 /// Both verifiers get the request, and the second one's decision is awaited only if the first one denies the
 /// request. If both deny it, the result is [`Unavailable`](Denied::Unavailable) if one of them could not check the
@@ -54,7 +54,8 @@ impl<A, B> AnyOf<A, B> {
     }
 }
 
-impl<A: Verify, B: Verify> Verify for AnyOf<A, B> {
+impl<A: Verify, B: Verify<Principal = A::Principal>> Verify for AnyOf<A, B> {
+    type Principal = A::Principal;
     type Future = AnyOfFuture<A::Future, B::Future>;
 
     fn verify(&self, parts: &Parts) -> Self::Future {
@@ -79,12 +80,12 @@ pin_project! {
     }
 }
 
-impl<F, G> Future for AnyOfFuture<F, G>
+impl<F, G, P> Future for AnyOfFuture<F, G>
 where
-    F: Future<Output = Result<Principal, Denied>>,
-    G: Future<Output = Result<Principal, Denied>>,
+    F: Future<Output = Result<P, Denied>>,
+    G: Future<Output = Result<P, Denied>>,
 {
-    type Output = Result<Principal, Denied>;
+    type Output = Result<P, Denied>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();

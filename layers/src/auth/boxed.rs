@@ -19,30 +19,36 @@ use super::{Denied, Principal, Verify};
 /// # let _ = layer;
 /// # Ok::<(), TokenError>(())
 /// ```
-#[derive(Clone)]
-pub struct BoxVerify(Arc<dyn Verify<Future = BoxFuture> + Send + Sync>);
+pub struct BoxVerify<P = Principal>(Arc<dyn Verify<Principal = P, Future = BoxFuture<P>> + Send + Sync>);
 
-type BoxFuture = Pin<Box<dyn Future<Output = Result<Principal, Denied>> + Send>>;
+type BoxFuture<P> = Pin<Box<dyn Future<Output = Result<P, Denied>> + Send>>;
 
-impl BoxVerify {
+impl<P: Clone + Send + Sync + 'static> BoxVerify<P> {
     /// Boxes this verifier.
     pub fn new<V>(verifier: V) -> Self
     where
-        V: Verify<Future: Send + 'static> + Send + Sync + 'static,
+        V: Verify<Principal = P, Future: Send + 'static> + Send + Sync + 'static,
     {
         Self(Arc::new(Boxing(verifier)))
     }
 }
 
-impl Verify for BoxVerify {
-    type Future = BoxFuture;
+impl<P: Clone + Send + Sync + 'static> Verify for BoxVerify<P> {
+    type Principal = P;
+    type Future = BoxFuture<P>;
 
     fn verify(&self, parts: &Parts) -> Self::Future {
         self.0.verify(parts)
     }
 }
 
-impl fmt::Debug for BoxVerify {
+impl<P> Clone for BoxVerify<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<P> fmt::Debug for BoxVerify<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BoxVerify").finish_non_exhaustive()
     }
@@ -51,7 +57,8 @@ impl fmt::Debug for BoxVerify {
 struct Boxing<V>(V);
 
 impl<V: Verify<Future: Send + 'static>> Verify for Boxing<V> {
-    type Future = BoxFuture;
+    type Principal = V::Principal;
+    type Future = BoxFuture<V::Principal>;
 
     fn verify(&self, parts: &Parts) -> Self::Future {
         Box::pin(self.0.verify(parts))

@@ -1,10 +1,18 @@
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, StatusCode};
 
-use crate::reply::{Refusal, ResponseBody};
+use crate::reply::Refusal;
 
 /// The reason why a request is denied. Its `Display` is the sentence that the client receives.
 ///
 /// Every invalid credential is [`Invalid`](Denied::Invalid), so that the answer does not reveal what is wrong with it.
+///
+/// ```
+/// use agent_webkit_layers::{auth::Denied, reply::Refusal};
+/// use http::StatusCode;
+///
+/// assert_eq!(Denied::Missing.to_string(), "a bearer token is needed");
+/// assert_eq!(Refusal::from(Denied::Forbidden).status(), StatusCode::FORBIDDEN);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Denied {
@@ -29,24 +37,24 @@ impl Denied {
             Self::Unavailable => "the bearer token cannot be checked now, try again later",
         }
     }
+}
 
-    /// The response, without its body if it answers a `HEAD` request (`head`).
-    pub(super) fn render<B>(self, head: bool) -> Response<ResponseBody<B>> {
-        let (status, challenge) = match self {
-            Self::Missing => (StatusCode::UNAUTHORIZED, Some("Bearer")),
-            Self::Invalid => (StatusCode::UNAUTHORIZED, Some("Bearer error=\"invalid_token\"")),
-            Self::Forbidden => (StatusCode::FORBIDDEN, None),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        let (status, challenge) = match denied {
+            Denied::Missing => (StatusCode::UNAUTHORIZED, Some("Bearer")),
+            Denied::Invalid => (StatusCode::UNAUTHORIZED, Some("Bearer error=\"invalid_token\"")),
+            Denied::Forbidden => (StatusCode::FORBIDDEN, None),
+            Denied::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, None),
         };
-        let mut refusal = Refusal::new(status, self.sentence());
-        if self == Self::Unavailable {
+        let mut refusal = Self::new(status, denied.sentence());
+        if denied == Denied::Unavailable {
             refusal = refusal.with_retry_after(1);
         }
-        let mut response = refusal.into_response(head);
-        if let Some(challenge) = challenge {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        match challenge {
+            Some(challenge) => refusal.with_challenge(HeaderValue::from_static(challenge)),
+            None => refusal,
         }
-        response
     }
 }
 

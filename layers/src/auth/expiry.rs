@@ -31,7 +31,7 @@ use std::{
     time::SystemTime,
 };
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -41,14 +41,60 @@ use tower_service::Service;
 use super::{Principal, Revocation, Revoked};
 
 /// Applies [`Expiry`]: responses end when the request's principal expires or is revoked.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ExpiryLayer(());
+///
+/// ```
+/// use agent_webkit_layers::auth::{AuthLayer, StaticTokens, expiry::ExpiryLayer};
+/// use tower::ServiceBuilder;
+///
+/// let layers = ServiceBuilder::new().layer(AuthLayer::new(StaticTokens::default())).layer(ExpiryLayer::new());
+/// # let _ = layers;
+/// ```
+#[derive(Clone, Copy)]
+pub struct ExpiryLayer {
+    read: fn(&Extensions) -> CredentialEnd,
+}
 
 impl ExpiryLayer {
-    /// The layer.
+    /// The layer, for requests whose principal is a [`Principal`].
     #[must_use]
     pub const fn new() -> Self {
-        Self(())
+        Self::by(CredentialEnd::of_principal)
+    }
+
+    /// The layer, for principals of another type: `read` finds in the request's extensions when the credential ends.
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    ///
+    /// use agent_webkit_layers::auth::expiry::{CredentialEnd, ExpiryLayer};
+    /// use http::Extensions;
+    ///
+    /// #[derive(Clone)]
+    /// struct Claims {
+    ///     expires_at: SystemTime,
+    /// }
+    ///
+    /// let layer = ExpiryLayer::by(|extensions: &Extensions| CredentialEnd {
+    ///     expires_at: extensions.get::<Claims>().map(|claims| claims.expires_at),
+    ///     revocation: None,
+    /// });
+    /// # let _ = layer;
+    /// ```
+    #[must_use]
+    pub const fn by(read: fn(&Extensions) -> CredentialEnd) -> Self {
+        Self { read }
+    }
+}
+
+impl Default for ExpiryLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ExpiryLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExpiryLayer").finish_non_exhaustive()
     }
 }
 
@@ -56,7 +102,7 @@ impl<S> Layer<S> for ExpiryLayer {
     type Service = Expiry<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Expiry { inner }
+        Expiry { inner, read: self.read }
     }
 }
 
@@ -64,6 +110,7 @@ impl<S> Layer<S> for ExpiryLayer {
 #[derive(Clone, Copy)]
 pub struct Expiry<S> {
     inner: S,
+    read: fn(&Extensions) -> CredentialEnd,
 }
 
 impl<S, B, RB> Service<Request<B>> for Expiry<S>
@@ -80,11 +127,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let principal = request.extensions().get::<Principal>();
-        let end = principal.map_or_else(End::default, |principal| End {
-            expires_at: principal.expires_at,
-            revocation: principal.revocation.clone(),
-        });
+        let end = (self.read)(request.extensions());
         ResponseFuture { inner: self.inner.call(request), end }
     }
 }
@@ -95,11 +138,22 @@ impl<S> fmt::Debug for Expiry<S> {
     }
 }
 
-/// When a credential ends.
-#[derive(Default)]
-struct End {
-    expires_at: Option<SystemTime>,
-    revocation: Option<Revocation>,
+/// When a credential ends. The default is never.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialEnd {
+    /// The time when it expires.
+    pub expires_at: Option<SystemTime>,
+    /// Tells that it was revoked.
+    pub revocation: Option<Revocation>,
+}
+
+impl CredentialEnd {
+    fn of_principal(extensions: &Extensions) -> Self {
+        extensions.get::<Principal>().map_or_else(Self::default, |principal| Self {
+            expires_at: principal.expires_at,
+            revocation: principal.revocation.clone(),
+        })
+    }
 }
 
 pin_project! {
@@ -107,7 +161,7 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        end: End,
+        end: CredentialEnd,
     }
 }
 
@@ -144,9 +198,9 @@ pin_project! {
 }
 
 impl<B: Body> ResponseBody<B> {
-    fn new(inner: B, end: End) -> Self {
-        let End { expires_at, revocation } =
-            if inner.size_hint().exact().is_none() { end } else { End::default() };
+    fn new(inner: B, end: CredentialEnd) -> Self {
+        let CredentialEnd { expires_at, revocation } =
+            if inner.size_hint().exact().is_none() { end } else { CredentialEnd::default() };
         let expired = expires_at.and_then(instant).map(|end| Box::pin(sleep_until(end)));
         let revoked = revocation.map(|revocation| revocation.revoked());
         Self { inner: Some(inner), expired, revoked }

@@ -8,8 +8,8 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{ResponseBody, Verify};
-use crate::gate::{Gate, Verdict};
+use super::{ResponseBody, Verify, answers::Answers};
+use crate::gate::Gate;
 
 pin_project! {
     /// The future of [`Auth`](super::Auth): the verifier's, then the inner service's.
@@ -20,6 +20,7 @@ pin_project! {
     {
         #[pin]
         pub(super) gate: Gate<V::Future, S, B, S::Future>,
+        pub(super) answers: Answers,
     }
 }
 
@@ -31,10 +32,8 @@ where
     type Output = Result<Response<ResponseBody<RB>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().gate.poll(cx, |decision, head| match decision {
-            Ok(principal) => Verdict::Pass(principal),
-            Err(denied) => Verdict::Answer(denied.render(head)),
-        })
+        let this = self.project();
+        this.gate.poll(cx, &this.answers.renderer, |decision| this.answers.judge(decision))
     }
 }
 

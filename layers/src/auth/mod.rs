@@ -44,15 +44,21 @@
 //! | `Forbidden` | 403 | |
 //! | `Unavailable` | 503 | `Retry-After: 1` |
 //!
+//! [`AuthLayer::render`] makes other responses: [`Problems`](crate::reply::Problems) are problem details (RFC 9457).
+//! [`AuthLayer::resource_metadata`] adds the URL of the resource's metadata (RFC 9728) to `WWW-Authenticate`.
+//! [`AuthLayer::optional`] passes requests without a credential on.
+//!
 //! # Which verifier
 //!
 //! [`StaticTokens`] for a fixed set of tokens, `Jwt` (feature `jwt`) for tokens of an identity provider,
 //! [`verify_fn`] for a closure, your own [`Verify`] for anything with state, [`AnyOf`] for several verifiers,
-//! [`Disabled`] to accept every request. [`BoxVerify`] holds a verifier that the host chooses at run time.
+//! [`Disabled`] to accept every request. [`BoxVerify`] holds a verifier that the host chooses at run time. All of them
+//! read the token from `Authorization: Bearer …`, with [`AuthLayer::token_cookie`] and [`AuthLayer::token_query`] also from
+//! a cookie or the query.
 //!
 //! # What a principal may do
 //!
-//! A [`Principal`] has a name, [`Scopes`] and possibly an expiry time and a [`Revocation`]. The layer does not check
+//! The principal is whatever type the verifier returns. Ours return a [`Principal`]: it has a name, [`Scopes`] and possibly an expiry time and a [`Revocation`]. The layer does not check
 //! scopes; the inner service does. The layer in `expiry` (feature `expiry`) ends a response when the credential expires or
 //! is revoked.
 //!
@@ -62,6 +68,7 @@
 //! The inner service also receives the `Authorization` header, marked
 //! [sensitive](http::HeaderValue::set_sensitive) so that it is not logged.
 
+mod answers;
 mod any_of;
 mod bearer;
 mod boxed;
@@ -77,6 +84,7 @@ mod principal;
 mod revocation;
 mod scopes;
 mod service;
+mod sources;
 mod static_tokens;
 mod verify;
 

@@ -8,22 +8,25 @@ use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{ResponseBody, ResponseFuture, Verify};
+use super::{ResponseBody, ResponseFuture, Verify, answers::Answers, sources::Sources};
 use crate::{gate::Gate, ready::take_ready};
 
 /// Passes a request to the inner service if its [`Verify`] accepts it, and answers the request otherwise.
 ///
 /// See the [module](super) for the answers. The inner service's errors pass through.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Auth<S, V> {
-    inner: S,
-    verifier: V,
+    pub(super) inner: S,
+    pub(super) verifier: V,
+    pub(super) sources: Sources,
+    pub(super) answers: Answers,
 }
 
 impl<S, V> Auth<S, V> {
-    /// A service that checks requests with `verifier` before it calls `inner`.
+    /// A service that checks requests with `verifier` before it calls `inner`. [`AuthLayer`](super::AuthLayer) has
+    /// settings as well.
     pub const fn new(inner: S, verifier: V) -> Self {
-        Self { inner, verifier }
+        Self { inner, verifier, sources: Sources::NONE, answers: Answers::DEFAULT }
     }
 
     /// The inner service.
@@ -56,12 +59,13 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        mark_sensitive(request.headers_mut());
-        let (parts, body) = request.into_parts();
-        let decision = self.verifier.verify(&parts);
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        mark_sensitive(&mut parts.headers);
+        let decision = self.sources.lend(&mut parts, |parts| self.verifier.verify(parts));
         let request = Request::from_parts(parts, body);
-        ResponseFuture { gate: Gate::closed(decision, take_ready(&mut self.inner), request) }
+        let gate = Gate::closed(decision, take_ready(&mut self.inner), request);
+        ResponseFuture { gate, answers: self.answers.clone() }
     }
 }
 

@@ -153,6 +153,7 @@ fn same(known: &[u8], given: &[u8], width: usize) -> Choice {
 }
 
 impl Verify for StaticTokens {
+    type Principal = Principal;
     type Future = Ready<Result<Principal, Denied>>;
 
     fn verify(&self, parts: &Parts) -> Self::Future {

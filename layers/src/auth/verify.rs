@@ -10,6 +10,9 @@ use super::{Denied, Principal};
 
 /// Checks the credential of a request and returns the caller's principal.
 ///
+/// The verifiers of this crate return a [`Principal`]. Your own may return any type, such as the claims of a token or a
+/// tenant; [`AuthLayer`](super::AuthLayer) puts it into the request's extensions as it is.
+///
 /// The future does not borrow the request: `verify` copies what the future needs.
 ///
 /// ```
@@ -21,6 +24,7 @@ use super::{Denied, Principal};
 /// struct ApiKeys(HashMap<String, Principal>);
 ///
 /// impl Verify for ApiKeys {
+///     type Principal = Principal;
 ///     type Future = Ready<Result<Principal, Denied>>;
 ///
 ///     fn verify(&self, parts: &Parts) -> Self::Future {
@@ -39,14 +43,17 @@ use super::{Denied, Principal};
     note = "choose one with `.auth(…)`: `StaticTokens`, your own `Verify`, or `Disabled` to accept every request"
 )]
 pub trait Verify {
+    /// Who the caller is. It should be cheap to clone.
+    type Principal: Clone + Send + Sync + 'static;
     /// Resolves to the principal, or to the reason why the request is denied.
-    type Future: Future<Output = Result<Principal, Denied>>;
+    type Future: Future<Output = Result<Self::Principal, Denied>>;
 
     /// Starts to verify the request with this head.
     fn verify(&self, parts: &Parts) -> Self::Future;
 }
 
 impl<V: Verify + ?Sized> Verify for &V {
+    type Principal = V::Principal;
     type Future = V::Future;
 
     fn verify(&self, parts: &Parts) -> Self::Future {
@@ -55,6 +62,7 @@ impl<V: Verify + ?Sized> Verify for &V {
 }
 
 impl<V: Verify + ?Sized> Verify for Arc<V> {
+    type Principal = V::Principal;
     type Future = V::Future;
 
     fn verify(&self, parts: &Parts) -> Self::Future {
@@ -78,10 +86,29 @@ impl<V: Verify + ?Sized> Verify for Arc<V> {
 /// }));
 /// # let _ = layer;
 /// ```
-pub const fn verify_fn<F, Fut>(f: F) -> VerifyFn<F>
+///
+/// The principal may be of any type:
+///
+/// ```
+/// use agent_webkit_layers::auth::{AuthLayer, Denied, verify_fn};
+/// use http::request::Parts;
+///
+/// #[derive(Clone)]
+/// struct Tenant(String);
+///
+/// let layer = AuthLayer::new(verify_fn(|parts: &Parts| {
+///     let key = parts.headers.get("x-api-key").and_then(|key| key.to_str().ok());
+///     std::future::ready(match key.and_then(|key| key.strip_prefix("acme-")) {
+///         Some(tenant) => Ok(Tenant(tenant.to_owned())),
+///         None => Err(if key.is_some() { Denied::Invalid } else { Denied::Missing }),
+///     })
+/// }));
+/// # let _ = layer;
+/// ```
+pub const fn verify_fn<F, P, Fut>(f: F) -> VerifyFn<F>
 where
     F: Fn(&Parts) -> Fut,
-    Fut: Future<Output = Result<Principal, Denied>>,
+    Fut: Future<Output = Result<P, Denied>>,
 {
     VerifyFn(f)
 }
@@ -90,11 +117,13 @@ where
 #[derive(Clone, Copy)]
 pub struct VerifyFn<F>(F);
 
-impl<F, Fut> Verify for VerifyFn<F>
+impl<F, P, Fut> Verify for VerifyFn<F>
 where
     F: Fn(&Parts) -> Fut,
-    Fut: Future<Output = Result<Principal, Denied>>,
+    Fut: Future<Output = Result<P, Denied>>,
+    P: Clone + Send + Sync + 'static,
 {
+    type Principal = P;
     type Future = Fut;
 
     fn verify(&self, parts: &Parts) -> Self::Future {
@@ -113,6 +142,7 @@ impl<F> fmt::Debug for VerifyFn<F> {
 pub struct Disabled;
 
 impl Verify for Disabled {
+    type Principal = Principal;
     type Future = Ready<Result<Principal, Denied>>;
 
     fn verify(&self, _parts: &Parts) -> Self::Future {

@@ -5,6 +5,15 @@ use tower_layer::Layer;
 use super::{Drain, bounds::Bounds};
 
 /// Applies [`Drain`]: reads the rest of a request's body before the response is passed on.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use agent_webkit_layers::drain::DrainLayer;
+///
+/// let layer = DrainLayer::new().max_bytes(1 << 20).max_time(Duration::from_secs(5));
+/// # let _ = layer;
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct DrainLayer {
     bounds: Bounds,

@@ -3,6 +3,13 @@ use tower_layer::Layer;
 use super::{AllowHost, names::Names};
 
 /// Applies [`AllowHost`]: requests for other host names get a 403.
+///
+/// ```
+/// use agent_webkit_layers::host::AllowHostLayer;
+///
+/// let layer = AllowHostLayer::loopback().allow("agents.example.com");
+/// # let _ = layer;
+/// ```
 #[derive(Clone, Debug)]
 pub struct AllowHostLayer {
     names: Names,

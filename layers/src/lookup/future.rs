@@ -4,15 +4,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Resolve, Resolved, ResponseBody, Unavailable};
-use crate::{
-    gate::{Gate, Verdict},
-    reply::Refusal,
-};
+use super::{Resolve, Resolved, ResponseBody, answers::Answers};
+use crate::gate::Gate;
 
 pin_project! {
     /// The future of [`Lookup`](super::Lookup): the resolver's, then the inner service's.
@@ -23,7 +20,7 @@ pin_project! {
     {
         #[pin]
         pub(super) gate: Gate<R::Future, S, B, S::Future>,
-        pub(super) not_found: &'static str,
+        pub(super) answers: Answers,
     }
 }
 
@@ -36,23 +33,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let not_found = *this.not_found;
-        this.gate.poll(cx, |outcome, head| judge(outcome, not_found, head))
+        this.gate.poll(cx, &this.answers.renderer, |outcome| {
+            this.answers.judge(outcome).map(|value| Some(Resolved(value)))
+        })
     }
-}
-
-fn judge<T, B>(
-    outcome: Result<Option<T>, Unavailable>,
-    not_found: &'static str,
-    head: bool,
-) -> Verdict<Resolved<T>, B> {
-    let refusal = match outcome {
-        Ok(Some(value)) => return Verdict::Pass(Resolved(value)),
-        Ok(None) => Refusal::new(StatusCode::NOT_FOUND, not_found),
-        Err(unavailable) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, unavailable.to_string())
-            .with_retry_after(unavailable.seconds()),
-    };
-    Verdict::Answer(refusal.into_response(head))
 }
 
 impl<R, S, B> fmt::Debug for ResponseFuture<R, S, B>

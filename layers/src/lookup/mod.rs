@@ -44,12 +44,17 @@
 //!
 //! Every body is `{"detail":"<one sentence>"}`, as `application/json`; the answer to a `HEAD` request has
 //! only the headers. An unknown id gets a 404. If the resolver returns [`Unavailable`], the answer is a 503 with
-//! `Retry-After`, by default `1`.
+//! `Retry-After`, by default `1`. [`LookupLayer::render`] makes other responses of both.
 //!
 //! Put the layer inside of the layer that authenticates: the resolver receives the head of the request with its
 //! extensions, so it can answer for a resource of another owner as for an unknown id.
+//!
+//! [`ids`] extracts ids from the path, the query, a header or the host name. [`cache`] keeps what a slow resolver found.
 
+mod answers;
+pub mod cache;
 mod future;
+pub mod ids;
 mod layer;
 mod resolve;
 mod service;

@@ -8,18 +8,18 @@ use http::{Request, Response, request::Parts};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{Resolve, ResponseBody, ResponseFuture};
+use super::{Resolve, ResponseBody, ResponseFuture, answers::Answers};
 use crate::{gate::Gate, ready::take_ready};
 
 /// Passes the value of a request's id to the inner service, and answers the request itself if the id is unknown.
 ///
 /// Made by [`LookupLayer`](super::LookupLayer). See the [module](super) for the answers. The inner service's errors pass through.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Lookup<S, X, R> {
     pub(super) inner: S,
     pub(super) extract: X,
     pub(super) resolver: R,
-    pub(super) not_found: &'static str,
+    pub(super) answers: Answers,
 }
 
 impl<S, X, R> Lookup<S, X, R> {
@@ -63,7 +63,7 @@ where
             Some(decision) => Gate::closed(decision, take_ready(&mut self.inner), request),
             None => Gate::open(self.inner.call(request)),
         };
-        ResponseFuture { gate, not_found: self.not_found }
+        ResponseFuture { gate, answers: self.answers.clone() }
     }
 }
 

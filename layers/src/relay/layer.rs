@@ -6,6 +6,19 @@ use tower_layer::Layer;
 use super::{Relay, forward::Forward};
 
 /// Applies [`Relay`]: requests that belong to another host are forwarded to it.
+///
+/// ```
+/// use agent_webkit_layers::relay::RelayLayer;
+/// use http::{Uri, request::Parts};
+///
+/// fn to_reports<C>(client: C) -> RelayLayer<C, impl Fn(&Parts) -> Option<Uri> + Clone> {
+///     let reports = Uri::from_static("http://10.0.0.2:8000");
+///     RelayLayer::new(client, move |request: &Parts| {
+///         request.uri.path().starts_with("/reports/").then(|| reports.clone())
+///     })
+/// }
+/// # let _ = to_reports(());
+/// ```
 #[derive(Clone, Copy)]
 pub struct RelayLayer<C, F> {
     forward: Forward<C, F>,

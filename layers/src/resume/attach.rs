@@ -41,6 +41,18 @@ impl<F> fmt::Debug for Attach<F> {
 }
 
 /// The stream that a request asks for, and the state frame that its reader receives after the replay.
+///
+/// ```
+/// use agent_webkit_layers::resume::{Attached, Attachment, RingStream, encode_frame};
+///
+/// fn attachment(room: RingStream) -> Attachment<RingStream> {
+///     Attachment::new(room).state(|attached: &Attached| {
+///         let note = attached.note.as_ref()?;
+///         Some(encode_frame(None, "state", note))
+///     })
+/// }
+/// # let _ = attachment;
+/// ```
 pub struct Attachment<St> {
     stream: St,
     state: Option<StateFn>,

@@ -5,6 +5,7 @@ use std::fmt;
 use http::{HeaderName, request::Parts};
 
 use super::Cursor;
+use crate::query;
 
 /// The request header with the id of the last event that a client has seen.
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -37,9 +38,20 @@ impl std::error::Error for InvalidLastEventId {}
 /// assert_eq!(last_event_id(&parts), Ok(Cursor::After(41)));
 /// ```
 pub fn last_event_id(parts: &Parts) -> Result<Cursor, InvalidLastEventId> {
-    let header = parts.headers.get(LAST_EVENT_ID).map(http::HeaderValue::as_bytes);
-    let value = header.filter(|value| !value.is_empty()).or_else(|| query_parameter(parts));
+    let value = header(parts).or_else(|| query_parameter(parts));
     value.map_or(Ok(Cursor::Oldest), parse)
+}
+
+/// The last event id of a request as it is, for streams whose ids are not sequence numbers.
+pub(super) fn opaque_last_event_id(parts: &Parts) -> Option<String> {
+    let id = header(parts).map(<[u8]>::to_vec);
+    let id = id.or_else(|| query::values(parts.uri.query(), QUERY_PARAMETER).next());
+    id.map(|id| String::from_utf8_lossy(&id).into_owned()).filter(|id| !id.is_empty())
+}
+
+fn header(parts: &Parts) -> Option<&[u8]> {
+    let header = parts.headers.get(LAST_EVENT_ID).map(http::HeaderValue::as_bytes);
+    header.filter(|value| !value.is_empty())
 }
 
 fn query_parameter(parts: &Parts) -> Option<&[u8]> {

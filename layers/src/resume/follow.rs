@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::{Evicted, Tail, encode_frame, frame::error_data, keepalive::Keepalive};
 
-const COMMENT: Bytes = Bytes::from_static(b": keepalive\n\n");
+pub(super) const COMMENT: Bytes = Bytes::from_static(b": keepalive\n\n");
 
 /// A body that replays the events of a [`Tail`], sends the state frame, then follows the stream live.
 ///
@@ -24,6 +24,22 @@ const COMMENT: Bytes = Bytes::from_static(b": keepalive\n\n");
 /// - The body ends after the last event of a closed stream.
 ///
 /// Must be polled inside a tokio runtime with time enabled, unless it has no keepalive.
+///
+/// ```
+/// use agent_webkit_layers::resume::{Cursor, Event, EventStream, Follow, RingConfig, RingStream};
+/// use http_body_util::BodyExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let news = RingStream::new(RingConfig::default());
+/// news.append(Event::new("line", "one").into()).await?;
+/// news.close();
+///
+/// let body = Follow::new(news.tail(Cursor::Oldest).await?, None);
+/// assert_eq!(body.collect().await?.to_bytes(), "id: 1\nevent: line\ndata: one\n\n");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Follow<T> {
     tail: Option<T>,
@@ -32,6 +48,7 @@ pub struct Follow<T> {
     given: u64,
     replay_end: u64,
     keepalive: Option<Keepalive>,
+    comment: Bytes,
 }
 
 impl<T: Tail> Follow<T> {
@@ -41,7 +58,7 @@ impl<T: Tail> Follow<T> {
         let attached = tail.attached();
         let (given, replay_end) = (attached.after, attached.bounds.last);
         let keepalive = Keepalive::new(keepalive);
-        Self { tail: Some(tail), state: None, given, replay_end, keepalive }
+        Self { tail: Some(tail), state: None, given, replay_end, keepalive, comment: COMMENT }
     }
 
     /// Sends `frame` between the replay and the live events: an encoded SSE frame without an id (see
@@ -49,6 +66,15 @@ impl<T: Tail> Follow<T> {
     #[must_use]
     pub fn with_state(mut self, frame: Option<Bytes>) -> Self {
         self.state = frame;
+        self
+    }
+
+    /// Sends these bytes in silence, or nothing.
+    pub(super) fn with_keepalive(mut self, bytes: Option<Bytes>) -> Self {
+        match bytes {
+            Some(bytes) => self.comment = bytes,
+            None => self.keepalive = None,
+        }
         self
     }
 
@@ -77,7 +103,7 @@ impl<T: Tail> Follow<T> {
 
     fn poll_keepalive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         match &mut self.keepalive {
-            Some(keepalive) => keepalive.poll_silence(cx).map(|()| Some(COMMENT)),
+            Some(keepalive) => keepalive.poll_silence(cx).map(|()| Some(self.comment.clone())),
             None => Poll::Pending,
         }
     }

@@ -38,13 +38,16 @@ pub struct Batch {
     /// If given, replaces the stream's note: a summary of all events up to this batch, which a new tail receives
     /// in [`Attached`].
     pub note: Option<Bytes>,
+    /// Records for whoever passes the events on. A durable log stores them in the same transaction, in its outbox, and shows
+    /// them to no reader; a log in memory drops them.
+    pub outbox: Vec<Bytes>,
 }
 
 impl Batch {
     /// A batch of these events that leaves the note unchanged.
     #[must_use]
     pub fn new(events: Vec<Event>) -> Self {
-        Self { events, note: None }
+        Self { events, ..Self::default() }
     }
 }
 

@@ -74,7 +74,7 @@
 //!   requests from it, or answer them in your own service with [`Attachment::answer`].
 //! - Events of an *upstream*, that is an inner service that answers with an event stream, such as a proxy: put
 //!   [`RecordLayer`] around it, as in the example above. It works for every method, so that the answer to a `POST` can be
-//!   resumed as well.
+//!   resumed as well. A [`Framing`] keeps the upstream's own ids ([`Sse`]), or has lines of JSON ([`Ndjson`]).
 //!
 //! [`RingLog`] is an event log in memory. For events that survive a restart, implement [`EventLog`] over a database.
 
@@ -83,6 +83,7 @@ mod body;
 mod cursor;
 mod follow;
 mod frame;
+mod framing;
 mod future;
 mod keepalive;
 mod layer;
@@ -98,6 +99,7 @@ pub use body::ResponseBody;
 pub use cursor::{InvalidLastEventId, last_event_id};
 pub use follow::Follow;
 pub use frame::{encode_frame, encode_frame_into};
+pub use framing::{Framing, Ndjson, NdjsonReader, ReadEvents, Reframed, Sse, SseReader};
 pub use future::ResponseFuture;
 pub use keepalive::DEFAULT_KEEPALIVE;
 pub use layer::ResumeLayer;

@@ -32,6 +32,8 @@ pub enum ParsedItem {
     Comment(String),
     /// A `retry:` field: the time to wait before a reconnection.
     Retry(Duration),
+    /// An `id:` field without an event. By the standard it is the last event id of the events that follow.
+    Id(String),
 }
 
 /// Takes what the parser reads.
@@ -39,6 +41,7 @@ trait Sink {
     fn event(&mut self, event: ParsedEvent);
     fn comment(&mut self, _text: &[u8]) {}
     fn retry(&mut self, _time: Duration) {}
+    fn id(&mut self, _id: String) {}
 }
 
 impl Sink for Vec<ParsedEvent> {
@@ -58,6 +61,10 @@ impl Sink for Vec<ParsedItem> {
 
     fn retry(&mut self, time: Duration) {
         self.push(ParsedItem::Retry(time));
+    }
+
+    fn id(&mut self, id: String) {
+        self.push(ParsedItem::Id(id));
     }
 }
 
@@ -121,7 +128,8 @@ impl EventParser {
         self.read(bytes, events)
     }
 
-    /// Parses the next bytes and appends the events, comments and `retry:` fields that they complete to `items`.
+    /// Parses the next bytes and appends the events, comments, `retry:` fields and `id:` fields without an event that they
+    /// complete to `items`.
     ///
     /// ```
     /// use agent_webkit_layers::resume::{EventParser, ParsedItem};
@@ -212,8 +220,10 @@ impl EventParser {
 
     fn dispatch(&mut self, sink: &mut impl Sink) {
         let (id, name) = (self.id.take(), std::mem::take(&mut self.name));
-        if let Some(data) = self.data.take() {
-            sink.event(ParsedEvent { id, name, data: data.into() });
+        match (self.data.take(), id) {
+            (Some(data), id) => sink.event(ParsedEvent { id, name, data: data.into() }),
+            (None, Some(id)) => sink.id(id),
+            (None, None) => {}
         }
     }
 

@@ -13,6 +13,17 @@ use super::presented;
 /// [`Presented`](super::Presented).
 ///
 /// Put it outside of every layer that logs or traces the URL. A second one further inside does no harm.
+///
+/// ```
+/// use agent_webkit_layers::{
+///     auth::{AuthLayer, StaticTokens},
+///     ticket::TicketLayer,
+/// };
+/// use tower::ServiceBuilder;
+///
+/// let layers = ServiceBuilder::new().layer(TicketLayer::new()).layer(AuthLayer::new(StaticTokens::default()));
+/// # let _ = layers;
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TicketLayer(());
 

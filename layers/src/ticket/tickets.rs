@@ -12,6 +12,20 @@ use crate::auth::Principal;
 /// Issues tickets and verifies them. Clones share their ticket store.
 ///
 /// By default a ticket is valid for a minute, a principal has at most 64 tickets, and grants are kept in memory.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use agent_webkit_layers::{auth::Principal, ticket::Tickets};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tickets = Tickets::default().lifetime(Duration::from_secs(30));
+/// let issued = tickets.issue("room 7", Principal::new("ada")).await?;
+/// assert_eq!((issued.ticket.len(), issued.expires_in), (64, Duration::from_secs(30)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Tickets<S = MemoryStore> {
     store: S,

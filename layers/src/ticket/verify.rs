@@ -32,6 +32,7 @@ where
     S: TicketStore,
     F: Fn(&Parts) -> Option<String>,
 {
+    type Principal = Principal;
     type Future = VerifyFuture<S::Get>;
 
     fn verify(&self, parts: &Parts) -> Self::Future {

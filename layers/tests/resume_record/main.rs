@@ -2,6 +2,7 @@
 
 #![cfg(feature = "resume")]
 
+mod framing;
 mod methods;
 mod rig;
 

@@ -6,7 +6,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use agent_webkit_layers::resume::{Identify, Record, RecordLayer, Recordings, RingConfig, RingLog};
+use agent_webkit_layers::resume::{
+    Framing, Identify, Record, RecordLayer, Recordings, RingConfig, RingLog, Sse,
+};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use http_body::{Body, Frame};
@@ -50,23 +52,22 @@ impl Call {
 pub(crate) type Key = fn(&Parts) -> Option<String>;
 type Inner = BoxCloneService<Request<()>, Response<Fed>, io::Error>;
 
-pub(crate) struct Rig<I: Identify = Key> {
-    pub(crate) service: Record<Inner, RingLog, I>,
+pub(crate) struct Rig<I: Identify = Key, F: Framing = Sse> {
+    pub(crate) service: Record<Inner, RingLog, I, F>,
     pub(crate) calls: UnboundedReceiver<Call>,
     pub(crate) recordings: Recordings<RingLog>,
     pub(crate) log: RingLog,
 }
 
 pub(crate) fn rig_with(config: impl FnOnce(RecordLayer<RingLog, Key>) -> RecordLayer<RingLog, Key>) -> Rig {
-    let key: Key = |request| Some(request.uri.path().strip_prefix("/s/")?.to_owned());
-    rig_of(key, config)
+    rig_of(by_path as Key, config)
 }
 
 /// A layer that tells streams apart in this way.
-pub(crate) fn rig_of<I: Identify>(
+pub(crate) fn rig_of<I: Identify, F: Framing>(
     identify: I,
-    config: impl FnOnce(RecordLayer<RingLog, I>) -> RecordLayer<RingLog, I>,
-) -> Rig<I> {
+    config: impl FnOnce(RecordLayer<RingLog, I>) -> RecordLayer<RingLog, I, F>,
+) -> Rig<I, F> {
     let log = RingLog::new(RingConfig::default());
     let layer = config(RecordLayer::new(log.clone(), identify));
     let (called, calls) = unbounded_channel();
@@ -77,6 +78,15 @@ pub(crate) fn rig_of<I: Identify>(
     });
     let recordings = layer.recordings();
     Rig { service: layer.layer(BoxCloneService::new(upstream)), calls, recordings, log }
+}
+
+/// A stream for each path below `/s/`, with this framing.
+pub(crate) fn framed<F: Framing>(framing: F) -> Rig<Key, F> {
+    rig_of(by_path as Key, |layer| layer.framing(framing))
+}
+
+fn by_path(request: &Parts) -> Option<String> {
+    Some(request.uri.path().strip_prefix("/s/")?.to_owned())
 }
 
 pub(crate) fn rig() -> Rig {
@@ -108,7 +118,7 @@ impl Got {
     }
 }
 
-impl<I: Identify> Rig<I> {
+impl<I: Identify, F: Framing> Rig<I, F> {
     /// Sends a request and returns after its first poll.
     pub(crate) async fn send(
         &self,

@@ -97,7 +97,10 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     text
 }
 
-pub(crate) async fn verify(verifier: &impl Verify, token: &str) -> Result<Principal, Denied> {
+pub(crate) async fn verify(
+    verifier: &impl Verify<Principal = Principal>,
+    token: &str,
+) -> Result<Principal, Denied> {
     let request = Request::get("/").header(AUTHORIZATION, format!("Bearer {token}")).body(()).unwrap();
     let (parts, ()) = request.into_parts();
     verifier.verify(&parts).await

@@ -1,10 +1,12 @@
 //! The command `agent-webkit`.
 
 mod attach;
+mod check;
 mod connections;
 mod drain;
 mod foreign_pages;
 mod health;
+mod https;
 mod metrics;
 mod reload;
 mod serve;
@@ -15,7 +17,8 @@ use agent_webkit::settings::{Settings, SettingsError};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-/// Serves a coding agent over HTTP, with resumable streams, approvals and supervision; and a terminal client for it.
+/// Serves a coding agent over HTTP, with resumable streams, approvals and supervision; a terminal client for it; and
+/// checks of such servers.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -34,6 +37,12 @@ enum Command {
     /// prompt. Ctrl-C interrupts the running turn; a second Ctrl-C leaves, and the session stays. At the end of the input
     /// (Ctrl-D, or a pipe) it leaves once the session has nothing to do.
     Attach(Box<attach::Attach>),
+
+    /// Check a running server of the agent-webkit protocol, or any resumable event stream, clause by clause
+    ///
+    /// Prints a report, and fails if a check has failed. It makes some sessions on the server, asks
+    /// the agent for one word, two or three times, and for one permission, and deletes them. With --stream it only reads.
+    Check(Box<check::Check>),
 }
 
 /// The reason why a command failed.
@@ -63,6 +72,7 @@ fn main() -> ExitCode {
         match command {
             Command::Serve(settings) => serve::serve(*settings).await,
             Command::Attach(attach) => attach.run().await,
+            Command::Check(check) => check.run().await,
         }
     });
     // The drain time is over for tasks that still run, and nobody waits for a further line of input.

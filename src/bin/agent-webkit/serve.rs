@@ -81,7 +81,8 @@ fn allowed_hosts(settings: &Settings, address: SocketAddr) -> AllowHostLayer {
     if !address.ip().is_loopback() {
         return AllowHostLayer::any();
     }
-    let names = settings.allow_hosts.iter().chain([&settings.host]);
+    let public_host = settings.webhooks.public_host();
+    let names = settings.allow_hosts.iter().chain([&settings.host]).chain(&public_host);
     names.fold(AllowHostLayer::loopback(), AllowHostLayer::allow)
 }
 

@@ -28,6 +28,7 @@ use crate::{
     service::{
         error::SessionError,
         limits::Limits,
+        notices::Notices,
         policy::Policy,
         registry::leases::Leases,
         session::{
@@ -85,6 +86,8 @@ struct Inner<L: EventLog> {
     persistence: Option<Persistence>,
     /// Set once, when the service is built.
     starter: OnceLock<Box<dyn Starter<L>>>,
+    /// Set at most once, before the first session.
+    notices: OnceLock<Arc<dyn Notices>>,
     table: Mutex<HashMap<Arc<str>, Live<L>>>,
     leases: Arc<Leases>,
     restoring: KeyedLock,
@@ -141,6 +144,7 @@ impl<L: EventLog> Sessions<L> {
             limits,
             persistence,
             starter: OnceLock::new(),
+            notices: OnceLock::new(),
             table: Mutex::default(),
             leases: Arc::default(),
             restoring: KeyedLock::default(),
@@ -173,8 +177,22 @@ impl<L: EventLog> Sessions<L> {
         &**self.inner.starter.get().expect("it is set when the service is built")
     }
 
+    /// Sets who is told of the events of sessions.
+    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "webhooks are the only notices"))]
+    pub(crate) fn set_notices(&self, notices: Arc<dyn Notices>) {
+        let set = self.inner.notices.set(notices);
+        assert!(set.is_ok(), "it is set once, when the stack is built");
+    }
+
+    pub(crate) fn notices(&self) -> Option<&Arc<dyn Notices>> {
+        self.inner.notices.get()
+    }
+
     /// Starts what runs in the background, which needs a runtime. Further calls do nothing.
     pub(crate) fn start_tasks(&self) {
+        if let Some(notices) = self.notices() {
+            notices.start(self.tasks(), self.ending());
+        }
         self.start_background_tasks();
         self.starter().start_ahead();
     }

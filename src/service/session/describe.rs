@@ -29,6 +29,8 @@ pub(crate) struct Description<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session_cost_usd: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) budget_usd: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<Status>,
 }
 
@@ -65,6 +67,7 @@ pub(crate) fn stored(record: &SessionRecord, with_pending: bool) -> Box<RawValue
         active_at: record.active_at_ms.unsigned_abs(),
         pending: note.as_ref().map(|note| &*note.pending).filter(|_| with_pending),
         session_cost_usd: note.as_ref().map(|note| note.session_cost_usd),
+        budget_usd: note.as_ref().and_then(|note| note.memo.as_ref()?.budget_usd),
         status,
     }
     .to_json()

@@ -125,6 +125,8 @@ pub(crate) struct Latest {
     pub(crate) model: Option<String>,
     pub(crate) permission_mode: Option<String>,
     pub(crate) title: Option<String>,
+    /// What the session may cost, in US dollars.
+    pub(crate) budget_usd: Option<f64>,
     pub(crate) active_at: SystemTime,
 }
 
@@ -136,6 +138,7 @@ impl Default for Latest {
             model: None,
             permission_mode: None,
             title: None,
+            budget_usd: None,
             active_at: SystemTime::now(),
         }
     }
@@ -179,6 +182,7 @@ impl<S: EventStream> LiveSession<S> {
             active_at: millis(latest.active_at),
             pending: note.map(|note| &*note.pending).filter(|_| with_pending),
             session_cost_usd: note.map(|note| note.session_cost_usd),
+            budget_usd: latest.budget_usd,
             status: note.map(|note| note.status),
         }
         .to_json()

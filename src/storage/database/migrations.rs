@@ -22,6 +22,7 @@ macro_rules! migrations {
             ("hosts", include_str!(concat!("migrations/", $kind, "/0009_hosts.sql"))),
             ("inbox", include_str!(concat!("migrations/", $kind, "/0010_inbox.sql"))),
             ("costs", include_str!(concat!("migrations/", $kind, "/0011_costs.sql"))),
+            ("outbox", include_str!(concat!("migrations/", $kind, "/0012_outbox.sql"))),
         ])
     };
 }

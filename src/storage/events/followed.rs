@@ -260,7 +260,7 @@ impl Following {
             }
         }
         // It fails if the stream was released meanwhile.
-        let _ = self.ring.append(Batch { events, note: row.note }).await;
+        let _ = self.ring.append(Batch { note: row.note, ..Batch::new(events) }).await;
         if row.closed {
             self.ring.close();
             return Ok(Found::Closed);

@@ -166,7 +166,8 @@ impl DurableLog {
     pub(in crate::storage) async fn try_out(&self) -> Result<(), LogError> {
         let rows = &self.core.source.rows;
         let StreamRow { id, epoch, last: expected, .. } = rows.take(CHECK).await?;
-        let mut write = Write { id, epoch, expected, note: None, close: false, runs: Vec::new() };
+        let (runs, outbox) = (Vec::new(), Vec::new());
+        let mut write = Write { id, epoch, expected, note: None, close: false, runs, outbox };
         write.add(&Event::new("check", "{}"), Part::None);
         rows.commit(&[write]).await?;
         Ok(rows.forget(CHECK).await?)

@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
@@ -114,7 +115,8 @@ impl OpenStream {
         if batch.events.iter().any(|event| event.name.contains('\0')) {
             return Err(AppendError::Unavailable(NulInName.into()));
         }
-        let bytes: usize = batch.events.iter().map(|event| event.data.len() + event.name.len()).sum();
+        let of_events = batch.events.iter().map(|event| event.data.len() + event.name.len());
+        let bytes: usize = of_events.chain(batch.outbox.iter().map(Bytes::len)).sum();
         let room = (bytes / ROOM_UNIT + 1).min(self.shared.config.queue_bytes / ROOM_UNIT + 1);
         let room = Arc::clone(&self.shared.room).acquire_many_owned(u32::try_from(room).unwrap_or(u32::MAX));
         let room = room.await.map_err(|_| AppendError::Unavailable(ShutDown.into()))?;

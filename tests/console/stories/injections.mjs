@@ -1,33 +1,7 @@
 // Nothing that a model, a tool, a file, a server or another user writes can run, load, or imitate anything.
-import { check, equal, host, script, url } from "../browser.mjs";
+import { ATTACKS, harmless } from "../attacks.mjs";
+import { check, equal, host, script } from "../browser.mjs";
 import { fakeStream } from "../fake_stream.mjs";
-
-const ATTACKS = [
-  "<script>alert(1)</script>",
-  "<img src=x onerror=alert(1)>",
-  "<svg onload=alert(1)><a xlink:href='javascript:alert(1)'><text>x</text></a></svg>",
-  "<iframe srcdoc='<script>parent.alert(1)</script>'></iframe>",
-  "<iframe src='javascript:alert(1)'></iframe>",
-  "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror=alert(1)&gt;'>",
-  "[click](javascript:alert(1))",
-  "[click](JaVaScRiPt:alert%281%29)",
-  "[click](java&#10;script:alert(1))",
-  "[click](data:text/html;base64,PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==)",
-  "[click](vbscript:msgbox(1))",
-  "![picture](https://evil.test/track.png)",
-  "![picture](javascript:alert(1))",
-  "![picture](data:image/svg+xml;base64,PHN2ZyBvbmxvYWQ9ImFsZXJ0KDEpIi8+)",
-  '![a](x "onerror=alert(1)")',
-  '[a](https://ok.test/"onmouseover="alert(1))',
-  "<a href='https://ok.test' style='position:fixed;inset:0' class='primary' id='app'>cover</a>",
-  "<form action='https://evil.test'><input name=token><button>Sign in</button></form>",
-  "<base href='https://evil.test/'><meta http-equiv=refresh content='0;url=https://evil.test'>",
-  "<link rel=stylesheet href='https://evil.test/x.css'><style>body{display:none}</style>",
-  "```html\n<script>alert(1)</script>\n```",
-  "`<img src=x onerror=alert(1)>`",
-  "<div id='prompt'><button>Allow</button></div>",
-  '<https://evil.test/"onclick=alert(1)>',
-];
 
 export default async function (browser) {
   const window = await browser.window();
@@ -160,63 +134,4 @@ export default async function (browser) {
   await evil.page.getByRole("button", { name: /background task/ }).click();
   await evil.page.getByRole("dialog").getByText(img).first().waitFor();
   await harmless(evil.page);
-
-  // A page of another origin can neither frame the console nor use the server.
-  const context = page.context();
-  await context.route("https://evil.test/**", (route) =>
-    route.fulfill({ contentType: "text/html", body: `<iframe src="${url}/"></iframe>` }),
-  );
-  const attacker = await context.newPage();
-  await attacker.goto("https://evil.test/");
-  const frame = attacker.frames().find((one) => one !== attacker.mainFrame());
-  check(!frame || !(await frame.content()).includes("console/app.js"), "the console is in a frame of another page");
-  const answer = await attacker.evaluate(
-    (to) =>
-      fetch(`${to}/sessions`, { method: "POST", body: "{}" }).then(
-        (response) => response.status,
-        () => "refused",
-      ),
-    url,
-  );
-  equal(answer, "refused", "a request of another page");
-}
-
-/** Nothing has run (the browser reports that), and nothing is there that could. */
-async function harmless(page) {
-  const found = await page.evaluate(() => {
-    const bad = [...document.querySelectorAll("#app *")].filter((element) => {
-      if (/^(script|iframe|object|embed|base|meta|link|style|math)$/i.test(element.localName)) return true;
-      if ([...element.attributes].some(({ name }) => /^on/i.test(name))) return true;
-      const inside = element.closest(".prose, .code code");
-      if (
-        inside &&
-        (element.id ||
-          element.hasAttribute("style") ||
-          /^(form|input|button|select|textarea|svg)$/.test(element.localName))
-      )
-        return true;
-      if (
-        inside &&
-        element !== inside &&
-        [...element.classList].some((name) => !/^(prose|hljs|code|quiet|small|icon)|_$/.test(name))
-      )
-        return !element.closest("figcaption") && element.localName !== "figure";
-      if (
-        element.localName === "img" &&
-        !/^(data:image\/(png|jpeg|gif|webp);|console\/|blob:)/.test(element.getAttribute("src"))
-      )
-        return true;
-      return (
-        element.localName === "a" &&
-        element.hasAttribute("href") &&
-        !/^(https?:|mailto:|#\/)/.test(element.getAttribute("href"))
-      );
-    });
-    return bad.map((element) => element.outerHTML.slice(0, 200));
-  });
-  equal(
-    found.filter((html) => !/^<(button|svg)/.test(html)),
-    [],
-    "elements that could do harm",
-  );
 }

@@ -20,6 +20,20 @@ use crate::auth::{Denied, Principal, Verify, bearer};
 /// A verifier of JSON Web Tokens. Cloning is cheap, and clones share their keys.
 ///
 /// See the [module](super) for the conditions.
+///
+/// ```
+/// use agent_webkit_layers::auth::jwt::{Algorithm, Jwt, JwtError, JwksFile, Keys};
+///
+/// # fn jwt() -> Result<Jwt, JwtError> {
+/// Jwt::builder(Keys::jwks(JwksFile::new("/etc/keys.json")))
+///     .algorithms([Algorithm::Es256])
+///     .issuer("https://id.example.com/")
+///     .audience("agents")
+///     .build()
+/// # }
+/// # jwt()?;
+/// # Ok::<(), JwtError>(())
+/// ```
 #[derive(Clone)]
 pub struct Jwt(pub(super) Arc<Rules>);
 
@@ -37,6 +51,7 @@ pub(super) enum Held {
 }
 
 impl Verify for Jwt {
+    type Principal = Principal;
     type Future = VerifyFuture;
 
     fn verify(&self, parts: &Parts) -> Self::Future {

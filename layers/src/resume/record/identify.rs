@@ -7,7 +7,23 @@ use http::{HeaderName, HeaderValue, request::Parts};
 /// Finds out which stream a request asks for.
 ///
 /// Every `Fn(&Parts) -> Option<String>` is one: it returns the key of the stream, or `None` for a request that passes to
-/// the inner service unchanged. [`StreamIds`] gives every stream an id of its own.
+/// the inner service unchanged. A function may also return [`Asked`]. [`StreamIds`] gives every stream an id of its own.
+///
+/// ```
+/// use agent_webkit_layers::resume::{Asked, RecordLayer, RingLog};
+/// use http::{HeaderValue, request::Parts};
+///
+/// /// A stream for each key that a client chooses. Other requests are not recorded.
+/// fn by_key(request: &Parts) -> Asked {
+///     match request.headers.get("idempotency-key").map(HeaderValue::to_str) {
+///         Some(Ok(key)) => Asked::Stream(format!("{} {} {key}", request.method, request.uri.path())),
+///         _ => Asked::Nothing,
+///     }
+/// }
+///
+/// let layer = RecordLayer::new(RingLog::default(), by_key);
+/// # let _ = layer;
+/// ```
 pub trait Identify: Send + Sync + 'static {
     /// What this request asks for.
     fn identify(&self, request: &Parts) -> Asked;
@@ -34,14 +50,24 @@ pub enum Asked {
     Existing(String),
     /// A new stream, with this key.
     New(String),
+    /// A new stream with this key, in place of the one that there may be: that one stops and is forgotten. For a chat whose
+    /// readers know its id alone and want its newest answer.
+    Anew(String),
 }
 
-impl<F> Identify for F
+impl From<Option<String>> for Asked {
+    fn from(key: Option<String>) -> Self {
+        key.map_or(Self::Nothing, Self::Stream)
+    }
+}
+
+impl<F, A> Identify for F
 where
-    F: Fn(&Parts) -> Option<String> + Send + Sync + 'static,
+    F: Fn(&Parts) -> A + Send + Sync + 'static,
+    A: Into<Asked>,
 {
     fn identify(&self, request: &Parts) -> Asked {
-        self(request).map_or(Asked::Nothing, Asked::Stream)
+        self(request).into()
     }
 }
 
@@ -51,6 +77,16 @@ where
 ///
 /// Whoever knows an id can read its stream: make ids that cannot be guessed, or put a layer outside of this one that
 /// checks who asks.
+///
+/// ```
+/// use agent_webkit_layers::resume::{RecordLayer, RingLog, StreamIds};
+/// use http::HeaderName;
+///
+/// # let next_uuid = || "6b0d".to_owned();
+/// let ids = StreamIds::new(next_uuid).in_header(HeaderName::from_static("x-run")).in_query("run");
+/// let layer = RecordLayer::new(RingLog::default(), ids);
+/// # let _ = layer;
+/// ```
 #[derive(Clone)]
 pub struct StreamIds {
     make: Arc<dyn Fn() -> String + Send + Sync>,

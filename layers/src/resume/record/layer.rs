@@ -8,7 +8,7 @@ use super::{
     Identify, Record, RecordConfig,
     registry::{self, Registry},
 };
-use crate::resume::EventLog;
+use crate::resume::{EventLog, Sse};
 
 /// Makes the event streams of an inner service that cannot resume resumable, whatever the method: it records them in a
 /// log, and serves every reader from there.
@@ -19,13 +19,13 @@ use crate::resume::EventLog;
 /// layer make ids ([`StreamIds`](super::StreamIds)).
 ///
 /// The first request for a key calls the inner service; further requests for this key wait for its response head.
-/// If the response is a 200 `text/event-stream`, a task records its body, and all readers, the first one
+/// If the response is a 200 `text/event-stream`, or another one that the [`framing`](Self::framing) accepts, a task records its body, and all readers, the first one
 /// included, read from the log. The recording continues when all readers have left. Any other response goes to
 /// its own caller only, and the next waiting request makes its own call. So each key has at most one call at a
 /// time, and no caller receives a response that was made for another one.
 ///
-/// - The events get their own sequence numbers. The upstream's `id:` and `retry:` fields, its comments and its
-///   response headers are dropped. The request headers `last-event-id` and `accept-encoding` are not sent to the
+/// - The events get their own sequence numbers. The upstream's `id:` and `retry:` fields and its comments are dropped, unless
+///   an [`Sse`] keeps them ([`framing`](Self::framing)). Its response headers are dropped. The request headers `last-event-id` and `accept-encoding` are not sent to the
 ///   upstream, the latter because an encoded stream cannot be parsed; a response that is encoded nevertheless
 ///   is not recorded.
 /// - A client that is gone comes back with the same request, or a `GET` with the same key, and with `Last-Event-ID`. The
@@ -41,8 +41,8 @@ use crate::resume::EventLog;
 /// - `DELETE` stops a stream if the [`Identify`] says so: 204, or 404 if there is none. [`Recordings::stop`] does the same
 ///   for a program. The upstream's body is dropped, and the stream stays readable for the time of `retain`.
 /// - If `log` already holds a closed stream under the key, it is served without a call. A stream that a dead process left
-///   open is continued by a new call for a GET. For another method it ends with `recording_lost`. Only one process at a
-///   time may record a key.
+///   open is continued by a new call for a GET. For another method it ends with `recording_lost`. Where several processes
+///   use one log, see [`shared`](Self::shared).
 ///
 /// Recordings are tasks on the current tokio runtime; [`recordings`](Self::recordings) ends them.
 ///
@@ -77,9 +77,10 @@ use crate::resume::EventLog;
 /// # Ok(())
 /// # }
 /// ```
-pub struct RecordLayer<L: EventLog, I> {
+pub struct RecordLayer<L: EventLog, I, F = Sse> {
     identify: Arc<I>,
     config: RecordConfig,
+    framing: F,
     registry: Arc<Registry<L>>,
 }
 
@@ -89,12 +90,21 @@ impl<L: EventLog, I: Identify> RecordLayer<L, I> {
         Self {
             identify: Arc::new(identify),
             config: RecordConfig::default(),
+            framing: Sse::new(),
             registry: Arc::new(Registry::new(log)),
         }
     }
 }
 
-impl<L: EventLog, I> RecordLayer<L, I> {
+impl<L: EventLog, I, F> RecordLayer<L, I, F> {
+    /// Sets how the streams are divided into events, and how clients get them: [`Sse`] with settings of its own,
+    /// [`Ndjson`](crate::resume::Ndjson), or your own [`Framing`](crate::resume::Framing). Default: [`Sse::new`].
+    #[must_use]
+    pub fn framing<G>(self, framing: G) -> RecordLayer<L, I, G> {
+        let Self { identify, config, framing: _, registry } = self;
+        RecordLayer { identify, config, framing, registry }
+    }
+
     /// Sets the time for which a recording can still be read after its end. Default 5 minutes.
     #[must_use]
     pub fn retain(mut self, retain: Duration) -> Self {
@@ -124,6 +134,20 @@ impl<L: EventLog, I> RecordLayer<L, I> {
         self
     }
 
+    /// Sets that several processes record into this log, each stream by one of them, such as gateways behind one address
+    /// over a Postgres. A process reads the streams of the others as they grow, and stops them; without this setting it
+    /// takes them for streams of dead processes.
+    ///
+    /// A process that shows no sign of life for the time `lease` counts as dead: its streams that are read here end with
+    /// `recording_lost`, for every method. Each process writes such a sign three times in that time for each stream that
+    /// it records, so some seconds are right. If the same new key comes to two processes in one moment, both may call the
+    /// upstream; the readers of the earlier recording reconnect and read the later one.
+    #[must_use]
+    pub fn shared(mut self, lease: Duration) -> Self {
+        self.config.shared = Some(lease);
+        self
+    }
+
     /// Sets the time of silence after which a stream sends the comment `: keepalive`. Default 15 s; zero means never.
     #[must_use]
     pub fn keepalive(mut self, every: Duration) -> Self {
@@ -138,28 +162,42 @@ impl<L: EventLog, I> RecordLayer<L, I> {
     }
 }
 
-impl<S, L: EventLog, I> Layer<S> for RecordLayer<L, I> {
-    type Service = Record<S, L, I>;
+impl<S, L: EventLog, I, F: Clone> Layer<S> for RecordLayer<L, I, F> {
+    type Service = Record<S, L, I, F>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Record::new(inner, Arc::clone(&self.identify), self.config.clone(), Arc::clone(&self.registry))
+        let Self { identify, config, framing, registry } = self.clone();
+        Record::new(inner, identify, config, framing, registry)
     }
 }
 
-impl<L: EventLog, I> Clone for RecordLayer<L, I> {
+impl<L: EventLog, I, F: Clone> Clone for RecordLayer<L, I, F> {
     fn clone(&self) -> Self {
         let (identify, registry) = (Arc::clone(&self.identify), Arc::clone(&self.registry));
-        Self { identify, config: self.config.clone(), registry }
+        Self { identify, config: self.config.clone(), framing: self.framing.clone(), registry }
     }
 }
 
-impl<L: EventLog, I> fmt::Debug for RecordLayer<L, I> {
+impl<L: EventLog, I, F> fmt::Debug for RecordLayer<L, I, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordLayer").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
 /// The recordings of a [`RecordLayer`]: those that are running, and those that have ended but can still be read.
+///
+/// ```
+/// use agent_webkit_layers::resume::{RecordLayer, RingLog, StreamIds};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let next_uuid = || "6b0d".to_owned();
+/// let layer = RecordLayer::new(RingLog::default(), StreamIds::new(next_uuid));
+/// let recordings = layer.recordings();
+/// assert!(!recordings.stop("unknown"));
+/// recordings.shutdown().await;
+/// # }
+/// ```
 pub struct Recordings<L: EventLog> {
     registry: Arc<Registry<L>>,
 }
@@ -193,11 +231,12 @@ impl<L: EventLog> Recordings<L> {
         registry::forget(&self.registry, key).await
     }
 
-    /// Ends all recordings. New requests get a 503.
+    /// Ends all recordings, and the streams of other processes that are read here. New requests get a 503.
     ///
     /// A running recording ends with the event `error`, `{"code":"recording_stopped","message":"…"}`. Attached readers
     /// still receive the events that they have not read. Returns when no recording task is left.
     pub async fn shutdown(&self) {
+        self.registry.log.end_followed();
         self.registry.shutdown().await;
     }
 }

@@ -1,8 +1,10 @@
 //! Records the event streams of an upstream that does not support resuming.
 
 mod config;
+mod elsewhere;
 mod identify;
 mod layer;
+mod position;
 mod reader;
 mod recorder;
 mod registry;

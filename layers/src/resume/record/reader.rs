@@ -1,10 +1,10 @@
 //! One request for a recorded stream: it reads the stream, waits for another request's call, or makes the call.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, Request, Response, StatusCode,
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
     header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE},
 };
 use http_body::Body;
@@ -13,46 +13,55 @@ use tower_service::Service;
 use crate::{
     reply::Refusal,
     resume::{
-        Bounds, Cursor, EventLog, EventStream, ResponseBody, Tail,
+        Bounds, Cursor, EventLog, EventStream, Follow, Framing, Reframed, ResponseBody, Tail,
         cursor::LAST_EVENT_ID,
-        respond::{EVENT_STREAM, refusal_response, retry_response, stream_response, unavailable_response},
+        respond::{head_response, refusal_response, retry_response, stream_head, unavailable_response},
     },
 };
 
 use super::{
-    RecordConfig,
+    RecordConfig, elsewhere,
+    position::{Position, UnknownId},
     recorder::{self, BoxError, lost_event},
-    registry::{Claim, Lead, Registry},
+    registry::{self, Claim, Lead, Registry},
 };
 
-type TailOf<L> = <<L as EventLog>::Stream as EventStream>::Tail;
+pub(super) type TailOf<L, F> = Reframed<<<L as EventLog>::Stream as EventStream>::Tail, F>;
 
-pub(super) struct Reader<L: EventLog> {
+pub(super) struct Reader<L: EventLog, F> {
     pub(super) registry: Arc<Registry<L>>,
     pub(super) config: RecordConfig,
+    pub(super) framing: F,
     pub(super) key: String,
-    pub(super) cursor: Cursor,
-    pub(super) missing: Missing,
+    pub(super) position: Position,
+    pub(super) start: Start,
 }
 
-/// What to do if there is no stream.
+/// Whether a request may start a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Missing {
-    Call,
-    NotFound,
+pub(super) enum Start {
+    IfMissing,
+    Never,
+    /// In place of the one that there is.
+    Anew,
 }
 
-impl<L: EventLog> Reader<L> {
+impl<L: EventLog, F: Framing> Reader<L, F> {
     /// Answers from the recording. If there is none, calls `inner`, which must be ready, to start one.
     pub(super) async fn respond<S, ReqBody, B>(
         self,
         inner: S,
         request: Request<ReqBody>,
-    ) -> Result<Response<ResponseBody<B, TailOf<L>>>, S::Error>
+    ) -> Result<Response<ResponseBody<B, TailOf<L, F>>>, S::Error>
     where
         S: Service<Request<ReqBody>, Response = Response<B>>,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
+        if self.start == Start::Anew
+            && let Err(error) = registry::forget(&self.registry, &self.key).await
+        {
+            return Ok(unavailable_response(&error));
+        }
         loop {
             match self.registry.claim(&self.key, self.config.max_streams) {
                 Claim::Read(stream) => return Ok(self.read(&stream).await),
@@ -69,7 +78,7 @@ impl<L: EventLog> Reader<L> {
         lead: Lead<L>,
         mut inner: S,
         mut request: Request<ReqBody>,
-    ) -> Result<Response<ResponseBody<B, TailOf<L>>>, S::Error>
+    ) -> Result<Response<ResponseBody<B, TailOf<L, F>>>, S::Error>
     where
         S: Service<Request<ReqBody>, Response = Response<B>>,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -79,23 +88,39 @@ impl<L: EventLog> Reader<L> {
             Err(error) => return Ok(unavailable_response(&error)),
         };
         let bounds = held.as_ref().map_or(Bounds::EMPTY, EventStream::bounds);
-        if held.is_none() && self.missing == Missing::NotFound {
+        if held.is_none() && self.start == Start::Never {
             return Ok(not_found());
         }
-        if let Err(error) = bounds.admit(self.cursor) {
-            return Ok(refusal_response(&error));
+        let cursor = match &held {
+            Some(stream) => self.cursor_in(stream).await,
+            None => match self.position {
+                Position::At(cursor) => Ok(cursor),
+                Position::AfterId(_) => Err(unknown_id(&UnknownId)),
+            },
+        };
+        let admitted = match cursor {
+            Ok(cursor) => bounds.admit(cursor).map_err(|error| refusal_response(&error)),
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = admitted {
+            return Ok(refusal);
         }
         if let Some(finished) = held.as_ref().filter(|_| bounds.closed) {
             return Ok(self.read(finished).await);
         }
-        if held.is_some() && (self.missing == Missing::NotFound || !request.method().is_safe()) {
+        if held.is_some()
+            && let Some(lease) = self.config.shared
+        {
+            return Ok(self.follow(lease).await);
+        }
+        if held.is_some() && (self.start == Start::Never || !request.method().is_safe()) {
             return Ok(self.lost().await);
         }
 
         request.headers_mut().remove(LAST_EVENT_ID);
         request.headers_mut().remove(ACCEPT_ENCODING);
         let response = inner.call(request).await?;
-        if response.status() != StatusCode::OK || !is_event_stream(response.headers()) {
+        if response.status() != StatusCode::OK || !is_stream(response.headers(), &self.framing) {
             return Ok(response.map(ResponseBody::inner));
         }
 
@@ -108,26 +133,74 @@ impl<L: EventLog> Reader<L> {
         let Some(recording) = lead.record(stream) else {
             return Ok(shutting_down());
         };
-        tokio::spawn(recorder::run(recording, response.into_body(), self.config));
+        tokio::spawn(recorder::run(recording, response.into_body(), self.config, self.framing));
         Ok(answer)
     }
 
-    async fn read<B>(&self, stream: &L::Stream) -> Response<ResponseBody<B, TailOf<L>>> {
-        match stream.tail(self.cursor).await {
-            Ok(tail) => stream_response(tail, self.config.keepalive, None).map(Into::into),
+    async fn read<B>(&self, stream: &L::Stream) -> Response<ResponseBody<B, TailOf<L, F>>> {
+        let cursor = match self.cursor_in(stream).await {
+            Ok(cursor) => cursor,
+            Err(refusal) => return refusal,
+        };
+        match stream.tail(cursor).await {
+            Ok(tail) => {
+                let tail = Reframed::new(tail, self.framing.clone());
+                let body = Follow::new(tail, self.config.keepalive).with_keepalive(self.framing.keepalive());
+                self.typed(stream_head(body.into()))
+            }
             Err(error) => refusal_response(&error),
+        }
+    }
+
+    /// The answer to a HEAD request for a stream.
+    pub(super) async fn head<B>(&self, stream: &L::Stream) -> Response<ResponseBody<B, TailOf<L, F>>> {
+        match self.cursor_in(stream).await {
+            Ok(cursor) => {
+                let answer = head_response(&stream.bounds(), cursor);
+                if answer.status() == StatusCode::OK { self.typed(answer) } else { answer }
+            }
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// Where this request starts in the stream, if the stream has that place.
+    async fn cursor_in<B: From<Bytes>>(&self, stream: &L::Stream) -> Result<Cursor, Response<B>> {
+        match self.position.cursor_in(stream, &self.framing).await {
+            Ok(Ok(cursor)) => Ok(cursor),
+            Ok(Err(unknown)) => Err(unknown_id(&unknown)),
+            Err(error) => Err(refusal_response(&error)),
+        }
+    }
+
+    fn typed<B>(&self, mut response: Response<B>) -> Response<B> {
+        let media_type = HeaderValue::from_static(self.framing.media_type());
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+        response
+    }
+
+    /// Reads a stream that another process records.
+    async fn follow<B>(&self, lease: Duration) -> Response<ResponseBody<B, TailOf<L, F>>> {
+        match self.registry.log.follow(&self.key).await {
+            Ok(Some(stream)) => {
+                let answer = self.read(&stream).await;
+                let lost = lost_event(&self.framing);
+                elsewhere::watch(&self.registry, &self.key, lease, lost, self.config.retain);
+                answer
+            }
+            Ok(None) => retry_response("the stream has just been forgotten; try again"),
+            Err(error) => unavailable_response(&error),
         }
     }
 
     /// Ends a stream that a dead process left open, and reads it. What the process' call has done is not known, so it is
     /// not made again.
-    async fn lost<B>(&self) -> Response<ResponseBody<B, TailOf<L>>> {
+    async fn lost<B>(&self) -> Response<ResponseBody<B, TailOf<L, F>>> {
         let stream = match self.registry.log.open(&self.key).await {
             Ok(stream) => stream,
             Err(error) => return unavailable_response(&error),
         };
         let answer = self.read(&stream).await;
-        if let Err(error) = stream.append(lost_event().into()).await {
+        if let Err(error) = stream.append(lost_event(&self.framing).into()).await {
             return unavailable_response(&error);
         }
         stream.close();
@@ -139,15 +212,20 @@ pub(super) fn not_found<B: From<Bytes>>() -> Response<B> {
     Refusal::new(StatusCode::NOT_FOUND, "there is no such stream").into_response(false)
 }
 
+fn unknown_id<B: From<Bytes>>(UnknownId: &UnknownId) -> Response<B> {
+    let detail = "the stream cannot be resumed: it holds no event with this id";
+    Refusal::new(StatusCode::PRECONDITION_FAILED, detail).into_response(false)
+}
+
 fn shutting_down<B, T: Tail>() -> Response<ResponseBody<B, T>> {
     retry_response("the server is shutting down; try again")
 }
 
-/// Whether the response is an event stream without a content encoding.
-fn is_event_stream(headers: &HeaderMap) -> bool {
+/// Whether the response is a stream of this framing without a content encoding.
+fn is_stream(headers: &HeaderMap, framing: &impl Framing) -> bool {
     let essence = |value: &[u8]| {
         let end = value.iter().position(|&b| b == b';').unwrap_or(value.len());
-        value[..end].trim_ascii().eq_ignore_ascii_case(EVENT_STREAM.as_bytes())
+        framing.accepts(&String::from_utf8_lossy(value[..end].trim_ascii()).to_ascii_lowercase())
     };
     let plain = headers
         .get_all(CONTENT_ENCODING)
@@ -159,9 +237,11 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resume::Sse;
 
     fn recognised(headers: &[(http::HeaderName, &str)]) -> bool {
-        is_event_stream(&headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect())
+        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        is_stream(&headers, &Sse::new())
     }
 
     #[test]

@@ -10,11 +10,12 @@ use std::{
 use bytes::Bytes;
 use http_body::Body;
 
-use crate::resume::{
-    AppendError, Batch, Event, EventLog, EventParser, EventStream, EventTooLarge, frame::error_data,
-};
+use crate::resume::{AppendError, Batch, Event, EventLog, EventStream, EventTooLarge, Framing, ReadEvents};
 
-use super::{RecordConfig, registry::Recording};
+use super::{
+    config::{RecordConfig, SIGNS},
+    registry::Recording,
+};
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -41,17 +42,23 @@ impl From<AppendError> for End {
 }
 
 /// Records `body` to its end, keeps the recording for the configured time, then forgets it.
-pub(super) async fn run<L, B>(mut recording: Recording<L>, body: B, config: RecordConfig)
+pub(super) async fn run<L, B, F>(mut recording: Recording<L>, body: B, config: RecordConfig, framing: F)
 where
     L: EventLog,
+    F: Framing,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    let copy = copy(&mut recording, body, config.max_event_bytes);
+    let every = config.shared.map(|lease| lease / SIGNS);
+    let copy = copy(&mut recording, body, framing.reader(config.max_event_bytes), every);
     let end = match config.max_time {
         Some(time) => tokio::time::timeout(time, copy).await.unwrap_or(End::TooLong(time)),
         None => copy.await,
     };
-    if let Some(event) = last_event(&end)
+    if matches!(end, End::Log(AppendError::Fenced)) && config.shared.is_some() {
+        // Another process has ended the stream, and has its last event.
+        return;
+    }
+    if let Some(event) = last_event(&end, &framing)
         && let Err(error @ AppendError::Unavailable(_)) = recording.stream.append(event.into()).await
     {
         tracing::warn!(%error, "the end of a recording could not be recorded");
@@ -65,19 +72,43 @@ where
     }
 }
 
-async fn copy<L, B>(recording: &mut Recording<L>, body: B, max_event_bytes: usize) -> End
+/// Gives a sign of life in each period `every` of silence.
+async fn copy<L, B>(
+    recording: &mut Recording<L>,
+    body: B,
+    mut reader: impl ReadEvents,
+    every: Option<Duration>,
+) -> End
 where
     L: EventLog,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     let mut body = pin!(body);
-    let mut parser = EventParser::new(max_event_bytes);
+    let mut signs = 0_u64;
     loop {
-        let bytes = match next_bytes(recording, body.as_mut()).await {
-            Ok(bytes) => bytes,
-            Err(end) => return end,
+        let next = next_bytes(recording, body.as_mut());
+        let next = match every {
+            Some(every) => tokio::time::timeout(every, next).await,
+            None => Ok(next.await),
         };
-        if let Err(end) = append(&recording.stream, &mut parser, &bytes).await {
+        let Ok(next) = next else {
+            signs += 1;
+            let sign = Batch { note: Some(signs.to_string().into()), ..Batch::default() };
+            match recording.stream.append(sign).await {
+                // The next sign, or the next event, may find the log there again.
+                Ok(_) | Err(AppendError::Unavailable(_)) => continue,
+                Err(error) => return error.into(),
+            }
+        };
+        let bytes = match next {
+            Ok(bytes) => bytes,
+            Err(end) => {
+                let mut events = Vec::new();
+                reader.end(&mut events);
+                return append(&recording.stream, events).await.map_or_else(End::from, |()| end);
+            }
+        };
+        if let Err(end) = read(&recording.stream, &mut reader, &bytes).await {
             return end;
         }
         // An upstream that is always ready must not block the thread.
@@ -102,24 +133,34 @@ where
     }
 }
 
-async fn append(stream: &impl EventStream, parser: &mut EventParser, bytes: &[u8]) -> Result<(), End> {
-    let mut parsed = Vec::new();
-    let pushed = parser.push(bytes, &mut parsed);
-    if !parsed.is_empty() {
-        let events = parsed.into_iter().map(|event| Event::new(event.name, event.data));
-        stream.append(Batch::new(events.collect())).await?;
-    }
+async fn read(stream: &impl EventStream, reader: &mut impl ReadEvents, bytes: &[u8]) -> Result<(), End> {
+    let mut events = Vec::new();
+    let pushed = reader.push(bytes, &mut events);
+    append(stream, events).await?;
     Ok(pushed?)
 }
 
+async fn append(stream: &impl EventStream, events: Vec<Event>) -> Result<(), AppendError> {
+    if !events.is_empty() {
+        stream.append(Batch::new(events)).await?;
+    }
+    Ok(())
+}
+
 /// The last event of a stream whose recording process died.
-pub(super) fn lost_event() -> Event {
+pub(super) fn lost_event(framing: &impl Framing) -> Event {
     let message = "The recording was lost: the process that made it ended before the upstream's stream did.";
-    Event::new("error", error_data("recording_lost", message))
+    framing.failure("recording_lost", message)
+}
+
+/// The last event of a stream that was stopped.
+pub(super) fn stopped_event(framing: &impl Framing) -> Event {
+    let message = "The recording was stopped before the upstream's stream ended.";
+    framing.failure("recording_stopped", message)
 }
 
 /// The last event for readers if the recording ended for another reason than the upstream's end.
-fn last_event(end: &End) -> Option<Event> {
+fn last_event(end: &End, framing: &impl Framing) -> Option<Event> {
     let (code, message) = match end {
         End::Upstream | End::Log(AppendError::Closed) => return None,
         End::UpstreamFailed(error) => {
@@ -130,13 +171,11 @@ fn last_event(end: &End) -> Option<Event> {
             "recording_too_long",
             format!("The recording was stopped: it took longer than {} s.", time.as_secs_f64()),
         ),
-        End::Stopped => {
-            ("recording_stopped", "The recording was stopped before the upstream's stream ended.".to_owned())
-        }
+        End::Stopped => return Some(stopped_event(framing)),
         End::Log(error) => {
             tracing::error!(%error, "a recording ends: its log does not take events");
             ("log_failed", "The recording was stopped: the event log does not take events.".to_owned())
         }
     };
-    Some(Event::new("error", error_data(code, &message)))
+    Some(framing.failure(code, &message))
 }

@@ -1,7 +1,7 @@
 //! The recorded keys. The registry makes sure that each key has at most one call to the upstream at a time.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -23,6 +23,8 @@ struct Slots<St> {
     by_key: HashMap<String, Slot<St>>,
     recordings: u64,
     shut: bool,
+    /// The streams of other processes that are watched.
+    watched: HashSet<String>,
 }
 
 enum Slot<St> {
@@ -48,7 +50,7 @@ pub(super) enum Claim<L: EventLog> {
 
 impl<L: EventLog> Registry<L> {
     pub(super) fn new(log: L) -> Self {
-        let slots = Slots { by_key: HashMap::new(), recordings: 0, shut: false };
+        let slots = Slots { by_key: HashMap::new(), recordings: 0, shut: false, watched: HashSet::new() };
         Self { log, slots: Mutex::new(slots), tasks: watch::Sender::new(()) }
     }
 
@@ -124,6 +126,16 @@ impl<L: EventLog> Registry<L> {
         self.tasks.closed().await;
     }
 
+    pub(super) fn is_shut(&self) -> bool {
+        self.slots().shut
+    }
+
+    /// The right to watch the stream of this key, if nobody has it.
+    pub(super) fn watch(self: &Arc<Self>, key: &str) -> Option<Watch<L>> {
+        let is_new = self.slots().watched.insert(key.to_owned());
+        is_new.then(|| Watch { registry: Arc::clone(self), key: key.to_owned() })
+    }
+
     fn slots(&self) -> MutexGuard<'_, Slots<L::Stream>> {
         lock(&self.slots)
     }
@@ -132,6 +144,18 @@ impl<L: EventLog> Registry<L> {
 pub(super) async fn forget<L: EventLog>(registry: &Arc<Registry<L>>, key: &str) -> Result<(), L::Error> {
     let _lead = registry.retire(key, None);
     registry.log.forget(key).await
+}
+
+/// The exclusive right to watch a stream that another process records.
+pub(super) struct Watch<L: EventLog> {
+    pub(super) registry: Arc<Registry<L>>,
+    pub(super) key: String,
+}
+
+impl<L: EventLog> Drop for Watch<L> {
+    fn drop(&mut self) {
+        self.registry.slots().watched.remove(&self.key);
+    }
 }
 
 /// The exclusive right to start the recording of a key, or to forget it. If it is dropped without a recording, the

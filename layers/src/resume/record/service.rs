@@ -15,74 +15,101 @@ use tokio::task::JoinError;
 use tower_service::Service;
 
 use super::{
-    Asked, Identify, RecordConfig,
-    reader::{Missing, Reader, not_found},
-    recorder::BoxError,
+    Asked, Identify, RecordConfig, elsewhere,
+    position::Position,
+    reader::{Reader, Start, TailOf, not_found},
+    recorder::{BoxError, stopped_event},
     registry::Registry,
 };
 use crate::ready::take_ready;
 use crate::resume::{
-    EventLog, EventStream, ResponseBody, ResponseFuture, last_event_id,
-    respond::{head_response, invalid_response},
+    Event, EventLog, Framing, ResponseBody, ResponseFuture, Sse,
+    respond::{invalid_response, unavailable_response},
 };
-
-type TailOf<L> = <<L as EventLog>::Stream as EventStream>::Tail;
 
 /// Records the inner service's event streams, and answers from the records: see
 /// [`RecordLayer`](super::RecordLayer).
-pub struct Record<S, L: EventLog, I> {
+pub struct Record<S, L: EventLog, I, F = Sse> {
     inner: S,
     identify: Arc<I>,
     config: RecordConfig,
+    framing: F,
     registry: Arc<Registry<L>>,
 }
 
-impl<S, L: EventLog, I> Record<S, L, I> {
-    pub(super) fn new(inner: S, identify: Arc<I>, config: RecordConfig, registry: Arc<Registry<L>>) -> Self {
-        Self { inner, identify, config, registry }
+impl<S, L: EventLog, I, F> Record<S, L, I, F> {
+    pub(super) fn new(
+        inner: S,
+        identify: Arc<I>,
+        config: RecordConfig,
+        framing: F,
+        registry: Arc<Registry<L>>,
+    ) -> Self {
+        Self { inner, identify, config, framing, registry }
     }
 
-    /// The answer to a request that needs no call, or the request's key and what to do if its stream is missing.
-    fn ask<B: From<Bytes>>(&self, request: &Parts) -> Result<Option<(String, Missing)>, Response<B>>
+    fn ask(&self, request: &Parts) -> Step
     where
         I: Identify,
     {
         let asked = self.identify.identify(request);
         if request.method == Method::DELETE && self.identify.delete_stops() {
             return match asked {
-                Asked::Nothing | Asked::New(_) => Ok(None),
-                Asked::Stream(key) | Asked::Existing(key) => Err(self.stop(&key)),
+                Asked::Nothing | Asked::New(_) | Asked::Anew(_) => Step::PassOn,
+                Asked::Stream(key) | Asked::Existing(key) => Step::Stop(key),
             };
         }
-        Ok(match asked {
-            Asked::Nothing => None,
-            Asked::Stream(key) | Asked::New(key) => Some((key, Missing::Call)),
-            Asked::Existing(key) => Some((key, Missing::NotFound)),
-        })
-    }
-
-    fn stop<B: From<Bytes>>(&self, key: &str) -> Response<B> {
-        if !self.registry.stop(key) {
-            return not_found();
+        match asked {
+            Asked::Nothing => Step::PassOn,
+            Asked::Stream(key) | Asked::New(key) => Step::Read(key, Start::IfMissing),
+            Asked::Existing(key) => Step::Read(key, Start::Never),
+            Asked::Anew(key) => Step::Read(key, Start::Anew),
         }
-        let mut stopped = Response::new(Bytes::new().into());
-        *stopped.status_mut() = StatusCode::NO_CONTENT;
-        stopped
     }
 }
 
-impl<S, L, I, ReqBody, ResBody> Service<Request<ReqBody>> for Record<S, L, I>
+/// What a request asks for.
+enum Step {
+    PassOn,
+    Stop(String),
+    Read(String, Start),
+}
+
+/// Stops a stream, wherever it is recorded.
+async fn stop<L: EventLog, B: From<Bytes>>(
+    registry: &Registry<L>,
+    key: &str,
+    is_shared: bool,
+    stopped: Event,
+) -> Response<B> {
+    let mut was_there = registry.stop(key);
+    if !was_there && is_shared {
+        was_there = match elsewhere::stop(&registry.log, key, stopped).await {
+            Ok(was_there) => was_there,
+            Err(error) => return unavailable_response(&*error),
+        };
+    }
+    if !was_there {
+        return not_found();
+    }
+    let mut stopped = Response::new(Bytes::new().into());
+    *stopped.status_mut() = StatusCode::NO_CONTENT;
+    stopped
+}
+
+impl<S, L, I, F, ReqBody, ResBody> Service<Request<ReqBody>> for Record<S, L, I, F>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>, Error: Send + 'static, Future: Send>,
     S: Clone + Send + 'static,
     L: EventLog,
     I: Identify,
+    F: Framing,
     ReqBody: Send + 'static,
     ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    type Response = Response<ResponseBody<ResBody, TailOf<L>>>;
+    type Response = Response<ResponseBody<ResBody, TailOf<L, F>>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, ResBody, TailOf<L>, S::Error>;
+    type Future = ResponseFuture<S::Future, ResBody, TailOf<L, F>, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -90,34 +117,41 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (parts, body) = request.into_parts();
-        let (key, missing) = match self.ask(&parts) {
-            Ok(Some(asked)) => asked,
-            Ok(None) => return ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
-            Err(answer) => return ResponseFuture::ready(answer),
+        let (key, start) = match self.ask(&parts) {
+            Step::Read(key, start) => (key, start),
+            Step::PassOn => return ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
+            Step::Stop(key) => {
+                let (registry, shared) = (Arc::clone(&self.registry), self.config.shared.is_some());
+                let stopped = stopped_event(&self.framing);
+                return ResponseFuture::waiting(
+                    async move { Ok(stop(&registry, &key, shared, stopped).await) },
+                );
+            }
         };
-        let cursor = match last_event_id(&parts) {
-            Ok(cursor) => cursor,
+        let position = match Position::of(&parts, &self.framing) {
+            Ok(position) => position,
             Err(invalid) => return ResponseFuture::ready(invalid_response(invalid)),
         };
+        let header = self.identify.header().cloned().zip(HeaderValue::from_str(&key).ok());
+        let reader = Reader {
+            registry: Arc::clone(&self.registry),
+            config: self.config.clone(),
+            framing: self.framing.clone(),
+            key,
+            position,
+            start,
+        };
         if parts.method == Method::HEAD {
-            return match (self.registry.recorded(&key), missing) {
-                (Some(stream), _) => ResponseFuture::ready(head_response(&stream.bounds(), cursor)),
-                (None, Missing::NotFound) => ResponseFuture::ready(not_found()),
-                (None, Missing::Call) => {
+            return match (self.registry.recorded(&reader.key), start) {
+                (Some(stream), _) => ResponseFuture::waiting(async move { Ok(reader.head(&stream).await) }),
+                (None, Start::Never) => ResponseFuture::ready(not_found()),
+                (None, Start::IfMissing | Start::Anew) => {
                     ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)))
                 }
             };
         }
         let inner = take_ready(&mut self.inner);
-        let header = self.identify.header().cloned().zip(HeaderValue::from_str(&key).ok());
         let is_safe = parts.method.is_safe();
-        let reader = Reader {
-            registry: Arc::clone(&self.registry),
-            config: self.config.clone(),
-            key,
-            cursor,
-            missing,
-        };
         let answer = reader.respond(inner, Request::from_parts(parts, body));
         let named = async move {
             let mut response = answer.await?;
@@ -142,18 +176,19 @@ where
     }
 }
 
-impl<S: Clone, L: EventLog, I> Clone for Record<S, L, I> {
+impl<S: Clone, L: EventLog, I, F: Clone> Clone for Record<S, L, I, F> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
             identify: Arc::clone(&self.identify),
             config: self.config.clone(),
+            framing: self.framing.clone(),
             registry: Arc::clone(&self.registry),
         }
     }
 }
 
-impl<S: fmt::Debug, L: EventLog, I> fmt::Debug for Record<S, L, I> {
+impl<S: fmt::Debug, L: EventLog, I, F> fmt::Debug for Record<S, L, I, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")
             .field("inner", &self.inner)

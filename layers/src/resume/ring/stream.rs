@@ -19,6 +19,20 @@ use super::{
 ///
 /// A tail reads from the shared frames when it is woken: a reader costs a position and a waker but no queue, and
 /// readers at the same position receive the same bytes. All futures of this type are ready at once.
+///
+/// ```
+/// use agent_webkit_layers::resume::{Bounds, Event, EventStream, RingConfig, RingStream};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let news = RingStream::new(RingConfig::default().window_events(2));
+/// for text in ["one", "two", "three"] {
+///     news.append(Event::new("line", text).into()).await?;
+/// }
+/// assert_eq!(news.bounds(), Bounds { oldest: 2, last: 3, closed: false });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RingStream {
     shared: Arc<Shared>,

@@ -9,11 +9,9 @@ use std::{error::Error as _, path::PathBuf};
 
 use agent_webkit::client::{Client, Error, HttpService, NewSession};
 use http::Uri;
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::{client::legacy::Client as Http, rt::TokioExecutor};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::Failure;
+use crate::{Failure, https};
 
 /// The arguments of `agent-webkit attach`.
 #[derive(Debug, clap::Args)]
@@ -44,20 +42,9 @@ pub(crate) struct Attach {
 
 impl Attach {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let http = Http::builder(TokioExecutor::new());
         match self.url.scheme_str() {
-            Some("http") => self.talk(http.build_http()).await,
-            Some("https") => {
-                let https = HttpsConnectorBuilder::new()
-                    .with_native_roots()
-                    .map_err(|error| {
-                        Failure::Io(format!("no certificate of this system can be used: {error}"))
-                    })?
-                    .https_only()
-                    .enable_http1()
-                    .build();
-                self.talk(http.build(https)).await
-            }
+            Some("http") => self.talk(https::plain(usize::MAX)).await,
+            Some("https") => self.talk(https::encrypted(usize::MAX)?).await,
             _ => Err(Failure::Usage(format!("{} is not an http or https URL", self.url))),
         }
     }

@@ -5,6 +5,7 @@ import { chooseTheme } from "./ui/sidebar";
 import "./style/base.css";
 import "./style/layout.css";
 import "./style/conversation.css";
+import "./style/panels.css";
 import "./style/prompt.css";
 
 let theme: string | null = null;

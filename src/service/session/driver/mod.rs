@@ -39,9 +39,12 @@ use crate::{
         Accepted, AgentCommand, AgentEvent, Decision, IdempotencyKey, Inbound, Look, Looked, Note, Output,
         Presence, Session,
     },
-    service::registry::{
-        sessions::{Registration, Sessions},
-        slots::Slot,
+    service::{
+        notices::Noticed,
+        registry::{
+            sessions::{Registration, Sessions},
+            slots::Slot,
+        },
     },
     storage::catalog::SessionMetadata,
 };
@@ -312,7 +315,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     /// Appends the batch and the changed note to the event log, in one write.
     async fn publish(&mut self, mut batch: Batch) -> ControlFlow<End> {
         let note = self.session.take_note();
-        self.live.latest().set_choices(self.session.model(), self.session.permission_mode());
+        {
+            let mut latest = self.live.latest();
+            latest.set_choices(self.session.model(), self.session.permission_mode());
+            latest.budget_usd = self.session.budget_usd();
+        }
         if batch.events.is_empty() && note.is_none() {
             return ControlFlow::Continue(());
         }
@@ -320,6 +327,13 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         for event in &batch.events {
             self.metrics.event(&event.name, &event.data);
         }
+        let notices = self.sessions.notices().cloned();
+        if let Some(notices) = &notices {
+            let (title, live) = (self.title.as_deref(), &self.live);
+            let of = Noticed { id: &live.id, owner: live.owner.as_deref(), title, cwd: &live.cwd };
+            batch.outbox = notices.records(&of, &batch.events);
+        }
+        let records = batch.outbox.clone();
         let (events, since) = (batch.events.len(), Instant::now());
         let seqs = match self.stream.0.append(batch).await {
             Ok(seqs) => seqs,
@@ -331,6 +345,9 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             }
         };
         self.metrics.appended(events, since.elapsed());
+        if let Some(notices) = notices.filter(|_| !records.is_empty()) {
+            notices.stored(records);
+        }
         let mut latest = self.live.latest();
         if let Some(note) = note {
             latest.note = Some(Note { memo: None, ..note });

@@ -41,6 +41,8 @@ pub(super) struct Write {
     pub(super) note: Option<Bytes>,
     pub(super) close: bool,
     pub(super) runs: Vec<Run>,
+    /// Records for the outbox, which are stored if the write is.
+    pub(super) outbox: Vec<Bytes>,
 }
 
 impl Write {

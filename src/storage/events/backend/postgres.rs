@@ -59,6 +59,10 @@ const COMMIT: &str = "
             $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::bytea[], $12::text[], $13::text[], $14::text[]
         ) as r (stream, seq, events, name, data, sizes, piece_of, whole_of)
         join told on told.id = r.stream
+    ), posted as (
+        insert into agent_webkit_outbox (record, due_at_ms, attempts)
+        select o.record, 0, 0 from unnest($15::bigint[], $16::bytea[]) as o (stream, record)
+        join told on told.id = o.stream
     )
     select id from told";
 const FIND_OUT: &str = "select id, epoch, last_seq from agent_webkit_streams where id = any($1)";
@@ -96,6 +100,7 @@ impl SqlBackend for PostgresBackend {
 async fn store(connection: &mut PgConnection, writes: &[Write]) -> Result<Vec<(i64,)>, sqlx::Error> {
     let runs =
         || writes.iter().flat_map(|write| write.numbered().map(|(seqs, run)| (write.id, *seqs.end(), run)));
+    let records = || writes.iter().flat_map(|write| write.outbox.iter().map(|record| (write.id, &**record)));
     let of_writes = |field: fn(&Write) -> i64| writes.iter().map(field).collect::<Vec<_>>();
     sqlx::query_as(COMMIT)
         .bind(of_writes(|write| write.id))
@@ -112,6 +117,8 @@ async fn store(connection: &mut PgConnection, writes: &[Write]) -> Result<Vec<(i
         .bind(runs().map(|(.., run)| run.sizes()).collect::<Vec<_>>())
         .bind(runs().map(|(.., run)| run.piece_of()).collect::<Vec<_>>())
         .bind(runs().map(|(.., run)| run.whole_of()).collect::<Vec<_>>())
+        .bind(records().map(|(id, _)| id).collect::<Vec<_>>())
+        .bind(records().map(|(_, record)| record).collect::<Vec<_>>())
         .fetch_all(connection)
         .await
 }

@@ -61,6 +61,7 @@ const STORE: &str = "
 const STORE_MORE: &str = "
     insert into agent_webkit_runs (stream, seq, events, name, data, sizes, piece_of, whole_of)
     values ($1, $7, $8, $9, $10, $11, $12, $13)";
+const POST: &str = "insert into agent_webkit_outbox (record, due_at_ms, attempts) values ($1, 0, 0)";
 const FIND_OUT: &str = "select epoch, last_seq from agent_webkit_streams where id = $1";
 
 impl SqlBackend for SqliteBackend {
@@ -89,6 +90,9 @@ async fn store(transaction: &mut Transaction<'_, sqlx::Sqlite>, write: &Write) -
     }
     for run in runs {
         query(STORE_MORE, write, Some(run)).execute(&mut **transaction).await?;
+    }
+    for record in &write.outbox {
+        sqlx::query(POST).bind(record.to_vec()).execute(&mut **transaction).await?;
     }
     Ok(true)
 }

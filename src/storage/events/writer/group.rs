@@ -43,6 +43,7 @@ impl Group {
         if let Some(note) = &append.batch.note {
             write.note = Some(note.clone());
         }
+        write.outbox.extend_from_slice(&append.batch.outbox);
         self.entries[place].appends.push(append);
     }
 
@@ -66,6 +67,7 @@ impl Group {
                 note: None,
                 close: false,
                 runs: Vec::new(),
+                outbox: Vec::new(),
             });
             self.writes.len() - 1
         })

@@ -1,6 +1,6 @@
 // Requests to the protocol, below the same prefix as the page.
 
-import type { Input, SessionDescription } from "./types";
+import type { GenuiTool, Input, Looks, SessionDescription } from "./types";
 
 /** The server's answer is an error. */
 export class Refused extends Error {
@@ -25,6 +25,10 @@ export interface NewSession {
   model?: string;
   permission_mode?: string;
   cwd?: string;
+  title?: string;
+  profile?: string;
+  budget_usd?: number;
+  fork_of?: { session_id: string; after_message_uuid?: string };
 }
 
 export class Api {
@@ -56,6 +60,20 @@ export class Api {
   async input(id: string, message: Input, key: string): Promise<void> {
     const headers = { "idempotency-key": key };
     await this.#request("POST", `sessions/${encodeURIComponent(id)}/input`, { body: JSON.stringify(message), headers });
+  }
+
+  /** Asks what the session's agent has. `query` is for files. */
+  async look<Name extends keyof Looks>(id: string, name: Name, query?: string): Promise<Looks[Name]> {
+    const path = `sessions/${encodeURIComponent(id)}/${name}`;
+    const search = query === undefined ? "" : `?query=${encodeURIComponent(query)}`;
+    const answer = (await this.#json("GET", path + search)) as Looks;
+    return answer[name];
+  }
+
+  /** The components of the host's user interface. */
+  async components(): Promise<GenuiTool[]> {
+    const answer = (await this.#json("GET", "genui/schema")) as { tools: GenuiTool[] };
+    return answer.tools;
   }
 
   /** Opens the stream after this event; 0 is from the oldest. */

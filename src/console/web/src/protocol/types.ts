@@ -12,6 +12,8 @@ export interface SessionDescription {
   active_at: number;
   status: Status;
   session_cost_usd: number;
+  /** Absent without a budget of its own. */
+  budget_usd?: number;
 }
 
 export type Status = "idle" | "running" | "requires_action";
@@ -32,8 +34,53 @@ export interface StreamEvent {
   data: Record<string, any>;
 }
 
+/** A slash command of the agent. */
+export interface Command {
+  name: string;
+  description?: string;
+  argumentHint?: string;
+}
+
+export interface Model {
+  value: string;
+  displayName?: string;
+}
+
+/** How much of the model's context is in use, and by what. */
+export interface ContextUse {
+  totalTokens?: number;
+  maxTokens?: number;
+  categories?: { name?: string; tokens?: number; kind?: string }[];
+}
+
+export interface McpServer {
+  name: string;
+  status: string;
+  error?: string;
+  tools?: { name?: string; description?: string }[];
+}
+
+/** What can be asked about a session's agent, by the name of the route. */
+export interface Looks {
+  commands: Command[];
+  models: Model[];
+  context: ContextUse;
+  mcp: McpServer[];
+  files: string[];
+}
+
+/** A component of the host's user interface, which the agent shows by calling this tool. */
+export interface GenuiTool {
+  name: string;
+  short_name: string;
+  description?: string;
+  schema?: Record<string, any>;
+}
+
 export type Input =
   | { type: "user_message"; content: UserContent }
+  | { type: "cancel_message"; message_uuid: string }
+  | { type: "rewind"; message_uuid: string; dry_run?: boolean }
   | { type: "interrupt" }
   | {
       type: "permission_response";

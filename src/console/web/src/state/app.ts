@@ -1,7 +1,7 @@
 // The page as a whole: who is signed in, the list of sessions, and which one is open.
 
 import { Api, Refused, wordsOf, type NewSession } from "../protocol/api";
-import type { SessionDescription } from "../protocol/types";
+import type { GenuiTool, SessionDescription } from "../protocol/types";
 import { OpenSession } from "./session";
 import * as signIn from "./sign_in";
 import { Store } from "./store";
@@ -31,6 +31,8 @@ export class App {
   readonly auth = new Store<Auth>({ kind: "checking" });
   readonly list = new Store<Listed>({ sessions: [], loaded: false, problem: null });
   readonly open = new Store<OpenSession | null>(null);
+  /** The components of the host's user interface, by the name of their tool. */
+  readonly components = new Store<Map<string, GenuiTool>>(new Map());
   /** Whether the form for a new session is open. */
   readonly creating = new Store(false);
   /** What screen readers are told. */
@@ -84,9 +86,19 @@ export class App {
       }
     }
     this.auth.set({ kind: "in", api });
+    void this.#components(api);
     this.open.get()?.use(api);
     this.#address();
     this.#schedule();
+  }
+
+  async #components(api: Api): Promise<void> {
+    try {
+      const tools = await api.components();
+      this.components.set(new Map(tools.map((tool) => [tool.name, tool])));
+    } catch {
+      // There are none. Calls of such tools look like those of others then.
+    }
   }
 
   signOut(): void {

@@ -3,6 +3,7 @@
 
 import type { StreamEvent } from "../protocol/types";
 import type { Block, Conversation, Entry, Message, Prompt, PromptKind, Tool, Turn } from "./conversation";
+import { todosAfter } from "./todos";
 
 const PROMPTS: Record<string, PromptKind> = {
   permission_request: "permission",
@@ -15,6 +16,10 @@ export function apply(state: Conversation, { seq, name, data }: StreamEvent): vo
   switch (name) {
     case "user_message":
       return userMessage(state, String(data.message_uuid ?? seq), data.content, seq);
+    case "user_message_cancelled":
+      return withdraw(state, String(data.message_uuid), "cancelled");
+    case "files_rewound":
+      return rewound(state, seq, data);
     case "message_delta":
       return delta(state, data);
     case "message_complete":
@@ -70,6 +75,23 @@ function takeFromQueue(state: Conversation): void {
   state.users.set(id, { ...state.users.get(id)!, state: "sent" });
   state.entries.push({ kind: "user", id });
   begin(state);
+}
+
+/** The message has no turn. It stays where it is, or where it would have begun. */
+function withdraw(state: Conversation, id: string, how: "withdrawn" | "cancelled"): void {
+  const message = state.users.get(id);
+  if (!message) return;
+  state.users.set(id, { ...message, state: how });
+  if (!state.queue.includes(id)) return;
+  state.queue = state.queue.filter((queued) => queued !== id);
+  state.entries.push({ kind: "user", id });
+}
+
+function rewound(state: Conversation, seq: number, data: Record<string, any>): void {
+  const files: string[] = Array.isArray(data.files) ? data.files.map(String) : [];
+  const message = String(data.message_uuid);
+  state.rewound = { seq, message, files, dryRun: data.dry_run === true };
+  if (!state.rewound.dryRun) state.entries.push({ kind: "rewound", id: `rewound-${seq}`, message, files });
 }
 
 function begin(state: Conversation): void {
@@ -186,8 +208,12 @@ function toolUse(state: Conversation, data: Record<string, any>): void {
 
 function toolResult(state: Conversation, data: Record<string, any>): void {
   const id = String(data.tool_use_id);
-  const tool = toolOf(state, id, "");
-  state.tools.set(id, { ...tool, output: data.output, state: data.is_error ? "failed" : "done" });
+  const known = toolOf(state, id, "");
+  const tool: Tool = { ...known, output: data.output, state: data.is_error ? "failed" : "done" };
+  state.tools.set(id, tool);
+  // A sub-agent has a list of its own.
+  if (tool.input && tool.state === "done" && !data.parent_tool_use_id)
+    state.todos = todosAfter(state.todos, tool.name, tool.input, tool.output);
 }
 
 function open(state: Conversation, prompt: Prompt): void {
@@ -236,14 +262,8 @@ function error(state: Conversation, seq: number, data: Record<string, any>): voi
   // A frame without a number is about this reader's connection, not about the conversation.
   if (seq === 0) return;
   if (data.code === "message_withdrawn") {
-    const last = [...state.users.values()].filter((message) => message.state !== "withdrawn").pop();
-    if (last) {
-      state.users.set(last.id, { ...last, state: "withdrawn" });
-      if (state.queue.includes(last.id)) {
-        state.queue = state.queue.filter((id) => id !== last.id);
-        state.entries.push({ kind: "user", id: last.id });
-      }
-    }
+    const last = [...state.users.values()].filter(({ state }) => state === "queued" || state === "sent").pop();
+    if (last) withdraw(state, last.id, "withdrawn");
   }
   note(state, seq, "error", String(data.message ?? data.code ?? "Something went wrong."));
 }

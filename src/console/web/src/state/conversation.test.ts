@@ -106,6 +106,34 @@ test("a withdrawn message leaves the queue and says so", () => {
   assert.deepEqual([state.queue, state.users.get("b")!.state], [[], "withdrawn"]);
 });
 
+test("a cancelled message leaves the queue and has no turn", () => {
+  const state = reduce(
+    empty(),
+    events(
+      1,
+      said("a"),
+      said("b"),
+      said("c"),
+      ["user_message_cancelled", { message_uuid: "b" }],
+      result,
+      text("m", "x"),
+    ),
+  );
+  assert.deepEqual([state.queue, state.users.get("b")!.state], [[], "cancelled"]);
+  assert.deepEqual(shape(state), ["user a", "user b", "result result-5", "user c", "message m"]);
+});
+
+test("files that were put back are part of the conversation, a dry run is not", () => {
+  const rewind = (dry: boolean): [string, object] => [
+    "files_rewound",
+    { message_uuid: "a", files: ["/w/x"], dry_run: dry },
+  ];
+  const dry = reduce(empty(), events(1, said("a"), result, rewind(true)));
+  assert.deepEqual(dry.rewound, { seq: 3, message: "a", files: ["/w/x"], dryRun: true });
+  const state = reduce(dry, events(4, rewind(false)));
+  assert.deepEqual(shape(state), ["user a", "result result-2", "rewound rewound-4"]);
+});
+
 test("a sub-agent's messages stand below the call that started it", () => {
   const state = reduce(
     empty(),

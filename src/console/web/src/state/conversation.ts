@@ -3,6 +3,7 @@
 
 import type { StreamEvent, UserContent } from "../protocol/types";
 import { apply } from "./apply";
+import type { Todo } from "./todos";
 
 export type Block =
   | { type: "text"; text: string }
@@ -35,7 +36,7 @@ export interface Tool {
 export interface UserMessage {
   id: string;
   content: UserContent;
-  state: "queued" | "sent" | "withdrawn";
+  state: "queued" | "sent" | "withdrawn" | "cancelled";
   seq: number;
 }
 
@@ -51,6 +52,7 @@ export type Entry =
   | { kind: "user"; id: string }
   | { kind: "message"; id: string }
   | { kind: "note"; id: string; tone: "info" | "warning" | "error"; text: string }
+  | { kind: "rewound"; id: string; message: string; files: string[] }
   | { kind: "result"; id: string; turn: Turn };
 
 export type PromptKind = "permission" | "question" | "hook" | "elicitation";
@@ -73,6 +75,14 @@ export interface Task {
   toolUseId?: string;
 }
 
+/** Files that were put back, or would be. */
+export interface Rewound {
+  seq: number;
+  message: string;
+  files: string[];
+  dryRun: boolean;
+}
+
 export interface Conversation {
   /** The last event that is part of this. */
   seq: number;
@@ -90,7 +100,10 @@ export interface Conversation {
   settled: Map<string, Settled>;
   tasks: Map<string, Task>;
   mcp: Map<string, string>;
+  todos: Todo[];
   turns: Turn[];
+  /** The newest answer to a `rewind`. */
+  rewound: Rewound | null;
   cost: number;
   /** Tokens in the model's context after its last message, and how many fit. */
   context: { tokens: number; window: number };
@@ -114,7 +127,9 @@ export function empty(): Conversation {
     settled: new Map(),
     tasks: new Map(),
     mcp: new Map(),
+    todos: [],
     turns: [],
+    rewound: null,
     cost: 0,
     context: { tokens: 0, window: 0 },
     caughtUp: false,

@@ -2,7 +2,7 @@
 
 import { Refused, wordsOf, type Api } from "../protocol/api";
 import { follow, type Connection } from "../protocol/follow";
-import type { Input, SessionDescription, StreamEvent } from "../protocol/types";
+import type { Command, Input, Looks, SessionDescription, StreamEvent } from "../protocol/types";
 import { empty, reduce, type Conversation } from "./conversation";
 import { Outbox } from "./outbox";
 import { Store } from "./store";
@@ -19,6 +19,7 @@ export class OpenSession {
   #drawing = 0;
   #stop = new AbortController();
   #following = false;
+  #commands: Command[] = [];
 
   constructor(
     readonly id: string,
@@ -56,6 +57,21 @@ export class OpenSession {
       if (error instanceof Refused && error.status === 401) this.unauthorized(error.message);
       return wordsOf(error);
     }
+  }
+
+  /** Asks what the agent has. Fails with the server's answer, for example if the agent is asleep. */
+  look<Name extends keyof Looks>(name: Name, query?: string): Promise<Looks[Name]> {
+    return this.#api.look(this.id, name, query);
+  }
+
+  /** The agent's slash commands: those that it had last, if it is asleep. */
+  async commands(): Promise<Command[]> {
+    try {
+      this.#commands = await this.look("commands");
+    } catch (error) {
+      if (this.#commands.length === 0) throw error;
+    }
+    return this.#commands;
   }
 
   async describe(): Promise<void> {

@@ -1,5 +1,14 @@
 // Small texts about values.
 
+import type { UserContent } from "../protocol/types";
+
+/** The words of a user's message, without its images. */
+export function textOf(content: UserContent): string {
+  if (typeof content === "string") return content;
+  const blocks = Array.isArray(content) ? content : [];
+  return blocks.map((block) => (block.type === "text" ? block.text : "")).join("\n");
+}
+
 /** The text of a tool's output, and its images. */
 export function outputOf(output: unknown): { text: string; images: { media: string; data: string }[] } {
   if (typeof output === "string") return { text: withoutAnsi(output), images: [] };
@@ -24,6 +33,7 @@ export function withoutAnsi(text: string): string {
 
 export function dollars(amount: number): string {
   if (amount === 0) return "$0";
+  if (amount < 0.0001) return "<$0.0001";
   return amount < 0.01 ? `$${amount.toFixed(4)}` : `$${amount.toFixed(2)}`;
 }
 

@@ -4,8 +4,10 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { wordsOf } from "../protocol/api";
 import type { UserBlock, UserContent } from "../protocol/types";
 import { useStore } from "../state/store";
+import { complete } from "../text/completion";
 import { useSession } from "./context";
 import { Icon } from "./icons";
+import { SuggestionList, suggestionId, SUGGESTIONS, useSuggestions } from "./suggestions";
 
 interface Picture {
   media: string;
@@ -25,6 +27,15 @@ export function Composer({ running, disabled, asking }: { running: boolean; disa
   const [pictures, setPictures] = useState<Picture[]>([]);
   const [problem, setProblem] = useState<string | null>(null);
   const [over, setOver] = useState(false);
+  const [caret, setCaret] = useState(0);
+  /** Where the caret goes once the text is drawn. */
+  const moved = useRef<number | null>(null);
+  const suggestions = useSuggestions(text, caret, (word, { value }) => {
+    const done = complete(text, caret, word, value);
+    moved.current = done.caret;
+    setText(done.text);
+    setCaret(done.caret);
+  });
 
   useEffect(() => keepDraft(session.id, text), [text]);
   const again = useStore(session.writeAgain);
@@ -38,6 +49,8 @@ export function Composer({ running, disabled, asking }: { running: boolean; disa
     const element = area.current!;
     element.style.height = "auto";
     element.style.height = `${Math.min(element.scrollHeight, window.innerHeight * 0.4)}px`;
+    if (moved.current !== null) element.setSelectionRange(moved.current, moved.current);
+    moved.current = null;
   }, [text]);
 
   const send = () => {
@@ -71,7 +84,7 @@ export function Composer({ running, disabled, asking }: { running: boolean; disa
     }
   };
   const keys = (event: KeyboardEvent) => {
-    if (event.isComposing) return;
+    if (event.isComposing || suggestions.key(event)) return;
     const touch = matchMedia("(pointer: coarse)").matches;
     if (event.key === "Enter" && !event.shiftKey && (!touch || event.ctrlKey || event.metaKey)) {
       event.preventDefault();
@@ -111,6 +124,7 @@ export function Composer({ running, disabled, asking }: { running: boolean; disa
           ))}
         </ul>
       )}
+      <SuggestionList suggestions={suggestions} />
       <textarea
         id="composer"
         ref={area}
@@ -119,7 +133,16 @@ export function Composer({ running, disabled, asking }: { running: boolean; disa
         placeholder={disabled ? "" : running ? "Write the next message; it is queued" : "Write to the agent"}
         value={text}
         disabled={disabled}
-        onInput={(event) => setText(event.currentTarget.value)}
+        aria-autocomplete="list"
+        aria-haspopup="listbox"
+        aria-controls={suggestions.offered ? SUGGESTIONS : undefined}
+        aria-activedescendant={suggestions.offered ? suggestionId(suggestions.chosen) : undefined}
+        onInput={(event) => {
+          setText(event.currentTarget.value);
+          setCaret(event.currentTarget.selectionStart);
+        }}
+        onSelect={(event) => setCaret(event.currentTarget.selectionStart)}
+        onBlur={suggestions.close}
         onKeyDown={keys}
         onPaste={(event) => {
           const pasted = [...(event.clipboardData?.files ?? [])];

@@ -12,6 +12,7 @@ import { Details } from "./details";
 import { Head } from "./head";
 import { Log } from "./log";
 import { Prompts } from "./prompts";
+import { TodoStrip } from "./todo_list";
 
 export function ConversationView({ session }: { session: OpenSession }) {
   const app = useApp();
@@ -58,6 +59,7 @@ export function ConversationView({ session }: { session: OpenSession }) {
               {tasks === 1 ? "1 background task runs" : `${tasks} background tasks run`}
             </button>
           )}
+          {conversation.todos.length > 0 && <TodoStrip todos={conversation.todos} />}
           <Prompts prompts={conversation.prompts} cwd={cwd} />
           {over ? (
             <p class="note info">This session has ended. Start a new one to go on.</p>

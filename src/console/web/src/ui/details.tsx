@@ -1,30 +1,39 @@
 // What a session has cost and what else runs in it.
 
 import { useState } from "preact/hooks";
-import type { Task, Turn } from "../state/conversation";
+import type { Task } from "../state/conversation";
 import type { OpenSession } from "../state/session";
 import { useStore } from "../state/store";
 import { dollars, thousands } from "../text/plain";
+import { ContextParts, CostChart, Use } from "./charts";
 import { useSession } from "./context";
 import { Dialog } from "./dialog";
+import { useLook } from "./looks";
+import { McpServers } from "./mcp_servers";
+import { TodoList } from "./todo_list";
 
 export function Details({ session, close }: { session: OpenSession; close: () => void }) {
-  const { turns, cost, context, tasks, mcp } = useStore(session.conversation);
+  const { turns, cost, tasks } = useStore(session.conversation);
   const description = useStore(session.description);
+  const budget = description?.budget_usd;
   return (
     <Dialog title="Details" close={close}>
       <section>
         <h3>Cost</h3>
         <p class="figure">{dollars(cost)}</p>
         <p class="faint">{turns.length === 1 ? "One turn." : `${turns.length} turns.`}</p>
+        {budget !== undefined && (
+          <Use
+            part={cost}
+            whole={budget}
+            label="Budget in use"
+            text={`${dollars(cost)} of a budget of ${dollars(budget)}`}
+          />
+        )}
         {turns.length > 1 && <CostChart turns={turns} />}
       </section>
-      {context.tokens > 0 && (
-        <section>
-          <h3>Context</h3>
-          <Context tokens={context.tokens} window={context.window} />
-        </section>
-      )}
+      <Context session={session} />
+      <Todos session={session} />
       {tasks.size > 0 && (
         <section>
           <h3>Background tasks</h3>
@@ -35,21 +44,7 @@ export function Details({ session, close }: { session: OpenSession; close: () =>
           </ul>
         </section>
       )}
-      {mcp.size > 0 && (
-        <section>
-          <h3>MCP servers</h3>
-          <ul class="rows">
-            {[...mcp].map(([name, status]) => (
-              <li key={name}>
-                <span>{name}</span>
-                <span class={`chip ${status === "connected" ? "good" : status === "failed" ? "bad" : ""}`}>
-                  {status}
-                </span>
-              </li>
-            ))}
-          </ul>
-        </section>
-      )}
+      <McpServers session={session} />
       <section>
         <h3>Session</h3>
         <dl class="members">
@@ -79,48 +74,36 @@ export function Details({ session, close }: { session: OpenSession; close: () =>
   );
 }
 
-/** The newest turns that fit into the chart. */
-const BARS = 40;
-
-function CostChart({ turns }: { turns: Turn[] }) {
-  const shown = turns.slice(-BARS);
-  const most = Math.max(...shown.map((turn) => turn.cost), 1e-9);
-  const width = 100 / shown.length;
+function Context({ session }: { session: OpenSession }) {
+  const { context, turns } = useStore(session.conversation);
+  const look = useLook("context", turns.length);
+  const found = look.kind === "found" ? look.value : null;
+  const tokens = found?.totalTokens ?? context.tokens;
+  const most = found?.maxTokens ?? context.window;
+  if (tokens === 0) return null;
+  const text = `${thousands(tokens)} of ${thousands(most)} tokens`;
   return (
-    <svg
-      class="chart"
-      viewBox="0 0 100 28"
-      preserveAspectRatio="none"
-      role="img"
-      aria-label={`Cost of the last ${shown.length} turns, at most ${dollars(most)}`}
-    >
-      {shown.map((turn, at) => {
-        const height = Math.max(0.6, (turn.cost / most) * 27);
-        return (
-          <rect
-            key={at}
-            class={turn.failed ? "bad" : ""}
-            x={at * width}
-            y={28 - height}
-            width={Math.max(0.5, width - 0.6)}
-            height={height}
-          />
-        );
-      })}
-    </svg>
+    <section>
+      <h3>Context</h3>
+      {most > 0 ? (
+        <Use part={tokens} whole={most} label="Context in use" text={text} />
+      ) : (
+        <p>{thousands(tokens)} tokens after the last message.</p>
+      )}
+      {found && <ContextParts context={found} />}
+      {look.kind === "unknown" && <p class="faint">What fills it is not known now. {look.why}</p>}
+    </section>
   );
 }
 
-function Context({ tokens, window }: { tokens: number; window: number }) {
-  if (window === 0) return <p>{thousands(tokens)} tokens after the last message.</p>;
-  const part = Math.min(1, tokens / window);
+function Todos({ session }: { session: OpenSession }) {
+  const { todos } = useStore(session.conversation);
+  if (todos.length === 0) return null;
   return (
-    <>
-      <meter min={0} max={1} low={0.6} high={0.85} optimum={0} value={part} aria-label="Context in use" />
-      <p class="faint">
-        {thousands(tokens)} of {thousands(window)} tokens, {Math.round(part * 100)} %.
-      </p>
-    </>
+    <section>
+      <h3>To-do list</h3>
+      <TodoList todos={todos} />
+    </section>
   );
 }
 

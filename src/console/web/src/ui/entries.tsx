@@ -4,10 +4,11 @@ import { Component } from "preact";
 import { useState } from "preact/hooks";
 import type { Block, Conversation, Entry, Message, Turn, UserMessage } from "../state/conversation";
 import type { UserContent } from "../protocol/types";
-import { dollars, duration, firstLine } from "../text/plain";
+import { dollars, duration, firstLine, shortPath, textOf } from "../text/plain";
 import { Icon } from "./icons";
 import { Markdown } from "./markdown";
 import { memo } from "./memo";
+import { MessageActions } from "./message_actions";
 import { Picture, ToolCard } from "./tool_card";
 
 interface Props {
@@ -40,6 +41,15 @@ export function Entries({ entries, conversation, cwd }: Props) {
           }
           case "note":
             return <Note key={entry.id} tone={entry.tone} text={entry.text} />;
+          case "rewound":
+            return (
+              <FilesRewound
+                key={entry.id}
+                files={entry.files}
+                about={conversation.users.get(entry.message)}
+                cwd={cwd}
+              />
+            );
           case "result":
             return <Result key={entry.id} turn={entry.turn} />;
         }
@@ -50,9 +60,13 @@ export function Entries({ entries, conversation, cwd }: Props) {
 
 export const UserEntry = memo(({ message }: { message: UserMessage }) => (
   <article class={`entry user ${message.state}`} aria-label="You">
-    <Said content={message.content} />
-    {message.state === "withdrawn" && <p class="faint">Not run: it could not be stored in time.</p>}
-    {message.state === "queued" && <p class="faint">Queued until the running turn has ended.</p>}
+    <div class="bubble">
+      <Said content={message.content} />
+      {message.state === "withdrawn" && <p class="faint">Not run: it could not be stored in time.</p>}
+      {message.state === "cancelled" && <p class="faint">Cancelled before it ran.</p>}
+      {message.state === "queued" && <p class="faint">Queued until the running turn has ended.</p>}
+    </div>
+    <MessageActions message={message} />
   </article>
 ));
 
@@ -174,6 +188,22 @@ const TextBlock = memo(({ block, growing }: { block: Exclude<Block, { type: "too
 });
 
 export const Note = memo(({ tone, text }: { tone: string; text: string }) => <p class={`note ${tone}`}>{text}</p>);
+
+const FilesRewound = memo(
+  ({ files, about, cwd }: { files: string[]; about: UserMessage | undefined; cwd: string | undefined }) => (
+    <div class="note info">
+      <p>
+        {files.length === 1 ? "One file was" : `${files.length} files were`} put back as before{" "}
+        {about ? `“${firstLine(textOf(about.content), 60)}”` : "an earlier message"}:
+      </p>
+      <p>
+        {files.map((file) => (
+          <code key={file}>{shortPath(file, cwd)} </code>
+        ))}
+      </p>
+    </div>
+  ),
+);
 
 const Result = memo(({ turn }: { turn: Turn }) => {
   const parts = [dollars(turn.cost)];

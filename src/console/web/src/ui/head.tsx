@@ -7,16 +7,9 @@ import type { Conversation } from "../state/conversation";
 import { dollars } from "../text/plain";
 import { useApp, useSession } from "./context";
 import { Dialog } from "./dialog";
+import { ForkDialog } from "./fork_dialog";
 import { Icon } from "./icons";
-
-export const MODES: [string, string][] = [
-  ["default", "Ask before changes"],
-  ["acceptEdits", "Accept edits"],
-  ["plan", "Plan only"],
-  ["auto", "Ask when risky"],
-  ["dontAsk", "Never ask, rules only"],
-  ["bypassPermissions", "Never ask, allow all"],
-];
+import { ModelDialog, MODES } from "./models";
 
 interface Props {
   description: SessionDescription | null;
@@ -30,8 +23,10 @@ export function Head({ description, conversation, connection, details }: Props) 
   const session = useSession();
   const [problem, setProblem] = useState<string | null>(null);
   const [models, setModels] = useState(false);
+  const [forking, setForking] = useState(false);
   const [deleting, setDeleting] = useState(false);
   const mode = description?.permission_mode ?? "";
+  const budget = description?.budget_usd === undefined ? "" : ` of ${dollars(description.budget_usd)}`;
   const known = MODES.some(([name]) => name === mode);
   return (
     <>
@@ -70,9 +65,15 @@ export function Head({ description, conversation, connection, details }: Props) 
             type="button"
             class="cost"
             onClick={details}
-            aria-label={`Details. Cost so far ${dollars(conversation.cost)}`}
+            aria-label={`Details. Cost so far ${dollars(conversation.cost)}${budget}`}
           >
             {dollars(conversation.cost)}
+            {budget && <span class="faint">{budget}</span>}
+          </button>
+        </div>
+        <div class="head-actions">
+          <button type="button" class="quiet square" aria-label="Fork this session" onClick={() => setForking(true)}>
+            <Icon name="fork" />
           </button>
           <button type="button" class="quiet square" aria-label="Delete this session" onClick={() => setDeleting(true)}>
             <Icon name="trash" />
@@ -88,6 +89,7 @@ export function Head({ description, conversation, connection, details }: Props) 
         </div>
       )}
       {models && <ModelDialog current={description?.model ?? ""} close={() => setModels(false)} />}
+      {forking && <ForkDialog close={() => setForking(false)} />}
       {deleting && <DeleteDialog title={description?.title ?? "New session"} close={() => setDeleting(false)} />}
     </>
   );
@@ -110,56 +112,6 @@ function stateOf(conversation: Conversation, connection: Connection): [string, s
   if (conversation.prompts.length > 0) return ["asks", "Asks you"];
   if (conversation.running) return ["running", "Works"];
   return ["idle", conversation.asleep ? "Asleep" : "Ready"];
-}
-
-function ModelDialog({ current, close }: { current: string; close: () => void }) {
-  const session = useSession();
-  const [name, setName] = useState(current);
-  const [problem, setProblem] = useState<string | null>(null);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    const failed = await session.send({ type: "set_model", model: name.trim() || null });
-    if (failed) setProblem(failed);
-    else close();
-  };
-  return (
-    <Dialog title="Model" close={close}>
-      <form onSubmit={submit}>
-        <label class="field">
-          <span>Name of the model; empty for the agent's default. It answers from the next message on.</span>
-          <input
-            type="text"
-            value={name}
-            list="models"
-            autocomplete="off"
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
-        <ModelNames />
-        {problem && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
-        <div class="actions">
-          <button type="submit" class="primary">
-            Use it
-          </button>
-        </div>
-      </form>
-    </Dialog>
-  );
-}
-
-/** Names that every version of the CLI knows. */
-export function ModelNames() {
-  return (
-    <datalist id="models">
-      <option value="opus" />
-      <option value="sonnet" />
-      <option value="haiku" />
-    </datalist>
-  );
 }
 
 function DeleteDialog({ title, close }: { title: string; close: () => void }) {

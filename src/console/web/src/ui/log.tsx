@@ -126,10 +126,12 @@ function Underway({ message, session }: { message: Outgoing; session: OpenSessio
   const failed = message.state === "failed";
   return (
     <article class={`entry user underway ${message.state}`} aria-label="You, not yet confirmed">
-      <Said content={message.content} />
-      <p class={failed ? "problem" : "faint"} role={failed ? "alert" : undefined}>
-        {STATES[message.state]} {message.why}
-      </p>
+      <div class="bubble">
+        <Said content={message.content} />
+        <p class={failed ? "problem" : "faint"} role={failed ? "alert" : undefined}>
+          {STATES[message.state]} {message.why}
+        </p>
+      </div>
       {(failed || message.state === "waiting") && (
         <div class="actions">
           {typeof message.content === "string" && (

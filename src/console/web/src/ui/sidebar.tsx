@@ -6,8 +6,8 @@ import { Store, useStore } from "../state/store";
 import { ago } from "../text/plain";
 import { useApp } from "./context";
 import { Dialog } from "./dialog";
-import { MODES, ModelNames } from "./head";
 import { Icon } from "./icons";
+import { NewSession } from "./new_session";
 
 const NOTHING = new Store<SessionDescription | null>(null);
 
@@ -124,85 +124,6 @@ export function Sidebar() {
 
 const STATUS = { idle: "ready,", running: "works,", requires_action: "asks you," };
 
-function NewSession({ sessions, close }: { sessions: SessionDescription[]; close: () => void }) {
-  const app = useApp();
-  const [cwd, setCwd] = useState("");
-  const [model, setModel] = useState("");
-  const [mode, setMode] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setBusy(true);
-    const failed = await app.create({
-      ...(cwd.trim() && { cwd: cwd.trim() }),
-      ...(model.trim() && { model: model.trim() }),
-      ...(mode && { permission_mode: mode }),
-    });
-    setBusy(false);
-    if (failed) return setProblem(failed);
-    close();
-    requestAnimationFrame(() => document.getElementById("composer")?.focus());
-  };
-  return (
-    <Dialog title="New session" close={close}>
-      <form onSubmit={submit}>
-        <label class="field">
-          <span>Directory</span>
-          <input
-            type="text"
-            list="directories"
-            value={cwd}
-            placeholder="The first workspace"
-            autocomplete="off"
-            spellcheck={false}
-            onInput={(event) => setCwd(event.currentTarget.value)}
-          />
-        </label>
-        <datalist id="directories">
-          {[...new Set(sessions.map((session) => session.cwd))].map((directory) => (
-            <option key={directory} value={directory} />
-          ))}
-        </datalist>
-        <label class="field">
-          <span>Model</span>
-          <input
-            type="text"
-            list="models"
-            value={model}
-            placeholder="The agent's default"
-            autocomplete="off"
-            spellcheck={false}
-            onInput={(event) => setModel(event.currentTarget.value)}
-          />
-        </label>
-        <ModelNames />
-        <label class="field">
-          <span>Permissions</span>
-          <select value={mode} onChange={(event) => setMode(event.currentTarget.value)}>
-            <option value="">The agent's default</option>
-            {MODES.map(([name, text]) => (
-              <option key={name} value={name}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </label>
-        {problem && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
-        <div class="actions">
-          <button type="submit" class="primary" disabled={busy}>
-            {busy ? "Starting…" : "Start"}
-          </button>
-        </div>
-      </form>
-    </Dialog>
-  );
-}
-
 const KEYS: [string, string][] = [
   ["Ctrl K", "search the sessions; arrow keys choose"],
   ["Alt N", "new session"],
@@ -211,6 +132,7 @@ const KEYS: [string, string][] = [
   ["n", "deny (in a prompt)"],
   ["Enter", "send"],
   ["Shift Enter", "new line"],
+  ["/ or @", "a command, or a file; arrow keys choose, Tab takes"],
   ["Esc", "stop the turn (in the text)"],
 ];
 

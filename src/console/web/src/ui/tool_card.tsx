@@ -2,7 +2,11 @@
 
 import { useState } from "preact/hooks";
 import type { Conversation, Settled, Tool } from "../state/conversation";
+import { useStore } from "../state/store";
+import { partialObject } from "../text/partial";
 import { outputOf } from "../text/plain";
+import { Component, worded } from "./component";
+import { useApp } from "./context";
 import { Entries } from "./entries";
 import { Icon } from "./icons";
 import { memo } from "./memo";
@@ -18,8 +22,9 @@ interface Props {
 }
 
 export const ToolCard = memo(({ tool, asks, settled, cwd, conversation }: Props) => {
-  const input = tool.input ?? unfinished(tool.partial);
-  const telling = isTelling(tool.name);
+  const component = useStore(useApp().components).get(tool.name);
+  const input = tool.input ?? (component ? partialObject(tool.partial) : unfinished(tool.partial));
+  const telling = component !== undefined || isTelling(tool.name);
   const [open, setOpen] = useState<boolean | null>(null);
   const answered = tool.name === "AskUserQuestion" && tool.state === "done";
   const expanded = open ?? ((telling && !asks) || answered || tool.state === "failed");
@@ -31,18 +36,20 @@ export const ToolCard = memo(({ tool, asks, settled, cwd, conversation }: Props)
       >
         <summary>
           <Icon name={iconOf(tool.name)} />
-          <span class="tool-name">{titleOf(tool.name)}</span>
+          <span class="tool-name">{component ? worded(component.short_name) : titleOf(tool.name)}</span>
           <span class="tool-about">{summaryOf(tool.name, input, cwd)}</span>
           <State tool={tool} asks={asks} settled={settled} />
         </summary>
         {expanded && (
           <div class="tool-body">
-            {input ? (
+            {input && component ? (
+              <Component component={component} properties={input} />
+            ) : input ? (
               <ToolInput name={tool.name} input={input} cwd={cwd} />
             ) : (
               tool.partial && <pre class="plain">{tool.partial}</pre>
             )}
-            <Output tool={tool} />
+            {component && tool.state === "done" ? null : <Output tool={tool} />}
           </div>
         )}
       </details>

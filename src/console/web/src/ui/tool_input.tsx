@@ -1,10 +1,12 @@
 // A tool's input as people read it: a command, a diff, a plan, a list, or its members.
 
+import { todosAfter } from "../state/todos";
 import { languageOf } from "../text/highlight";
 import { firstLine, shortPath } from "../text/plain";
 import { Diff } from "./diff";
 import type { IconName } from "./icons";
 import { Code, Markdown } from "./markdown";
+import { TodoList } from "./todo_list";
 
 type Input = Record<string, unknown>;
 
@@ -55,6 +57,8 @@ export function summaryOf(name: string, input: Input | undefined, cwd: string | 
       const todos = Array.isArray(input.todos) ? (input.todos as Input[]) : [];
       return `${todos.filter((todo) => todo.status === "completed").length} of ${todos.length} done`;
     }
+    case "TaskUpdate":
+      return firstLine(`#${text(input.taskId)} ${text(input.status ?? input.subject).replace("_", " ")}`);
     case "Task":
     case "Agent":
       return firstLine(text(input.description) || text(input.prompt));
@@ -115,7 +119,7 @@ export function ToolInput({ name, input, cwd }: { name: string; input: Input; cw
       );
     case "TodoWrite":
       if (!Array.isArray(input.todos)) break;
-      return <Todos todos={input.todos as Input[]} />;
+      return <TodoList todos={todosAfter([], name, input)} />;
     case "Task":
     case "Agent":
       if (typeof input.prompt !== "string") break;
@@ -130,25 +134,6 @@ function Path({ path, cwd, note }: { path: string; cwd?: string; note?: string }
       <code>{shortPath(path, cwd)}</code>
       {note && <span class="faint"> {note}</span>}
     </p>
-  );
-}
-
-function Todos({ todos }: { todos: Input[] }) {
-  return (
-    <ul class="todos">
-      {todos.map((todo, at) => {
-        const status = text(todo?.status);
-        return (
-          <li key={at} class={status}>
-            <span class="box" aria-hidden="true">
-              {status === "completed" ? "✓" : status === "in_progress" ? "•" : ""}
-            </span>
-            <span>{text(status === "in_progress" ? (todo.activeForm ?? todo.content) : todo?.content)}</span>
-            <span class="hidden"> ({status.replace("_", " ")})</span>
-          </li>
-        );
-      })}
-    </ul>
   );
 }
 

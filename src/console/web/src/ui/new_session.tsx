@@ -1,0 +1,111 @@
+// The form for a new session.
+
+import { useState } from "preact/hooks";
+import type { SessionDescription } from "../protocol/types";
+import { useApp } from "./context";
+import { Dialog } from "./dialog";
+import { MODES, ModelNames } from "./models";
+
+export function NewSession({ sessions, close }: { sessions: SessionDescription[]; close: () => void }) {
+  const app = useApp();
+  const [cwd, setCwd] = useState("");
+  const [title, setTitle] = useState("");
+  const [model, setModel] = useState("");
+  const [mode, setMode] = useState("");
+  const [profile, setProfile] = useState("");
+  const [budget, setBudget] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setBusy(true);
+    const failed = await app.create({
+      ...(cwd.trim() && { cwd: cwd.trim() }),
+      ...(title.trim() && { title: title.trim() }),
+      ...(model.trim() && { model: model.trim() }),
+      ...(mode && { permission_mode: mode }),
+      ...(profile.trim() && { profile: profile.trim() }),
+      ...(budget && { budget_usd: Number(budget) }),
+    });
+    setBusy(false);
+    if (failed) return setProblem(failed);
+    close();
+    requestAnimationFrame(() => document.getElementById("composer")?.focus());
+  };
+  return (
+    <Dialog title="New session" close={close}>
+      <form onSubmit={submit}>
+        <Text label="Directory" value={cwd} change={setCwd} placeholder="The first workspace" list="directories" />
+        <datalist id="directories">
+          {[...new Set(sessions.map((session) => session.cwd))].map((directory) => (
+            <option key={directory} value={directory} />
+          ))}
+        </datalist>
+        <Text label="Title" value={title} change={setTitle} placeholder="The first line of the first message" />
+        <Text label="Model" value={model} change={setModel} placeholder="The agent's default" list="models" />
+        <ModelNames />
+        <label class="field">
+          <span>Permissions</span>
+          <select value={mode} onChange={(event) => setMode(event.currentTarget.value)}>
+            <option value="">The agent's default</option>
+            {MODES.map(([name, text]) => (
+              <option key={name} value={name}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </label>
+        <div class="field-pair">
+          <Text label="Profile" value={profile} change={setProfile} placeholder="None" />
+          <label class="field">
+            <span>Budget in US dollars</span>
+            <input
+              type="number"
+              min="0.01"
+              step="0.01"
+              inputMode="decimal"
+              value={budget}
+              placeholder="None"
+              onInput={(event) => setBudget(event.currentTarget.value)}
+            />
+          </label>
+        </div>
+        {problem && (
+          <p class="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <div class="actions">
+          <button type="submit" class="primary" disabled={busy}>
+            {busy ? "Starting…" : "Start"}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+interface TextProps {
+  label: string;
+  value: string;
+  change: (value: string) => void;
+  placeholder: string;
+  list?: string;
+}
+
+function Text({ label, value, change, placeholder, list }: TextProps) {
+  return (
+    <label class="field">
+      <span>{label}</span>
+      <input
+        type="text"
+        list={list}
+        value={value}
+        placeholder={placeholder}
+        autocomplete="off"
+        spellcheck={false}
+        onInput={(event) => change(event.currentTarget.value)}
+      />
+    </label>
+  );
+}

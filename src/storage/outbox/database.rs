@@ -1,0 +1,214 @@
+//! The outbox in a database.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use super::{Claimed, Records};
+use crate::storage::{
+    catalog::{CatalogError, CatalogFuture},
+    database::{Component, Database},
+};
+
+const DONE: &str = "delete from agent_webkit_outbox where serial = $1 and attempts = $2";
+const LEN: &str = "select count(*) from agent_webkit_outbox";
+
+/// The records of all hosts that share a [`Database`].
+pub(in crate::storage) struct DbRecords {
+    database: Database,
+    now: &'static str,
+    /// Of two hosts that claim at once, the second leaves out what the first has.
+    skips_locked: &'static str,
+}
+
+/// Runs queries on one connection of either kind of database: `reads` or `writes`.
+macro_rules! on {
+    ($records:expr, $call:ident, |$connection:ident| $query:expr) => {
+        match &$records.database {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(sqlite) => {
+                let asked = async {
+                    let mut held = on!(@ $call, sqlite).acquire().await?;
+                    let $connection = &mut *held;
+                    $query.await
+                };
+                sqlite.health.call(Component::Catalog.$call(), asked).await
+            }
+            #[cfg(feature = "postgres")]
+            Database::Postgres(server) => {
+                let asked = async {
+                    let mut link = server.link().await?;
+                    let $connection = &mut *link;
+                    let answer = $query.await?;
+                    link.done().await?;
+                    Ok(answer)
+                };
+                server.health.call(Component::Catalog.$call(), asked).await
+            }
+        }
+        .map_err(|error: sqlx::Error| CatalogError::Unavailable(error.into()))
+    };
+    (@ reads, $sqlite:ident) => {
+        &$sqlite.readers
+    };
+    (@ writes, $sqlite:ident) => {
+        &$sqlite.writer
+    };
+}
+
+impl DbRecords {
+    pub(in crate::storage) fn new(database: Database) -> Self {
+        let (now, skips_locked) = match &database {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(_) => ("cast(unixepoch('subsec') * 1000 as integer)", ""),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => {
+                ("(extract(epoch from clock_timestamp()) * 1000)::bigint", "for update skip locked")
+            }
+        };
+        Self { database, now, skips_locked }
+    }
+
+    fn sql_due(&self) -> SqlStr {
+        let now = self.now;
+        safe(format!(
+            "select count(*) from (select 1 from agent_webkit_outbox where due_at_ms <= {now} limit 1) due"
+        ))
+    }
+
+    fn sql_claim(&self) -> SqlStr {
+        let Self { now, skips_locked, .. } = self;
+        safe(format!(
+            "update agent_webkit_outbox set due_at_ms = {now} + $2, attempts = attempts + 1
+             where serial in (
+                 select serial from agent_webkit_outbox where due_at_ms <= {now}
+                 order by due_at_ms, serial limit $1 {skips_locked}
+             )
+             returning serial, attempts, record"
+        ))
+    }
+
+    fn sql_postpone(&self) -> SqlStr {
+        let now = self.now;
+        safe(format!(
+            "update agent_webkit_outbox set due_at_ms = {now} + $3, attempts = attempts - $4
+             where serial = $1 and attempts = $2"
+        ))
+    }
+}
+
+impl Records for DbRecords {
+    /// The event log adds the records.
+    fn add(&self, _: Vec<Bytes>) {}
+
+    fn is_due(&self) -> CatalogFuture<'_, bool> {
+        Box::pin(async move {
+            let due: i64 =
+                on!(self, reads, |connection| sqlx::query_scalar(self.sql_due()).fetch_one(connection))?;
+            Ok(due > 0)
+        })
+    }
+
+    fn claim(&self, limit: usize, time: Duration) -> CatalogFuture<'_, Vec<Claimed>> {
+        Box::pin(async move {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut rows: Vec<(i64, i64, Vec<u8>)> = on!(self, writes, |connection| {
+                sqlx::query_as(self.sql_claim()).bind(limit).bind(millis(time)).fetch_all(connection)
+            })?;
+            rows.sort_unstable_by_key(|row| row.0);
+            let claimed = rows.into_iter().map(|(serial, attempts, record)| Claimed {
+                serial,
+                attempts,
+                record: record.into(),
+            });
+            Ok(claimed.collect())
+        })
+    }
+
+    fn done<'a>(&'a self, claimed: &'a Claimed) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            on!(self, writes, |connection| async {
+                sqlx::query(DONE)
+                    .bind(claimed.serial)
+                    .bind(claimed.attempts)
+                    .execute(connection)
+                    .await
+                    .map(drop)
+            })
+        })
+    }
+
+    fn postpone<'a>(&'a self, claimed: &'a Claimed, pause: Duration, counts: bool) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            on!(self, writes, |connection| async {
+                sqlx::query(self.sql_postpone())
+                    .bind(claimed.serial)
+                    .bind(claimed.attempts)
+                    .bind(millis(pause))
+                    .bind(i64::from(!counts))
+                    .execute(connection)
+                    .await
+                    .map(drop)
+            })
+        })
+    }
+
+    fn len(&self) -> CatalogFuture<'_, usize> {
+        Box::pin(async move {
+            let waiting: i64 = on!(self, reads, |connection| sqlx::query_scalar(LEN).fetch_one(connection))?;
+            Ok(usize::try_from(waiting).unwrap_or(0))
+        })
+    }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2)
+}
+
+fn safe(sql: String) -> SqlStr {
+    AssertSqlSafe(sql).into_sql_str()
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+    use crate::{
+        layers::resume::{AppendError, Batch, Event, EventLog, EventStream},
+        storage::events::{DurableConfig, DurableLog},
+    };
+
+    const TIME: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn a_record_is_stored_with_its_events_or_not_at_all_and_claimed_by_one_host() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = async || Database::sqlite(folder.path().join("sessions.db")).await.unwrap();
+        let (one, other) = (open().await, open().await);
+        let (log, taker) = (DurableLog::new(one.clone(), DurableConfig::default()), open().await);
+        let stream = log.open("s").await.unwrap();
+        let batch = |record: &'static str| Batch {
+            outbox: vec![record.into()],
+            ..Batch::new(vec![Event::new("letter", "a")])
+        };
+        stream.append(batch("first")).await.unwrap();
+        let (here, there) = (DbRecords::new(one), DbRecords::new(other));
+        assert!(there.is_due().await.unwrap());
+        let claimed = there.claim(9, TIME).await.unwrap();
+        assert_eq!((claimed.len(), &claimed[0].record[..], claimed[0].attempts), (1, &b"first"[..], 1));
+        assert!(!here.is_due().await.unwrap() && here.claim(9, TIME).await.unwrap().is_empty());
+
+        // The first host died: its claim ends.
+        there.postpone(&claimed[0], Duration::ZERO, true).await.unwrap();
+        let again = here.claim(9, TIME).await.unwrap();
+        assert_eq!(again[0].attempts, 2);
+        there.done(&claimed[0]).await.unwrap();
+        assert_eq!(here.len().await.unwrap(), 1, "its claim is void");
+        here.done(&again[0]).await.unwrap();
+        assert_eq!(here.len().await.unwrap(), 0);
+
+        let _newer = DurableLog::new(taker, DurableConfig::default()).open("s").await.unwrap();
+        assert!(matches!(stream.append(batch("fenced")).await, Err(AppendError::Fenced)));
+        assert_eq!(here.len().await.unwrap(), 0);
+    }
+}
