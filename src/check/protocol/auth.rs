@@ -1,4 +1,4 @@
-//! Who may come in.
+//! Checks of authentication: which requests are refused without a valid token.
 
 use http::{Method, header};
 
