@@ -100,6 +100,8 @@ mod sync;
 pub mod testing;
 #[cfg(feature = "claude")]
 pub mod tools;
+#[cfg(feature = "service")]
+mod unix_ms;
 #[cfg(feature = "webhooks")]
 pub mod webhooks;
 #[cfg(feature = "service")]

@@ -28,7 +28,7 @@ use crate::auth::{AuthLayer, Verify};
 #[cfg(feature = "lookup")]
 use crate::lookup::{LookupLayer, Resolve};
 #[cfg(feature = "resume")]
-use crate::resume::{Attach, Attachment, EventLog, EventStream, Identify, RecordLayer, ResumeLayer};
+use crate::resume::{Attachment, EventLog, EventStream, Identify, RecordLayer, ResumeLayer};
 
 /// Adds the layers of this crate to a [`ServiceBuilder`]. See the [module](self).
 pub trait ServiceBuilderExt<L>: sealed::Sealed + Sized {
@@ -53,7 +53,7 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed + Sized {
 
     /// Event streams of your own log that can be resumed: [`ResumeLayer::attach`].
     #[cfg(feature = "resume")]
-    fn attach<F, St>(self, find: F) -> ServiceBuilder<Stack<ResumeLayer<Attach<F>>, L>>
+    fn attach<F, St>(self, find: F) -> ServiceBuilder<Stack<ResumeLayer<F>, L>>
     where
         F: Fn(&Parts) -> Option<Attachment<St>>,
         St: EventStream;
@@ -85,7 +85,7 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
     }
 
     #[cfg(feature = "resume")]
-    fn attach<F, St>(self, find: F) -> ServiceBuilder<Stack<ResumeLayer<Attach<F>>, L>>
+    fn attach<F, St>(self, find: F) -> ServiceBuilder<Stack<ResumeLayer<F>, L>>
     where
         F: Fn(&Parts) -> Option<Attachment<St>>,
         St: EventStream,

@@ -148,18 +148,26 @@ async fn cuts<S: HttpService>(probe: &Probe<'_, S>, first: &Baseline) -> Verdict
         // Spread over the stream, at uneven offsets.
         let offset = (length * cut / (POSITIONS + 1) + cut * 7 % 13).max(1);
         let mut frames = probe.stream(after(first.id(0))).await?.cut_after(offset);
-        let (mut got, _) = frames.numbered(first.events.len() - 1, QUIET).await?;
+        let (got, _) = frames.numbered(first.events.len() - 1, QUIET).await?;
         drop(frames);
-        let last = got.last().and_then(|event| event.id.clone());
-        let last = last.unwrap_or_else(|| first.id(0).to_owned());
-        let rest = first.events.len() - 1 - got.len();
-        if rest > 0 {
-            let mut frames = probe.stream(after(&last)).await?;
-            got.extend(frames.numbered(rest, QUIET).await?.0);
-        }
-        first.holds(Some(0), &got)?;
+        resumed(probe, first, got).await?;
     }
     Ok(())
+}
+
+/// A reader of what follows the first event got this much, and comes back for the rest.
+async fn resumed<S: HttpService>(
+    probe: &Probe<'_, S>,
+    first: &Baseline,
+    mut got: Vec<ParsedEvent>,
+) -> Verdict {
+    let rest = first.events.len() - 1 - got.len();
+    if rest > 0 {
+        let last = got.last().and_then(|event| event.id.as_deref()).unwrap_or(first.id(0));
+        let mut frames = probe.stream(after(last)).await?;
+        got.extend(frames.numbered(rest, QUIET).await?.0);
+    }
+    first.holds(Some(0), &got)
 }
 
 /// An id that the stream can't have given out.
@@ -216,12 +224,7 @@ async fn slow<S: HttpService>(probe: &Probe<'_, S>, first: &Baseline) -> Verdict
             Err(_) => return first.holds(Some(0), &got),
         }
     }
-    let last = got.last().and_then(|event| event.id.clone()).unwrap_or_else(|| first.id(0).to_owned());
-    if got.len() < rest {
-        let mut frames = probe.stream(after(&last)).await?;
-        got.extend(frames.numbered(rest - got.len(), QUIET).await?.0);
-    }
-    first.holds(Some(0), &got)
+    resumed(probe, first, got).await
 }
 
 async fn readers<S: HttpService>(probe: &Probe<'_, S>, first: &Baseline) -> Verdict {

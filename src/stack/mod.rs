@@ -86,7 +86,7 @@ use crate::{
         auth::{AnyOf, Auth, Principal, Verify, expiry::Expiry},
         drain::Drain,
         lookup::Lookup,
-        resume::{Attach, Attachment, EventLog, Resume, RingLog},
+        resume::{Attachment, EventLog, Resume, RingLog},
         ticket::{BoxTicketStore, TakeTicket, TicketVerifier},
     },
     service::{AgentService, Policy, Sessions, WatchedStream},
@@ -154,7 +154,7 @@ type Shared<S> = Either<Cors<S>, S>;
 type Known<S, V> = Auth<Expiry<S>, AnyOf<V, TicketVerifier<BoxTicketStore, fn(&Parts) -> Option<String>>>>;
 
 type Found<A, L> =
-    Lookup<Resume<AgentService<A, L>, Attach<FindStream<L>>>, fn(&Parts) -> Option<String>, Sessions<L>>;
+    Lookup<Resume<AgentService<A, L>, FindStream<L>>, fn(&Parts) -> Option<String>, Sessions<L>>;
 
 type FindStream<L> = fn(&Parts) -> Option<Attachment<WatchedStream<<L as EventLog>::Stream>>>;
 

@@ -1,20 +1,20 @@
 //! The ticket store in a database: a ticket holds on every host that shares it, and over restarts.
 
-use std::{
-    fmt,
-    pin::Pin,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, pin::Pin, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::database::{Component, Database};
+use super::{
+    catalog::{CatalogError, query},
+    database::Database,
+};
 use crate::{
     error_text::with_sources,
     layers::{
         auth::{Principal, Scopes},
         ticket::{Digest, Grant, MemoryStore, StoreError, TicketStore},
     },
+    unix_ms,
 };
 
 const SWEEP: &str = "delete from agent_webkit_tickets where expires_at_ms <= $1";
@@ -49,41 +49,6 @@ struct StoredGrant {
     principal_expires_at_ms: Option<i64>,
 }
 
-/// Runs queries on one connection of either kind of database: `reads` or `writes`. Behind a pooler of Postgres they are
-/// one transaction.
-macro_rules! on {
-    ($database:expr, $call:ident, |$connection:ident| $queries:expr) => {
-        match $database {
-            #[cfg(feature = "sqlite")]
-            Database::Sqlite(sqlite) => {
-                let asked = async {
-                    let mut held = on!(@ $call, sqlite).acquire().await?;
-                    let $connection = &mut *held;
-                    $queries
-                };
-                sqlite.health.call(Component::Catalog.$call(), asked).await
-            }
-            #[cfg(feature = "postgres")]
-            Database::Postgres(server) => {
-                let asked = async {
-                    let mut link = server.link().await?;
-                    let $connection = &mut *link;
-                    let answer = $queries;
-                    link.done().await?;
-                    answer
-                };
-                server.health.call(Component::Catalog.$call(), asked).await
-            }
-        }
-    };
-    (@ reads, $sqlite:ident) => {
-        &$sqlite.readers
-    };
-    (@ writes, $sqlite:ident) => {
-        &$sqlite.writer
-    };
-}
-
 impl DbTickets {
     /// The tickets in this database.
     #[must_use]
@@ -91,13 +56,13 @@ impl DbTickets {
         Self { database, issued_here: MemoryStore::default() }
     }
 
-    async fn store(&self, digest: Digest, grant: &Grant, keep: usize) -> Result<(), sqlx::Error> {
+    async fn store(&self, digest: Digest, grant: &Grant, keep: usize) -> Result<(), CatalogError> {
         let principal = json(&*grant.principal.name);
         let stored = json(&StoredGrant::of(grant));
         let older = i64::try_from(keep.max(1) - 1).unwrap_or(i64::MAX);
-        let now = millis(SystemTime::now());
-        let expires_at = millis(grant.expires_at);
-        on!(&self.database, writes, |connection| {
+        let now = unix_ms::signed(SystemTime::now());
+        let expires_at = unix_ms::signed(grant.expires_at);
+        query!(&self.database, writes, |connection| async {
             sqlx::query(SWEEP).bind(now).execute(&mut *connection).await?;
             sqlx::query(LIMIT).bind(&principal).bind(older).execute(&mut *connection).await?;
             let put = sqlx::query(PUT).bind(&digest[..]).bind(&principal).bind(&stored);
@@ -105,13 +70,13 @@ impl DbTickets {
         })
     }
 
-    async fn load(&self, digest: Digest) -> Result<Option<Grant>, sqlx::Error> {
-        let row: Option<(String, i64)> = on!(&self.database, reads, |connection| {
-            sqlx::query_as(GET).bind(&digest[..]).fetch_optional(&mut *connection).await
+    async fn load(&self, digest: Digest) -> Result<Option<Grant>, CatalogError> {
+        let row: Option<(String, i64)> = query!(&self.database, reads, |connection| {
+            sqlx::query_as(GET).bind(&digest[..]).fetch_optional(connection)
         })?;
         let Some((stored, expires_at)) = row else { return Ok(None) };
         let stored: StoredGrant =
-            serde_json::from_str(&stored).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            serde_json::from_str(&stored).map_err(|error| CatalogError::Unavailable(error.into()))?;
         Ok(Some(stored.grant(expires_at)))
     }
 }
@@ -135,7 +100,7 @@ impl TicketStore for DbTickets {
     }
 }
 
-fn unavailable(error: &sqlx::Error) -> StoreError {
+fn unavailable(error: &CatalogError) -> StoreError {
     tracing::error!(error = with_sources(error), "the ticket store is not available");
     StoreError
 }
@@ -147,7 +112,7 @@ impl StoredGrant {
             resource: grant.resource.to_string(),
             principal: name.to_string(),
             scopes: scopes.names().map(|names| names.map(str::to_owned).collect()),
-            principal_expires_at_ms: expires_at.map(millis),
+            principal_expires_at_ms: expires_at.map(unix_ms::signed),
         }
     }
 
@@ -165,13 +130,8 @@ fn json(value: &(impl Serialize + ?Sized)) -> String {
     serde_json::to_string(value).expect("made of strings and numbers")
 }
 
-fn millis(time: SystemTime) -> i64 {
-    i64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
-}
-
 fn time(millis: i64) -> SystemTime {
-    let since = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
-    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
+    unix_ms::time(u64::try_from(millis).unwrap_or(0))
 }
 
 impl fmt::Debug for DbTickets {

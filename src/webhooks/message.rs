@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use super::{
     endpoint::{Endpoints, EventKind},
     link::Links,
 };
-use crate::{layers::resume::Event, service::notices::Noticed};
+use crate::{layers::resume::Event, service::notices::Noticed, unix_ms};
 
 /// Maximum size of an event in a body, in bytes. Of a larger one the largest members are left out.
 const LONGEST: usize = 48 << 10;
@@ -61,7 +61,7 @@ impl Message {
         if endpoints.is_empty() {
             return Vec::new();
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = unix_ms::now();
         let Some((shown, omitted)) = fitting(&event.data) else { return Vec::new() };
         let message = |(name, endpoint): (String, _)| {
             let link = (event.name == "permission_request").then(|| {
@@ -71,7 +71,7 @@ impl Message {
             let (approve_url, expires_at) = link.flatten().unzip();
             let body = Body {
                 r#type: &event.name,
-                timestamp: time(now),
+                timestamp: time(Duration::from_millis(now)),
                 data: Data {
                     session_id: of.id,
                     owner: of.owner,
@@ -87,7 +87,7 @@ impl Message {
                 id: format!("msg_{}", uuid::Uuid::new_v4().simple()),
                 endpoint: name,
                 session_id: of.id.to_owned(),
-                created_at_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+                created_at_ms: now,
                 body: serde_json::to_string(&body).expect("made of strings"),
             }
         };
@@ -104,8 +104,7 @@ impl Message {
     }
 
     pub(super) fn age(&self) -> Duration {
-        let created_at = UNIX_EPOCH + Duration::from_millis(self.created_at_ms);
-        SystemTime::now().duration_since(created_at).unwrap_or_default()
+        SystemTime::now().duration_since(unix_ms::time(self.created_at_ms)).unwrap_or_default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Serves streams of an event log that the host writes itself.
+//! The stream that a request asks for, and the answer to it.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,36 +9,6 @@ use super::{
     Attached, EventStream, Follow, Tail, last_event_id,
     respond::{head_response, invalid_response, refusal_response, stream_response},
 };
-
-/// How [`ResumeLayer::attach`](super::ResumeLayer::attach) finds streams.
-pub struct Attach<F> {
-    find: Arc<F>,
-}
-
-impl<F> Attach<F> {
-    pub(super) fn new(find: F) -> Self {
-        Self { find: Arc::new(find) }
-    }
-
-    pub(super) fn find<St>(&self, request: &Parts) -> Option<Attachment<St>>
-    where
-        F: Fn(&Parts) -> Option<Attachment<St>>,
-    {
-        (self.find)(request)
-    }
-}
-
-impl<F> Clone for Attach<F> {
-    fn clone(&self) -> Self {
-        Self { find: Arc::clone(&self.find) }
-    }
-}
-
-impl<F> fmt::Debug for Attach<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attach").finish_non_exhaustive()
-    }
-}
 
 /// The stream that a request asks for, and the state frame that its reader receives after the replay.
 ///

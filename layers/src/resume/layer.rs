@@ -1,23 +1,22 @@
 //! The layer and its settings.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::request::Parts;
 use tower_layer::Layer;
 
-use super::{Attach, Attachment, Resume, keepalive::DEFAULT_KEEPALIVE};
+use super::{Attachment, Resume, keepalive::DEFAULT_KEEPALIVE};
 
 /// Answers requests for the streams of your own event log, resumably. For an upstream that does not support resuming, see
 /// [`RecordLayer`](super::RecordLayer).
 ///
 /// See the [module](super) for what a client gets.
-#[derive(Clone, Debug)]
-pub struct ResumeLayer<M> {
-    mode: M,
+pub struct ResumeLayer<F> {
+    find: Arc<F>,
     keepalive: Option<Duration>,
 }
 
-impl<F> ResumeLayer<Attach<F>> {
+impl<F> ResumeLayer<F> {
     /// Answers GET and HEAD requests from the stream that `find` returns, without calling the inner service. A
     /// request for which `find` returns `None`, or with another method, passes to the inner service unchanged.
     ///
@@ -34,13 +33,7 @@ impl<F> ResumeLayer<Attach<F>> {
     where
         F: Fn(&Parts) -> Option<Attachment<St>>,
     {
-        Self::new(Attach::new(find))
-    }
-}
-
-impl<M> ResumeLayer<M> {
-    fn new(mode: M) -> Self {
-        Self { mode, keepalive: Some(DEFAULT_KEEPALIVE) }
+        Self { find: Arc::new(find), keepalive: Some(DEFAULT_KEEPALIVE) }
     }
 
     /// Sets the time of silence after which a stream sends the comment `: keepalive`. Default 15 s; zero means never.
@@ -51,10 +44,22 @@ impl<M> ResumeLayer<M> {
     }
 }
 
-impl<S, M: Clone> Layer<S> for ResumeLayer<M> {
-    type Service = Resume<S, M>;
+impl<S, F> Layer<S> for ResumeLayer<F> {
+    type Service = Resume<S, F>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Resume::new(inner, self.mode.clone(), self.keepalive)
+        Resume::new(inner, Arc::clone(&self.find), self.keepalive)
+    }
+}
+
+impl<F> Clone for ResumeLayer<F> {
+    fn clone(&self) -> Self {
+        Self { find: Arc::clone(&self.find), keepalive: self.keepalive }
+    }
+}
+
+impl<F> fmt::Debug for ResumeLayer<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResumeLayer").field("keepalive", &self.keepalive).finish_non_exhaustive()
     }
 }

@@ -94,7 +94,7 @@ mod respond;
 mod ring;
 mod service;
 
-pub use attach::{Attach, Attachment};
+pub use attach::Attachment;
 pub use body::ResponseBody;
 pub use cursor::{InvalidLastEventId, last_event_id};
 pub use follow::Follow;

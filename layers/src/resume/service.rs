@@ -1,6 +1,8 @@
 //! The service, which answers requests for event streams from an event log.
 
 use std::{
+    fmt,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -8,19 +10,18 @@ use std::{
 use http::{Request, Response, request::Parts};
 use tower_service::Service;
 
-use super::{Attach, Attachment, EventStream, ResponseBody, ResponseFuture, respond::asks_for_stream};
+use super::{Attachment, EventStream, ResponseBody, ResponseFuture, respond::asks_for_stream};
 
 /// Answers requests for event streams from an event log: see [`ResumeLayer`](super::ResumeLayer).
-#[derive(Clone, Debug)]
-pub struct Resume<S, M> {
+pub struct Resume<S, F> {
     inner: S,
-    mode: M,
+    find: Arc<F>,
     keepalive: Option<Duration>,
 }
 
-impl<S, M> Resume<S, M> {
-    pub(super) const fn new(inner: S, mode: M, keepalive: Option<Duration>) -> Self {
-        Self { inner, mode, keepalive }
+impl<S, F> Resume<S, F> {
+    pub(super) const fn new(inner: S, find: Arc<F>, keepalive: Option<Duration>) -> Self {
+        Self { inner, find, keepalive }
     }
 
     /// The inner service.
@@ -39,7 +40,7 @@ impl<S, M> Resume<S, M> {
     }
 }
 
-impl<S, F, St, ReqBody, ResBody> Service<Request<ReqBody>> for Resume<S, Attach<F>>
+impl<S, F, St, ReqBody, ResBody> Service<Request<ReqBody>> for Resume<S, F>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>, Error: 'static>,
     F: Fn(&Parts) -> Option<Attachment<St>>,
@@ -59,10 +60,22 @@ where
             return ResponseFuture::inner(self.inner.call(request));
         }
         let (parts, body) = request.into_parts();
-        let Some(attachment) = self.mode.find(&parts) else {
+        let Some(attachment) = (self.find)(&parts) else {
             return ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)));
         };
         let answer = attachment.answer(&parts, self.keepalive);
         ResponseFuture::waiting(async { Ok(answer.await) })
+    }
+}
+
+impl<S: Clone, F> Clone for Resume<S, F> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), find: Arc::clone(&self.find), keepalive: self.keepalive }
+    }
+}
+
+impl<S: fmt::Debug, F> fmt::Debug for Resume<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resume").field("inner", &self.inner).finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use agent_webkit::{
 };
 use http::Uri;
 
-use crate::{Failure, https};
+use crate::{Failure, https, token};
 
 /// The arguments of `agent-webkit check`.
 #[derive(Debug, clap::Args)]
@@ -83,15 +83,8 @@ impl Check {
     fn target(&self) -> Result<Target, Failure> {
         let mut target = Target::new(self.url.clone());
         target.token = match &self.token_file {
-            Some(path) => Some(
-                std::fs::read_to_string(path)
-                    .map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.display())))?
-                    .trim()
-                    .to_owned(),
-            ),
-            None => ["AGENT_WEBKIT_AUTH_TOKEN", "AGENT_WEBKIT_TOKEN"]
-                .into_iter()
-                .find_map(|name| std::env::var(name).ok().filter(|token| !token.is_empty())),
+            Some(path) => Some(token::read(path).map_err(Failure::Io)?),
+            None => token::from_environment()?,
         };
         target.patience = Duration::from_secs(self.patience);
         target.keepalive = self.keepalive.map(Duration::from_secs);

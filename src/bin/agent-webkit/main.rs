@@ -10,6 +10,7 @@ mod https;
 mod metrics;
 mod reload;
 mod serve;
+mod token;
 
 use std::{io::IsTerminal, process::ExitCode};
 

@@ -4,7 +4,7 @@
 //! `command_lifecycle` with a `wakeup_source`. A resumed CLI has the jobs of `CronCreate` again, single ones if their
 //! time has not passed, and knows nothing of `ScheduleWakeup`.
 
-use std::{collections::HashMap, time::SystemTime};
+use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
 use serde_json::value::RawValue;
@@ -14,7 +14,10 @@ use super::{
     cron,
     wire::{Members, elements},
 };
-use crate::proto::{AgentEvent, Wakeup, WakeupKind};
+use crate::{
+    proto::{AgentEvent, Wakeup, WakeupKind},
+    unix_ms,
+};
 
 /// Our id for the wake-up of `ScheduleWakeup`, of which there is at most one.
 const LOOP: &str = "loop";
@@ -57,7 +60,7 @@ impl Wakeups {
 
     /// Returns the next times of those that passed while no process ran, as far as they are the CLI's affair.
     pub(crate) fn resumed(&mut self) -> Vec<AgentEvent> {
-        let now = now();
+        let now = unix_ms::now();
         let has_passed =
             |wakeup: &mut Wakeup| matches!(wakeup.kind, WakeupKind::Lasting { .. }) && wakeup.at_ms <= now;
         let passed: Vec<Wakeup> = self.pending.extract_if(.., has_passed).collect();
@@ -129,7 +132,7 @@ impl Wakeups {
     fn created(&mut self, input: &Members<'_>, result: &Members<'_>) -> Option<AgentEvent> {
         let schedule = input.text("cron")?;
         let is_single = result.read("recurring") == Some(false);
-        let next = cron::next(&schedule, now(), &TimeZone::system());
+        let next = cron::next(&schedule, unix_ms::now(), &TimeZone::system());
         // A repeated job comes up to half an hour after the time in its expression. The CLI computes the time from the
         // expression when it resumes, so that is when it has to run.
         let reported = whole(result, "nextFireAt");
@@ -208,11 +211,6 @@ fn whole(members: &Members<'_>, name: &str) -> Option<u64> {
     let millis: f64 = members.read(name)?;
     // The cast saturates.
     millis.is_finite().then_some(millis as u64)
-}
-
-pub(crate) fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -318,9 +316,11 @@ mod tests {
         let of_process = Wakeup { id: LOOP.into(), kind: WakeupKind::OfProcess, ..single.clone() };
         let mut second = Wakeups::of(vec![single, repeated, of_process]);
         let [AgentEvent::WakeupSet(next)] = &second.resumed()[..] else { panic!("it comes again") };
-        assert!(next.id == "b" && next.at_ms > now());
+        assert!(next.id == "b" && next.at_ms > unix_ms::now());
         assert_eq!(second.pending.len(), 2, "whether the single one comes is not known");
-        assert!(matches!(came(&mut second, now()), Some(AgentEvent::WakeupGone { id }) if id == "a"));
+        assert!(
+            matches!(came(&mut second, unix_ms::now()), Some(AgentEvent::WakeupGone { id }) if id == "a")
+        );
     }
 
     #[test]

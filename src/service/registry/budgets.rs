@@ -1,9 +1,6 @@
 //! The ledger: what sessions cost each day, by owner, and the budgets that are used up.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use super::sessions::Sessions;
 use crate::{
@@ -11,6 +8,7 @@ use crate::{
     proto::{DayCost, Exceeded},
     service::error::SessionError,
     storage::catalog::{CatalogError, Lease},
+    unix_ms,
 };
 
 const DAY_MS: u64 = 86_400_000;
@@ -39,8 +37,7 @@ impl<L: EventLog> Sessions<L> {
         if !self.policy().has_day_budget() {
             return Ok(None);
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let day = u64::try_from(since.as_millis()).unwrap_or(u64::MAX) / DAY_MS;
+        let day = unix_ms::now() / DAY_MS;
         let spent = match self.persistence() {
             Some(persistence) => persistence.catalog.spent(owner, day).await?,
             None => self.ledger().spent(owner, day),
@@ -51,8 +48,7 @@ impl<L: EventLog> Sessions<L> {
 
 impl From<Exceeded> for SessionError {
     fn from(exceeded: Exceeded) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let until = |at| Duration::from_millis(at).saturating_sub(now);
+        let until = |at: u64| Duration::from_millis(at.saturating_sub(unix_ms::now()));
         Self::BudgetExceeded {
             message: exceeded.to_string(),
             budget: exceeded.budget,

@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use serde_json::value::RawValue;
@@ -18,6 +18,7 @@ use crate::{
     layers::resume::{EventLog, EventStream},
     proto::{Exceeded, IdempotencyKey, Inbound, Look, NoAnswer, Note, Refused},
     sync::lock,
+    unix_ms,
 };
 
 /// What is in the mailbox of a session. A reply is dropped without a value if the session ends first.
@@ -178,8 +179,8 @@ impl<S: EventStream> LiveSession<S> {
             permission_mode: latest.permission_mode.as_deref(),
             cwd: self.cwd.to_string_lossy(),
             title: latest.title.as_deref(),
-            created_at: millis(self.created_at),
-            active_at: millis(latest.active_at),
+            created_at: unix_ms::of(self.created_at),
+            active_at: unix_ms::of(latest.active_at),
             pending: note.map(|note| &*note.pending).filter(|_| with_pending),
             session_cost_usd: note.map(|note| note.session_cost_usd),
             budget_usd: latest.budget_usd,
@@ -187,11 +188,6 @@ impl<S: EventStream> LiveSession<S> {
         }
         .to_json()
     }
-}
-
-fn millis(time: SystemTime) -> u64 {
-    let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    u64::try_from(millis).unwrap_or(u64::MAX)
 }
 
 impl<S> LiveSession<S> {

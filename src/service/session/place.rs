@@ -1,15 +1,12 @@
 //! Where a session is: in this process, or on another host.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 use super::live::{Ending, Live};
 use crate::{
     layers::resume::EventLog,
     storage::catalog::{SessionMetadata, SessionRecord},
+    unix_ms,
 };
 
 /// A session, wherever it is.
@@ -61,9 +58,7 @@ impl<L: EventLog> Place<L> {
     pub(crate) fn created_at(&self) -> SystemTime {
         match self {
             Self::Here(live) => live.created_at,
-            Self::Elsewhere(remote) => {
-                UNIX_EPOCH + Duration::from_millis(remote.record.created_at_ms.unsigned_abs())
-            }
+            Self::Elsewhere(remote) => unix_ms::time(remote.record.created_at_ms.unsigned_abs()),
         }
     }
 

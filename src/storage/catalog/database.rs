@@ -12,14 +12,14 @@ use sqlx::{FromRow, Row};
 
 use super::{
     Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionMetadata, SessionRecord, Spent,
-    StreamRecord,
+    StreamRecord, query,
     statements::Sql,
     text::{read, stored},
 };
 use crate::{
     metrics,
     proto::DayCost,
-    storage::database::{Component, Database},
+    storage::database::{Database, millis},
     sync::lock,
 };
 
@@ -46,40 +46,6 @@ struct Inner {
     /// The number of newest events that a stream shows, if not all.
     window: Option<u64>,
     held: Mutex<HashMap<String, i64>>,
-}
-
-/// Runs a query on either kind of database: `reads` or `writes`.
-///
-/// A write that returns a row must read all rows: SQLite commits after the last one, and an error of the commit is
-/// lost on a caller who stops at the first.
-macro_rules! on {
-    ($catalog:expr, $call:ident, |$pool:ident| $query:expr) => {{
-        let (database, call) = (&$catalog.inner.db, Component::Catalog.$call());
-        match database {
-            #[cfg(feature = "sqlite")]
-            Database::Sqlite(sqlite) => {
-                let $pool = on!(@ $call, sqlite);
-                sqlite.health.call(call, async { $query.await }).await.map_err(unavailable)
-            }
-            #[cfg(feature = "postgres")]
-            Database::Postgres(server) => {
-                let asked = async {
-                    let mut link = server.link().await?;
-                    let $pool = &mut *link;
-                    let answer = $query.await?;
-                    link.done().await?;
-                    Ok(answer)
-                };
-                server.health.call(call, asked).await.map_err(unavailable)
-            }
-        }
-    }};
-    (@ reads, $sqlite:ident) => {
-        &$sqlite.readers
-    };
-    (@ writes, $sqlite:ident) => {
-        &$sqlite.writer
-    };
 }
 
 impl DbCatalog {
@@ -127,27 +93,33 @@ impl DbCatalog {
 
     /// Acquires the session for this host if it is free, and returns the new epoch.
     async fn take(&self, id: &str) -> Result<Option<i64>, CatalogError> {
-        on!(self, writes, |pool| sqlx::query_scalar::<_, i64>(self.sql().acquire())
+        query!(&self.inner.db, writes, |connection| sqlx::query_scalar::<_, i64>(self.sql().acquire())
             .bind(stored(id))
             .bind(&self.inner.host)
             .bind(self.lease_ms())
-            .fetch_all(pool))
+            .fetch_all(connection))
         .map(|epochs| epochs.first().copied())
     }
 
     /// If this session's holder is known to be dead, releases the session and returns `true`.
     async fn free_from_the_dead(&self, id: &str) -> Result<bool, CatalogError> {
-        let holder = on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().holder())
-            .bind(stored(id))
-            .fetch_optional(pool))?;
+        let holder =
+            query!(&self.inner.db, reads, |connection| sqlx::query_scalar::<_, String>(self.sql().holder())
+                .bind(stored(id))
+                .fetch_optional(connection))?;
         let Some(holder) = holder.filter(|holder| *holder != self.inner.host) else { return Ok(false) };
-        if !self.inner.db.finds_dead(&holder).await.map_err(unavailable)? {
+        if !self.inner.db.finds_dead(&holder).await.map_err(CatalogError::of)? {
             return Ok(false);
         }
         tracing::info!(session = id, "the session's host is dead");
         metrics::taken_over();
-        on!(self, writes, |pool| async {
-            sqlx::query(self.sql().free()).bind(stored(id)).bind(holder).execute(pool).await.map(|_| true)
+        query!(&self.inner.db, writes, |connection| async {
+            sqlx::query(self.sql().free())
+                .bind(stored(id))
+                .bind(holder)
+                .execute(connection)
+                .await
+                .map(|_| true)
         })
     }
 
@@ -174,7 +146,7 @@ impl Catalog for DbCatalog {
         Box::pin(async move {
             let metadata = &record.metadata;
             let cwd = record.cwd.to_string_lossy();
-            let made = on!(self, writes, |pool| async {
+            let made = query!(&self.inner.db, writes, |connection| async {
                 sqlx::query(self.sql().create())
                     .bind(stored(&record.id))
                     .bind(record.owner.as_deref().map(stored))
@@ -188,7 +160,7 @@ impl Catalog for DbCatalog {
                     .bind(&self.inner.host)
                     .bind(self.lease_ms())
                     .bind(record.profile.as_deref().map(stored))
-                    .execute(pool)
+                    .execute(connection)
                     .await
                     .map(|made| made.rows_affected())
             })?;
@@ -203,18 +175,18 @@ impl Catalog for DbCatalog {
 
     fn find<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, Option<SessionRecord>> {
         Box::pin(async move {
-            on!(self, reads, |pool| sqlx::query_as::<_, Stored>(self.sql().find())
+            query!(&self.inner.db, reads, |connection| sqlx::query_as::<_, Stored>(self.sql().find())
                 .bind(stored(id))
-                .fetch_optional(pool))
+                .fetch_optional(connection))
             .map(|found| found.map(|found| self.record(found)))
         })
     }
 
     fn list<'a>(&'a self, owner: Option<&'a str>) -> CatalogFuture<'a, Vec<SessionRecord>> {
         Box::pin(async move {
-            on!(self, reads, |pool| sqlx::query_as::<_, Stored>(self.sql().list())
+            query!(&self.inner.db, reads, |connection| sqlx::query_as::<_, Stored>(self.sql().list())
                 .bind(owner.map(stored))
-                .fetch_all(pool))
+                .fetch_all(connection))
             .map(|found| found.into_iter().map(|found| self.record(found)).collect())
         })
     }
@@ -231,9 +203,11 @@ impl Catalog for DbCatalog {
                 let lease = Lease { session_id: id.to_owned(), epoch };
                 return Ok(record.map_or(Acquired::Unknown, |record| Acquired::Leased(record.into(), lease)));
             }
-            let left = on!(self, reads, |pool| sqlx::query_scalar::<_, i64>(self.sql().lease_left())
-                .bind(stored(id))
-                .fetch_optional(pool))?;
+            let left = query!(&self.inner.db, reads, |connection| sqlx::query_scalar::<_, i64>(
+                self.sql().lease_left()
+            )
+            .bind(stored(id))
+            .fetch_optional(connection))?;
             Ok(left.map_or(Acquired::Unknown, |left| {
                 Acquired::Held(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
             }))
@@ -246,8 +220,8 @@ impl Catalog for DbCatalog {
 
     fn seize<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            on!(self, writes, |pool| async {
-                sqlx::query(self.sql().seize()).bind(stored(id)).execute(pool).await.map(drop)
+            query!(&self.inner.db, writes, |connection| async {
+                sqlx::query(self.sql().seize()).bind(stored(id)).execute(connection).await.map(drop)
             })
         })
     }
@@ -257,11 +231,13 @@ impl Catalog for DbCatalog {
             let ids: Vec<_> = leases.iter().map(|lease| stored(&lease.session_id)).collect();
             let ids = serde_json::to_string(&ids).expect("made of strings");
             let kept: HashMap<String, i64> =
-                on!(self, writes, |pool| sqlx::query_as::<_, (String, i64)>(self.sql().renew())
-                    .bind(ids)
-                    .bind(&self.inner.host)
-                    .bind(self.lease_ms())
-                    .fetch_all(pool))?
+                query!(&self.inner.db, writes, |connection| sqlx::query_as::<_, (String, i64)>(
+                    self.sql().renew()
+                )
+                .bind(ids)
+                .bind(&self.inner.host)
+                .bind(self.lease_ms())
+                .fetch_all(connection))?
                 .into_iter()
                 .map(|(id, epoch)| (read(id), epoch))
                 .collect();
@@ -281,15 +257,16 @@ impl Catalog for DbCatalog {
 
     fn save<'a>(&'a self, lease: &'a Lease, metadata: &'a SessionMetadata) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            let saved = on!(self, writes, |pool| sqlx::query_scalar::<_, i64>(self.sql().save())
-                .bind(stored(&lease.session_id))
-                .bind(lease.epoch)
-                .bind(metadata.model.as_deref().map(stored))
-                .bind(metadata.permission_mode.as_deref().map(stored))
-                .bind(metadata.title.as_deref().map(stored))
-                .bind(stored(&metadata.status))
-                .bind(metadata.wakes_at_ms)
-                .fetch_all(pool))?;
+            let saved =
+                query!(&self.inner.db, writes, |connection| sqlx::query_scalar::<_, i64>(self.sql().save())
+                    .bind(stored(&lease.session_id))
+                    .bind(lease.epoch)
+                    .bind(metadata.model.as_deref().map(stored))
+                    .bind(metadata.permission_mode.as_deref().map(stored))
+                    .bind(metadata.title.as_deref().map(stored))
+                    .bind(stored(&metadata.status))
+                    .bind(metadata.wakes_at_ms)
+                    .fetch_all(connection))?;
             if saved.is_empty() {
                 self.lost(lease);
                 return Err(CatalogError::Fenced);
@@ -300,12 +277,14 @@ impl Catalog for DbCatalog {
 
     fn record_cost<'a>(&'a self, lease: &'a Lease, cost: DayCost) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            let recorded = on!(self, writes, |pool| sqlx::query_scalar::<_, i64>(self.sql().record_cost())
-                .bind(stored(&lease.session_id))
-                .bind(lease.epoch)
-                .bind(i64::try_from(cost.day).unwrap_or(i64::MAX))
-                .bind(cost.usd)
-                .fetch_all(pool))?;
+            let recorded = query!(&self.inner.db, writes, |connection| sqlx::query_scalar::<_, i64>(
+                self.sql().record_cost()
+            )
+            .bind(stored(&lease.session_id))
+            .bind(lease.epoch)
+            .bind(i64::try_from(cost.day).unwrap_or(i64::MAX))
+            .bind(cost.usd)
+            .fetch_all(connection))?;
             if recorded.is_empty() {
                 return Err(CatalogError::Fenced);
             }
@@ -316,10 +295,12 @@ impl Catalog for DbCatalog {
     fn spent<'a>(&'a self, owner: Option<&'a str>, day: u64) -> CatalogFuture<'a, Spent> {
         Box::pin(async move {
             let (owner_usd, all_usd) =
-                on!(self, reads, |pool| sqlx::query_as::<_, (f64, f64)>(self.sql().spent())
-                    .bind(owner.map(stored))
-                    .bind(i64::try_from(day).unwrap_or(i64::MAX))
-                    .fetch_one(pool))?;
+                query!(&self.inner.db, reads, |connection| sqlx::query_as::<_, (f64, f64)>(
+                    self.sql().spent()
+                )
+                .bind(owner.map(stored))
+                .bind(i64::try_from(day).unwrap_or(i64::MAX))
+                .fetch_one(connection))?;
             Ok(Spent { owner_usd, all_usd })
         })
     }
@@ -327,11 +308,11 @@ impl Catalog for DbCatalog {
     fn release<'a>(&'a self, lease: &'a Lease) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
             self.lost(lease);
-            on!(self, writes, |pool| async {
+            query!(&self.inner.db, writes, |connection| async {
                 sqlx::query(self.sql().release())
                     .bind(stored(&lease.session_id))
                     .bind(lease.epoch)
-                    .execute(pool)
+                    .execute(connection)
                     .await
                     .map(drop)
             })
@@ -341,34 +322,35 @@ impl Catalog for DbCatalog {
     fn tombstone<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
             self.held().remove(id);
-            on!(self, writes, |pool| async {
-                sqlx::query(self.sql().tombstone()).bind(stored(id)).execute(pool).await.map(drop)
+            query!(&self.inner.db, writes, |connection| async {
+                sqlx::query(self.sql().tombstone()).bind(stored(id)).execute(connection).await.map(drop)
             })
         })
     }
 
     fn forget<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            on!(self, writes, |pool| async {
-                sqlx::query(self.sql().forget()).bind(stored(id)).execute(pool).await.map(drop)
+            query!(&self.inner.db, writes, |connection| async {
+                sqlx::query(self.sql().forget()).bind(stored(id)).execute(connection).await.map(drop)
             })
         })
     }
 
     fn unused_for(&self, time: Duration) -> CatalogFuture<'_, Vec<String>> {
         Box::pin(async move {
-            on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().unused())
+            query!(&self.inner.db, reads, |connection| sqlx::query_scalar::<_, String>(self.sql().unused())
                 .bind(millis(time))
-                .fetch_all(pool))
+                .fetch_all(connection))
             .map(|ids| ids.into_iter().map(read).collect())
         })
     }
 
     fn waking_within(&self, time: Duration) -> CatalogFuture<'_, Vec<SessionRecord>> {
         Box::pin(async move {
-            let found = on!(self, reads, |pool| sqlx::query_as::<_, Stored>(self.sql().waking())
-                .bind(millis(time))
-                .fetch_all(pool))?;
+            let found =
+                query!(&self.inner.db, reads, |connection| sqlx::query_as::<_, Stored>(self.sql().waking())
+                    .bind(millis(time))
+                    .fetch_all(connection))?;
             let records = found.into_iter().map(|found| self.record(found));
             Ok(records.filter(|record| self.sql().knows_unheld() || !record.elsewhere).collect())
         })
@@ -376,9 +358,11 @@ impl Catalog for DbCatalog {
 
     fn tombstoned(&self) -> CatalogFuture<'_, Vec<String>> {
         Box::pin(async move {
-            on!(self, reads, |pool| sqlx::query_scalar::<_, String>(self.sql().tombstoned())
-                .bind(millis(TOMBSTONE_LIFETIME))
-                .fetch_all(pool))
+            query!(&self.inner.db, reads, |connection| sqlx::query_scalar::<_, String>(
+                self.sql().tombstoned()
+            )
+            .bind(millis(TOMBSTONE_LIFETIME))
+            .fetch_all(connection))
             .map(|ids| ids.into_iter().map(read).collect())
         })
     }
@@ -436,15 +420,4 @@ where
         };
         Ok(Self { record, holder: row.try_get("holder")? })
     }
-}
-
-fn unavailable(error: sqlx::Error) -> CatalogError {
-    match error.as_database_error() {
-        Some(refusal) if refusal.is_unique_violation() => CatalogError::Exists,
-        _ => CatalogError::Unavailable(error.into()),
-    }
-}
-
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2)
 }

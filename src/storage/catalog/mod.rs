@@ -7,6 +7,8 @@
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod database;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod query;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod statements;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod text;
@@ -17,15 +19,17 @@ use std::{
     path::PathBuf,
     pin::Pin,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 
-use crate::proto::DayCost;
+use crate::{proto::DayCost, unix_ms};
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::database::{DEFAULT_LEASE, DbCatalog};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(in crate::storage) use self::query::query;
 
 /// A session as stored in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +63,7 @@ impl SessionRecord {
         cwd: impl Into<PathBuf>,
         created_at: SystemTime,
     ) -> Self {
-        let created_at_ms = created_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let created_at_ms = i64::try_from(created_at_ms).unwrap_or(i64::MAX);
+        let created_at_ms = unix_ms::signed(created_at);
         Self {
             id: id.into(),
             owner: owner.map(str::to_owned),
@@ -152,6 +155,13 @@ pub enum CatalogError {
     /// This host no longer holds the lease.
     #[error("the session is served by another host")]
     Fenced,
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl CatalogError {
+    pub(in crate::storage) fn of(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
 }
 
 /// The future of a catalog's methods, boxed so that [`Catalog`] is dyn-compatible.

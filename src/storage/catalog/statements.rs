@@ -24,18 +24,18 @@ impl Sql {
         match db {
             #[cfg(feature = "sqlite")]
             Database::Sqlite(_) => Self {
-                now: "cast(unixepoch('subsec') * 1000 as integer)",
-                each: "select value from json_each($1)",
+                now: db.sql_now(),
+                each: db.sql_each(),
                 free: "(lease_holder is null or lease_holder = $2)".to_owned(),
                 holder: "s.lease_holder".to_owned(),
                 unheld: None,
             },
             #[cfg(feature = "postgres")]
             Database::Postgres(_) => {
-                let now = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
+                let now = db.sql_now();
                 Self {
                     now,
-                    each: "select jsonb_array_elements_text($1::jsonb)",
+                    each: db.sql_each(),
                     free: format!("(lease_holder is null or lease_holder = $2 or lease_until_ms <= {now})"),
                     holder: format!("case when s.lease_until_ms > {now} then s.lease_holder end"),
                     unheld: Some(format!(

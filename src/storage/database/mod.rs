@@ -23,6 +23,7 @@
 //! # fn main() {}
 //! ```
 
+mod dialect;
 mod error;
 mod fault;
 mod health;
@@ -39,6 +40,7 @@ mod sqlite_file;
 #[cfg(feature = "sqlite")]
 mod sqlite_hosts;
 
+pub(in crate::storage) use self::dialect::millis;
 pub use self::error::OpenError;
 pub use self::fault::is_fault_of_row;
 pub(crate) use self::health::{Call, CallError, Component, Health};

@@ -6,8 +6,8 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::{Entries, InboxEntry};
 use crate::storage::{
-    catalog::{CatalogError, CatalogFuture, Lease},
-    database::{Component, Database},
+    catalog::{CatalogFuture, Lease, query},
+    database::{Database, millis},
     wake::{Hint, Wake},
 };
 
@@ -32,65 +32,17 @@ pub(in crate::storage) struct DbEntries {
     database: Database,
     host: String,
     wake: Wake,
-    now: &'static str,
-    each: &'static str,
-}
-
-/// Runs queries on one connection of either kind of database: `reads` or `writes`.
-macro_rules! on {
-    ($entries:expr, $call:ident, |$connection:ident| $query:expr) => {
-        match &$entries.database {
-            #[cfg(feature = "sqlite")]
-            Database::Sqlite(sqlite) => {
-                let asked = async {
-                    let mut held = on!(@ $call, sqlite).acquire().await?;
-                    let $connection = &mut *held;
-                    $query.await
-                };
-                sqlite.health.call(Component::Catalog.$call(), asked).await
-            }
-            #[cfg(feature = "postgres")]
-            Database::Postgres(server) => {
-                let asked = async {
-                    let mut link = server.link().await?;
-                    let $connection = &mut *link;
-                    let answer = $query.await?;
-                    link.done().await?;
-                    Ok(answer)
-                };
-                server.health.call(Component::Catalog.$call(), asked).await
-            }
-        }
-        .map_err(|error: sqlx::Error| CatalogError::Unavailable(error.into()))
-    };
-    (@ reads, $sqlite:ident) => {
-        &$sqlite.readers
-    };
-    (@ writes, $sqlite:ident) => {
-        &$sqlite.writer
-    };
 }
 
 type EntryRow = (i64, String, String, Vec<u8>, i64);
 
 impl DbEntries {
     pub(in crate::storage) fn new(database: Database, host: &str, wake: Wake) -> Self {
-        let (now, each) = match &database {
-            #[cfg(feature = "sqlite")]
-            Database::Sqlite(_) => {
-                ("cast(unixepoch('subsec') * 1000 as integer)", "select value from json_each($1)")
-            }
-            #[cfg(feature = "postgres")]
-            Database::Postgres(_) => (
-                "(extract(epoch from clock_timestamp()) * 1000)::bigint",
-                "select jsonb_array_elements_text($1::jsonb)",
-            ),
-        };
-        Self { database, host: host.to_owned(), wake, now, each }
+        Self { database, host: host.to_owned(), wake }
     }
 
     fn sql_post(&self) -> SqlStr {
-        let now = self.now;
+        let now = self.database.sql_now();
         safe(format!(
             "insert into agent_webkit_inbox (entry_id, session_id, message, expires_at_ms)
              values ($1, $2, $3, {now} + $4)"
@@ -98,7 +50,7 @@ impl DbEntries {
     }
 
     fn sql_waiting(&self) -> SqlStr {
-        let Self { now, each, .. } = self;
+        let (now, each) = (self.database.sql_now(), self.database.sql_each());
         safe(format!(
             "select count(*) from agent_webkit_inbox
              where session_id in ({each}) and outcome is null and expires_at_ms > {now}"
@@ -106,7 +58,7 @@ impl DbEntries {
     }
 
     fn sql_take(&self) -> SqlStr {
-        let Self { now, each, .. } = self;
+        let (now, each) = (self.database.sql_now(), self.database.sql_each());
         safe(format!(
             "update agent_webkit_inbox set taken_epoch = s.epoch
              from agent_webkit_sessions s
@@ -117,7 +69,7 @@ impl DbEntries {
     }
 
     fn sql_sweep(&self) -> SqlStr {
-        let now = self.now;
+        let now = self.database.sql_now();
         safe(format!("delete from agent_webkit_inbox where expires_at_ms < {now} - $1"))
     }
 }
@@ -125,13 +77,12 @@ impl DbEntries {
 impl Entries for DbEntries {
     fn post<'a>(&'a self, entry: &'a InboxEntry, time: Duration) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2);
-            on!(self, writes, |connection| async {
+            query!(&self.database, writes, |connection| async {
                 sqlx::query(self.sql_post())
                     .bind(&entry.id)
                     .bind(&entry.session_id)
                     .bind(&entry.message)
-                    .bind(time)
+                    .bind(millis(time))
                     .execute(connection)
                     .await
                     .map(drop)
@@ -144,7 +95,7 @@ impl Entries for DbEntries {
     fn is_waiting<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, bool> {
         Box::pin(async move {
             let ids = ids(leases);
-            let waiting: i64 = on!(self, reads, |connection| {
+            let waiting: i64 = query!(&self.database, reads, |connection| {
                 sqlx::query_scalar(self.sql_waiting()).bind(ids).fetch_one(connection)
             })?;
             Ok(waiting > 0)
@@ -154,7 +105,7 @@ impl Entries for DbEntries {
     fn take<'a>(&'a self, leases: &'a [Lease]) -> CatalogFuture<'a, Vec<(InboxEntry, i64)>> {
         Box::pin(async move {
             let ids = ids(leases);
-            let mut rows: Vec<EntryRow> = on!(self, writes, |connection| {
+            let mut rows: Vec<EntryRow> = query!(&self.database, writes, |connection| {
                 sqlx::query_as(self.sql_take()).bind(ids).bind(&self.host).fetch_all(connection)
             })?;
             rows.sort_unstable_by_key(|row| row.0);
@@ -167,7 +118,7 @@ impl Entries for DbEntries {
 
     fn give_back<'a>(&'a self, entry_id: &'a str, epoch: i64) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            on!(self, writes, |connection| async {
+            query!(&self.database, writes, |connection| async {
                 sqlx::query(GIVE_BACK).bind(entry_id).bind(epoch).execute(connection).await.map(drop)
             })
         })
@@ -180,7 +131,7 @@ impl Entries for DbEntries {
         outcome: &'a [u8],
     ) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            on!(self, writes, |connection| async {
+            query!(&self.database, writes, |connection| async {
                 sqlx::query(SETTLE)
                     .bind(&entry.id)
                     .bind(outcome)
@@ -196,7 +147,7 @@ impl Entries for DbEntries {
 
     fn outcome<'a>(&'a self, entry_id: &'a str) -> CatalogFuture<'a, Option<Vec<u8>>> {
         Box::pin(async move {
-            on!(self, reads, |connection| {
+            query!(&self.database, reads, |connection| {
                 sqlx::query_scalar(OUTCOME).bind(entry_id).fetch_optional(connection)
             })
         })
@@ -204,11 +155,11 @@ impl Entries for DbEntries {
 
     fn withdraw<'a>(&'a self, entry_id: &'a str) -> CatalogFuture<'a, bool> {
         Box::pin(async move {
-            on!(self, writes, |connection| async {
+            query!(&self.database, writes, |connection| async {
                 sqlx::query(WITHDRAW).bind(entry_id).execute(connection).await.map(drop)
             })?;
             // An earlier call may have deleted it, whose answer was lost.
-            let left: i64 = on!(self, reads, |connection| {
+            let left: i64 = query!(&self.database, reads, |connection| {
                 sqlx::query_scalar(IS_THERE).bind(entry_id).fetch_one(connection)
             })?;
             Ok(left == 0)
@@ -217,7 +168,7 @@ impl Entries for DbEntries {
 
     fn forget<'a>(&'a self, entry_id: &'a str) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            on!(self, writes, |connection| async {
+            query!(&self.database, writes, |connection| async {
                 sqlx::query(FORGET).bind(entry_id).execute(connection).await.map(drop)
             })
         })
@@ -225,7 +176,7 @@ impl Entries for DbEntries {
 
     fn sweep(&self) -> CatalogFuture<'_, ()> {
         Box::pin(async move {
-            on!(self, writes, |connection| async {
+            query!(&self.database, writes, |connection| async {
                 sqlx::query(self.sql_sweep()).bind(KEPT_MS).execute(connection).await.map(drop)
             })
         })

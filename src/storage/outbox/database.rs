@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::{Claimed, Records};
 use crate::storage::{
-    catalog::{CatalogError, CatalogFuture},
-    database::{Component, Database},
+    catalog::{CatalogFuture, query},
+    database::{Database, millis},
 };
 
 const DONE: &str = "delete from agent_webkit_outbox where serial = $1 and attempts = $2";
@@ -17,68 +17,29 @@ const LEN: &str = "select count(*) from agent_webkit_outbox";
 /// The records of all hosts that share a [`Database`].
 pub(in crate::storage) struct DbRecords {
     database: Database,
-    now: &'static str,
-    /// Of two hosts that claim at once, the second leaves out what the first has.
-    skips_locked: &'static str,
-}
-
-/// Runs queries on one connection of either kind of database: `reads` or `writes`.
-macro_rules! on {
-    ($records:expr, $call:ident, |$connection:ident| $query:expr) => {
-        match &$records.database {
-            #[cfg(feature = "sqlite")]
-            Database::Sqlite(sqlite) => {
-                let asked = async {
-                    let mut held = on!(@ $call, sqlite).acquire().await?;
-                    let $connection = &mut *held;
-                    $query.await
-                };
-                sqlite.health.call(Component::Catalog.$call(), asked).await
-            }
-            #[cfg(feature = "postgres")]
-            Database::Postgres(server) => {
-                let asked = async {
-                    let mut link = server.link().await?;
-                    let $connection = &mut *link;
-                    let answer = $query.await?;
-                    link.done().await?;
-                    Ok(answer)
-                };
-                server.health.call(Component::Catalog.$call(), asked).await
-            }
-        }
-        .map_err(|error: sqlx::Error| CatalogError::Unavailable(error.into()))
-    };
-    (@ reads, $sqlite:ident) => {
-        &$sqlite.readers
-    };
-    (@ writes, $sqlite:ident) => {
-        &$sqlite.writer
-    };
 }
 
 impl DbRecords {
     pub(in crate::storage) fn new(database: Database) -> Self {
-        let (now, skips_locked) = match &database {
-            #[cfg(feature = "sqlite")]
-            Database::Sqlite(_) => ("cast(unixepoch('subsec') * 1000 as integer)", ""),
-            #[cfg(feature = "postgres")]
-            Database::Postgres(_) => {
-                ("(extract(epoch from clock_timestamp()) * 1000)::bigint", "for update skip locked")
-            }
-        };
-        Self { database, now, skips_locked }
+        Self { database }
     }
 
     fn sql_due(&self) -> SqlStr {
-        let now = self.now;
+        let now = self.database.sql_now();
         safe(format!(
             "select count(*) from (select 1 from agent_webkit_outbox where due_at_ms <= {now} limit 1) due"
         ))
     }
 
     fn sql_claim(&self) -> SqlStr {
-        let Self { now, skips_locked, .. } = self;
+        let now = self.database.sql_now();
+        // Of two hosts that claim at once, the second leaves out what the first has.
+        let skips_locked = match &self.database {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(_) => "",
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => "for update skip locked",
+        };
         safe(format!(
             "update agent_webkit_outbox set due_at_ms = {now} + $2, attempts = attempts + 1
              where serial in (
@@ -90,7 +51,7 @@ impl DbRecords {
     }
 
     fn sql_postpone(&self) -> SqlStr {
-        let now = self.now;
+        let now = self.database.sql_now();
         safe(format!(
             "update agent_webkit_outbox set due_at_ms = {now} + $3, attempts = attempts - $4
              where serial = $1 and attempts = $2"
@@ -104,8 +65,8 @@ impl Records for DbRecords {
 
     fn is_due(&self) -> CatalogFuture<'_, bool> {
         Box::pin(async move {
-            let due: i64 =
-                on!(self, reads, |connection| sqlx::query_scalar(self.sql_due()).fetch_one(connection))?;
+            let due: i64 = query!(&self.database, reads, |connection| sqlx::query_scalar(self.sql_due())
+                .fetch_one(connection))?;
             Ok(due > 0)
         })
     }
@@ -113,7 +74,7 @@ impl Records for DbRecords {
     fn claim(&self, limit: usize, time: Duration) -> CatalogFuture<'_, Vec<Claimed>> {
         Box::pin(async move {
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let mut rows: Vec<(i64, i64, Vec<u8>)> = on!(self, writes, |connection| {
+            let mut rows: Vec<(i64, i64, Vec<u8>)> = query!(&self.database, writes, |connection| {
                 sqlx::query_as(self.sql_claim()).bind(limit).bind(millis(time)).fetch_all(connection)
             })?;
             rows.sort_unstable_by_key(|row| row.0);
@@ -128,7 +89,7 @@ impl Records for DbRecords {
 
     fn done<'a>(&'a self, claimed: &'a Claimed) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            on!(self, writes, |connection| async {
+            query!(&self.database, writes, |connection| async {
                 sqlx::query(DONE)
                     .bind(claimed.serial)
                     .bind(claimed.attempts)
@@ -141,7 +102,7 @@ impl Records for DbRecords {
 
     fn postpone<'a>(&'a self, claimed: &'a Claimed, pause: Duration, counts: bool) -> CatalogFuture<'a, ()> {
         Box::pin(async move {
-            on!(self, writes, |connection| async {
+            query!(&self.database, writes, |connection| async {
                 sqlx::query(self.sql_postpone())
                     .bind(claimed.serial)
                     .bind(claimed.attempts)
@@ -156,14 +117,11 @@ impl Records for DbRecords {
 
     fn len(&self) -> CatalogFuture<'_, usize> {
         Box::pin(async move {
-            let waiting: i64 = on!(self, reads, |connection| sqlx::query_scalar(LEN).fetch_one(connection))?;
+            let waiting: i64 =
+                query!(&self.database, reads, |connection| sqlx::query_scalar(LEN).fetch_one(connection))?;
             Ok(usize::try_from(waiting).unwrap_or(0))
         })
     }
-}
-
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2)
 }
 
 fn safe(sql: String) -> SqlStr {

@@ -3,11 +3,11 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{Mutex, MutexGuard},
+    time::SystemTime,
 };
 
-use super::{
-    Entry, SessionSummary, StoreFuture, StoredSession, TranscriptKey, TranscriptStore, clock::now_ms, summary,
-};
+use super::{Entry, SessionSummary, StoreFuture, StoredSession, TranscriptKey, TranscriptStore, summary};
+use crate::unix_ms;
 
 /// A transcript store in memory, for tests and for servers whose sessions need not outlive the process.
 #[derive(Debug, Default)]
@@ -124,7 +124,7 @@ impl State {
             return;
         }
         let transcript = self.transcripts.entry(key.clone()).or_default();
-        transcript.mtime_ms = transcript.mtime_ms.max(now_ms());
+        transcript.mtime_ms = transcript.mtime_ms.max(unix_ms::signed(SystemTime::now()));
         if key.is_main() {
             let summary = self
                 .summaries

@@ -1,15 +1,18 @@
 //! A transcript store in a SQLite file, which stores entries as their original text.
 
-use std::future::ready;
+use std::{future::ready, time::SystemTime};
 
 use serde_json::Map;
 use sqlx::{Sqlite as Driver, Transaction, sqlite::SqliteConnection};
 
 use super::{
     Entry, FencedAppend, SessionSummary, StoreError, StoreFuture, StoredSession, TranscriptKey,
-    TranscriptStore, clock::now_ms, sql, summary,
+    TranscriptStore, sql, summary,
 };
-use crate::storage::database::{Call, Component, Sqlite};
+use crate::{
+    storage::database::{Call, Component, Sqlite},
+    unix_ms,
+};
 
 /// A transcript store in a SQLite file.
 ///
@@ -88,7 +91,7 @@ impl SqliteTranscripts {
                 return Err(StoreError::Fenced);
             }
         }
-        let now = now_ms();
+        let now = unix_ms::signed(SystemTime::now());
         let new = insert(&mut transaction, key, entries, now).await?;
         if key.is_main() && !new.is_empty() {
             fold(&mut transaction, key, &new, now).await?;

@@ -11,7 +11,7 @@ use agent_webkit::client::{Client, Error, HttpService, NewSession};
 use http::Uri;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Failure, https};
+use crate::{Failure, https, token};
 
 /// The arguments of `agent-webkit attach`.
 #[derive(Debug, clap::Args)]
@@ -68,23 +68,16 @@ impl Attach {
     }
 
     fn with_token<S>(&self, client: Client<S>) -> Result<Client<S>, Failure> {
-        if let Some(path) = &self.token_file {
-            let path = path.clone();
+        if let Some(path) = self.token_file.clone() {
             return Ok(client.renew_credential(move || {
-                let read = std::fs::read_to_string(&path);
-                let read = read.map_err(|error| format!("cannot read {}: {error}", path.display()));
-                async move { Ok(read?.trim().to_owned()) }
+                let token = token::read(&path);
+                async move { Ok(token?) }
             }));
         }
-        let set = |name| std::env::var_os(name).filter(|token| !token.is_empty());
-        match set("AGENT_WEBKIT_AUTH_TOKEN").or_else(|| set("AGENT_WEBKIT_TOKEN")) {
-            Some(token) => {
-                let token =
-                    token.into_string().map_err(|_| Failure::Usage("a token must be text".to_owned()))?;
-                Ok(client.credential(token))
-            }
-            None => Ok(client),
-        }
+        Ok(match token::from_environment()? {
+            Some(token) => client.credential(token),
+            None => client,
+        })
     }
 
     fn new_session(&self) -> NewSession {

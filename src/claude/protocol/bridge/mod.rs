@@ -26,12 +26,13 @@ use super::{
     permissions::Permissions,
     stream::Streams,
     transcribed::Transcribed,
-    wakeups::{self, Wakeups},
+    wakeups::Wakeups,
     wire::{Frame, Members, Text},
 };
 use crate::{
     claude::options::Handshake,
     proto::{AgentCommand, AgentEvent, Decision, Effort, Look, Wakeup},
+    unix_ms,
 };
 
 /// The permission mode in which the CLI plans.
@@ -523,7 +524,7 @@ impl Bridge {
             // Its turn has begun, although `init` follows later: with no wake-up and no turn the session could sleep.
             self.in_turn = true;
             self.events.push_back(AgentEvent::TurnStarted { permission_mode: None });
-            self.events.extend(self.wakeups.came(frame, wakeups::now()));
+            self.events.extend(self.wakeups.came(frame, unix_ms::now()));
         }
         let Some(message) = self.messages.iter_mut().find(|message| message.uuid == *uuid) else { return };
         message.started = true;

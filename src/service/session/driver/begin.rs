@@ -4,14 +4,14 @@ use std::{
     collections::BTreeMap,
     iter,
     sync::{Arc, OnceLock},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-use super::{Driver, accounts::Recorded, now, unix_ms};
+use super::{Driver, accounts::Recorded, now};
 use crate::{
     agent::{Agent, SessionSpec, UnknownProfile},
     error_text::with_sources,
@@ -34,6 +34,7 @@ use crate::{
         },
     },
     storage::catalog::{Lease, SessionMetadata, SessionRecord},
+    unix_ms,
 };
 
 /// Capacity of a session's mailbox.
@@ -124,7 +125,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             session,
             owner: record.owner.map(Into::into),
             title: record.metadata.title.clone(),
-            created_at: UNIX_EPOCH + Duration::from_millis(record.created_at_ms.unsigned_abs()),
+            created_at: unix_ms::time(record.created_at_ms.unsigned_abs()),
             connection: AgentConnection::new(agent),
             stream,
             stored: Some((lease, record.metadata)),
@@ -135,7 +136,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
 
     pub(super) fn assemble(parts: Parts<A, L>, sessions: &Sessions<L>, slot: Slot) -> Box<Self> {
         let Parts { mut session, spec, owner, title, created_at, connection, stream, stored } = parts;
-        session.set_time_of_day(now(), unix_ms());
+        session.set_time_of_day(now(), unix_ms::now());
         let (mail, mailbox) = mailbox(MAILBOX);
         let deleted = stored.is_some().then(Arc::default);
         let last = stream.bounds().last;

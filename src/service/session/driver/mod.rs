@@ -10,7 +10,7 @@ use std::{
     ops::ControlFlow,
     pin::Pin,
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::{
@@ -47,6 +47,7 @@ use crate::{
         },
     },
     storage::catalog::SessionMetadata,
+    unix_ms,
 };
 
 /// A session and everything it owns. Dropping it at any point releases the stream and removes the session
@@ -161,7 +162,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 () = &mut timer, if is_timed => {
                     let (now, presence) = (now(), self.presence());
                     // The time of day may have been set.
-                    self.session.set_time_of_day(now, unix_ms());
+                    self.session.set_time_of_day(now, unix_ms::now());
                     self.session.handle_timeout(now, presence);
                 }
             }
@@ -354,7 +355,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
         }
         if !seqs.is_empty() {
             latest.as_of = *seqs.end();
-            latest.active_at = std::time::SystemTime::now();
+            latest.active_at = SystemTime::now();
         }
         let covers = latest.as_of;
         drop(latest);
@@ -453,10 +454,4 @@ fn interrupts(command: &AgentCommand) -> bool {
 
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
-}
-
-/// The time of day, in milliseconds since the Unix epoch.
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
