@@ -22,6 +22,12 @@ fi
 if [[ -z ${FILTER:-} ]]; then
     export RESULTS=benches/RESULTS.md
 fi
+# NATS, for the tests of several hosts.
+nats=$(scripts/nats.sh)
+nats_port=$((20000 + RANDOM % 10000))
+"$nats" --addr 127.0.0.1 --port "$nats_port" >/dev/null 2>&1 &
+trap 'kill $!' EXIT
+export NATS_URL=nats://127.0.0.1:$nats_port
 # With fsync, so that commits have their real cost.
 export POSTGRES_FSYNC=on
-exec scripts/postgres.sh taskset -c 0 target/bench/release/load "${ROUNDS:-5}" "${FILTER:-}"
+scripts/postgres.sh taskset -c 0 target/bench/release/load "${ROUNDS:-5}" "${FILTER:-}"

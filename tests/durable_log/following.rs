@@ -1,8 +1,13 @@
 //! A stream that another process writes is followed: its readers get every event, in order, whoever writes.
 
+use std::time::Duration;
+
 use agent_webkit::{
-    layers::resume::{Batch, Cursor, EventLog, EventStream, Tail, TailError},
-    storage::events::{DurableConfig, DurableLog, DurableStream},
+    layers::resume::{Batch, Cursor, Event, EventLog, EventStream, Tail, TailError},
+    storage::{
+        Storage, StorageConfig,
+        events::{DurableConfig, DurableLog, DurableStream},
+    },
 };
 
 use crate::{
@@ -132,4 +137,30 @@ async fn nobody_follows_without_a_reader(place: Place) {
     other.end_followed();
     assert!(again.rest().await.is_empty());
     assert!(matches!(stream.tail(Cursor::Oldest).await, Err(TailError::Fenced)));
+}
+
+/// A burst is compacted at once, but not before the hosts that follow the stream have read it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_readers_of_a_host_that_follows_stay_while_bursts_are_compacted() {
+    let place = Place::postgres().await;
+    let config = StorageConfig::default().events(DurableConfig::default().uncompacted_events(10));
+    let [writer, other] = [0, 1].map(|_| Storage::new(place.database.clone(), config.clone()));
+    let open = writer.log().open("key").await.unwrap();
+    open.append(numbers(1..=1)).await.unwrap();
+    let mut reader = Reader::attach(&follow(other.log()).await, Cursor::Oldest).await;
+    while open.readers().attached == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut last = 1;
+    for n in 0..20 {
+        let piece = || Event::new("message_delta", format!(r#"{{"message_id":"m{n}","delta":{{}}}}"#));
+        let mut events: Vec<_> = (0..1000).map(|_| piece()).collect();
+        events.push(Event::new("message_complete", format!(r#"{{"message_id":"m{n}","message":{{}}}}"#)));
+        last += 1001;
+        open.append(Batch::new(events)).await.unwrap();
+        // The next step of the retention runs with this one.
+        last += 1;
+        open.append(numbers(last..=last)).await.unwrap();
+    }
+    assert_eq!(reader.until(last).await.len() as u64, last);
 }

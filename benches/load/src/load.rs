@@ -3,8 +3,10 @@
 mod load {
     pub mod bursts;
     pub mod control;
+    pub mod cpu;
     pub mod first;
     pub mod fleet;
+    pub mod hosts;
     pub mod parser;
     pub mod plan;
     pub mod report;

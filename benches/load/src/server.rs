@@ -1,4 +1,4 @@
-//! One server of the bench: `server ours|sqlite|postgres|pipe|copy|axum [PLACE]`.
+//! One server of the bench: `server ours|sqlite|postgres|host|pipe|copy|axum [PLACE]`.
 //!
 //! Prints `listening PORT` once it can be reached. All kinds accept the same requests.
 
@@ -27,6 +27,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     match kind.as_str() {
         "ours" => ours::in_memory(listener).await,
         "sqlite" | "postgres" => ours::in_database(listener, &place).await,
+        "host" => ours::as_one_host(listener, &place).await,
         "pipe" => ours::behind_a_pipe(listener, &place).await,
         "copy" => copy::serve(listener).await,
         "axum" => broadcast::serve(listener).await,

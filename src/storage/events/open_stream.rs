@@ -17,7 +17,7 @@ use super::{
     backend::{Run, StreamRow, Write},
     error::{NulInName, ShutDown},
     replay::{Replay, Source},
-    retention::{Hold, HoldGuard, Retention, Step},
+    retention::{Fresh, Hold, HoldGuard, Needed, Retention, Step},
     tail::DurableTail,
 };
 use crate::{
@@ -81,6 +81,7 @@ pub(super) struct OpenStream {
     appended: AtomicU64,
     holds: Mutex<Vec<Weak<Hold>>>,
     retention: Mutex<Retention>,
+    fresh: Mutex<Fresh>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +108,7 @@ impl OpenStream {
             appended: AtomicU64::new(0),
             holds: Mutex::default(),
             retention: Mutex::new(Retention::new(row)),
+            fresh: Mutex::new(Fresh::new(row.last)),
         }
     }
 
@@ -247,8 +249,11 @@ impl OpenStream {
 
     /// The retention step that is due; with `all`, even a small one.
     pub(super) fn due(&self, config: &DurableConfig, all: bool) -> Option<Step> {
-        let (Bounds { last, closed, .. }, held) = (self.ring.bounds(), self.held());
-        self.retention().due(config, last, held, all || closed)
+        let Bounds { last, closed, .. } = self.ring.bounds();
+        let fresh = lock(&self.fresh).first(last + 1);
+        let by_followers = if self.shared.wake.is_followed(&self.key) { fresh } else { u64::MAX };
+        let needed = Needed { by_replays: self.held().unwrap_or(u64::MAX), by_followers };
+        self.retention().due(config, last, needed, all || closed)
     }
 
     pub(super) fn stored(&self, write: &Write) {

@@ -7,7 +7,10 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use super::{DurableConfig, backend::StreamRow, part::Part};
 
@@ -17,6 +20,8 @@ const EVERY: u64 = 500;
 const STEP: u64 = 2000;
 /// Maximum number of unfinished messages to remember. The pieces of forgotten ones may stay.
 const UNFINISHED: usize = 64;
+/// Time for which the newest events stay as they are, so that hosts that follow the stream read all of them.
+const FRESH: Duration = Duration::from_secs(4);
 
 /// What to remove in one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,22 +78,21 @@ impl Retention {
         }
     }
 
-    /// The step that is due in a stream that ends at `last`; with `all`, even a small one. Nothing from
-    /// `held` on is trimmed.
+    /// The step that is due in a stream that ends at `last`; with `all`, even a small one.
     pub(super) fn due(
         &mut self,
         config: &DurableConfig,
         last: u64,
-        held: Option<u64>,
+        needed: Needed,
         all: bool,
     ) -> Option<Step> {
         let least = if all { 1 } else { EVERY };
         if config.window_events.is_some() {
-            let oldest = config.oldest(self.oldest, last).min(held.unwrap_or(u64::MAX));
+            let oldest = config.oldest(self.oldest, last).min(needed.by_replays).min(needed.by_followers);
             return (oldest >= self.oldest + least)
                 .then(|| Step::Trim { oldest: oldest.min(self.oldest + STEP) });
         }
-        let horizon = last.saturating_sub(config.uncompacted_events);
+        let horizon = last.saturating_sub(config.uncompacted_events).min(needed.by_followers - 1);
         if self.compacted >= self.whole {
             self.compacted = self.compacted.max(horizon);
         }
@@ -103,6 +107,40 @@ impl Retention {
             Step::Compact { after, until } if self.compacted == after => self.compacted = until,
             Step::Compact { .. } => {}
         }
+    }
+}
+
+/// The first events that somebody may still have to read from the database; `u64::MAX` if nobody has to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Needed {
+    /// From here on nothing is trimmed. A replay leaves out what was compacted, and says so.
+    pub(super) by_replays: u64,
+    /// From here on nothing is trimmed or compacted: a host that follows the stream cannot leave out anything.
+    pub(super) by_followers: u64,
+}
+
+/// Finds out which events have been stored for less than [`FRESH`] to twice that time.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    /// The first event after an earlier mark, and after the newest one.
+    firsts: [u64; 2],
+    marked_at: Instant,
+}
+
+impl Fresh {
+    /// Of a stream that is opened and ends at `last`.
+    pub(super) fn new(last: u64) -> Self {
+        // How old the events of an earlier opener are is not known.
+        Self { firsts: [1, last + 1], marked_at: Instant::now() }
+    }
+
+    /// The first fresh event of a stream that will go on with the event `next`.
+    pub(super) fn first(&mut self, next: u64) -> u64 {
+        if self.marked_at.elapsed() >= FRESH {
+            self.firsts = [self.firsts[1], next];
+            self.marked_at = Instant::now();
+        }
+        self.firsts[0]
     }
 }
 
@@ -165,6 +203,12 @@ mod tests {
         Retention::new(&row)
     }
 
+    const NOBODY: Needed = Needed { by_replays: u64::MAX, by_followers: u64::MAX };
+
+    fn replays(from: u64) -> Needed {
+        Needed { by_replays: from, ..NOBODY }
+    }
+
     fn piece() -> Part {
         Part::PieceOf("m".into())
     }
@@ -173,10 +217,10 @@ mod tests {
     fn the_newest_events_are_never_compacted() {
         let config = DurableConfig::default().uncompacted_events(100);
         let mut retention = retention(1000);
-        assert_eq!(retention.due(&config, 599, None, false), None);
-        assert_eq!(retention.due(&config, 600, None, false), Some(Step::Compact { after: 0, until: 500 }));
-        assert_eq!(retention.due(&config, 100, None, true), None);
-        assert_eq!(retention.due(&config, 101, None, true), Some(Step::Compact { after: 0, until: 1 }));
+        assert_eq!(retention.due(&config, 599, NOBODY, false), None);
+        assert_eq!(retention.due(&config, 600, NOBODY, false), Some(Step::Compact { after: 0, until: 500 }));
+        assert_eq!(retention.due(&config, 100, NOBODY, true), None);
+        assert_eq!(retention.due(&config, 101, NOBODY, true), Some(Step::Compact { after: 0, until: 1 }));
     }
 
     #[test]
@@ -185,9 +229,9 @@ mod tests {
         let mut retention = retention(0);
         retention.note(10, &piece());
         retention.note(11, &piece());
-        assert_eq!(retention.due(&config, 1700, None, true), None);
+        assert_eq!(retention.due(&config, 1700, NOBODY, true), None);
         retention.note(1701, &Part::Whole("m".into()));
-        assert_eq!(retention.due(&config, 1701, None, false), Some(Step::Compact { after: 9, until: 701 }));
+        assert_eq!(retention.due(&config, 1701, NOBODY, false), Some(Step::Compact { after: 9, until: 701 }));
     }
 
     #[test]
@@ -195,26 +239,26 @@ mod tests {
         let config = DurableConfig::default();
         let mut retention = retention(0);
         retention.note(10, &piece());
-        assert_eq!(retention.due(&config, 1600, None, false), None);
+        assert_eq!(retention.due(&config, 1600, NOBODY, false), None);
         retention.note(1650, &Part::Whole("another".into()));
-        let step = retention.due(&config, 2200, None, false).unwrap();
+        let step = retention.due(&config, 2200, NOBODY, false).unwrap();
         retention.note(2201, &Part::Whole("m".into()));
         retention.done(step);
-        assert_eq!(retention.due(&config, 2201, None, true), Some(Step::Compact { after: 9, until: 1201 }));
+        assert_eq!(retention.due(&config, 2201, NOBODY, true), Some(Step::Compact { after: 9, until: 1201 }));
     }
 
     #[test]
     fn where_no_message_became_whole_nothing_is_looked_for() {
         let config = DurableConfig::default().uncompacted_events(100);
         let mut retention = retention(50);
-        assert_eq!(retention.due(&config, 600, None, false), Some(Step::Compact { after: 0, until: 500 }));
+        assert_eq!(retention.due(&config, 600, NOBODY, false), Some(Step::Compact { after: 0, until: 500 }));
         retention.done(Step::Compact { after: 0, until: 500 });
         retention.note(601, &piece());
-        assert_eq!(retention.due(&config, 9000, None, true), None);
+        assert_eq!(retention.due(&config, 9000, NOBODY, true), None);
         retention.note(9001, &Part::Whole("of pieces that are not known".into()));
-        assert_eq!(retention.due(&config, 9400, None, false), None);
+        assert_eq!(retention.due(&config, 9400, NOBODY, false), None);
         assert_eq!(
-            retention.due(&config, 9401, None, true),
+            retention.due(&config, 9401, NOBODY, true),
             Some(Step::Compact { after: 8900, until: 9301 })
         );
     }
@@ -223,16 +267,33 @@ mod tests {
     fn nothing_is_trimmed_that_a_reader_has_still_to_be_given() {
         let config = DurableConfig::default().window_events(10);
         let mut retention = retention(1000);
-        assert_eq!(retention.due(&config, 1000, Some(1), true), None);
-        assert_eq!(retention.due(&config, 1000, Some(700), true), Some(Step::Trim { oldest: 700 }));
-        assert_eq!(retention.due(&config, 1000, None, true), Some(Step::Trim { oldest: 991 }));
-        assert_eq!(retention.due(&config, 9000, None, true), Some(Step::Trim { oldest: 2001 }));
+        assert_eq!(retention.due(&config, 1000, replays(1), true), None);
+        assert_eq!(retention.due(&config, 1000, replays(700), true), Some(Step::Trim { oldest: 700 }));
+        assert_eq!(retention.due(&config, 1000, NOBODY, true), Some(Step::Trim { oldest: 991 }));
+        assert_eq!(retention.due(&config, 9000, NOBODY, true), Some(Step::Trim { oldest: 2001 }));
         let hold = Arc::new(Hold::new(5, 100));
         let guard = HoldGuard::new(Arc::clone(&hold), || {});
         guard.given(7);
         assert_eq!((hold.next(100), hold.next(101)), (Some(8), None));
         drop(guard);
         assert_eq!(hold.next(100), Some(u64::MAX));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_fresh_stays_for_those_who_follow() {
+        let mut fresh = Fresh::new(1000);
+        assert_eq!(fresh.first(2000), 1);
+        tokio::time::advance(FRESH).await;
+        assert_eq!((fresh.first(3000), fresh.first(4000)), (1001, 1001));
+        tokio::time::advance(FRESH).await;
+        assert_eq!(fresh.first(5000), 3000, "what came before has been stored for a while");
+        let followers = |from| Needed { by_followers: from, ..NOBODY };
+        let config = DurableConfig::default().uncompacted_events(100);
+        let compacted = retention(5000).due(&config, 5000, followers(701), false);
+        assert_eq!(compacted, Some(Step::Compact { after: 0, until: 700 }));
+        assert_eq!(retention(5000).due(&config, 5000, followers(1), true), None);
+        let trimmed = retention(5000).due(&config.window_events(10), 5000, followers(701), false);
+        assert_eq!(trimmed, Some(Step::Trim { oldest: 701 }));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::env;
 
 use super::{
+    hosts,
     rings::{self, Fill},
     silent, stalled,
     target::{Failure, Target, beside_us},
@@ -17,6 +18,14 @@ pub enum Server {
     OursResting,
     Sqlite,
     Postgres,
+    /// Ours, alone on a Postgres that it could share.
+    OneHost,
+    /// Ours twice, with the sessions in one Postgres.
+    TwoHosts,
+    /// Ours three times, with the sessions in one Postgres.
+    ThreeHosts,
+    /// The same, with NATS between them.
+    ThreeHostsNats,
     /// Ours, with agents as processes.
     Pipe,
     Copy,
@@ -30,6 +39,10 @@ impl Server {
             Self::OursResting => "ours, no agent",
             Self::Sqlite => "ours, SQLite",
             Self::Postgres => "ours, Postgres",
+            Self::OneHost => "one host",
+            Self::TwoHosts => "two hosts",
+            Self::ThreeHosts => "three hosts",
+            Self::ThreeHostsNats => "three hosts, NATS",
             Self::Pipe => "ours, pipe",
             Self::Copy => "copy",
             Self::Axum => "axum",
@@ -56,6 +69,12 @@ impl Server {
                 Target::start("sqlite", &format!("sqlite:{}", file.display()), &[])
             }
             Self::Postgres => Target::start("postgres", &env::var("DATABASE_URL")?, &[]),
+            Self::OneHost => Target::start_hosts(1, &env::var("DATABASE_URL")?, &[]),
+            Self::TwoHosts => Target::start_hosts(2, &env::var("DATABASE_URL")?, &[]),
+            Self::ThreeHosts => Target::start_hosts(3, &env::var("DATABASE_URL")?, &[]),
+            Self::ThreeHostsNats => {
+                Target::start_hosts(3, &env::var("DATABASE_URL")?, &[("BUS", &env::var("NATS_URL")?)])
+            }
             Self::Pipe => Target::start("pipe", &beside_us("fake_cli")?.display().to_string(), &[]),
             Self::Copy => Target::start("copy", "", &[]),
             Self::Axum => Target::start("axum", "", &[]),
@@ -77,6 +96,7 @@ impl Test {
 
 const THREE: &[Server] = &[Server::Ours, Server::Copy, Server::Axum];
 const TWO: &[Server] = &[Server::Ours, Server::Copy];
+const HOSTS: &[Server] = &[Server::OneHost, Server::TwoHosts, Server::ThreeHosts, Server::ThreeHostsNats];
 const LOGS: &[Server] = &[Server::Ours, Server::Sqlite, Server::Postgres];
 
 pub fn tests() -> Vec<Test> {
@@ -145,6 +165,8 @@ pub fn tests() -> Vec<Test> {
             servers: LOGS,
             run: |t, x| tests::burst(t, x, 100, 1000, 25),
         },
+        Test { name: "hosts, burst, 300 readers", servers: HOSTS, run: |t, x| hosts::burst(t, x, 300, 1000, 10) },
+        Test { name: "hosts, trickle, a reader each", servers: HOSTS, run: |t, x| hosts::trickle(t, x, 1000, 4000) },
         Test { name: "logs, burst, 1 reader", servers: LOGS, run: |t, x| tests::burst(t, x, 1, 1000, 200) },
         Test {
             name: "logs, trickle, 1 reader",

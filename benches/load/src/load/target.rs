@@ -9,17 +9,16 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use super::control::Control;
+use super::{control::Control, cpu};
 
 pub type Failure = Box<dyn Error>;
-
-/// Number of ticks per second in which the kernel counts CPU time.
-const TICKS: f64 = 100.0;
 
 pub struct Target {
     child: Child,
     pub port: u16,
     pub control: Control,
+    /// Further hosts of the same sessions.
+    pub others: Vec<Target>,
 }
 
 impl Target {
@@ -34,15 +33,21 @@ impl Target {
             .stdout(Stdio::piped())
             .spawn()?;
         let port = port(&mut child)?;
-        Ok(Self { child, port, control: Control::connect(port)? })
+        Ok(Self { child, port, control: Control::connect(port)?, others: Vec::new() })
+    }
+
+    /// Starts this number of servers that share the sessions of a database.
+    pub fn start_hosts(hosts: usize, place: &str, variables: &[(&str, &str)]) -> Result<Self, Failure> {
+        let mut target = Self::start("host", place, variables)?;
+        for _ in 1..hosts {
+            target.others.push(Self::start("host", place, variables)?);
+        }
+        Ok(target)
     }
 
     /// Returns the CPU time that it has used, in seconds.
     pub fn cpu(&self) -> Result<f64, Failure> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name, in parentheses, may contain anything. The state is the third field.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        Ok(ticks(&fields)? as f64 / TICKS)
+        cpu::of_process(self.child.id())
     }
 
     /// Returns its anonymous resident memory, in bytes.
@@ -59,11 +64,6 @@ impl Drop for Target {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Returns the user and system time of a process, from the fields of its `stat` after the name.
-pub fn ticks(stat: &[&str]) -> Result<u64, Failure> {
-    Ok(stat[11].parse::<u64>()? + stat[12].parse::<u64>()?)
 }
 
 /// Returns the port of a server, from the end of its first line.

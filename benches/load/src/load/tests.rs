@@ -12,8 +12,9 @@ use super::{
 /// The name and the value of a figure.
 pub type Figure = (&'static str, f64);
 
-/// Number of events in a turn of the product besides its deltas: the user's message and the result.
-pub const TURN: u64 = 2;
+/// Number of events in a turn of the product besides its deltas: the user's message, the end of the agent's, which stays
+/// incomplete, and the result.
+pub const TURN: u64 = 3;
 
 /// Length of a delta's text, for frames of 300 bytes.
 pub const BYTES: usize = 200;
@@ -50,12 +51,16 @@ pub fn trickle(
     let delivered = bench.fleet.delivered() - delivered;
     let mut latencies = std::mem::take(&mut bench.fleet.latencies);
     latencies.sort_unstable();
-    let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize] as f64 / 1000.0;
     Ok(vec![
         ("CPU per delivery, ns", cpu * 1e9 / delivered as f64),
-        ("p50, µs", at(0.5)),
-        ("p99, µs", at(0.99)),
+        ("p50, µs", percentile(&latencies, 0.5)),
+        ("p99, µs", percentile(&latencies, 0.99)),
     ])
+}
+
+/// The latency, in microseconds, below which this share of the sorted ones lies.
+pub fn percentile(latencies: &[u64], share: f64) -> f64 {
+    latencies[((latencies.len() - 1) as f64 * share) as usize] as f64 / 1000.0
 }
 
 /// Measures readers that resume 900 events before the newest one, this number of them at the same time.

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::load::target::{Failure, ticks};
+use crate::load::target::Failure;
 
 /// Time without CPU use after which processes count as idle. It is longer than a tick of the kernel's clock.
 const QUIET: Duration = Duration::from_millis(300);
@@ -56,4 +56,9 @@ impl Agents {
         }
         Ok(agents)
     }
+}
+
+/// Returns the user and system time of a process, from the fields of its `stat` after the name.
+fn ticks(stat: &[&str]) -> Result<u64, Failure> {
+    Ok(stat[11].parse::<u64>()? + stat[12].parse::<u64>()?)
 }
