@@ -22,7 +22,8 @@
 mod error;
 mod files;
 mod handle;
-mod http;
+#[cfg_attr(not(feature = "push"), allow(unused_imports, reason = "push has routes of its own"))]
+pub(crate) mod http;
 mod limits;
 #[cfg_attr(not(feature = "webhooks"), allow(dead_code, reason = "webhooks are the only notices"))]
 pub(crate) mod notices;
