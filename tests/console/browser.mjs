@@ -56,8 +56,9 @@ export class Browser {
   }
 
   /** A window of its own, which shares nothing with the others. A page of another origin names the server that it uses. */
-  async window({ phone = false, dark = false, base = url, server = base } = {}) {
+  async window({ phone = false, dark = false, base = url, server = base, permissions = [] } = {}) {
     const context = await this.#browser.newContext({
+      permissions,
       viewport: phone ? { width: 390, height: 780 } : { width: 1280, height: 800 },
       hasTouch: phone,
       colorScheme: dark ? "dark" : "light",

@@ -40,7 +40,11 @@ export class App {
   readonly announcement = new Store("");
   /** Below the prefix at which the page is mounted. */
   readonly base = new URL(".", location.href.split("#")[0]).href;
-  readonly notifier = new Notifier(this.base, (session) => this.show(session));
+  readonly notifier = new Notifier(
+    this.base,
+    (session) => this.show(session),
+    (session) => this.open.get()?.id === session,
+  );
   #timer = 0;
 
   start(): void {

@@ -12,6 +12,12 @@ export type Notifying =
 /** Which events: what an agent asks, or also results and errors. */
 export type Wanted = "prompts" | "all";
 
+/** What the service worker asks a page: to open a session, or whether somebody looks at one. */
+interface Asked {
+  open?: unknown;
+  looking?: unknown;
+}
+
 const WANTED = "notify";
 
 export class Notifier {
@@ -22,14 +28,17 @@ export class Notifier {
     readonly base: string,
     /** Called when a notification is chosen. */
     open: (session: string) => void,
+    /** Whether this session is on the screen. */
+    shows: (session: string) => boolean,
   ) {
     const why = unable();
     if (why !== null) {
       this.state.set({ kind: "never", why });
       return;
     }
-    navigator.serviceWorker.addEventListener("message", ({ data }: MessageEvent<{ open?: unknown } | null>) => {
+    navigator.serviceWorker.addEventListener("message", ({ data, ports }: MessageEvent<Asked | null>) => {
       if (typeof data?.open === "string") open(data.open);
+      if (typeof data?.looking === "string") ports[0]?.postMessage(document.hasFocus() && shows(data.looking));
     });
   }
 

@@ -17,6 +17,9 @@ interface Pushed {
   settled: boolean;
 }
 
+/** How long a page may take to answer, in milliseconds. */
+const PATIENCE = 500;
+
 self.addEventListener("install", () => void self.skipWaiting());
 
 self.addEventListener("push", (event) => event.waitUntil(show(read(event.data))));
@@ -43,8 +46,7 @@ async function show(pushed: Pushed | null): Promise<void> {
     for (const shown of await self.registration.getNotifications({ tag: pushed.tag })) shown.close();
     return;
   }
-  const isLookedAt = (page: WindowClient) => page.focused && page.url === address(pushed.session_id);
-  if (windows.some(isLookedAt)) return;
+  if ((await Promise.all(windows.map((page) => isLooking(page, pushed.session_id)))).includes(true)) return;
   await self.registration.showNotification(pushed.title, {
     body: [pushed.body, pushed.session].filter(Boolean).join("\n"),
     tag: pushed.tag,
@@ -62,6 +64,16 @@ async function open(session: string | undefined): Promise<void> {
   page.postMessage({ open: session });
   // Not every browser lets a worker do it. The page shows the session all the same.
   await page.focus().catch(() => {});
+}
+
+/** Whether somebody looks at the session in this page. Its address doesn't say: it is the one that it began with. */
+function isLooking(page: WindowClient, session: string): Promise<boolean> {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = ({ data }) => resolve(data === true);
+    setTimeout(resolve, PATIENCE, false);
+    page.postMessage({ looking: session }, [port2]);
+  });
 }
 
 /** The open pages of the console, and none of its neighbours. */
