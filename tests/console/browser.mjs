@@ -82,7 +82,8 @@ export class Browser {
     page.on("console", (message) => {
       const text = message.text();
       // A refused or broken request is shown in the page; Chromium reports each in its console as well.
-      if (message.type() === "error" && !/Failed to load resource/.test(text))
+      // So it does where it has no push service.
+      if (message.type() === "error" && !/Failed to load resource|Push API in incognito mode/.test(text))
         this.#mistakes.push(`an error in the console: ${text}`);
     });
     page.on("request", (request) => {

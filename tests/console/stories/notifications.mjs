@@ -16,7 +16,9 @@ async function pushService() {
   const server = createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
-    pushes.push(ece.decrypt(Buffer.concat(chunks), { version: "aes128gcm", privateKey: device, authSecret }).toString());
+    pushes.push(
+      ece.decrypt(Buffer.concat(chunks), { version: "aes128gcm", privateKey: device, authSecret }).toString(),
+    );
     response.writeHead(201).end();
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -57,7 +59,7 @@ export default async function (browser) {
   const alone = await (await browser.window({ permissions })).signIn();
   dialog = await setting(alone.page);
   await dialog.getByRole("checkbox").click();
-  await dialog.getByText("This browser has no push service, or cannot reach it").waitFor();
+  await dialog.getByText("This browser has no push service here, or cannot reach it").waitFor();
   check(!(await dialog.getByRole("checkbox").isChecked()), "it is not on");
   await alone.inspect("notifications-no-push-service");
   await alone.page.context().close();
@@ -108,10 +110,30 @@ export default async function (browser) {
       const all = await self.registration.getNotifications();
       return all.map(({ title, body, tag, silent }) => ({ title, body, tag, silent }));
     });
-  const arrives = async (what, fits) => {
-    while (!service.pushes.some((push) => fits(JSON.parse(push)))) await new Promise((done) => setTimeout(done, 20));
-    const data = service.pushes.find((push) => fits(JSON.parse(push)));
+  // What the worker does for an event, to wait for.
+  await worker.evaluate(() => {
+    const { waitUntil } = ExtendableEvent.prototype;
+    self.work = [];
+    ExtendableEvent.prototype.waitUntil = function (done) {
+      self.work.push(done);
+      waitUntil.call(this, done);
+    };
+  });
+  const deliver = async (data) => {
+    const before = await worker.evaluate(() => self.work.length);
     await cdp.send("ServiceWorker.deliverPushMessage", { origin: url, registrationId, data });
+    await until("the worker is done", () =>
+      worker.evaluate(
+        async (before) => self.work.length > before && (await Promise.all(self.work).then(() => true)),
+        before,
+      ),
+    );
+  };
+  /** Waits for a push of the server, and delivers it. */
+  const arrives = async (fits) => {
+    await until("a push", () => service.pushes.some((push) => fits(JSON.parse(push))));
+    const data = service.pushes.find((push) => fits(JSON.parse(push)));
+    await deliver(data);
     return JSON.parse(data);
   };
   const until = async (what, holds) => {
@@ -127,16 +149,17 @@ export default async function (browser) {
   await window.say(`Make it. ${script([bash("toolu_a", "touch a.txt"), "It is made."])}`);
   await window.prompt("May the agent use Bash?").waitFor();
   const isPrompt = ({ title }) => title === "Allow Bash?";
-  const other = await window.newSession();
-  check(other !== id, "another session");
-  const prompt = await arrives("the prompt", isPrompt);
+  await window.newSession();
+  await page.waitForFunction((id) => location.hash !== `#/${id}`, id);
+  const other = window.session();
+  const prompt = await arrives(isPrompt);
   await until("a notification", async () => (await shown()).length === 1);
   const [notification] = await shown();
   equal([notification.title, notification.tag], ["Allow Bash?", prompt.tag], "the notification");
   check(/^touch a\.txt\nMake it\./.test(notification.body), notification.body);
 
   // It comes twice, and is shown once.
-  await arrives("the prompt again", isPrompt);
+  await arrives(isPrompt);
   equal((await shown()).length, 1, "notifications");
 
   // A click opens the session. No script can click, so the event is made here; it then has no right to focus a window.
@@ -153,16 +176,17 @@ export default async function (browser) {
 
   // Whoever looks at the session needs no notification of it.
   await page.bringToFront();
-  await arrives("the prompt in its session", isPrompt);
+  await arrives(isPrompt);
+  equal(await shown(), [], "notifications of what is on the screen");
 
   // Answered elsewhere, it does not stay.
   await window.open(other);
-  await arrives("the prompt", isPrompt);
+  await arrives(isPrompt);
   await until("it is shown again", async () => (await shown()).length === 1);
   await window.open(id);
   await until("it is seen", async () => (await shown()).length === 0);
   await window.open(other);
-  await arrives("the prompt", isPrompt);
+  await arrives(isPrompt);
   await until("it is shown a third time", async () => (await shown()).length === 1);
   const phone = await (await browser.window({ phone: true })).signIn();
   await phone.open(id);
@@ -172,21 +196,21 @@ export default async function (browser) {
     .first()
     .click();
   await phone.sees("It is made.");
-  await arrives("its end", ({ title, settled }) => settled && title === "Allowed");
+  await arrives(({ title, settled }) => settled && title === "Allowed");
   await until("it is gone", async () => (await shown()).length === 0);
-  const done = await arrives("the result", ({ title }) => title === "Done");
+  const done = await arrives(({ title }) => title === "Done");
   await until("the result", async () => (await shown())[0]?.title === "Done");
   equal(done.body, "It is made.", "what was done");
 
   // Without a page to see it, the end of a prompt is shown, without a sound.
   await page.goto("about:blank");
-  await arrives("its end", ({ title, settled }) => settled && title === "Allowed");
+  await arrives(({ title, settled }) => settled && title === "Allowed");
   await until("the end is shown", async () =>
     (await shown()).some(({ title, silent }) => title === "Allowed" && silent),
   );
 
   // What is no notification of ours is shown as one that says nothing.
-  await cdp.send("ServiceWorker.deliverPushMessage", { origin: url, registrationId, data: "<b>" });
+  await deliver("<b>");
   await until("a plain one", async () => (await shown()).some(({ title }) => title === "agent-webkit"));
 
   // Only prompts, after a reload; then off.

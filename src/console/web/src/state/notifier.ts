@@ -121,7 +121,7 @@ export class Notifier {
     try {
       subscription ??= await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
     } catch (error) {
-      throw new Error(`This browser has no push service, or cannot reach it: ${wordsOf(error)}`);
+      throw new Error(`This browser has no push service here, or cannot reach it: ${wordsOf(error)}`);
     }
     try {
       await api.addDevice(subscription.toJSON(), this.wanted.get() === "all" ? undefined : ["prompts"]);
