@@ -42,7 +42,7 @@ SEAMS = {
     ("claude", "storage"): {"transcripts"},
     ("agent", "storage"): {"transcripts"},
     ("webhooks", "storage"): {"catalog", "outbox", "Outbox"},
-    ("push", "storage"): {"catalog", "subscriptions", "Subscriptions"},
+    ("push", "storage"): {"catalog", "subscriptions", "Persistence"},
 }
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -14,7 +14,7 @@ use crate::{
     error_text::with_sources,
     layers::resume::Event,
     metrics,
-    service::notices::Noticed,
+    service::{notices::Noticed, open_prompts},
     storage::{catalog::CatalogError, subscriptions::Device},
     webhooks::{
         EventKind,
@@ -111,6 +111,16 @@ impl Pushes {
         Ok(if parts.is_empty() { Outcome::Delivered } else { Outcome::Divided(parts) })
     }
 
+    /// Whether there is still something to answer. What is stored says so exactly, because the events are stored with it.
+    async fn is_open(
+        &self,
+        Notification { session_id, correlation_id, .. }: &Notification,
+    ) -> Result<bool, CatalogError> {
+        let (Some(catalog), Some(prompt)) = (&self.0.catalog, correlation_id) else { return Ok(true) };
+        let Some(record) = catalog.find(session_id).await? else { return Ok(false) };
+        Ok(open_prompts(&record).is_none_or(|open| open.contains(prompt)))
+    }
+
     async fn push(&self, message: &Message, notification: &Notification) -> Result<Outcome, CatalogError> {
         let Shared { devices, services, client, contact, .. } = &*self.0;
         let name = message.endpoint.strip_prefix(DEVICE).unwrap_or_default();
@@ -119,6 +129,9 @@ impl Pushes {
         let Some(device) = devices.get(id).await?.filter(|device| device.owner.as_deref() == owner) else {
             return Ok(Outcome::Delivered);
         };
+        if !self.is_open(notification).await? {
+            return Ok(Outcome::Delivered);
+        }
         let Some(subscription) = Subscription::decode(&device.subscription) else {
             return Ok(Outcome::Unknown);
         };

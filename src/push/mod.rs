@@ -67,8 +67,8 @@ use crate::{
     layers::resume::EventLog,
     service::Sessions,
     storage::{
-        Subscriptions,
-        catalog::CatalogError,
+        Persistence,
+        catalog::{AnyCatalog, CatalogError},
         subscriptions::{AnyDevices, MemoryDevices},
     },
     webhooks::{
@@ -141,18 +141,20 @@ impl Push {
     pub(crate) fn attach<L: EventLog>(
         self,
         sessions: &Sessions<L>,
-        subscriptions: Option<&Subscriptions>,
+        persistence: Option<&Persistence>,
     ) -> (AnyCarrier, PushLayer) {
-        let devices = match subscriptions {
+        let devices = match persistence.and_then(|persistence| persistence.subscriptions.as_ref()) {
             Some(subscriptions) => Arc::clone(subscriptions.devices()),
             None => Arc::new(MemoryDevices::default()),
         };
+        let catalog = persistence.map(|persistence| Arc::clone(&persistence.catalog));
         let shared = Arc::new(Shared {
             client: self.client,
             contact: self.contact,
             services: self.services,
             key: OnceCell::new_with(self.key),
             devices,
+            catalog,
             watched: Watched::default(),
             tasks: sessions.tasks().clone(),
             ending: sessions.ending().clone(),
@@ -168,6 +170,8 @@ struct Shared {
     services: PushServices,
     key: OnceCell<ServerKey>,
     devices: AnyDevices,
+    /// Where sessions are stored, if they are.
+    catalog: Option<AnyCatalog>,
     watched: Watched,
     tasks: TaskTracker,
     ending: CancellationToken,

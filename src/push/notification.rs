@@ -24,7 +24,10 @@ pub(super) struct Notification {
     pub(super) kind: EventKind,
     /// Of two notifications with the same tag a device shows the later one. Also the topic of the push.
     pub(super) tag: String,
-    session_id: String,
+    pub(super) session_id: String,
+    /// The prompt that it asks to answer, by its id.
+    #[serde(default)]
+    pub(super) correlation_id: Option<String>,
     session: Option<String>,
     title: String,
     body: String,
@@ -59,6 +62,7 @@ impl Notification {
             kind,
             tag: tag(of.id, kind, about),
             session_id: of.id.to_owned(),
+            correlation_id: (!about.is_empty() && !settled).then(|| about.to_owned()),
             session: of.title.map(|title| shortened(title, TITLE)),
             title: shortened(&title, TITLE),
             body: shortened(&body, BODY),

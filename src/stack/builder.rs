@@ -215,8 +215,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
         #[cfg(feature = "webhooks")]
         let outbox = self.persistence.as_ref().and_then(|persistence| persistence.outbox.clone());
         #[cfg(feature = "push")]
-        let subscriptions =
-            self.persistence.as_ref().and_then(|persistence| persistence.subscriptions.clone());
+        let persistence = self.persistence.clone();
         let core = match self.persistence {
             Some(persistence) => {
                 AgentService::persistent(self.agent, self.log, self.policy, limits, persistence)
@@ -234,7 +233,7 @@ impl<A, V, L> StackBuilder<A, V, L> {
         #[cfg(feature = "webhooks")]
         let mut carriers = Vec::from_iter(carrier);
         #[cfg(feature = "push")]
-        let push = match self.push.map(|push| push.attach(&sessions, subscriptions.as_ref())) {
+        let push = match self.push.map(|push| push.attach(&sessions, persistence.as_ref())) {
             Some((carrier, push)) => {
                 carriers.push(carrier);
                 push

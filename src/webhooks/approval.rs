@@ -149,10 +149,8 @@ impl<L: EventLog> Pages<L> {
             page::sentence(StatusCode::BAD_REQUEST, "Nothing was answered", "The form was not complete.")
         })?;
         let (handle, asked, _) = self.asked(&link).await?;
-        let answered = match form.is_allowed {
-            true => handle.allow(&asked.correlation_id).await,
-            false => handle.deny(&asked.correlation_id, form.reason.as_deref().unwrap_or(DENIED)).await,
-        };
+        let denial = (!form.is_allowed).then(|| form.reason.as_deref().unwrap_or(DENIED));
+        let answered = handle.answer_by_link(&asked.correlation_id, denial).await;
         answered.map_err(|error| failed(&error))?;
         tracing::info!(session = link.session_id, allowed = form.is_allowed, "a link has answered a prompt");
         Ok(match form.is_allowed {

@@ -106,6 +106,38 @@ async fn what_was_not_taken_is_sent_again_after_kill_9_under_the_same_id(place: 
 }
 
 #[tokio::test]
+async fn what_was_answered_before_it_could_be_sent_is_not_asked_any_more() {
+    let service = Receiver::start(Mode::Later(2)).await;
+    let server = pushing(Server::builder(), &service).start().await;
+    subscribed(&server.client(), &service, "phone").await;
+    let mut session = server.session().await;
+    session.say(Script::new(bash("toolu_1", "touch made")).then("done")).await;
+    let request = session.until("permission_request").await;
+    service.until("the prompt", 1, |_| true).await;
+    session.allow(&request).await;
+    session.until("result").await;
+    service.answer(Mode::Answer(201));
+    let before = service.received().len();
+    let key = public_key(&server.client()).await;
+    let titles = async || {
+        let read = opened(&service.received()[before..], &key).await;
+        read.iter().map(|one| one["notification"]["title"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    eventually("the result", async || titles().await.contains(&"Done".to_owned())).await;
+    // What was asked is due by now, or would come before this.
+    session.say(Script::new(bash("toolu_2", "touch more")).then("done")).await;
+    let request = session.until("permission_request").await;
+    eventually("the second prompt", async || titles().await.contains(&"Allow Bash?".to_owned())).await;
+    session.allow(&request).await;
+    session.until("result").await;
+    eventually("the second result", async || {
+        titles().await.iter().filter(|title| *title == "Done").count() == 2
+    })
+    .await;
+    assert_eq!(titles().await.iter().filter(|title| *title == "Allow Bash?").count(), 1);
+}
+
+#[tokio::test]
 async fn a_device_that_is_gone_is_forgotten_and_the_others_are_not() {
     let [gone, stays] = [Receiver::start(Mode::Answer(410)).await, Receiver::start(Mode::Answer(201)).await];
     let builder = pushing(Server::builder(), &gone).option("--push-service", stays.origin());
