@@ -92,7 +92,7 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Webhooks without an endpoint, sent with this HTTP client, of whose answers only the status counts. It must not
+    /// Webhooks without an endpoint, sent with this HTTP client, of whose answers only the head counts. It must not
     /// follow redirects. An attempt that takes longer than 10 s has failed.
     pub fn new<C, B>(client: C) -> Self
     where
