@@ -29,24 +29,29 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// The tasks that wait for the end of credentials, for each owner by device: no more than there are devices.
 #[derive(Debug, Default)]
-pub(super) struct Watched(Mutex<HashMap<Option<String>, Vec<(String, Watch)>>>);
+pub(super) struct Watched(Mutex<HashMap<Option<String>, Vec<Watch>>>);
 
 /// A task that ends when this is dropped.
 #[derive(Debug)]
-struct Watch(AbortHandle);
+struct Watch {
+    device: String,
+    task: AbortHandle,
+}
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
 impl Watched {
-    fn put(&self, owner: Option<String>, id: String, watch: Option<Watch>) {
+    /// Ends what waits for this device's credential, and adds a task that waits for the one that it has now.
+    fn put(&self, owner: Option<&str>, device: &str, watch: Option<Watch>) {
         let mut watched = lock(&self.0);
+        let owner = owner.map(str::to_owned);
         let theirs = watched.entry(owner.clone()).or_default();
-        theirs.retain(|(other, _)| *other != id);
-        theirs.extend(watch.map(|watch| (id, watch)));
+        theirs.retain(|other| other.device != device);
+        theirs.extend(watch);
         if theirs.len() > KEEP {
             theirs.remove(0);
         }
@@ -79,7 +84,8 @@ impl Shared {
         let id = device.id.clone();
         self.devices.put(device.clone(), KEEP).await?;
         let revocation = caller.and_then(|caller| caller.revocation.clone());
-        self.watched.put(owner, id.clone(), revocation.map(|revocation| self.watch(device, revocation)));
+        let watch = revocation.map(|revocation| self.watch(device, revocation));
+        self.watched.put(owner.as_deref(), &id, watch);
         Ok(id)
     }
 
@@ -87,14 +93,14 @@ impl Shared {
     pub(super) async fn remove(&self, id: &str, caller: Option<&Principal>) -> Result<(), CatalogError> {
         let owner = caller.map(|caller| &*caller.name);
         self.devices.remove(id, owner).await?;
-        self.watched.put(owner.map(str::to_owned), id.to_owned(), None);
+        self.watched.put(owner, id, None);
         Ok(())
     }
 
     /// Forgets the device once the credential is revoked.
     fn watch(self: &Arc<Self>, device: Device, revocation: Revocation) -> Watch {
         let shared = Arc::clone(self);
-        let ending = self.ending.clone();
+        let (ending, id) = (self.ending.clone(), device.id.clone());
         let watching = async move {
             revocation.revoked().await;
             while let Err(error) = shared.devices.expire(&device).await {
@@ -106,7 +112,8 @@ impl Shared {
                 "a credential was revoked: its device is not notified any more"
             );
         };
-        Watch(self.tasks.spawn(async move { ending.run_until_cancelled(watching).await }).abort_handle())
+        let task = self.tasks.spawn(async move { ending.run_until_cancelled(watching).await });
+        Watch { device: id, task: task.abort_handle() }
     }
 }
 
@@ -117,16 +124,19 @@ mod tests {
     #[tokio::test]
     async fn there_are_no_more_watches_than_devices() {
         let watched = Watched::default();
-        let watch = || Some(Watch(tokio::spawn(std::future::pending::<()>()).abort_handle()));
-        for number in 0..KEEP + 5 {
-            watched.put(None, number.to_string(), watch());
-        }
+        let put = |number: usize, is_watched: bool| {
+            let device = number.to_string();
+            let watch = is_watched.then(|| Watch {
+                device: device.clone(),
+                task: tokio::spawn(std::future::pending::<()>()).abort_handle(),
+            });
+            watched.put(None, &device, watch);
+        };
+        (0..KEEP + 5).for_each(|number| put(number, true));
         assert_eq!(lock(&watched.0)[&None].len(), KEEP);
-        watched.put(None, (KEEP + 4).to_string(), watch());
+        put(KEEP + 4, true);
         assert_eq!(lock(&watched.0)[&None].len(), KEEP, "it was renewed");
-        for number in 0..KEEP + 5 {
-            watched.put(None, number.to_string(), None);
-        }
+        (0..KEEP + 5).for_each(|number| put(number, false));
         assert!(lock(&watched.0).is_empty());
     }
 }

@@ -81,7 +81,7 @@ impl Session {
             Inbound::ElicitationResponse { correlation_id, answer } => {
                 match self.open_prompt(&correlation_id)?.kind {
                     AskKind::Elicitation => {
-                        self.decide(&correlation_id, Decision::Elicitation(answer), false)?
+                        self.decide(&correlation_id, Decision::Elicitation(answer), false)?;
                     }
                     AskKind::Question => return Err(Refused::WrongType("a question_response")),
                     AskKind::Permission | AskKind::Hook => {

@@ -90,7 +90,7 @@ impl Input {
     }
 
     /// Marks it as the answer of a link.
-    pub(crate) fn from_link(mut self) -> Self {
+    pub(crate) fn by_link(mut self) -> Self {
         if let Inbound::PermissionResponse { by_link, .. } = &mut self.message {
             *by_link = true;
         }

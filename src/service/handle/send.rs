@@ -120,7 +120,7 @@ impl<L: EventLog> SessionHandle<L> {
         };
         let wait = Wait::new(self.sessions.limits());
         let input = Input::parse(message.to_json().into_bytes().into(), None);
-        self.take(input.and_then(|input| self.permit(input.from_link(), false)), &wait).await.map(drop)
+        self.take(input.and_then(|input| self.permit(input.by_link(), false)), &wait).await.map(drop)
     }
 
     /// Answers a question.
