@@ -19,7 +19,7 @@ pub struct PushSettings {
     #[arg(long = "push-key-file", value_name = "PATH", env = "AGENT_WEBKIT_PUSH_KEY_FILE")]
     pub key_file: Option<PathBuf>,
 
-    /// Push service besides those of the common browsers, such as https://push.example.com:8443; repeat it for more. The
+    /// Push service besides those of the common browsers, such as `https://push.example.com:8443`; repeat it for more. The
     /// server sends to every path there that a client names.
     #[arg(
         long = "push-service",

@@ -230,20 +230,17 @@ impl<A, V, L> StackBuilder<A, V, L> {
         };
         #[cfg(not(feature = "webhooks"))]
         let approvals = tower::layer::util::Identity::new();
-        #[cfg(feature = "webhooks")]
-        let mut carriers = Vec::from_iter(carrier);
         #[cfg(feature = "push")]
-        let push = match self.push.map(|push| push.attach(&sessions, persistence.as_ref())) {
-            Some((carrier, push)) => {
-                carriers.push(carrier);
-                push
-            }
-            None => PushLayer::off(),
+        let (pushes, push) = match self.push.map(|push| push.attach(&sessions, persistence.as_ref())) {
+            Some((carrier, push)) => (Some(carrier), push),
+            None => (None, PushLayer::off()),
         };
         #[cfg(not(feature = "push"))]
         let push = tower::layer::util::Identity::new();
+        #[cfg(all(feature = "webhooks", not(feature = "push")))]
+        let pushes = None;
         #[cfg(feature = "webhooks")]
-        webhooks::start(&sessions, outbox.as_ref(), carriers);
+        webhooks::start(&sessions, outbox.as_ref(), carrier.into_iter().chain(pushes).collect());
         let id: fn(&Parts) -> Option<String> = session_id;
         let ticket_for: fn(&Parts) -> Option<String> = ticket_resource;
         let verifier = AnyOf::new(self.verifier, core.tickets().verifier(ticket_for));
