@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use http::Method;
+
 use super::{opened, public_key, pushing, subscribed};
 use crate::{
     place::{Place, on_both},
     receiver::{Mode, Receiver},
+    support::{Server, eventually},
 };
 
 on_both! { hosts_have_one_key_and_one_of_them_sends }
@@ -17,7 +20,7 @@ async fn hosts_have_one_key_and_one_of_them_sends(place: Place) {
     let key = public_key(&hosts[0].client()).await;
     assert_eq!(public_key(&hosts[1].client()).await, key);
     subscribed(&hosts[0].client(), &service, "phone").await;
-    subscribed(&hosts[1].client(), &service, "tablet").await;
+    let tablet = subscribed(&hosts[1].client(), &service, "tablet").await;
     let turns = 5;
     for host in &hosts {
         let mut session = host.session().await;
@@ -36,4 +39,21 @@ async fn hosts_have_one_key_and_one_of_them_sends(place: Place) {
     }
     assert_eq!(times.len(), 4 * turns + 2);
     assert!(times.values().all(|times| *times == 1), "{times:?}");
+
+    // What one host forgets, all do.
+    let removed =
+        hosts[0].client().ask(Method::DELETE, &format!("/push/subscriptions/{tablet}"), &[], "").await;
+    assert_eq!(removed.status, 204);
+    service.answer(Mode::Answer(410));
+    session.turn("nobody takes it").await;
+    let is_forgotten = |host: &Server| host.log().contains("a device takes no more notifications");
+    eventually("the phone is forgotten", async || hosts.iter().any(is_forgotten)).await;
+    service.answer(Mode::Answer(201));
+    let mut other = hosts[1].session().await;
+    other.turn("nobody is told").await;
+    subscribed(&hosts[0].client(), &service, "watch").await;
+    other.turn("the watch is told").await;
+    service.until("the watch's", 1, |push| push.path == "/watch").await;
+    let earlier = service.received().iter().filter(|push| push.path != "/watch").count();
+    assert_eq!(earlier, 4 * turns + 3);
 }
