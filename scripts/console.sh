@@ -18,8 +18,10 @@ fi
 npx prettier --check --log-level warn --config .prettierrc.json \
     src ../../../tests/console/*.mjs ../../../tests/console/stories ../../../examples/{plain.html,react/src,react/app}
 npx tsc --noEmit
+npx tsc --noEmit --project src/worker
 if [[ ${1:-} != --check ]]; then
     npx vite build --logLevel warn
+    npx vite build --logLevel warn --config vite.worker.config.ts
     gzip -9 -n -k "$root"/src/console/dist/app.{js,css}
     exit
 fi
@@ -28,6 +30,7 @@ npm test --silent
 built=$(mktemp -d)
 trap 'rm -rf "$built"' EXIT
 npx vite build --logLevel warn --outDir "$built"
+npx vite build --logLevel warn --config vite.worker.config.ts --outDir "$built"
 # By their content: versions of gzip compress differently.
 for file in app.js app.css; do
     gzip -dc "$root/src/console/dist/$file.gz" | cmp - "$built/$file" || stale=1

@@ -12,8 +12,9 @@ from pathlib import Path
 
 ARROWS = {
     "bin": {"check", "client", "console", "proto", "settings", "stack", "service", "storage", "metrics", "layers", "claude", "practice"},
-    "settings": {"stack", "service", "storage", "approvals", "genui", "claude", "practice", "layers", "webhooks"},
-    "stack": {"service", "storage", "agent", "genui", "layers", "metrics", "webhooks"},
+    "settings": {"stack", "service", "storage", "approvals", "genui", "claude", "practice", "layers", "webhooks", "push"},
+    "stack": {"service", "storage", "agent", "genui", "layers", "metrics", "webhooks", "push"},
+    "push": {"webhooks", "service", "storage", "layers", "metrics", "error_text", "sync"},
     "webhooks": {"service", "storage", "layers", "metrics", "error_text", "sync"},
     "console": {"layers"},
     # Of storage only the seams: what a session needs to be stored, whichever database does it.
@@ -41,6 +42,7 @@ SEAMS = {
     ("claude", "storage"): {"transcripts"},
     ("agent", "storage"): {"transcripts"},
     ("webhooks", "storage"): {"catalog", "outbox", "Outbox"},
+    ("push", "storage"): {"catalog", "subscriptions", "Persistence"},
 }
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -15,7 +15,7 @@ step cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --workspace --all-features --no-deps
 
 # Each feature by itself, and no feature.
-for features in "" service client check console webhooks metrics claude tools mcp policies practice jwt sqlite postgres nats; do
+for features in "" service client check console webhooks push metrics claude tools mcp policies practice jwt sqlite postgres nats; do
     step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
 done
 for features in "" auth axum axum,auth axum,lookup axum,resume builder builder,auth builder,lookup builder,resume \
@@ -50,7 +50,7 @@ done
 lacks metrics agent-webkit-layers auth,drain,expiry,host,jwt,lookup,relay,resume,ticket
 for framework in axum axum-core tonic hyper; do
     lacks "$framework" agent-webkit-layers auth,builder,drain,expiry,host,jwt,lookup,relay,resume,ticket
-    lacks "$framework" agent-webkit service,claude,webhooks
+    lacks "$framework" agent-webkit service,claude,webhooks,push
     lacks "$framework" agent-webkit client
 done
 

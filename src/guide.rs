@@ -22,6 +22,7 @@ macro_rules! guides {
 [permissions]: crate::guide::permissions
 [policies]: crate::guide::policies
 [protocol]: crate::guide::protocol
+[push]: crate::guide::push
 [python]: crate::guide::python
 [resume]: crate::guide::resume
 [storage]: crate::guide::storage
@@ -43,6 +44,7 @@ guides! {
     auth: "auth.md",
     permissions: "permissions.md",
     webhooks: "webhooks.md",
+    push: "push.md",
     resume: "resume.md",
     storage: "storage.md",
     layers: "layers.md",

@@ -52,6 +52,7 @@
 //! | [`storage::events`] | durable event logs | `sqlite`, `postgres` |
 //! | [`storage::database`] | opens and migrates the database | `sqlite`, `postgres` |
 //! | [`webhooks`] | signed webhooks, and links that answer one prompt | `webhooks` |
+//! | [`push`] | notifications on the devices of owners, by Web Push | `push` |
 //! | [`console`] | a page for browsers, as a service | `console` |
 //! | [`check`] | checks of a running server or of any resumable stream | `check` |
 //! | [`practice`] | a scripted model that needs no account | `practice` |
@@ -86,6 +87,8 @@ pub mod genui;
 pub mod metrics;
 #[cfg(feature = "practice")]
 pub mod practice;
+#[cfg(feature = "push")]
+pub mod push;
 #[cfg(feature = "service")]
 pub mod service;
 #[cfg(feature = "cli")]

@@ -22,6 +22,10 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::VARY, HeaderValue::from_static("accept, accept-encoding")),
 ];
 
+/// The scope that the service worker may have, relative to its own path: that of the page, whatever prefix it has.
+const WORKER_SCOPE: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("service-worker-allowed"), HeaderValue::from_static("../"));
+
 /// What a path names.
 enum Resource {
     File(&'static File),
@@ -70,6 +74,7 @@ fn found<R: From<Bytes>>(file: &File, headers: &HeaderMap, head: bool) -> Respon
     let to = response.headers_mut();
     to.insert(header::ETAG, etag.clone());
     to.extend(HEADERS);
+    to.extend(file.is_worker().then_some(WORKER_SCOPE));
     response
 }
 
@@ -211,6 +216,12 @@ mod tests {
                 [("accept-encoding", coding), ("if-none-match", headers[header::ETAG].to_str().unwrap())];
             assert_eq!(get("GET", &again).await.0, StatusCode::NOT_MODIFIED, "{coding}");
         }
+
+        assert!(!headers.contains_key("service-worker-allowed"));
+        let worker = Console::new().oneshot(request("GET", "/console/worker.js", &[])).await.unwrap();
+        assert_eq!(worker.headers()["service-worker-allowed"], "../");
+        assert_eq!(worker.headers()[header::CONTENT_TYPE], "text/javascript; charset=utf-8");
+        assert_eq!(worker.headers()[header::CONTENT_SECURITY_POLICY], POLICY);
 
         let (status, headers, _) = get("POST", &[]).await;
         assert_eq!(

@@ -5,6 +5,9 @@ use std::sync::LazyLock;
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
 
+/// The page's service worker.
+const WORKER: &str = "worker.js";
+
 /// A file of the page.
 #[derive(Debug)]
 pub(super) struct File {
@@ -20,13 +23,14 @@ pub(super) struct File {
     pub(super) gzip_etag: HeaderValue,
 }
 
-static FILES: LazyLock<[File; 5]> = LazyLock::new(|| {
+static FILES: LazyLock<[File; 6]> = LazyLock::new(|| {
     [
         file("", include_bytes!("dist/index.html"), "text/html; charset=utf-8"),
         file("app.js", include_bytes!("dist/app.js"), "text/javascript; charset=utf-8")
             .compressed(include_bytes!("dist/app.js.gz")),
         file("app.css", include_bytes!("dist/app.css"), "text/css; charset=utf-8")
             .compressed(include_bytes!("dist/app.css.gz")),
+        file(WORKER, include_bytes!("dist/worker.js"), "text/javascript; charset=utf-8"),
         file("icon.svg", include_bytes!("dist/icon.svg"), "image/svg+xml"),
         file("manifest.json", include_bytes!("dist/manifest.json"), "application/manifest+json"),
     ]
@@ -50,6 +54,11 @@ fn file(name: &'static str, content: &'static [u8], content_type: &'static str) 
 }
 
 impl File {
+    /// Whether it is the service worker, whose scope is the page and not only the folder of the files.
+    pub(super) fn is_worker(&self) -> bool {
+        self.name == WORKER
+    }
+
     fn compressed(self, gzip: &'static [u8]) -> Self {
         Self { gzip: Some(gzip), ..self }
     }

@@ -29,6 +29,8 @@ pub(crate) use self::hosts::{Counted, taken_over};
 pub(crate) use self::storage::CommitTimes;
 #[cfg(any(feature = "store", feature = "claude"))]
 pub(crate) use self::storage::OutageMetrics;
+#[cfg(feature = "push")]
+pub(crate) use self::webhooks::{push_attempted, pushes_lost};
 #[cfg(feature = "webhooks")]
 pub(crate) use self::webhooks::{webhook_attempted, webhooks_lost};
 pub(crate) use self::{

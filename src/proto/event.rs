@@ -143,7 +143,13 @@ impl OutEvent {
         }
     }
 
-    pub(super) fn prompt_resolved(id: &str, kind: AskKind, outcome: &str, behavior: Option<&str>) -> Self {
+    pub(super) fn prompt_resolved(
+        id: &str,
+        kind: AskKind,
+        outcome: &str,
+        behavior: Option<&str>,
+        by: Option<&str>,
+    ) -> Self {
         let kind = match kind {
             AskKind::Permission => "permission",
             AskKind::Question => "question",
@@ -151,14 +157,12 @@ impl OutEvent {
             AskKind::Elicitation => "elicitation",
         };
         let data = Object::new().string("correlation_id", id).string("kind", kind).string("outcome", outcome);
-        Self::new("prompt_resolved", data.optional("behavior", behavior))
+        Self::new("prompt_resolved", data.optional("behavior", behavior).optional("by", by))
     }
 
     /// The end of a permission request that a policy has answered before anybody was asked.
     pub(super) fn decided(id: &str, behavior: &str) -> Self {
-        let data = Object::new().string("correlation_id", id).string("kind", "permission");
-        let data = data.string("outcome", "answered").string("behavior", behavior).string("by", "policy");
-        Self::new("prompt_resolved", data)
+        Self::prompt_resolved(id, AskKind::Permission, "answered", Some(behavior), Some("policy"))
     }
 
     pub(super) fn result(

@@ -104,6 +104,8 @@ pub enum Inbound {
         correlation_id: String,
         /// [`Decision::Allow`] or [`Decision::Deny`].
         decision: Decision,
+        /// Whether it comes from the page of a link. No client can say so.
+        by_link: bool,
     },
     /// The answer to a question.
     QuestionResponse {
@@ -158,6 +160,7 @@ impl Inbound {
             "permission_response" => Ok(Self::PermissionResponse {
                 correlation_id: fields.word("correlation_id")?,
                 decision: fields.decision()?,
+                by_link: false,
             }),
             "question_response" => Ok(Self::QuestionResponse {
                 correlation_id: fields.word("correlation_id")?,

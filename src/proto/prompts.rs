@@ -8,7 +8,7 @@ use super::{
 /// How a prompt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome<'a> {
-    Answered { behavior: Option<&'a str> },
+    Answered { behavior: Option<&'a str>, by_link: bool },
     Cancelled,
     SessionClosed,
 }
@@ -96,10 +96,13 @@ fn open_prompt(ask: &Ask) -> OpenPrompt {
 }
 
 fn resolved(ask: &Ask, outcome: Outcome<'_>) -> OutEvent {
-    let (outcome, behavior) = match outcome {
-        Outcome::Answered { behavior } => ("answered", behavior.filter(|_| ask.kind == AskKind::Permission)),
-        Outcome::Cancelled => ("cancelled", None),
-        Outcome::SessionClosed => ("session_closed", None),
+    let (outcome, behavior, by) = match outcome {
+        Outcome::Answered { behavior, by_link } => {
+            let behavior = behavior.filter(|_| ask.kind == AskKind::Permission);
+            ("answered", behavior, by_link.then_some("link"))
+        }
+        Outcome::Cancelled => ("cancelled", None, None),
+        Outcome::SessionClosed => ("session_closed", None, None),
     };
-    OutEvent::prompt_resolved(&ask.correlation_id, ask.kind, outcome, behavior)
+    OutEvent::prompt_resolved(&ask.correlation_id, ask.kind, outcome, behavior, by)
 }

@@ -22,7 +22,8 @@
 mod error;
 mod files;
 mod handle;
-mod http;
+#[cfg_attr(not(feature = "push"), allow(unused_imports, reason = "push has routes of its own"))]
+pub(crate) mod http;
 mod limits;
 #[cfg_attr(not(feature = "webhooks"), allow(dead_code, reason = "webhooks are the only notices"))]
 pub(crate) mod notices;
@@ -31,6 +32,8 @@ mod registry;
 mod session;
 
 pub(crate) use self::http::{route::session_of, span::record_in_span, stream::find as find_stream};
+#[cfg(feature = "push")]
+pub(crate) use self::session::describe::open_prompts;
 pub use crate::layers::reply::ResponseBody;
 
 /// The description of the protocol's routes, bodies and events, in OpenAPI 3.1. A [`Stack`](crate::Stack) answers it on

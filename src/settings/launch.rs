@@ -61,11 +61,12 @@ impl Settings {
             claude = claude.profiles(profiles);
         }
         let (webhooks, webhooks_file) = self.webhooks.webhooks()?.unzip();
+        let push = self.push.push()?;
         let store = self.open_store(&location).await?;
         let known = verifier.clone();
         let builder = |claude| {
             let builder = Stack::builder(claude, policy).auth(known).limits(self.limits());
-            let builder = builder.webhooks(webhooks);
+            let builder = builder.webhooks(webhooks).push(push);
             builder.keepalive(self.keepalive).cors(self.http.cors()).genui(genui.unwrap_or_default())
         };
         let stack = match &store {

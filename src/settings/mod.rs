@@ -16,12 +16,14 @@
 mod auth;
 mod cli_path;
 mod http;
+mod http_client;
 mod jwks_url;
 mod jwt;
 mod launch;
 mod model;
 mod policy_file;
 mod profiles_file;
+mod push;
 mod reloaded;
 mod store;
 mod tokens_file;
@@ -37,6 +39,7 @@ pub use self::http::{HttpSettings, MetricsAccess};
 pub use self::jwt::JwtSettings;
 pub use self::launch::Launched;
 pub use self::model::Model;
+pub use self::push::PushSettings;
 pub use self::reloaded::ReloadedFile;
 pub use self::store::Store;
 pub use self::webhooks::WebhookSettings;
@@ -213,6 +216,10 @@ pub struct Settings {
     /// Webhooks.
     #[command(flatten)]
     pub webhooks: WebhookSettings,
+
+    /// Notifications on devices.
+    #[command(flatten)]
+    pub push: PushSettings,
 
     /// Further kinds of credentials.
     #[command(flatten)]

@@ -2,17 +2,10 @@
 
 use std::{fmt, fs, path::PathBuf, time::Duration};
 
-use bytes::Bytes;
 use clap::builder::{EnumValueParser, PossibleValue};
 use http::Uri;
-use http_body_util::Full;
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 
-use super::{ReloadedFile, SettingsError, units};
+use super::{ReloadedFile, SettingsError, http_client, units};
 use crate::webhooks::{Endpoint, EventKind, Owners, Secret, Webhooks};
 
 /// Settings of webhooks.
@@ -94,7 +87,9 @@ impl WebhookSettings {
                 None => Ok(None),
             };
         }
-        let mut webhooks = client().link_lifetime(self.approve_link_lifetime).retry_for(self.webhook_retry);
+        let mut webhooks = Webhooks::new(http_client::open())
+            .link_lifetime(self.approve_link_lifetime)
+            .retry_for(self.webhook_retry);
         if let Some(server) = server {
             webhooks = webhooks.server(server);
         }
@@ -141,21 +136,6 @@ impl WebhookSettings {
         let secret: Secret = secret.parse().map_err(|error| SettingsError::new(format!("{error}")))?;
         let endpoint = Endpoint::new(url, secret).map_err(|error| SettingsError::new(error.to_string()))?;
         Ok(Some(endpoint.events(self.webhook_events.iter().copied())))
-    }
-}
-
-/// Webhooks over HTTP and HTTPS. Without certificates of the system over HTTP alone.
-fn client() -> Webhooks {
-    let builder = Client::builder(TokioExecutor::new());
-    match HttpsConnectorBuilder::new().with_native_roots() {
-        Ok(https) => {
-            let https = https.https_or_http().enable_http1().build();
-            Webhooks::new(builder.build::<_, Full<Bytes>>(https))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "no certificate of this system can be used; webhooks reach no https URL");
-            Webhooks::new(builder.build::<_, Full<Bytes>>(HttpConnector::new()))
-        }
     }
 }
 

@@ -12,10 +12,12 @@ use tower_http::{
 };
 
 use super::{FindStream, Stack, openapi::DescribeLayer, panic, trace};
+#[cfg(feature = "push")]
+use crate::push::{Push, PushLayer};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::storage::{Storage, events::AnyLog};
 #[cfg(feature = "webhooks")]
-use crate::webhooks::{ApprovalLayer, Webhooks};
+use crate::webhooks::{self, ApprovalLayer, Webhooks};
 use crate::{
     agent::Agent,
     genui::{GenUi, GenUiLayer},
@@ -46,6 +48,8 @@ pub struct StackBuilder<A, V, L = RingLog> {
     around: Around,
     #[cfg(feature = "webhooks")]
     webhooks: Option<Webhooks>,
+    #[cfg(feature = "push")]
+    push: Option<Push>,
 }
 
 /// The layers around the protocol.
@@ -70,6 +74,8 @@ impl<A> StackBuilder<A, ()> {
             around: Around { trace: true, request_id: true, cors: None, genui: GenUi::new() },
             #[cfg(feature = "webhooks")]
             webhooks: None,
+            #[cfg(feature = "push")]
+            push: None,
         }
     }
 }
@@ -90,6 +96,8 @@ impl<A, V, L> StackBuilder<A, V, L> {
             around: self.around,
             #[cfg(feature = "webhooks")]
             webhooks: self.webhooks,
+            #[cfg(feature = "push")]
+            push: self.push,
         }
     }
 
@@ -107,6 +115,8 @@ impl<A, V, L> StackBuilder<A, V, L> {
             around: self.around,
             #[cfg(feature = "webhooks")]
             webhooks: self.webhooks,
+            #[cfg(feature = "push")]
+            push: self.push,
         }
     }
 
@@ -167,6 +177,15 @@ impl<A, V, L> StackBuilder<A, V, L> {
         self
     }
 
+    /// Sends notifications to the devices on which people have turned them on, and adds the routes below `/push`. With
+    /// storage the subscriptions and the notifications that wait outlive the process.
+    #[cfg(feature = "push")]
+    #[must_use]
+    pub fn push(mut self, push: impl Into<Option<Push>>) -> Self {
+        self.push = push.into();
+        self
+    }
+
     /// Sets whether each request gets a span and its outcome is logged. Default true. A host with its own
     /// tracing turns this off, see the [module](super).
     #[must_use]
@@ -195,6 +214,8 @@ impl<A, V, L> StackBuilder<A, V, L> {
         let limits = self.limits.keepalive(keepalive);
         #[cfg(feature = "webhooks")]
         let outbox = self.persistence.as_ref().and_then(|persistence| persistence.outbox.clone());
+        #[cfg(feature = "push")]
+        let persistence = self.persistence.clone();
         let core = match self.persistence {
             Some(persistence) => {
                 AgentService::persistent(self.agent, self.log, self.policy, limits, persistence)
@@ -203,12 +224,23 @@ impl<A, V, L> StackBuilder<A, V, L> {
         };
         let sessions = core.sessions().clone();
         #[cfg(feature = "webhooks")]
-        let approvals = match self.webhooks {
-            Some(webhooks) => webhooks.attach(&sessions, outbox.as_ref()),
-            None => ApprovalLayer::off(),
+        let (carrier, approvals) = match self.webhooks.map(|webhooks| webhooks.attach(&sessions)) {
+            Some((carrier, approvals)) => (Some(carrier), approvals),
+            None => (None, ApprovalLayer::off()),
         };
         #[cfg(not(feature = "webhooks"))]
         let approvals = tower::layer::util::Identity::new();
+        #[cfg(feature = "push")]
+        let (pushes, push) = match self.push.map(|push| push.attach(&sessions, persistence.as_ref())) {
+            Some((carrier, push)) => (Some(carrier), push),
+            None => (None, PushLayer::off()),
+        };
+        #[cfg(not(feature = "push"))]
+        let push = tower::layer::util::Identity::new();
+        #[cfg(all(feature = "webhooks", not(feature = "push")))]
+        let pushes = None;
+        #[cfg(feature = "webhooks")]
+        webhooks::start(&sessions, outbox.as_ref(), carrier.into_iter().chain(pushes).collect());
         let id: fn(&Parts) -> Option<String> = session_id;
         let ticket_for: fn(&Parts) -> Option<String> = ticket_resource;
         let verifier = AnyOf::new(self.verifier, core.tickets().verifier(ticket_for));
@@ -238,6 +270,8 @@ impl<A, V, L> StackBuilder<A, V, L> {
             .layer(AuthLayer::new(verifier))
             // Inside auth: streams end when the principal's credential expires.
             .layer(ExpiryLayer::new())
+            // Inside auth: a device is its owner's.
+            .layer(push)
             // Inside auth, because it finds only the caller's sessions.
             .layer(LookupLayer::new(id, sessions.clone()).not_found("there is no such session"))
             .layer(ResumeLayer::attach(find_stream::<L> as FindStream<L>).keepalive(keepalive))

@@ -11,9 +11,10 @@
 //! 5. catch-panic: a panic becomes a 500;
 //! 6. [`Auth`]: 401, or the caller as `Principal` in the extensions, known by a credential or by a ticket;
 //! 7. [`Expiry`]: streams end when the credential expires or is revoked;
-//! 8. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
-//! 9. [`Resume`]: the session's stream, from any event that is still held;
-//! 10. [`AgentService`]: everything else, within
+//! 8. with [`push`](StackBuilder::push): the routes below `/push`, for the devices that the caller has notified;
+//! 9. [`Lookup`]: 404, or the caller's session as `Resolved<SessionHandle>`;
+//! 10. [`Resume`]: the session's stream, from any event that is still held;
+//! 11. [`AgentService`]: everything else, within
 //!     [`Limits::body_timeout`](crate::service::Limits::body_timeout) for a request's body and
 //!     [`Limits::request_timeout`](crate::service::Limits::request_timeout) for its response; a stream has no
 //!     time limit.
@@ -143,9 +144,14 @@ type Layers<A, V, L> = Drain<
 >;
 
 #[cfg(feature = "webhooks")]
-type Told<A, V, L> = Described<GenUiService<crate::webhooks::Approvals<Known<Found<A, L>, V>, L>>>;
+type Told<A, V, L> = Described<GenUiService<crate::webhooks::Approvals<Known<Notified<A, L>, V>, L>>>;
 #[cfg(not(feature = "webhooks"))]
-type Told<A, V, L> = Described<GenUiService<Known<Found<A, L>, V>>>;
+type Told<A, V, L> = Described<GenUiService<Known<Notified<A, L>, V>>>;
+
+#[cfg(feature = "push")]
+type Notified<A, L> = crate::push::PushService<Found<A, L>>;
+#[cfg(not(feature = "push"))]
+type Notified<A, L> = Found<A, L>;
 
 type Numbered<S> = Either<SetRequestId<PropagateRequestId<S>, MakeRequestUuid>, S>;
 

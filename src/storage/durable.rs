@@ -19,6 +19,7 @@ use super::{
     events::{DurableConfig, DurableLog},
     inbox::{DbEntries, Inbox},
     outbox::{DbRecords, Outbox},
+    subscriptions::{DbDevices, Subscriptions},
     transcripts::{AnyTranscriptStore, Entry, Fenced, StoreError, TranscriptKey},
     wake::Wake,
 };
@@ -57,6 +58,7 @@ pub struct Storage {
     tickets: BoxTicketStore,
     inbox: Inbox,
     outbox: Outbox,
+    subscriptions: Subscriptions,
     /// The transcript store, without leases.
     unfenced: AnyTranscriptStore,
     checking: Arc<Mutex<()>>,
@@ -164,6 +166,7 @@ impl Storage {
         };
         let inbox = Inbox(Arc::new(DbEntries::new(database.clone(), catalog.host(), wake.clone())));
         let outbox = Outbox(Arc::new(DbRecords::new(database.clone())));
+        let subscriptions = Subscriptions(Arc::new(DbDevices::new(database.clone())));
         let log = DurableLog::with_wake(database.clone(), config.events, wake);
         let tickets = BoxTicketStore::new(DbTickets::new(database.clone()));
         Self {
@@ -174,6 +177,7 @@ impl Storage {
             tickets,
             inbox,
             outbox,
+            subscriptions,
             unfenced,
             checking: Arc::default(),
             #[cfg(feature = "postgres")]
@@ -201,7 +205,8 @@ impl Storage {
         let catalog: Arc<dyn Catalog> = Arc::clone(&self.catalog) as _;
         let (transcripts, tickets) = (Arc::clone(&self.transcripts), self.tickets.clone());
         let (inbox, outbox) = (Some(self.inbox.clone()), Some(self.outbox.clone()));
-        Persistence { catalog, transcripts, tickets, inbox, outbox }
+        let subscriptions = Some(self.subscriptions.clone());
+        Persistence { catalog, transcripts, tickets, inbox, outbox, subscriptions }
     }
 
     /// Checks that sessions can be stored, for a readiness probe. While everything works this only looks at how

@@ -14,6 +14,8 @@ pub(crate) mod inbox;
 )]
 pub(crate) mod outbox;
 pub(crate) mod persistence;
+#[cfg_attr(not(feature = "push"), allow(dead_code, unused_imports, reason = "push is what has devices"))]
+pub(crate) mod subscriptions;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod tickets;
 pub mod transcripts;
@@ -24,6 +26,7 @@ pub use self::durable::{Storage, StorageConfig, StorageFault};
 pub use self::inbox::Inbox;
 pub use self::outbox::Outbox;
 pub use self::persistence::Persistence;
+pub use self::subscriptions::Subscriptions;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::tickets::DbTickets;
 #[cfg(feature = "nats")]

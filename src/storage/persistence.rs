@@ -4,6 +4,7 @@ use super::{
     catalog::AnyCatalog,
     inbox::{AnyEntries, Inbox},
     outbox::Outbox,
+    subscriptions::Subscriptions,
     transcripts::{AnyTranscriptStore, StoreError, TranscriptKey},
 };
 use crate::{
@@ -28,6 +29,8 @@ pub struct Persistence {
     pub inbox: Option<Inbox>,
     /// The outbox, which outlives the process if the event log writes to it. Without one, webhooks wait in memory.
     pub outbox: Option<Outbox>,
+    /// The devices that are notified. Without them, they are in memory.
+    pub subscriptions: Option<Subscriptions>,
 }
 
 impl Persistence {

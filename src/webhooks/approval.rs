@@ -5,9 +5,8 @@
 
 use std::{
     fmt,
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -15,12 +14,12 @@ use bytes::{Buf, Bytes};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
-use pin_project_lite::pin_project;
 use serde::Deserialize;
 use tokio::time::timeout;
 use tower::{BoxError, Layer, Service};
 
 use super::{
+    future::ResponseFuture,
     link::{Link, Links, PATH, Refused},
     message,
     page::{self, Asked, Place},
@@ -91,11 +90,10 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let own = self.pages.clone().filter(|_| request.uri().path().starts_with(PATH));
-        let kind = match own {
-            Some(pages) => Kind::Own { answer: Box::pin(async move { pages.answer(request).await }) },
-            None => Kind::Inner { future: self.inner.call(request) },
-        };
-        ResponseFuture { kind }
+        match own {
+            Some(pages) => ResponseFuture::own(async move { pages.answer(request).await }),
+            None => ResponseFuture::inner(self.inner.call(request)),
+        }
     }
 }
 
@@ -151,10 +149,8 @@ impl<L: EventLog> Pages<L> {
             page::sentence(StatusCode::BAD_REQUEST, "Nothing was answered", "The form was not complete.")
         })?;
         let (handle, asked, _) = self.asked(&link).await?;
-        let answered = match form.is_allowed {
-            true => handle.allow(&asked.correlation_id).await,
-            false => handle.deny(&asked.correlation_id, form.reason.as_deref().unwrap_or(DENIED)).await,
-        };
+        let denial = (!form.is_allowed).then(|| form.reason.as_deref().unwrap_or(DENIED));
+        let answered = handle.answer_by_link(&asked.correlation_id, denial).await;
         answered.map_err(|error| failed(&error))?;
         tracing::info!(session = link.session_id, allowed = form.is_allowed, "a link has answered a prompt");
         Ok(match form.is_allowed {
@@ -262,45 +258,5 @@ impl<S: Clone, L: EventLog> Clone for Approvals<S, L> {
 impl<S, L: EventLog> fmt::Debug for Approvals<S, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Approvals").finish_non_exhaustive()
-    }
-}
-
-pin_project! {
-    /// The response future of [`Approvals`], around the future `F` of the inner service.
-    pub struct ResponseFuture<F> {
-        #[pin]
-        kind: Kind<F>,
-    }
-}
-
-pin_project! {
-    #[project = KindProjection]
-    enum Kind<F> {
-        Own { answer: Pin<Box<dyn Future<Output = Response<Bytes>> + Send>> },
-        Inner { #[pin] future: F },
-    }
-}
-
-impl<F, R, E> Future for ResponseFuture<F>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-{
-    type Output = Result<Response<ResponseBody<R>>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().kind.project() {
-            KindProjection::Own { answer } => {
-                Poll::Ready(Ok(ready!(answer.as_mut().poll(cx)).map(Into::into)))
-            }
-            KindProjection::Inner { future } => {
-                Poll::Ready(Ok(ready!(future.poll(cx))?.map(ResponseBody::inner)))
-            }
-        }
-    }
-}
-
-impl<F> fmt::Debug for ResponseFuture<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header, response::Parts};
 use http_body_util::Full;
 use tokio::time::timeout;
 use tower::{BoxError, Service, ServiceExt, util::BoxCloneSyncService};
@@ -17,13 +17,14 @@ const LONGEST: Duration = Duration::from_secs(10);
 const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
-const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("agent-webkit/", env!("CARGO_PKG_VERSION")));
+pub(crate) const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("agent-webkit/", env!("CARGO_PKG_VERSION")));
 
-/// The HTTP client, of which only the status of an answer is needed.
-pub(super) type HttpClient = BoxCloneSyncService<Request<Full<Bytes>>, StatusCode, BoxError>;
+/// The HTTP client, of whose answers only the head is needed: bodies are dropped unread.
+pub(crate) type HttpClient = BoxCloneSyncService<Request<Full<Bytes>>, Parts, BoxError>;
 
 /// Boxes a client.
-pub(super) fn boxed<C, B>(client: C) -> HttpClient
+pub(crate) fn boxed<C, B>(client: C) -> HttpClient
 where
     C: Service<Request<Full<Bytes>>, Response = Response<B>, Error: Into<BoxError>, Future: Send + 'static>
         + Clone
@@ -32,9 +33,36 @@ where
         + 'static,
     B: 'static,
 {
-    let status: fn(Response<B>) -> StatusCode = |response| response.status();
+    let head: fn(Response<B>) -> Parts = |response| response.into_parts().0;
     let error: fn(C::Error) -> BoxError = Into::into;
-    BoxCloneSyncService::new(client.map_response(status).map_err(error))
+    BoxCloneSyncService::new(client.map_response(head).map_err(error))
+}
+
+/// What became of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// A status of the 200s.
+    Taken,
+    /// Another status, and the pause that the receiver asks for.
+    Status { status: StatusCode, retry_after: Option<Duration> },
+    /// No answer, with the reason for the log. It does not name the URL.
+    None(String),
+}
+
+/// Sends one request, within the time of an attempt.
+pub(crate) async fn send(client: &HttpClient, request: Request<Full<Bytes>>) -> Answer {
+    match timeout(LONGEST, client.clone().oneshot(request)).await {
+        Ok(Ok(head)) if head.status.is_success() => Answer::Taken,
+        Ok(Ok(head)) => Answer::Status { status: head.status, retry_after: retry_after(&head.headers) },
+        Ok(Err(error)) => Answer::None(with_sources(&*error)),
+        Err(_) => Answer::None(format!("no answer within {} s", LONGEST.as_secs())),
+    }
+}
+
+/// The pause in seconds; that of a date is not read.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 /// One attempt.
@@ -45,32 +73,12 @@ pub(super) struct Attempt<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// How it went.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Delivered,
-    /// The receiver does not take webhooks any more.
-    Gone,
-    /// With the reason, for the log. It does not name the URL.
-    Failed(String),
-}
-
 impl Attempt<'_> {
-    pub(super) async fn make(self, client: HttpClient) -> Outcome {
+    pub(super) async fn make(self, client: &HttpClient) -> Answer {
         let since = Instant::now();
-        let answer = timeout(LONGEST, client.oneshot(self.request())).await;
-        metrics::webhook_attempted(
-            answer.as_ref().is_ok_and(|answer| is_taken(answer.as_ref().ok())),
-            since.elapsed(),
-        );
-        match answer {
-            Ok(Ok(status)) if status.is_success() => Outcome::Delivered,
-            Ok(Ok(StatusCode::GONE)) => Outcome::Gone,
-            // Redirects are not followed: only the operator chooses the address.
-            Ok(Ok(status)) => Outcome::Failed(format!("the receiver answered {status}")),
-            Ok(Err(error)) => Outcome::Failed(with_sources(&*error)),
-            Err(_) => Outcome::Failed(format!("no answer within {} s", LONGEST.as_secs())),
-        }
+        let answer = send(client, self.request()).await;
+        metrics::webhook_attempted(answer == Answer::Taken, since.elapsed());
+        answer
     }
 
     /// The request, signed with the time of this attempt.
@@ -88,8 +96,4 @@ impl Attempt<'_> {
         headers.insert(SIGNATURE, HeaderValue::from_str(&signature).expect("base64 is ASCII"));
         request
     }
-}
-
-fn is_taken(status: Option<&StatusCode>) -> bool {
-    status.is_some_and(StatusCode::is_success)
 }

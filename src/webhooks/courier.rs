@@ -1,4 +1,4 @@
-//! The courier: it puts messages about events into the outbox, and sends what is due there.
+//! The courier: it puts messages about events into the outbox, and has what is due there sent.
 
 use std::{
     fmt,
@@ -18,8 +18,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    attempt::{Attempt, HttpClient, Outcome},
-    link::Links,
+    carrier::{AnyCarrier, Outcome},
     message::Message,
     rest::Rests,
 };
@@ -53,21 +52,21 @@ const CLAIM: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
+/// Maximum pause that a receiver can ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+
 /// Pause of a message that this host cannot send: it does not have the endpoint, or cannot read the message. Another host
 /// may.
 const UNKNOWN: Duration = Duration::from_secs(30);
 
-/// Sends the webhooks of a stack.
+/// Sends the messages of a stack.
 pub(super) struct Courier {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    links: Links,
+    carriers: Vec<AnyCarrier>,
     records: AnyRecords,
-    client: HttpClient,
-    /// Age at which a message is given up.
-    retry_for: Duration,
     rests: Rests,
     has_more: Notify,
     is_full: AtomicBool,
@@ -75,12 +74,10 @@ struct Shared {
 }
 
 impl Courier {
-    pub(super) fn new(links: Links, records: AnyRecords, client: HttpClient, retry_for: Duration) -> Self {
+    pub(super) fn new(carriers: Vec<AnyCarrier>, records: AnyRecords) -> Self {
         let shared = Shared {
-            links,
+            carriers,
             records,
-            client,
-            retry_for,
             rests: Rests::default(),
             has_more: Notify::new(),
             is_full: AtomicBool::new(false),
@@ -92,14 +89,17 @@ impl Courier {
 
 impl Notices for Courier {
     fn records(&self, of: &Noticed<'_>, events: &[Event]) -> Vec<Bytes> {
-        let links = &self.shared.links;
-        let about = |event| Message::about(event, of, &links.endpoints, links);
-        let messages: Vec<Message> = events.iter().flat_map(about).collect();
-        if !messages.is_empty() && self.shared.is_full.load(Ordering::Relaxed) {
-            metrics::webhooks_lost("queue_full", messages.len());
-            return Vec::new();
+        let mut records = Vec::new();
+        for carrier in &self.shared.carriers {
+            let messages = events.iter().flat_map(|event| carrier.about(event, of));
+            let messages: Vec<Bytes> = messages.map(|message| message.encode()).collect();
+            if self.shared.is_full.load(Ordering::Relaxed) {
+                carrier.lost("queue_full", messages.len());
+            } else {
+                records.extend(messages);
+            }
         }
-        messages.iter().map(Message::encode).collect()
+        records
     }
 
     fn stored(&self, records: Vec<Bytes>) {
@@ -172,14 +172,15 @@ impl Shared {
         Ok(())
     }
 
-    /// Leaves a message that a newer version has written to a host of that version, as long as there may be one.
+    /// Leaves a message that this host cannot send to one that can, as long as there may be one.
     async fn leave(&self, claimed: &Claimed) -> Result<(), CatalogError> {
         let looks = u32::try_from(claimed.attempts).unwrap_or(u32::MAX);
-        if UNKNOWN.saturating_mul(looks) < self.retry_for {
+        let longest = self.carriers.iter().map(|carrier| carrier.retry_for()).max().unwrap_or_default();
+        if UNKNOWN.saturating_mul(looks) < longest {
             return self.records.postpone(claimed, UNKNOWN, true).await;
         }
         metrics::webhooks_lost("given_up", 1);
-        tracing::warn!("a webhook that this version cannot read is given up");
+        tracing::warn!("a webhook that this server cannot read or send is given up");
         self.records.done(claimed).await
     }
 
@@ -189,40 +190,48 @@ impl Shared {
             return self.leave(claimed).await;
         };
         let (id, to, session) = (&*message.id, &*message.endpoint, &*message.session_id);
-        if message.age() >= self.retry_for && claimed.attempts > 1 {
-            metrics::webhooks_lost("given_up", 1);
+        let Some(carrier) = self.carriers.iter().find(|carrier| carrier.carries(to)) else {
+            return self.leave(claimed).await;
+        };
+        let what = carrier.what();
+        if message.age() >= carrier.retry_for() && claimed.attempts > 1 {
+            carrier.lost("given_up", 1);
             let attempts = claimed.attempts - 1;
-            tracing::warn!(webhook = id, to, session, attempts, "a webhook is given up");
+            tracing::warn!(id, to, session, attempts, "{what} is given up");
             return self.records.done(claimed).await;
         }
-        let Some(endpoint) = self.links.endpoints.get(to) else {
-            return self.records.postpone(claimed, UNKNOWN, true).await;
-        };
         let turn = match self.rests.enter(to).await {
             Ok(turn) => turn,
             Err(pause) => return self.records.postpone(claimed, pause, false).await,
         };
-        let attempt = Attempt { id, endpoint: &endpoint, body: message.body.as_bytes() };
-        let Some(outcome) = ending.run_until_cancelled(attempt.make(self.client.clone())).await else {
+        let Some(outcome) = ending.run_until_cancelled(carrier.attempt(&message)).await else {
             return self.records.postpone(claimed, Duration::ZERO, true).await;
         };
         match outcome {
             Outcome::Delivered => {
                 if turn.succeeded() {
-                    tracing::info!(to, "webhooks are received again");
+                    tracing::info!(to, "{what} is received again");
                 }
                 self.records.done(claimed).await
             }
-            Outcome::Gone => {
-                metrics::webhooks_lost("given_up", 1);
-                tracing::warn!(webhook = id, to, session, "a webhook is given up: the receiver answered 410");
+            Outcome::Divided(messages) => {
+                let records = messages.iter().map(Message::encode).collect();
+                self.records.divide(claimed, records).await?;
+                self.has_more.notify_one();
+                Ok(())
+            }
+            Outcome::Unknown => self.records.postpone(claimed, UNKNOWN, true).await,
+            Outcome::Refused(reason) => {
+                carrier.lost("given_up", 1);
+                tracing::warn!(id, to, session, "{what} is given up: {reason}");
                 self.records.done(claimed).await
             }
-            Outcome::Failed(reason) => {
+            Outcome::Failed { reason, retry_after } => {
                 if turn.failed() {
-                    tracing::warn!(webhook = id, to, reason, "a webhook was not received; it is tried again");
+                    tracing::warn!(id, to, reason, "{what} was not received; it is tried again");
                 }
-                self.records.postpone(claimed, pause_after(claimed.attempts), true).await
+                let asked = retry_after.unwrap_or_default().min(LONGEST_ASKED);
+                self.records.postpone(claimed, pause_after(claimed.attempts).max(asked), true).await
             }
         }
     }
@@ -235,7 +244,7 @@ fn pause_after(attempts: i64) -> Duration {
 
 impl fmt::Debug for Courier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Courier").field("links", &self.shared.links).finish_non_exhaustive()
+        f.debug_struct("Courier").field("carriers", &self.shared.carriers.len()).finish_non_exhaustive()
     }
 }
 

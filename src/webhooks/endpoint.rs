@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::Uri;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
 
@@ -16,7 +16,7 @@ const SERVER: &str = "server";
 const OWNER: &str = "owner:";
 
 /// The kinds of events that an endpoint gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum EventKind {
@@ -33,7 +33,7 @@ impl EventKind {
     pub const ALL: [Self; 3] = [Self::Prompts, Self::Results, Self::Errors];
 
     /// The kind of the event with this name; `None` if it is never sent.
-    pub(super) fn of(event: &str) -> Option<Self> {
+    pub(crate) fn of(event: &str) -> Option<Self> {
         match event {
             "permission_request" | "ask_user_question" | "hook_decision_request" | "elicitation_request" => {
                 Some(Self::Prompts)
@@ -188,6 +188,11 @@ impl Endpoints {
             Some(owner) => self.owners.get(owner),
             None => self.server.clone().filter(|_| name == SERVER),
         }
+    }
+
+    /// Whether an endpoint can have this name.
+    pub(super) fn is_name(name: &str) -> bool {
+        name == SERVER || name.starts_with(OWNER)
     }
 
     /// Whether the endpoint of this name gets the events of this owner's sessions.

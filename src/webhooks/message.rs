@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -18,16 +18,17 @@ use crate::{layers::resume::Event, service::notices::Noticed, unix_ms};
 /// Maximum size of an event in a body, in bytes. Of a larger one the largest members are left out.
 const LONGEST: usize = 48 << 10;
 
-/// A webhook on its way to one endpoint.
+/// A message on its way to one endpoint.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Message {
+pub(crate) struct Message {
     /// The same in every attempt.
-    pub(super) id: String,
-    pub(super) endpoint: String,
-    pub(super) session_id: String,
+    pub(crate) id: String,
+    /// The name of the endpoint, from which its carrier knows it.
+    pub(crate) endpoint: String,
+    pub(crate) session_id: String,
     /// In milliseconds since the Unix epoch.
     created_at_ms: u64,
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 #[derive(Serialize)]
@@ -54,6 +55,29 @@ struct Data<'a> {
 }
 
 impl Message {
+    /// A message about what happened at a time, which is since the Unix epoch.
+    pub(crate) fn new(endpoint: String, session_id: &str, at: Duration, body: String) -> Self {
+        Self {
+            id: format!("msg_{}", uuid::Uuid::new_v4().simple()),
+            endpoint,
+            session_id: session_id.to_owned(),
+            created_at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            body,
+        }
+    }
+
+    /// The same message to one of several endpoints. `part` makes its id, which is the same whenever it is divided again.
+    #[cfg(feature = "push")]
+    pub(crate) fn part(&self, part: &str, endpoint: String) -> Self {
+        Self {
+            id: format!("{}-{part}", self.id),
+            endpoint,
+            session_id: self.session_id.clone(),
+            created_at_ms: self.created_at_ms,
+            body: self.body.clone(),
+        }
+    }
+
     /// The messages about an event, one for each endpoint that gets it.
     pub(super) fn about(event: &Event, of: &Noticed<'_>, endpoints: &Endpoints, links: &Links) -> Vec<Self> {
         let Some(kind) = EventKind::of(&event.name) else { return Vec::new() };
@@ -61,7 +85,7 @@ impl Message {
         if endpoints.is_empty() {
             return Vec::new();
         }
-        let now = unix_ms::now();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let Some((shown, omitted)) = fitting(&event.data) else { return Vec::new() };
         let message = |(name, endpoint): (String, _)| {
             let link = (event.name == "permission_request").then(|| {
@@ -71,7 +95,7 @@ impl Message {
             let (approve_url, expires_at) = link.flatten().unzip();
             let body = Body {
                 r#type: &event.name,
-                timestamp: time(Duration::from_millis(now)),
+                timestamp: time(now),
                 data: Data {
                     session_id: of.id,
                     owner: of.owner,
@@ -83,13 +107,7 @@ impl Message {
                     approve_expires_at: expires_at.map(|seconds| time(Duration::from_secs(seconds))),
                 },
             };
-            Self {
-                id: format!("msg_{}", uuid::Uuid::new_v4().simple()),
-                endpoint: name,
-                session_id: of.id.to_owned(),
-                created_at_ms: now,
-                body: serde_json::to_string(&body).expect("made of strings"),
-            }
+            Self::new(name, of.id, now, serde_json::to_string(&body).expect("made of strings"))
         };
         endpoints.into_iter().map(message).collect()
     }
@@ -103,7 +121,7 @@ impl Message {
         serde_json::from_slice(record).ok()
     }
 
-    pub(super) fn age(&self) -> Duration {
+    pub(crate) fn age(&self) -> Duration {
         SystemTime::now().duration_since(unix_ms::time(self.created_at_ms)).unwrap_or_default()
     }
 }
@@ -137,7 +155,7 @@ fn correlation_id(data: &[u8]) -> Option<String> {
 }
 
 /// A time since the Unix epoch, as RFC 3339 writes it.
-pub(super) fn time(since: Duration) -> String {
+pub(crate) fn time(since: Duration) -> String {
     let millis = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
     jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX).to_string()
 }

@@ -39,11 +39,13 @@
 //! ```
 
 mod approval;
-mod attempt;
+pub(crate) mod attempt;
+pub(crate) mod carrier;
 mod courier;
 mod endpoint;
+mod future;
 mod link;
-mod message;
+pub(crate) mod message;
 mod page;
 mod rest;
 mod secret;
@@ -57,11 +59,18 @@ use tower::{BoxError, Service};
 
 pub(crate) use self::approval::ApprovalLayer;
 pub use self::{
-    approval::{Approvals, ResponseFuture},
+    approval::Approvals,
     endpoint::{Endpoint, EventKind, InvalidUrl, Owners},
+    future::ResponseFuture,
     secret::{InvalidSecret, Secret},
 };
-use self::{attempt::HttpClient, courier::Courier, endpoint::Endpoints, link::Links};
+use self::{
+    attempt::HttpClient,
+    carrier::{AnyCarrier, Hooks},
+    courier::Courier,
+    endpoint::Endpoints,
+    link::Links,
+};
 use crate::{
     layers::resume::EventLog,
     service::{Sessions, notices::Notices},
@@ -83,7 +92,7 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Webhooks without an endpoint, sent with this HTTP client, of whose answers only the status counts. It must not
+    /// Webhooks without an endpoint, sent with this HTTP client, of whose answers only the head counts. It must not
     /// follow redirects. An attempt that takes longer than 10 s has failed.
     pub fn new<C, B>(client: C) -> Self
     where
@@ -145,24 +154,27 @@ impl Webhooks {
         self
     }
 
-    /// Sends the events of these sessions from now on, and returns the layer with the pages of the links.
-    pub(crate) fn attach<L: EventLog>(
-        self,
-        sessions: &Sessions<L>,
-        outbox: Option<&Outbox>,
-    ) -> ApprovalLayer<L> {
-        let records = match outbox {
-            Some(outbox) => Arc::clone(outbox.records()),
-            None => Arc::new(MemoryRecords::default()),
-        };
-        let pages = self.links.public_url.is_some().then(|| self.links.clone());
-        let courier: Arc<dyn Notices> =
-            Arc::new(Courier::new(self.links, records, self.client, self.retry_for));
-        sessions.set_notices(courier);
-        // What was left by an earlier process is sent before any request. Without a runtime, the first request starts it.
-        if tokio::runtime::Handle::try_current().is_ok() {
-            sessions.start_tasks();
-        }
-        ApprovalLayer::new(pages, sessions.clone())
+    /// The carrier of the webhooks, and the layer with the pages of the links.
+    pub(crate) fn attach<L: EventLog>(self, sessions: &Sessions<L>) -> (AnyCarrier, ApprovalLayer<L>) {
+        let Self { client, links, retry_for } = self;
+        let pages = links.public_url.is_some().then(|| links.clone());
+        (Arc::new(Hooks { links, client, retry_for }), ApprovalLayer::new(pages, sessions.clone()))
+    }
+}
+
+/// Has the events of these sessions carried from now on. Without an outbox, messages wait in memory.
+pub(crate) fn start<L: EventLog>(sessions: &Sessions<L>, outbox: Option<&Outbox>, carriers: Vec<AnyCarrier>) {
+    if carriers.is_empty() {
+        return;
+    }
+    let records = match outbox {
+        Some(outbox) => Arc::clone(outbox.records()),
+        None => Arc::new(MemoryRecords::default()),
+    };
+    let courier: Arc<dyn Notices> = Arc::new(Courier::new(carriers, records));
+    sessions.set_notices(courier);
+    // What was left by an earlier process is sent before any request. Without a runtime, the first request starts it.
+    if tokio::runtime::Handle::try_current().is_ok() {
+        sessions.start_tasks();
     }
 }

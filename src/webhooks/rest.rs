@@ -22,6 +22,9 @@ const BUSY: Duration = Duration::from_secs(1);
 /// The longest rest of an endpoint; the first one is a second.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// Number of endpoints from which on those without an attempt and without a rest are forgotten.
+const MANY: usize = 1000;
+
 /// How the attempts to each endpoint go, by its name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rests(Arc<Mutex<HashMap<String, State>>>);
@@ -66,7 +69,12 @@ impl Rests {
     }
 
     fn with<T>(&self, endpoint: &str, then: impl FnOnce(&mut State) -> T) -> T {
-        then(lock(&self.0).entry(endpoint.to_owned()).or_default())
+        let mut states = lock(&self.0);
+        // Devices come and go. What is forgotten is only how often one had failed.
+        if states.len() >= MANY && !states.contains_key(endpoint) {
+            states.retain(|_, state| state.under_way > 0 || state.pause().is_some());
+        }
+        then(states.entry(endpoint.to_owned()).or_default())
     }
 }
 
@@ -113,6 +121,20 @@ impl Drop for Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn endpoints_that_nothing_is_sent_to_are_forgotten() {
+        let rests = Rests::default();
+        let used = rests.enter("used").await.unwrap();
+        rests.enter("failed").await.unwrap().failed();
+        for number in 0..3 * MANY {
+            drop(rests.enter(&number.to_string()).await.unwrap());
+        }
+        let states = lock(&rests.0);
+        assert!(states.len() <= MANY, "{}", states.len());
+        assert!(states.contains_key("used") && states.contains_key("failed"));
+        drop((states, used));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn an_endpoint_that_fails_rests_longer_each_time_and_costs_others_nothing() {

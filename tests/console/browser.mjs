@@ -56,8 +56,9 @@ export class Browser {
   }
 
   /** A window of its own, which shares nothing with the others. A page of another origin names the server that it uses. */
-  async window({ phone = false, dark = false, base = url, server = base } = {}) {
+  async window({ phone = false, dark = false, base = url, server = base, permissions = [] } = {}) {
     const context = await this.#browser.newContext({
+      permissions,
       viewport: phone ? { width: 390, height: 780 } : { width: 1280, height: 800 },
       hasTouch: phone,
       colorScheme: dark ? "dark" : "light",
@@ -81,7 +82,8 @@ export class Browser {
     page.on("console", (message) => {
       const text = message.text();
       // A refused or broken request is shown in the page; Chromium reports each in its console as well.
-      if (message.type() === "error" && !/Failed to load resource/.test(text))
+      // So it does where it has no push service.
+      if (message.type() === "error" && !/Failed to load resource|Push API in incognito mode/.test(text))
         this.#mistakes.push(`an error in the console: ${text}`);
     });
     page.on("request", (request) => {

@@ -40,6 +40,7 @@ stories! {
     injections,
     keyboard_only,
     long_conversation,
+    notifications,
     plain_page,
     states,
     tokens,

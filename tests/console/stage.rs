@@ -49,6 +49,11 @@ impl Host {
                 let builder = self.again.take().expect("a server that was stopped");
                 self.server = Some(builder.start().await);
             }
+            ("push", origin) => {
+                let builder = self.again.take().expect("a server that was stopped");
+                let builder = builder.option("--push", "mailto:ops@example.com");
+                self.again = Some(builder.option("--push-service", origin));
+            }
             ("cors", origin) => {
                 let builder = self.again.take().expect("a server that was stopped");
                 self.again = Some(builder.option("--cors-origin", origin));

@@ -94,7 +94,7 @@ async fn a_link_shows_the_prompt_and_answers_it_once() {
     assert_eq!(allowed.status, 200);
     assert!(text(&allowed).contains("<h1>Allowed</h1>"));
     let resolved = session.until("prompt_resolved").await;
-    let expected = json!({"correlation_id": request["correlation_id"], "kind": "permission", "outcome": "answered", "behavior": "allow"});
+    let expected = json!({"correlation_id": request["correlation_id"], "kind": "permission", "outcome": "answered", "behavior": "allow", "by": "link"});
     assert_eq!(resolved.data, expected);
     session.until("result").await;
     assert!(server.workspace().join("made & <b>").exists());
@@ -272,6 +272,7 @@ async fn a_link_works_on_every_host(place: Place) {
     let elsewhere = browser(&other);
     assert!(text(&elsewhere.get(&link).await).contains("touch made"));
     assert_eq!(decide(&elsewhere, &link, "decision=allow").await.status, 200);
+    assert_eq!(session.until("prompt_resolved").await.data["by"], "link");
     session.until("result").await;
     assert!(owner.workspace().join("made").exists());
     for host in [&owner, &other] {

@@ -1,5 +1,5 @@
-//! Webhooks and their links: the real server, the real `claude` CLI, receivers of our own, and the published verifier of
-//! Standard Webhooks.
+//! Webhooks and their links, and notifications on devices: the real server, the real `claude` CLI, receivers and push services
+//! of our own, the published verifier of Standard Webhooks, and a published decoder of Web Push.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 #[path = "../durable/place.rs"]
@@ -14,6 +14,7 @@ mod examples;
 mod hosts;
 mod links;
 mod owners;
+mod push;
 
 use receiver::{Receiver, SECRET};
 use support::Builder;

@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -25,12 +26,15 @@ pub(crate) const OTHER_SECRET: &str = "whsec_c2VjcmV0IG9mIHRoZSBvdGhlciBlbmRwb2l
 pub(crate) struct Received {
     pub(crate) path: String,
     pub(crate) headers: BTreeMap<String, String>,
+    /// One that is no text in base64url.
     pub(crate) body: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Answer(u16),
+    /// 429, and the pause in seconds that it asks for.
+    Later(u64),
     Hang,
 }
 
@@ -86,6 +90,11 @@ impl Receiver {
         format!("{}/hook", self.url)
     }
 
+    /// Its address without a path.
+    pub(crate) fn origin(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn answer(&self, mode: Mode) {
         self.state.lock().unwrap().mode = mode;
     }
@@ -130,7 +139,8 @@ async fn receive(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let (parts, body) = request.into_parts();
-    let body = String::from_utf8(body.collect().await?.to_bytes().to_vec()).expect("UTF-8");
+    let body = body.collect().await?.to_bytes().to_vec();
+    let body = String::from_utf8(body).unwrap_or_else(|body| BASE64_URL_SAFE_NO_PAD.encode(body.as_bytes()));
     let text = |value: &http::HeaderValue| value.to_str().expect("ASCII").to_owned();
     let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let mode = {
@@ -139,8 +149,15 @@ async fn receive(
         state.received.push(Received { path, headers, body });
         state.mode
     };
-    let Mode::Answer(status) = mode else { return std::future::pending().await };
     let mut response = Response::new(Full::default());
+    let status = match mode {
+        Mode::Answer(status) => status,
+        Mode::Later(seconds) => {
+            response.headers_mut().insert("retry-after", seconds.into());
+            429
+        }
+        Mode::Hang => return std::future::pending().await,
+    };
     *response.status_mut() = StatusCode::from_u16(status).expect("a status");
     response.headers_mut().insert("location", "/elsewhere".parse().expect("a path"));
     Ok(response)
@@ -148,29 +165,30 @@ async fn receive(
 
 /// Whether the published verifier accepts each of these webhooks.
 pub(crate) async fn verified(webhooks: &[(&str, &Received)]) -> Vec<bool> {
+    let json = |(secret, Received { body, headers, .. }): &(&str, &Received)| json!({"secret": secret, "body": body, "headers": headers});
+    node("verify.mjs", webhooks.iter().map(json)).await.lines().map(|line| line == "true").collect()
+}
+
+/// What a script in Node prints of these lines.
+pub(crate) async fn node(script: &str, lines: impl Iterator<Item = Value>) -> String {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/webhooks");
     assert!(
-        folder.join("node_modules/standardwebhooks").exists(),
-        "the published verifier is not installed: `make test` does it"
+        folder.join("node_modules/http_ece").exists(),
+        "the published verifiers are not installed: `make test` does it"
     );
     let mut node = Command::new("node")
-        .arg("verify.mjs")
+        .arg(script)
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .expect("Node 20 or newer runs");
-    let lines: String = webhooks
-        .iter()
-        .map(|(secret, Received { body, headers, .. })| {
-            json!({"secret": secret, "body": body, "headers": headers}).to_string() + "\n"
-        })
-        .collect();
+    let lines: String = lines.map(|line| line.to_string() + "\n").collect();
     let mut stdin = node.stdin.take().expect("a pipe");
     stdin.write_all(lines.as_bytes()).await.expect("it reads");
     drop(stdin);
     let output = node.wait_with_output().await.expect("its end");
     assert!(output.status.success());
-    String::from_utf8(output.stdout).expect("UTF-8").lines().map(|line| line == "true").collect()
+    String::from_utf8(output.stdout).expect("UTF-8")
 }

@@ -270,7 +270,8 @@ pub struct PromptResolved {
     /// `allow` or `deny`, for an answered permission request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<String>,
-    /// `policy`, if a policy of the server answered a permission request that nobody was asked.
+    /// Who answered, if it was no client of the session: `policy`, a policy of the server, and nobody was asked; or `link`,
+    /// whoever had the link of a webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// Further members.

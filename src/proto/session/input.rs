@@ -62,11 +62,11 @@ impl Session {
             }
             Inbound::Interrupt if self.turns.is_running() => self.tell(AgentCommand::Interrupt),
             Inbound::Interrupt => {}
-            Inbound::PermissionResponse { correlation_id, decision } => {
+            Inbound::PermissionResponse { correlation_id, decision, by_link } => {
                 if self.open_prompt(&correlation_id)?.kind == AskKind::Elicitation {
                     return Err(Refused::WrongType("an elicitation_response"));
                 }
-                self.decide(&correlation_id, decision)?;
+                self.decide(&correlation_id, decision, by_link)?;
             }
             Inbound::QuestionResponse { correlation_id, answers } => {
                 let ask = self.open_prompt(&correlation_id)?;
@@ -75,11 +75,14 @@ impl Session {
                 }
                 answers.check(&ask.input).map_err(|questions| Refused::OtherQuestions(quoted(&questions)))?;
                 let updated_input = Some(answers.with_input(&ask.input));
-                self.decide(&correlation_id, Decision::Allow { updated_input, updated_permissions: None })?;
+                let decision = Decision::Allow { updated_input, updated_permissions: None };
+                self.decide(&correlation_id, decision, false)?;
             }
             Inbound::ElicitationResponse { correlation_id, answer } => {
                 match self.open_prompt(&correlation_id)?.kind {
-                    AskKind::Elicitation => self.decide(&correlation_id, Decision::Elicitation(answer))?,
+                    AskKind::Elicitation => {
+                        self.decide(&correlation_id, Decision::Elicitation(answer), false)?;
+                    }
                     AskKind::Question => return Err(Refused::WrongType("a question_response")),
                     AskKind::Permission | AskKind::Hook => {
                         return Err(Refused::WrongType("a permission_response"));
@@ -130,14 +133,14 @@ impl Session {
         self.prompts.get(correlation_id).ok_or(Refused::Settled)
     }
 
-    fn decide(&mut self, correlation_id: &str, decision: Decision) -> Result<(), Refused> {
+    fn decide(&mut self, correlation_id: &str, decision: Decision, by_link: bool) -> Result<(), Refused> {
         self.open_prompt(correlation_id)?;
         let behavior = Some(if matches!(decision, Decision::Deny { .. }) { "deny" } else { "allow" });
         if let Decision::Allow { updated_permissions: Some(updates), .. } = &decision {
             self.permissions.extend(permissions::of_this_session(updates));
         }
         // Settled at once, so that the first answer wins.
-        self.settle(correlation_id, Outcome::Answered { behavior });
+        self.settle(correlation_id, Outcome::Answered { behavior, by_link });
         self.tell(AgentCommand::Decide { correlation_id: correlation_id.to_owned(), decision });
         Ok(())
     }

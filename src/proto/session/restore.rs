@@ -43,7 +43,7 @@ impl Session {
             pending.into_iter().partition(|prompt| memo.resumable.contains(&prompt.correlation_id));
         for prompt in &lost {
             let id = &prompt.correlation_id;
-            session.emit(OutEvent::prompt_resolved(id, prompt.kind, "cancelled", None));
+            session.emit(OutEvent::prompt_resolved(id, prompt.kind, "cancelled", None, None));
         }
         session.prompts.restore(kept.iter().filter_map(OpenPrompt::to_ask).collect());
         session.running_tasks = memo.tasks;

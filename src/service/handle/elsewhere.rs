@@ -50,7 +50,8 @@ impl<L: EventLog> Sessions<L> {
     ) -> Result<Delivered, SessionError> {
         let body: Box<RawValue> = serde_json::from_slice(input.body())
             .map_err(|_| SessionError::invalid("the body is not JSON"))?;
-        let posted = PostedInput { body, verbatim: input.is_verbatim(), key: input.key().map(Into::into) };
+        let (verbatim, by_link) = (input.is_verbatim(), input.is_by_link());
+        let posted = PostedInput { body, verbatim, by_link, key: input.key().map(Into::into) };
         match self.answer_elsewhere(place, &Posted::Input(posted), wait.until()).await? {
             Answer::Done(message_uuid) => Ok(Delivered::Done(message_uuid)),
             Answer::Found(_) => Err(SessionError::unavailable("the session's host answered something else")),

@@ -89,6 +89,18 @@ impl Input {
         matches!(self.message, Inbound::UserMessage { verbatim: true, .. })
     }
 
+    /// Marks it as the answer of a link.
+    pub(crate) fn by_link(mut self) -> Self {
+        if let Inbound::PermissionResponse { by_link, .. } = &mut self.message {
+            *by_link = true;
+        }
+        self
+    }
+
+    pub(super) fn is_by_link(&self) -> bool {
+        matches!(self.message, Inbound::PermissionResponse { by_link: true, .. })
+    }
+
     pub(crate) fn message(&self) -> &Inbound {
         &self.message
     }

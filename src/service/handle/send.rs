@@ -107,6 +107,22 @@ impl<L: EventLog> SessionHandle<L> {
         self.input(ClientMessage::PermissionResponse { correlation_id: correlation_id.into(), reply }).await
     }
 
+    /// Allows a permission request, or denies it with a reason, for whoever has its link.
+    #[cfg(feature = "webhooks")]
+    pub(crate) async fn answer_by_link(
+        &self,
+        correlation_id: &str,
+        denial: Option<&str>,
+    ) -> Result<(), SessionError> {
+        let message = match denial {
+            None => ClientMessage::allow(correlation_id),
+            Some(reason) => ClientMessage::deny(correlation_id, reason),
+        };
+        let wait = Wait::new(self.sessions.limits());
+        let input = Input::parse(message.to_json().into_bytes().into(), None);
+        self.take(input.and_then(|input| self.permit(input.by_link(), false)), &wait).await.map(drop)
+    }
+
     /// Answers a question.
     ///
     /// # Errors

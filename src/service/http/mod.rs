@@ -13,3 +13,5 @@ pub(crate) mod scope;
 pub(crate) mod span;
 pub(crate) mod stream;
 pub(crate) mod ticket;
+
+pub(crate) use self::{failure::Failure, scope::Caller};

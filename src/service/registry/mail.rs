@@ -151,12 +151,13 @@ impl<L: EventLog> Sessions<L> {
     fn hand(
         &self,
         live: &Live<L>,
-        PostedInput { body, verbatim, key }: PostedInput,
+        PostedInput { body, verbatim, by_link, key }: PostedInput,
         entry_id: &str,
     ) -> Result<Receipt<Taken>, Option<SessionError>> {
         let handle = SessionHandle::new(Place::Here(Arc::clone(live)), self.clone());
         let body = body.get().to_owned().into_bytes().into();
         let input = Input::parse(body, key.map(Into::into)).map_err(Some)?;
+        let input = if by_link { input.by_link() } else { input };
         let (message, key) = handle.permit(input, verbatim).map_err(Some)?.into_parts();
         let key = key.or_else(|| own_key(entry_id, &message));
         let (reply, receipt) = receipt();

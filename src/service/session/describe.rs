@@ -40,6 +40,14 @@ impl Description<'_> {
     }
 }
 
+/// The ids of the prompts that are open after the events that are stored; `None` if that is not known.
+#[cfg(feature = "push")]
+pub(crate) fn open_prompts(record: &SessionRecord) -> Option<Vec<String>> {
+    let note = record.stream.as_ref()?.note.as_deref()?;
+    let pending = Note::decode(&String::from_utf8_lossy(note)).pending;
+    Some(pending.into_iter().map(|prompt| prompt.correlation_id).collect())
+}
+
 /// Describes a session that is stored but not in memory, with its open prompts only if `with_pending`. If no host runs
 /// it, its status is the one that it will have once it is restored.
 pub(crate) fn stored(record: &SessionRecord, with_pending: bool) -> Box<RawValue> {

@@ -28,6 +28,9 @@ pub(crate) struct PostedInput {
     /// As the client has sent it.
     pub(crate) body: Box<RawValue>,
     pub(crate) verbatim: bool,
+    /// Whether it comes from the page of a link.
+    #[serde(default)]
+    pub(crate) by_link: bool,
     pub(crate) key: Option<PostedKey>,
 }
 

@@ -50,6 +50,11 @@ impl DbRecords {
         ))
     }
 
+    fn sql_add(&self) -> SqlStr {
+        let now = self.now;
+        safe(format!("insert into agent_webkit_outbox (record, due_at_ms, attempts) values ($1, {now}, 0)"))
+    }
+
     fn sql_postpone(&self) -> SqlStr {
         let now = self.database.sql_now();
         safe(format!(
@@ -115,6 +120,23 @@ impl Records for DbRecords {
         })
     }
 
+    fn divide<'a>(&'a self, claimed: &'a Claimed, records: Vec<Bytes>) -> CatalogFuture<'a, ()> {
+        Box::pin(async move {
+            query!(&self.database, writes, |connection| async {
+                for record in &records {
+                    let insert = sqlx::query(self.sql_add()).bind(&record[..]);
+                    insert.execute(&mut *connection).await?;
+                }
+                sqlx::query(DONE)
+                    .bind(claimed.serial)
+                    .bind(claimed.attempts)
+                    .execute(&mut *connection)
+                    .await
+                    .map(drop)
+            })
+        })
+    }
+
     fn len(&self) -> CatalogFuture<'_, usize> {
         Box::pin(async move {
             let waiting: i64 =
@@ -163,6 +185,16 @@ mod tests {
         there.done(&claimed[0]).await.unwrap();
         assert_eq!(here.len().await.unwrap(), 1, "its claim is void");
         here.done(&again[0]).await.unwrap();
+        assert_eq!(here.len().await.unwrap(), 0);
+
+        stream.append(batch("whole")).await.unwrap();
+        let whole = here.claim(9, TIME).await.unwrap().remove(0);
+        here.divide(&whole, vec!["half".into(), "other".into()]).await.unwrap();
+        let parts = there.claim(9, TIME).await.unwrap();
+        assert_eq!(parts.iter().map(|part| &part.record[..]).collect::<Vec<_>>(), [&b"half"[..], b"other"]);
+        for part in &parts {
+            there.done(part).await.unwrap();
+        }
         assert_eq!(here.len().await.unwrap(), 0);
 
         let _newer = DurableLog::new(taker, DurableConfig::default()).open("s").await.unwrap();

@@ -62,6 +62,10 @@ pub(crate) trait Records: Send + Sync + 'static {
     /// Makes a claimed record due again after `pause`, unless it was claimed again since. `counts`: as an attempt.
     fn postpone<'a>(&'a self, claimed: &'a Claimed, pause: Duration, counts: bool) -> CatalogFuture<'a, ()>;
 
+    /// Puts records that are due at once in the place of a claimed one. If the host dies in between, all of them may
+    /// come twice.
+    fn divide<'a>(&'a self, claimed: &'a Claimed, records: Vec<Bytes>) -> CatalogFuture<'a, ()>;
+
     /// The number of records that wait.
     fn len(&self) -> CatalogFuture<'_, usize>;
 }

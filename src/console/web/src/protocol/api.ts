@@ -76,6 +76,21 @@ export class Api {
     return answer.tools;
   }
 
+  /** The key by which push services know the server, in base64url. */
+  async pushKey(): Promise<string> {
+    const answer = (await this.#json("GET", "push")) as { public_key: string };
+    return answer.public_key;
+  }
+
+  /** Adds or renews a device. Without `events` it hears of all. */
+  async addDevice(subscription: PushSubscriptionJSON, events?: string[]): Promise<void> {
+    await this.#json("POST", "push/subscriptions", { ...subscription, events });
+  }
+
+  async removeDevice(id: string): Promise<void> {
+    await this.#request("DELETE", `push/subscriptions/${encodeURIComponent(id)}`);
+  }
+
   /** Opens the stream after this event; 0 is from the oldest. */
   async stream(id: string, after: number, signal: AbortSignal): Promise<Response> {
     const headers: Record<string, string> = { accept: "text/event-stream" };

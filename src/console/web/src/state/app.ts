@@ -2,6 +2,7 @@
 
 import { Api, Refused, wordsOf, type NewSession } from "../protocol/api";
 import type { GenuiTool, SessionDescription } from "../protocol/types";
+import { Notifier } from "./notifier";
 import { OpenSession } from "./session";
 import * as signIn from "./sign_in";
 import { Store } from "./store";
@@ -39,6 +40,11 @@ export class App {
   readonly announcement = new Store("");
   /** Below the prefix at which the page is mounted. */
   readonly base = new URL(".", location.href.split("#")[0]).href;
+  readonly notifier = new Notifier(
+    this.base,
+    (session) => this.show(session),
+    (session) => this.open.get()?.id === session,
+  );
   #timer = 0;
 
   start(): void {
@@ -87,6 +93,7 @@ export class App {
     }
     this.auth.set({ kind: "in", api });
     void this.#components(api);
+    void this.notifier.renew(api);
     this.open.get()?.use(api);
     this.#address();
     this.#schedule();
@@ -102,6 +109,9 @@ export class App {
   }
 
   signOut(): void {
+    const auth = this.auth.get();
+    // Whoever signs out has nothing more to hear here.
+    if (auth.kind === "in") void this.notifier.turnOff(auth.api);
     signIn.keep(null);
     this.#expired(null);
     this.open.get()?.close();
@@ -178,6 +188,7 @@ export class App {
     const auth = this.auth.get();
     if (auth.kind !== "in") return;
     const id = sessionInAddress();
+    if (id) void this.notifier.seen(id);
     if (this.open.get()?.id === (id || undefined)) return;
     this.open.get()?.close();
     this.open.set(id ? new OpenSession(id, auth.api, () => this.#expired("The token is no longer accepted.")) : null);

@@ -3,32 +3,25 @@
 import { useState } from "preact/hooks";
 import type { UserMessage } from "../state/conversation";
 import { firstLine, textOf } from "../text/plain";
-import { useApp, useSession } from "./context";
+import { useSession } from "./context";
+import { CreateForm } from "./create_form";
 import { Dialog } from "./dialog";
 
 export function ForkDialog({ after, close }: { after?: UserMessage; close: () => void }) {
-  const app = useApp();
   const session = useSession();
   const [title, setTitle] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    // The button stays enabled: disabled, it would lose the focus.
-    if (busy) return;
-    setBusy(true);
-    const failed = await app.create({
-      fork_of: { session_id: session.id, ...(after && { after_message_uuid: after.id }) },
-      ...(title.trim() && { title: title.trim() }),
-    });
-    setBusy(false);
-    if (failed) return setProblem(failed);
-    close();
-    requestAnimationFrame(() => document.getElementById("composer")?.focus());
-  };
+  const wanted = () => ({
+    fork_of: { session_id: session.id, ...(after && { after_message_uuid: after.id }) },
+    ...(title.trim() && { title: title.trim() }),
+  });
+  const cancel = (
+    <button type="button" onClick={close}>
+      Cancel
+    </button>
+  );
   return (
     <Dialog title="Fork this session" close={close}>
-      <form onSubmit={submit}>
+      <CreateForm wanted={wanted} words={["Fork", "Forking…"]} close={close} buttons={cancel}>
         <p>
           {after
             ? `A new session begins with a copy of this conversation, up to and with the turn of “${firstLine(textOf(after.content), 80)}”.`
@@ -46,20 +39,7 @@ export function ForkDialog({ after, close }: { after?: UserMessage; close: () =>
             onInput={(event) => setTitle(event.currentTarget.value)}
           />
         </label>
-        {problem && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
-        <div class="actions">
-          <button type="submit" class="primary">
-            {busy ? "Forking…" : "Fork"}
-          </button>
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
-        </div>
-      </form>
+      </CreateForm>
     </Dialog>
   );
 }

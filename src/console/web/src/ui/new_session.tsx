@@ -2,41 +2,28 @@
 
 import { useState } from "preact/hooks";
 import type { SessionDescription } from "../protocol/types";
-import { useApp } from "./context";
+import { CreateForm } from "./create_form";
 import { Dialog } from "./dialog";
 import { MODES, ModelNames } from "./models";
 
 export function NewSession({ sessions, close }: { sessions: SessionDescription[]; close: () => void }) {
-  const app = useApp();
   const [cwd, setCwd] = useState("");
   const [title, setTitle] = useState("");
   const [model, setModel] = useState("");
   const [mode, setMode] = useState("");
   const [profile, setProfile] = useState("");
   const [budget, setBudget] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    // The button stays enabled: disabled, it would lose the focus.
-    if (busy) return;
-    setBusy(true);
-    const failed = await app.create({
-      ...(cwd.trim() && { cwd: cwd.trim() }),
-      ...(title.trim() && { title: title.trim() }),
-      ...(model.trim() && { model: model.trim() }),
-      ...(mode && { permission_mode: mode }),
-      ...(profile.trim() && { profile: profile.trim() }),
-      ...(budget && { budget_usd: Number(budget) }),
-    });
-    setBusy(false);
-    if (failed) return setProblem(failed);
-    close();
-    requestAnimationFrame(() => document.getElementById("composer")?.focus());
-  };
+  const wanted = () => ({
+    ...(cwd.trim() && { cwd: cwd.trim() }),
+    ...(title.trim() && { title: title.trim() }),
+    ...(model.trim() && { model: model.trim() }),
+    ...(mode && { permission_mode: mode }),
+    ...(profile.trim() && { profile: profile.trim() }),
+    ...(budget && { budget_usd: Number(budget) }),
+  });
   return (
     <Dialog title="New session" close={close}>
-      <form onSubmit={submit}>
+      <CreateForm wanted={wanted} words={["Start", "Starting…"]} close={close}>
         <Text label="Directory" value={cwd} change={setCwd} placeholder="The first workspace" list="directories" />
         <datalist id="directories">
           {[...new Set(sessions.map((session) => session.cwd))].map((directory) => (
@@ -72,17 +59,7 @@ export function NewSession({ sessions, close }: { sessions: SessionDescription[]
             />
           </label>
         </div>
-        {problem && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
-        <div class="actions">
-          <button type="submit" class="primary">
-            {busy ? "Starting…" : "Start"}
-          </button>
-        </div>
-      </form>
+      </CreateForm>
     </Dialog>
   );
 }

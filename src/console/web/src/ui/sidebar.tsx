@@ -8,6 +8,7 @@ import { useApp } from "./context";
 import { Dialog } from "./dialog";
 import { Icon } from "./icons";
 import { NewSession } from "./new_session";
+import { Notifications } from "./notifications";
 
 const NOTHING = new Store<SessionDescription | null>(null);
 
@@ -20,6 +21,7 @@ export function Sidebar() {
   const creating = useStore(app.creating);
   const setCreating = (creating: boolean) => app.creating.set(creating);
   const [help, setHelp] = useState(false);
+  const [notifying, setNotifying] = useState(false);
   const search = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLUListElement>(null);
   const now = Date.now();
@@ -114,10 +116,14 @@ export function Sidebar() {
         <button type="button" class="quiet small" onClick={() => setHelp(true)}>
           Keyboard
         </button>
+        <button type="button" class="quiet small" onClick={() => setNotifying(true)}>
+          Notify
+        </button>
         <SignOut />
       </footer>
       {creating && <NewSession sessions={sessions} close={() => setCreating(false)} />}
       {help && <Keyboard close={() => setHelp(false)} />}
+      {notifying && <Notifications close={() => setNotifying(false)} />}
     </nav>
   );
 }
@@ -158,7 +164,7 @@ function SignOut() {
   const auth = useStore(app.auth);
   if (auth.kind !== "in" || auth.api.token === null) return null;
   return (
-    <button type="button" class="quiet small" onClick={() => app.signOut()}>
+    <button type="button" class="quiet small sign-out" onClick={() => app.signOut()}>
       Sign out
     </button>
   );
