@@ -27,6 +27,8 @@ pub mod relay;
 pub mod reply;
 #[cfg(feature = "resume")]
 pub mod resume;
+#[cfg(feature = "rmcp")]
+pub mod rmcp;
 #[cfg(any(feature = "auth", feature = "drain", feature = "lookup", feature = "resume", feature = "ticket"))]
 #[doc(hidden)]
 pub mod sync;

@@ -1,6 +1,7 @@
 //! Stores sessions that outlive the process: the session catalog, event logs and transcript stores; and tickets.
 
 pub mod catalog;
+mod clock;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod database;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -10,6 +10,7 @@ mod gateways;
 mod groups;
 mod layer;
 mod lost_answers;
+mod mcp;
 mod model;
 mod outage;
 mod place;

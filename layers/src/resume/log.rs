@@ -4,10 +4,10 @@ use std::{
     borrow::Cow,
     collections::VecDeque,
     fmt,
-    future::{Future, poll_fn},
+    future::{Future, poll_fn, ready},
     ops::RangeInclusive,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -273,6 +273,16 @@ pub trait EventLog: Clone + Send + Sync + 'static {
     /// Drops the stream of `key` with all its events. Its tails end. A tail with unread events ends with
     /// [`Evicted`], so that its reader does not mistake this for the end of the stream.
     fn forget(&self, key: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    /// Forgets the streams whose keys begin with `prefix` and to which nothing was appended for the time `idle`, whichever
+    /// process wrote them. Returns their number. The default forgets none, for a log that drops old streams by itself.
+    fn forget_idle(
+        &self,
+        prefix: &str,
+        idle: Duration,
+    ) -> impl Future<Output = Result<u64, Self::Error>> + Send {
+        let _ = (prefix, idle);
+        ready(Ok(0))
+    }
 }
 
 /// One stream of events: appended to by one writer, read by any number of tails.

@@ -23,6 +23,7 @@ macro_rules! migrations {
             ("inbox", include_str!(concat!("migrations/", $kind, "/0010_inbox.sql"))),
             ("costs", include_str!(concat!("migrations/", $kind, "/0011_costs.sql"))),
             ("outbox", include_str!(concat!("migrations/", $kind, "/0012_outbox.sql"))),
+            ("touched", include_str!(concat!("migrations/", $kind, "/0013_touched.sql"))),
         ])
     };
 }

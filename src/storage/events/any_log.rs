@@ -3,6 +3,7 @@
 use std::{
     ops::RangeInclusive,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use super::{DurableLog, DurableStream, DurableTail, LogError};
@@ -92,6 +93,13 @@ impl EventLog for AnyLog {
         match self {
             Self::Ring(log) => log.forget(key).await.map_err(|never| match never {}),
             Self::Durable(log) => log.forget(key).await,
+        }
+    }
+
+    async fn forget_idle(&self, prefix: &str, idle: Duration) -> Result<u64, LogError> {
+        match self {
+            Self::Ring(log) => log.forget_idle(prefix, idle).await.map_err(|never| match never {}),
+            Self::Durable(log) => log.forget_idle(prefix, idle).await,
         }
     }
 }

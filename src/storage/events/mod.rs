@@ -60,6 +60,7 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     sync::{Arc, MutexGuard},
+    time::Duration,
 };
 
 use tokio::sync::{Semaphore, mpsc};
@@ -81,7 +82,7 @@ use self::{
     replay::Source,
     writer::{Postponed, Writer},
 };
-use super::{database::Database, wake::Wake};
+use super::{clock::now_ms, database::Database, wake::Wake};
 use crate::{
     layers::resume::{Event, EventLog},
     metrics::CommitTimes,
@@ -90,6 +91,9 @@ use crate::{
 
 /// The key of the stream that is written to find out whether the log works. No session has such an id.
 const CHECK: &str = "agent-webkit-check";
+
+/// Number of idle streams that one transaction forgets.
+const IDLE_AT_ONCE: usize = 500;
 
 /// An [`EventLog`] in a database. Clones share their streams.
 ///
@@ -225,12 +229,9 @@ impl EventLog for DurableLog {
         Ok(row.map(|row| DurableStream::view(key, core.source.clone(), core.config.clone(), row)))
     }
 
+    /// Follows the rows also where the stream is open: another process may have taken it over since, unnoticed here.
     async fn follow(&self, key: &str) -> Result<Option<DurableStream>, LogError> {
         let core = &*self.core;
-        let open = core.table().get(key).cloned();
-        if let Some(open) = open {
-            return Ok(Some(DurableStream::open(open)));
-        }
         let row = core.source.rows.look(key).await?;
         Ok(row.map(|row| DurableStream::followed(key, core.followers.clone(), row)))
     }
@@ -254,6 +255,26 @@ impl EventLog for DurableLog {
         }
         core.followers.wake.grew(key);
         Ok(())
+    }
+
+    async fn forget_idle(&self, prefix: &str, idle: Duration) -> Result<u64, LogError> {
+        let core = &*self.core;
+        let before_ms = now_ms().saturating_sub(i64::try_from(idle.as_millis()).unwrap_or(i64::MAX));
+        let mut total = 0;
+        loop {
+            let forgotten = core.source.rows.forget_idle(prefix, before_ms, IDLE_AT_ONCE).await?;
+            for (id, key) in &forgotten {
+                let open = core.table().get(key).filter(|open| open.id == *id).cloned();
+                if let Some(open) = open {
+                    open.forget();
+                }
+                core.followers.wake.grew(key);
+            }
+            total += forgotten.len() as u64;
+            if forgotten.len() < IDLE_AT_ONCE {
+                return Ok(total);
+            }
+        }
     }
 }
 

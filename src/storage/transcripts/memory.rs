@@ -5,9 +5,8 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use super::{
-    Entry, SessionSummary, StoreFuture, StoredSession, TranscriptKey, TranscriptStore, clock::now_ms, summary,
-};
+use super::{Entry, SessionSummary, StoreFuture, StoredSession, TranscriptKey, TranscriptStore, summary};
+use crate::storage::clock::now_ms;
 
 /// A transcript store in memory, for tests and for servers whose sessions need not outlive the process.
 #[derive(Debug, Default)]

@@ -28,7 +28,6 @@
 //! # }
 //! ```
 
-mod clock;
 mod entry;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod fenced;

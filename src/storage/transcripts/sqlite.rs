@@ -7,9 +7,12 @@ use sqlx::{Sqlite as Driver, Transaction, sqlite::SqliteConnection};
 
 use super::{
     Entry, FencedAppend, SessionSummary, StoreError, StoreFuture, StoredSession, TranscriptKey,
-    TranscriptStore, clock::now_ms, sql, summary,
+    TranscriptStore, sql, summary,
 };
-use crate::storage::database::{Call, Component, Sqlite};
+use crate::storage::{
+    clock::now_ms,
+    database::{Call, Component, Sqlite},
+};
 
 /// A transcript store in a SQLite file.
 ///

@@ -13,6 +13,7 @@ use std::{
     convert::Infallible,
     fmt,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 pub use config::RingConfig;
@@ -89,6 +90,15 @@ impl EventLog for RingLog {
             stream.forget();
         }
         Ok(())
+    }
+
+    async fn forget_idle(&self, prefix: &str, idle: Duration) -> Result<u64, Infallible> {
+        let is_idle = |key: &String, stream: &mut RingStream| {
+            key.starts_with(prefix) && stream.appended_at().elapsed() > idle
+        };
+        let forgotten: Vec<_> = self.streams().extract_if(is_idle).collect();
+        forgotten.iter().for_each(|(_, stream)| stream.forget());
+        Ok(forgotten.len() as u64)
     }
 }
 

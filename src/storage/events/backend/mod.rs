@@ -102,6 +102,15 @@ pub(super) trait SqlBackend: fmt::Debug + Send + Sync + 'static {
 
     fn forget<'a>(&'a self, key: &'a str) -> BackendFuture<'a, ()>;
 
+    /// Forgets streams whose keys begin with `prefix` and that were neither opened nor written since `before_ms`, up to
+    /// `limit` of them. Returns their ids and keys.
+    fn forget_idle<'a>(
+        &'a self,
+        prefix: &'a str,
+        before_ms: i64,
+        limit: usize,
+    ) -> BackendFuture<'a, Vec<(i64, String)>>;
+
     /// Removes the events before `oldest`.
     fn trim(&self, id: i64, epoch: i64, oldest: u64) -> BackendFuture<'_, ()>;
 
@@ -160,7 +169,8 @@ macro_rules! shared_backend {
             self.call(Component::Events.writes(), async move {
                 // All rows, of which there is one: SQLite commits after the last, and may fail only then.
                 let mut connection = self.writes().await?;
-                let rows = sqlx::query_as(statements::TAKE).bind(key).fetch_all(&mut *connection).await?;
+                let rows = sqlx::query_as(statements::TAKE).bind(key).bind(now_ms());
+                let rows = rows.fetch_all(&mut *connection).await?;
                 self.done(connection).await?;
                 rows.into_iter().next().map(stream_row).ok_or(sqlx::Error::RowNotFound)
             })
@@ -215,6 +225,26 @@ macro_rules! shared_backend {
                     sqlx::query(statements::FORGET_EVENTS).bind(id).execute(&mut *transaction).await?;
                 }
                 transaction.commit().await
+            })
+        }
+
+        fn forget_idle<'a>(
+            &'a self,
+            prefix: &'a str,
+            before_ms: i64,
+            limit: usize,
+        ) -> BackendFuture<'a, Vec<(i64, String)>> {
+            self.call(Component::Events.writes().of_many_rows(), async move {
+                let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
+                let forget = sqlx::query_as(statements::FORGET_IDLE).bind(prefix).bind(length);
+                let forget = forget.bind(before_ms).bind(i64::try_from(limit).unwrap_or(i64::MAX));
+                let mut transaction = self.begin().await?;
+                let forgotten: Vec<(i64, String)> = forget.fetch_all(&mut *transaction).await?;
+                for (id, _) in &forgotten {
+                    sqlx::query(statements::FORGET_EVENTS).bind(id).execute(&mut *transaction).await?;
+                }
+                transaction.commit().await?;
+                Ok(forgotten)
             })
         }
 
