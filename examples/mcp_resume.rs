@@ -10,7 +10,7 @@ mod support;
 use std::{env, error::Error, sync::Arc, time::Duration};
 
 use agent_webkit::{
-    layers::rmcp::McpLog,
+    layers::mcp::McpLog,
     storage::database::Database,
     storage::events::{DurableConfig, DurableLog},
 };

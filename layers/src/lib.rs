@@ -18,6 +18,8 @@ pub mod host;
 mod json;
 #[cfg(feature = "lookup")]
 pub mod lookup;
+#[cfg(any(feature = "rmcp", feature = "tower-mcp"))]
+pub mod mcp;
 #[cfg(any(feature = "auth", feature = "lookup", feature = "resume"))]
 mod query;
 #[cfg(any(feature = "auth", feature = "lookup", feature = "relay", feature = "resume"))]
@@ -27,8 +29,6 @@ pub mod relay;
 pub mod reply;
 #[cfg(feature = "resume")]
 pub mod resume;
-#[cfg(feature = "rmcp")]
-pub mod rmcp;
 #[cfg(any(feature = "auth", feature = "drain", feature = "lookup", feature = "resume", feature = "ticket"))]
 #[doc(hidden)]
 pub mod sync;

@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use agent_webkit_layers::{
+    mcp::McpLog,
     resume::{EventLog, RingConfig, RingLog},
-    rmcp::McpLog,
 };
 use axum::body::Body;
 use futures_util::StreamExt;

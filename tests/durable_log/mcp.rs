@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use agent_webkit::{
     layers::{
+        mcp::McpLog,
         resume::{Event, EventLog, EventStream},
-        rmcp::McpLog,
     },
     storage::events::{DurableConfig, DurableLog},
 };

@@ -1,66 +1,75 @@
-//! Lets the MCP servers of `rmcp` resume their streams and restore their sessions after a restart, and on another host.
+//! Lets MCP servers resume their streams and restore their sessions after a restart, and on another host.
 //!
-//! ```
-//! use std::sync::Arc;
-//!
-//! use agent_webkit_layers::{resume::RingLog, rmcp::McpLog};
-//! use rmcp::{
-//!     tool, tool_router,
-//!     transport::streamable_http_server::{
-//!         StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
-//!     },
-//! };
-//!
-//! struct Greeter;
-//!
-//! #[tool_router(server_handler)]
-//! impl Greeter {
-//!     /// Greets.
-//!     #[tool]
-//!     async fn greet(&self) -> String {
-//!         "Hello.".to_owned()
-//!     }
-//! }
-//!
-//! // A log in memory survives dropped connections; one in a database, such as agent-webkit's `DurableLog`, restarts too.
-//! let log = Arc::new(McpLog::new(RingLog::default()));
-//! let sessions = Arc::new(LocalSessionManager::default().with_event_store(log.clone()));
-//! let mut config = StreamableHttpServerConfig::default();
-//! config.session_store = Some(log);
-//! let service = StreamableHttpService::new(|| Ok(Greeter), sessions, config);
-//! # drop(service);
-//! ```
+//! [`McpLog`] implements the traits by which the streamable HTTP servers of `rmcp` (feature `rmcp`) and `tower-mcp` (feature
+//! `tower-mcp`) keep events and sessions, over any [`EventLog`]. A log in memory survives dropped connections. One in a
+//! database, such as agent-webkit's `DurableLog`, survives restarts, and several servers may share it.
+#![cfg_attr(
+    feature = "rmcp",
+    doc = r#"
+```
+use std::sync::Arc;
+
+use agent_webkit_layers::{mcp::McpLog, resume::RingLog};
+use rmcp::{
+    tool, tool_router,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+    },
+};
+
+struct Greeter;
+
+#[tool_router(server_handler)]
+impl Greeter {
+    /// Greets.
+    #[tool]
+    async fn greet(&self) -> String {
+        "Hello.".to_owned()
+    }
+}
+
+let log = Arc::new(McpLog::new(RingLog::default()));
+let sessions = LocalSessionManager::default().with_event_store(log.clone());
+let mut config = StreamableHttpServerConfig::default();
+config.session_store = Some(log);
+let service = StreamableHttpService::new(|| Ok(Greeter), Arc::new(sessions), config);
+# drop(service);
+```"#
+)]
 //!
 //! # What is stored
 //!
-//! `rmcp` opens a stream for each call, and one for each session. A message is stored **before** its event id is returned,
-//! so an id that a client has seen can be resumed from. An id names the stream, its incarnation and the event in it; to
-//! clients it is opaque. In the log a stream has the key `mcp-stream:…`, a session `mcp-session:…`, so ids lead to no other
-//! stream of the log.
+//! A message is stored **before** its event id is returned to `rmcp`, so that a client can resume from every id that it has
+//! seen. `rmcp` opens a stream for each call, and one for each session. To clients an id is opaque; it names the stream,
+//! its incarnation and the event in it. In the log the key of a stream is `mcp-stream:…` and that of a session
+//! `mcp-session:…`, so an id leads to no other stream of the log.
 //!
-//! Whoever knows an event id can read the stream after it: `rmcp` does not compare it with the session. The ids contain
-//! random UUIDs, as those of the sessions do.
+//! Whoever knows an event id can read the stream after it: `rmcp` does not compare it with the session. Ids contain random
+//! UUIDs, as those of sessions do.
 //!
-//! # What a client gets
+//! `tower-mcp` gives events their ids itself, and asks for the events of a session.
+//!
+//! # What a client of `rmcp` gets
 //!
 //! A client that comes back with `Last-Event-ID` gets the messages after that event, each once, and then those that are
-//! still stored, whichever server stores them. The stream ends after the response to its call. `rmcp` answers a resume
-//! from an event that is not known, or no longer held, with an empty 200 stream, and logs why.
+//! stored later, whichever server stores them. The stream ends after the response to its call. If the event is not known or
+//! no longer held, `rmcp` logs why and answers 200 with an empty stream.
 //!
-//! A call runs in one process. If that process dies, everything that the call had sent is there, but its response never
-//! comes: the client's own time limit for the call ends it.
+//! A call runs in one process. If that process dies, everything that the call had sent can be read, but its response never
+//! comes, and the client's own time limit ends the call.
 //!
 //! # For how long
 //!
-//! Streams are forgotten one hour after their last message ([`McpLog::retain`]), and what restores a session a day after its
-//! start ([`McpLog::retain_sessions`]), whichever server wrote them. A call's stream is closed with its response, so it holds
-//! no memory in a log in a database. The number of streams is not limited otherwise.
+//! A stream is forgotten an hour after its last message ([`McpLog::retain`]), and a session a day after it was stored
+//! ([`McpLog::retain_sessions`]), whichever server wrote them. The stream of a call is closed with its response; then a log in
+//! a database holds no memory for it. The number of streams has no other limit.
 
-mod event_id;
-mod event_store;
-mod message;
-mod replay;
-mod session_store;
+#[cfg(feature = "rmcp")]
+mod rmcp;
+mod sessions;
+mod streams;
+#[cfg(feature = "tower-mcp")]
+mod tower_mcp;
 
 use std::{
     collections::HashMap,
@@ -69,12 +78,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    resume::{EventLog, EventStream},
-    sync::lock,
-};
+use crate::{resume::EventLog, sync::lock};
 
-use event_store::Slot;
+use streams::Slot;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The keys of streams in the log.
 const STREAMS: &str = "mcp-stream:";
@@ -83,7 +91,7 @@ const SESSIONS: &str = "mcp-session:";
 /// How often within the time for which they are retained idle streams are looked for.
 const SWEEPS: u32 = 8;
 
-/// An `EventStore` and a `SessionStore` of `rmcp` over any [`EventLog`]: see the [module](self).
+/// The event store and the session store of an MCP server over any [`EventLog`]: see the [module](self).
 pub struct McpLog<L: EventLog> {
     log: L,
     retain: Duration,
@@ -143,7 +151,7 @@ impl<L: EventLog> McpLog<L> {
     }
 }
 
-impl<L: EventLog<Stream: EventStream>> fmt::Debug for McpLog<L> {
+impl<L: EventLog> fmt::Debug for McpLog<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("McpLog")
             .field("retain", &self.retain)

@@ -1,0 +1,4 @@
+//! For the servers of `tower-mcp`.
+
+mod event_store;
+mod session_store;
