@@ -6,6 +6,7 @@ use http::request::Parts;
 use tower_layer::Layer;
 
 use super::{Attach, Attachment, Resume, keepalive::DEFAULT_KEEPALIVE};
+use crate::reply::{Render, Renderer};
 
 /// Answers requests for the streams of your own event log, resumably. For an upstream that does not support resuming, see
 /// [`RecordLayer`](super::RecordLayer).
@@ -15,6 +16,7 @@ use super::{Attach, Attachment, Resume, keepalive::DEFAULT_KEEPALIVE};
 pub struct ResumeLayer<M> {
     mode: M,
     keepalive: Option<Duration>,
+    renderer: Renderer,
 }
 
 impl<F> ResumeLayer<Attach<F>> {
@@ -40,7 +42,7 @@ impl<F> ResumeLayer<Attach<F>> {
 
 impl<M> ResumeLayer<M> {
     fn new(mode: M) -> Self {
-        Self { mode, keepalive: Some(DEFAULT_KEEPALIVE) }
+        Self { mode, keepalive: Some(DEFAULT_KEEPALIVE), renderer: Renderer::JSON }
     }
 
     /// Sets the time of silence after which a stream sends the comment `: keepalive`. Default 15 s; zero means never.
@@ -49,12 +51,19 @@ impl<M> ResumeLayer<M> {
         self.keepalive = Some(every);
         self
     }
+
+    /// Sets how refusals are answered. By default with the JSON of the [module](super#what-a-client-gets).
+    #[must_use]
+    pub fn render(mut self, render: impl Render + Send + Sync + 'static) -> Self {
+        self.renderer = Renderer::new(render);
+        self
+    }
 }
 
 impl<S, M: Clone> Layer<S> for ResumeLayer<M> {
     type Service = Resume<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Resume::new(inner, self.mode.clone(), self.keepalive)
+        Resume::new(inner, self.mode.clone(), self.keepalive, self.renderer.clone())
     }
 }

@@ -9,6 +9,7 @@ use http::{Request, Response, request::Parts};
 use tower_service::Service;
 
 use super::{Attach, Attachment, EventStream, ResponseBody, ResponseFuture, respond::asks_for_stream};
+use crate::reply::Renderer;
 
 /// Answers requests for event streams from an event log: see [`ResumeLayer`](super::ResumeLayer).
 #[derive(Clone, Debug)]
@@ -16,11 +17,12 @@ pub struct Resume<S, M> {
     inner: S,
     mode: M,
     keepalive: Option<Duration>,
+    renderer: Renderer,
 }
 
 impl<S, M> Resume<S, M> {
-    pub(super) const fn new(inner: S, mode: M, keepalive: Option<Duration>) -> Self {
-        Self { inner, mode, keepalive }
+    pub(super) const fn new(inner: S, mode: M, keepalive: Option<Duration>, renderer: Renderer) -> Self {
+        Self { inner, mode, keepalive, renderer }
     }
 
     /// The inner service.
@@ -62,7 +64,7 @@ where
         let Some(attachment) = self.mode.find(&parts) else {
             return ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)));
         };
-        let answer = attachment.answer(&parts, self.keepalive);
+        let answer = attachment.answer_by(&self.renderer, &parts, self.keepalive);
         ResponseFuture::waiting(async { Ok(answer.await) })
     }
 }

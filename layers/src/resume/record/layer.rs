@@ -8,7 +8,10 @@ use super::{
     Identify, Record, RecordConfig,
     registry::{self, Registry},
 };
-use crate::resume::{EventLog, Sse};
+use crate::{
+    reply::{Render, Renderer},
+    resume::{EventLog, Sse},
+};
 
 /// Makes the event streams of an inner service that cannot resume resumable, whatever the method: it records them in a
 /// log, and serves every reader from there.
@@ -152,6 +155,25 @@ impl<L: EventLog, I, F> RecordLayer<L, I, F> {
     #[must_use]
     pub fn keepalive(mut self, every: Duration) -> Self {
         self.config.keepalive = Some(every);
+        self
+    }
+
+    /// Sets how refusals are answered: 400, 404, 412 and 503. By default with the JSON of the
+    /// [module](crate::resume#what-a-client-gets).
+    ///
+    /// ```
+    /// use agent_webkit_layers::{
+    ///     reply::Problems,
+    ///     resume::{RecordLayer, RingLog, StreamIds},
+    /// };
+    ///
+    /// # let next_uuid = || "6b0d".to_owned();
+    /// let layer = RecordLayer::new(RingLog::default(), StreamIds::new(next_uuid)).render(Problems);
+    /// # let _ = layer;
+    /// ```
+    #[must_use]
+    pub fn render(mut self, render: impl Render + Send + Sync + 'static) -> Self {
+        self.config.renderer = Renderer::new(render);
         self
     }
 

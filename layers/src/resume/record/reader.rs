@@ -11,11 +11,11 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    reply::Refusal,
+    reply::{Refusal, Refuse},
     resume::{
-        Bounds, Cursor, EventLog, EventStream, Follow, Framing, Reframed, ResponseBody, Tail,
+        Bounds, Cursor, EventLog, EventStream, Follow, Framing, Reframed, ResponseBody,
         cursor::LAST_EVENT_ID,
-        respond::{head_response, refusal_response, retry_response, stream_head, unavailable_response},
+        respond::{head_response, not_read, stream_head, try_again, unavailable},
     },
 };
 
@@ -35,6 +35,7 @@ pub(super) struct Reader<L: EventLog, F> {
     pub(super) key: String,
     pub(super) position: Position,
     pub(super) start: Start,
+    pub(super) refuse: Refuse,
 }
 
 /// Whether a request may start a stream.
@@ -60,15 +61,17 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
         if self.start == Start::Anew
             && let Err(error) = registry::forget(&self.registry, &self.key).await
         {
-            return Ok(unavailable_response(&error));
+            return Ok(self.refuse.answer(unavailable(&error)));
         }
         loop {
             match self.registry.claim(&self.key, self.config.max_streams) {
                 Claim::Read(stream) => return Ok(self.read(&stream).await),
                 Claim::Wait(mut led) => while led.changed().await.is_ok() {},
                 Claim::Lead(lead) => return self.lead(lead, inner, request).await,
-                Claim::Full => return Ok(retry_response("there are too many streams; try again later")),
-                Claim::Refused => return Ok(shutting_down()),
+                Claim::Full => {
+                    return Ok(self.refuse.answer(try_again("there are too many streams; try again later")));
+                }
+                Claim::Refused => return Ok(self.refuse.answer(shutting_down())),
             }
         }
     }
@@ -85,11 +88,11 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
     {
         let held = match self.registry.log.find(&self.key).await {
             Ok(held) => held,
-            Err(error) => return Ok(unavailable_response(&error)),
+            Err(error) => return Ok(self.refuse.answer(unavailable(&error))),
         };
         let bounds = held.as_ref().map_or(Bounds::EMPTY, EventStream::bounds);
         if held.is_none() && self.start == Start::Never {
-            return Ok(not_found());
+            return Ok(self.refuse.answer(not_found()));
         }
         let cursor = match &held {
             Some(stream) => self.cursor_in(stream).await,
@@ -99,11 +102,11 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
             },
         };
         let admitted = match cursor {
-            Ok(cursor) => bounds.admit(cursor).map_err(|error| refusal_response(&error)),
+            Ok(cursor) => bounds.admit(cursor).map_err(|error| not_read(&error)),
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = admitted {
-            return Ok(refusal);
+            return Ok(self.refuse.answer(refusal));
         }
         if let Some(finished) = held.as_ref().filter(|_| bounds.closed) {
             return Ok(self.read(finished).await);
@@ -126,12 +129,12 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
 
         let stream = match self.registry.log.open(&self.key).await {
             Ok(stream) => stream,
-            Err(error) => return Ok(unavailable_response(&error)),
+            Err(error) => return Ok(self.refuse.answer(unavailable(&error))),
         };
         // Attached before the recording starts, so that the window cannot move past the first reader.
         let answer = self.read(&stream).await;
         let Some(recording) = lead.record(stream) else {
-            return Ok(shutting_down());
+            return Ok(self.refuse.answer(shutting_down()));
         };
         tokio::spawn(recorder::run(recording, response.into_body(), self.config, self.framing));
         Ok(answer)
@@ -140,7 +143,7 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
     async fn read<B>(&self, stream: &L::Stream) -> Response<ResponseBody<B, TailOf<L, F>>> {
         let cursor = match self.cursor_in(stream).await {
             Ok(cursor) => cursor,
-            Err(refusal) => return refusal,
+            Err(refusal) => return self.refuse.answer(refusal),
         };
         match stream.tail(cursor).await {
             Ok(tail) => {
@@ -148,27 +151,25 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
                 let body = Follow::new(tail, self.config.keepalive).with_keepalive(self.framing.keepalive());
                 self.typed(stream_head(body.into()))
             }
-            Err(error) => refusal_response(&error),
+            Err(error) => self.refuse.answer(not_read(&error)),
         }
     }
 
     /// The answer to a HEAD request for a stream.
     pub(super) async fn head<B>(&self, stream: &L::Stream) -> Response<ResponseBody<B, TailOf<L, F>>> {
-        match self.cursor_in(stream).await {
-            Ok(cursor) => {
-                let answer = head_response(&stream.bounds(), cursor);
-                if answer.status() == StatusCode::OK { self.typed(answer) } else { answer }
-            }
-            Err(refusal) => refusal,
+        let cursor = self.cursor_in(stream).await;
+        match cursor.and_then(|cursor| head_response(&stream.bounds(), cursor)) {
+            Ok(answer) => self.typed(answer),
+            Err(refusal) => self.refuse.answer(refusal),
         }
     }
 
     /// Where this request starts in the stream, if the stream has that place.
-    async fn cursor_in<B: From<Bytes>>(&self, stream: &L::Stream) -> Result<Cursor, Response<B>> {
+    async fn cursor_in(&self, stream: &L::Stream) -> Result<Cursor, Refusal> {
         match self.position.cursor_in(stream, &self.framing).await {
             Ok(Ok(cursor)) => Ok(cursor),
             Ok(Err(unknown)) => Err(unknown_id(&unknown)),
-            Err(error) => Err(refusal_response(&error)),
+            Err(error) => Err(not_read(&error)),
         }
     }
 
@@ -187,8 +188,8 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
                 elsewhere::watch(&self.registry, &self.key, lease, lost, self.config.retain);
                 answer
             }
-            Ok(None) => retry_response("the stream has just been forgotten; try again"),
-            Err(error) => unavailable_response(&error),
+            Ok(None) => self.refuse.answer(try_again("the stream has just been forgotten; try again")),
+            Err(error) => self.refuse.answer(unavailable(&error)),
         }
     }
 
@@ -197,28 +198,28 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
     async fn lost<B>(&self) -> Response<ResponseBody<B, TailOf<L, F>>> {
         let stream = match self.registry.log.open(&self.key).await {
             Ok(stream) => stream,
-            Err(error) => return unavailable_response(&error),
+            Err(error) => return self.refuse.answer(unavailable(&error)),
         };
         let answer = self.read(&stream).await;
         if let Err(error) = stream.append(lost_event(&self.framing).into()).await {
-            return unavailable_response(&error);
+            return self.refuse.answer(unavailable(&error));
         }
         stream.close();
         answer
     }
 }
 
-pub(super) fn not_found<B: From<Bytes>>() -> Response<B> {
-    Refusal::new(StatusCode::NOT_FOUND, "there is no such stream").into_response(false)
+pub(super) fn not_found() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "there is no such stream")
 }
 
-fn unknown_id<B: From<Bytes>>(UnknownId: &UnknownId) -> Response<B> {
+fn unknown_id(UnknownId: &UnknownId) -> Refusal {
     let detail = "the stream cannot be resumed: it holds no event with this id";
-    Refusal::new(StatusCode::PRECONDITION_FAILED, detail).into_response(false)
+    Refusal::new(StatusCode::PRECONDITION_FAILED, detail)
 }
 
-fn shutting_down<B, T: Tail>() -> Response<ResponseBody<B, T>> {
-    retry_response("the server is shutting down; try again")
+fn shutting_down() -> Refusal {
+    try_again("the server is shutting down; try again")
 }
 
 /// Whether the response is a stream of this framing without a content encoding.
