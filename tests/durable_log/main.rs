@@ -5,6 +5,7 @@ mod compaction;
 mod crash;
 mod ending;
 mod following;
+mod framings;
 mod full_disk;
 mod gateways;
 mod groups;

@@ -155,8 +155,28 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
         }
     }
 
-    /// The answer to a HEAD request for a stream.
-    pub(super) async fn head<B>(&self, stream: &L::Stream) -> Response<ResponseBody<B, TailOf<L, F>>> {
+    /// Answers a HEAD request, which starts no stream.
+    pub(super) async fn respond_head<S, ReqBody, B>(
+        self,
+        mut inner: S,
+        request: Request<ReqBody>,
+    ) -> Result<Response<ResponseBody<B, TailOf<L, F>>>, S::Error>
+    where
+        S: Service<Request<ReqBody>, Response = Response<B>>,
+    {
+        let held = match self.registry.recorded(&self.key) {
+            Some(stream) => Ok(Some(stream)),
+            None => self.registry.log.find(&self.key).await,
+        };
+        match held {
+            Ok(Some(stream)) => Ok(self.head(&stream).await),
+            Ok(None) if self.start == Start::Never => Ok(self.refuse.answer(not_found())),
+            Ok(None) => Ok(inner.call(request).await?.map(ResponseBody::inner)),
+            Err(error) => Ok(self.refuse.answer(unavailable(&error))),
+        }
+    }
+
+    async fn head<B>(&self, stream: &L::Stream) -> Response<ResponseBody<B, TailOf<L, F>>> {
         let cursor = self.cursor_in(stream).await;
         match cursor.and_then(|cursor| head_response(&stream.bounds(), cursor)) {
             Ok(answer) => self.typed(answer),

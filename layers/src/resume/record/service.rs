@@ -145,13 +145,8 @@ where
             refuse,
         };
         if parts.method == Method::HEAD {
-            return match (self.registry.recorded(&reader.key), start) {
-                (Some(stream), _) => ResponseFuture::waiting(async move { Ok(reader.head(&stream).await) }),
-                (None, Start::Never) => ResponseFuture::ready(reader.refuse.answer(not_found())),
-                (None, Start::IfMissing | Start::Anew) => {
-                    ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)))
-                }
-            };
+            let inner = take_ready(&mut self.inner);
+            return ResponseFuture::waiting(reader.respond_head(inner, Request::from_parts(parts, body)));
         }
         let inner = take_ready(&mut self.inner);
         let is_safe = parts.method.is_safe();
