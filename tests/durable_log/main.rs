@@ -15,6 +15,7 @@ mod mcp;
 mod model;
 mod outage;
 mod place;
+mod racing;
 mod reader;
 mod replay;
 mod runs;

@@ -256,6 +256,16 @@ pub trait EventLog: Clone + Send + Sync + 'static {
     /// Opens the stream of `key` for writing, and creates it if it does not exist. In an event log that several
     /// processes share, appends of an earlier opener fail from then on with [`AppendError::Fenced`].
     fn open(&self, key: &str) -> impl Future<Output = Result<Self::Stream, Self::Error>> + Send;
+    /// Opens the stream of `key` if it does not exist yet, and returns `None` if it does. Of several processes that do this
+    /// at once, one opens it. The default finds it first, which is enough for a log of one process.
+    fn create(&self, key: &str) -> impl Future<Output = Result<Option<Self::Stream>, Self::Error>> + Send {
+        async move {
+            match self.find(key).await? {
+                Some(_) => Ok(None),
+                None => self.open(key).await.map(Some),
+            }
+        }
+    }
     /// Finds the stream of `key`, if it exists.
     fn find(&self, key: &str) -> impl Future<Output = Result<Option<Self::Stream>, Self::Error>> + Send;
     /// Finds the stream of `key` for readers, whichever process writes it: its tails also return what is appended after

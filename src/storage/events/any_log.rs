@@ -63,6 +63,15 @@ impl EventLog for AnyLog {
         }
     }
 
+    async fn create(&self, key: &str) -> Result<Option<AnyStream>, LogError> {
+        match self {
+            Self::Ring(log) => {
+                log.create(key).await.map(|new| new.map(AnyStream::Ring)).map_err(|never| match never {})
+            }
+            Self::Durable(log) => Ok(log.create(key).await?.map(AnyStream::Durable)),
+        }
+    }
+
     async fn find(&self, key: &str) -> Result<Option<AnyStream>, LogError> {
         match self {
             Self::Ring(log) => {

@@ -210,12 +210,14 @@ impl EventLog for DurableLog {
             open.release();
         }
         let row = core.source.rows.take(key).await?;
-        let open = Arc::new(OpenStream::new(core.shared(), key, &row));
-        if !row.closed {
-            core.table().insert(key.to_owned(), Arc::clone(&open));
-        }
-        open.look_after();
-        Ok(DurableStream::open(open))
+        Ok(core.opened(key, &row))
+    }
+
+    async fn create(&self, key: &str) -> Result<Option<DurableStream>, LogError> {
+        let core = &*self.core;
+        let _opening = core.opening(key).lock().await;
+        let row = core.source.rows.create(key).await?;
+        Ok(row.map(|row| core.opened(key, &row)))
     }
 
     /// Returns the open stream, otherwise the stored one, which is read-only.
@@ -279,6 +281,21 @@ impl EventLog for DurableLog {
 }
 
 impl Core {
+    /// The stream of this row, of which this process is now the writer.
+    fn opened(&self, key: &str, row: &StreamRow) -> DurableStream {
+        let open = Arc::new(OpenStream::new(self.shared(), key, row));
+        let replaced = match row.closed {
+            true => None,
+            false => self.table().insert(key.to_owned(), Arc::clone(&open)),
+        };
+        // Another process has forgotten it.
+        if let Some(replaced) = replaced {
+            replaced.release();
+        }
+        open.look_after();
+        DurableStream::open(open)
+    }
+
     fn shared(&self) -> Shared {
         Shared {
             source: self.source.clone(),

@@ -143,8 +143,9 @@ impl<L: EventLog, I, F> RecordLayer<L, I, F> {
     ///
     /// A process that shows no sign of life for the time `lease` counts as dead: its streams that are read here end with
     /// `recording_lost`, for every method. Each process writes such a sign three times in that time for each stream that
-    /// it records, so some seconds are right. If the same new key comes to two processes in one moment, both may call the
-    /// upstream; the readers of the earlier recording reconnect and read the later one.
+    /// it records, so some seconds are right. If a new key comes to several processes at once, one of them calls the
+    /// upstream. The others wait until it answers: they read its stream, or make a call of their own if the answer is no
+    /// stream.
     #[must_use]
     pub fn shared(mut self, lease: Duration) -> Self {
         self.config.shared = Some(lease);

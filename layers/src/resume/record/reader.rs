@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE},
 };
 use http_body::Body;
@@ -13,7 +13,7 @@ use tower_service::Service;
 use crate::{
     reply::{Refusal, Refuse},
     resume::{
-        Bounds, Cursor, EventLog, EventStream, Follow, Framing, Reframed, ResponseBody,
+        AppendError, Bounds, Cursor, EventLog, EventStream, Follow, Framing, Reframed, ResponseBody,
         cursor::LAST_EVENT_ID,
         respond::{head_response, not_read, stream_head, try_again, unavailable},
     },
@@ -24,6 +24,7 @@ use super::{
     position::{Position, UnknownId},
     recorder::{self, BoxError, lost_event},
     registry::{self, Claim, Lead, Registry},
+    reserve::{Held, Reservation, find_or_create},
 };
 
 pub(super) type TailOf<L, F> = Reframed<<<L as EventLog>::Stream as EventStream>::Tail, F>;
@@ -86,50 +87,49 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
         S: Service<Request<ReqBody>, Response = Response<B>>,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let held = match self.registry.log.find(&self.key).await {
-            Ok(held) => held,
-            Err(error) => return Ok(self.refuse.answer(unavailable(&error))),
+        let may_start = match self.position {
+            _ if self.start == Start::Never => Err(not_found()),
+            Position::At(cursor) => Bounds::EMPTY.admit(cursor).map_err(|error| not_read(&error)),
+            Position::AfterId(_) => Err(unknown_id(&UnknownId)),
         };
-        let bounds = held.as_ref().map_or(Bounds::EMPTY, EventStream::bounds);
-        if held.is_none() && self.start == Start::Never {
-            return Ok(self.refuse.answer(not_found()));
-        }
-        let cursor = match &held {
-            Some(stream) => self.cursor_in(stream).await,
-            None => match self.position {
-                Position::At(cursor) => Ok(cursor),
-                Position::AfterId(_) => Err(unknown_id(&UnknownId)),
+        let held = match self.held(may_start.is_ok()).await {
+            Ok(held) => held,
+            Err(error) => return Ok(self.refuse.answer(unavailable(&*error))),
+        };
+        let reservation = match held {
+            Held::Ours(reservation) => Some(reservation),
+            Held::Nothing => match may_start {
+                Ok(_) => None,
+                Err(refusal) => return Ok(self.refuse.answer(refusal)),
+            },
+            Held::Stream(stream) => match self.read_held(&stream, request.method()).await {
+                Some(answer) => return Ok(answer),
+                None => None,
             },
         };
-        let admitted = match cursor {
-            Ok(cursor) => bounds.admit(cursor).map_err(|error| not_read(&error)),
-            Err(refusal) => Err(refusal),
-        };
-        if let Err(refusal) = admitted {
-            return Ok(self.refuse.answer(refusal));
-        }
-        if let Some(finished) = held.as_ref().filter(|_| bounds.closed) {
-            return Ok(self.read(finished).await);
-        }
-        if held.is_some()
-            && let Some(lease) = self.config.shared
-        {
-            return Ok(self.follow(lease).await);
-        }
-        if held.is_some() && (self.start == Start::Never || !request.method().is_safe()) {
-            return Ok(self.lost().await);
-        }
 
         request.headers_mut().remove(LAST_EVENT_ID);
         request.headers_mut().remove(ACCEPT_ENCODING);
-        let response = inner.call(request).await?;
-        if response.status() != StatusCode::OK || !is_stream(response.headers(), &self.framing) {
-            return Ok(response.map(ResponseBody::inner));
-        }
-
-        let stream = match self.registry.log.open(&self.key).await {
+        let call = inner.call(request);
+        let answer = match reservation.as_ref().zip(self.config.shared) {
+            Some((reservation, lease)) => reservation.wait(lease, call).await,
+            None => call.await,
+        };
+        let is_recorded = |response: &Response<B>| {
+            response.status() == StatusCode::OK && is_stream(response.headers(), &self.framing)
+        };
+        let response = match answer {
+            Ok(response) if is_recorded(&response) => response,
+            other => {
+                if let Some(reservation) = reservation {
+                    reservation.give_up().await;
+                }
+                return other.map(|response| response.map(ResponseBody::inner));
+            }
+        };
+        let stream = match self.opened(reservation).await {
             Ok(stream) => stream,
-            Err(error) => return Ok(self.refuse.answer(unavailable(&error))),
+            Err(answer) => return Ok(answer),
         };
         // Attached before the recording starts, so that the window cannot move past the first reader.
         let answer = self.read(&stream).await;
@@ -138,6 +138,53 @@ impl<L: EventLog, F: Framing> Reader<L, F> {
         };
         tokio::spawn(recorder::run(recording, response.into_body(), self.config, self.framing));
         Ok(answer)
+    }
+
+    async fn held(&self, may_create: bool) -> Result<Held<L>, BoxError> {
+        let (log, key) = (&self.registry.log, &self.key);
+        match self.config.shared {
+            Some(lease) => find_or_create(log, key, lease, may_create).await,
+            None => Ok(log.find(key).await?.map_or(Held::Nothing, Held::Stream)),
+        }
+    }
+
+    /// Answers from a stream that the log holds, unless a call has to continue it.
+    async fn read_held<B>(
+        &self,
+        stream: &L::Stream,
+        method: &Method,
+    ) -> Option<Response<ResponseBody<B, TailOf<L, F>>>> {
+        let bounds = stream.bounds();
+        let cursor = self.cursor_in(stream).await;
+        let admitted = cursor.and_then(|cursor| bounds.admit(cursor).map_err(|error| not_read(&error)));
+        if let Err(refusal) = admitted {
+            return Some(self.refuse.answer(refusal));
+        }
+        if bounds.closed {
+            return Some(self.read(stream).await);
+        }
+        if let Some(lease) = self.config.shared {
+            return Some(self.follow(lease).await);
+        }
+        let is_lost = self.start == Start::Never || !method.is_safe();
+        if is_lost { Some(self.lost().await) } else { None }
+    }
+
+    /// The stream to record into, or the answer if there is none.
+    async fn opened<B>(
+        &self,
+        reservation: Option<Reservation<L>>,
+    ) -> Result<L::Stream, Response<ResponseBody<B, TailOf<L, F>>>> {
+        let Some((reservation, lease)) = reservation.zip(self.config.shared) else {
+            let opened = self.registry.log.open(&self.key).await;
+            return opened.map_err(|error| self.refuse.answer(unavailable(&error)));
+        };
+        match reservation.start().await {
+            Ok(stream) => Ok(stream),
+            // Stopped elsewhere while the upstream was silent: the stream has its last event.
+            Err(AppendError::Fenced | AppendError::Closed) => Err(self.follow(lease).await),
+            Err(AppendError::Unavailable(error)) => Err(self.refuse.answer(unavailable(&*error))),
+        }
     }
 
     async fn read<B>(&self, stream: &L::Stream) -> Response<ResponseBody<B, TailOf<L, F>>> {

@@ -9,7 +9,7 @@ mod tail;
 mod waiters;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     convert::Infallible,
     fmt,
     sync::{Arc, Mutex, MutexGuard},
@@ -78,6 +78,13 @@ impl EventLog for RingLog {
         let stream = RingStream::new(self.config.clone());
         streams.insert(key.to_owned(), stream.clone());
         Ok(stream)
+    }
+
+    async fn create(&self, key: &str) -> Result<Option<RingStream>, Infallible> {
+        match self.streams().entry(key.to_owned()) {
+            Entry::Occupied(_) => Ok(None),
+            Entry::Vacant(entry) => Ok(Some(entry.insert(RingStream::new(self.config.clone())).clone())),
+        }
     }
 
     async fn find(&self, key: &str) -> Result<Option<RingStream>, Infallible> {

@@ -86,6 +86,9 @@ pub(super) trait SqlBackend: fmt::Debug + Send + Sync + 'static {
     /// Makes the caller the stream's writer. Creates the stream if there is none.
     fn take<'a>(&'a self, key: &'a str) -> BackendFuture<'a, StreamRow>;
 
+    /// Creates the stream with the caller as its writer. `None` if there is one already.
+    fn create<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>>;
+
     fn look<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>>;
 
     /// Stores the writes and returns for each of them whether it is stored. A write is not stored if its
@@ -167,13 +170,13 @@ macro_rules! shared_backend {
     () => {
         fn take<'a>(&'a self, key: &'a str) -> BackendFuture<'a, StreamRow> {
             self.call(Component::Events.writes(), async move {
-                // All rows, of which there is one: SQLite commits after the last, and may fail only then.
-                let mut connection = self.writes().await?;
-                let rows = sqlx::query_as(statements::TAKE).bind(key).bind(now_ms());
-                let rows = rows.fetch_all(&mut *connection).await?;
-                self.done(connection).await?;
-                rows.into_iter().next().map(stream_row).ok_or(sqlx::Error::RowNotFound)
+                let row = self.write_row(statements::TAKE, key).await?;
+                row.ok_or(sqlx::Error::RowNotFound)
             })
+        }
+
+        fn create<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>> {
+            self.call(Component::Events.writes(), self.write_row(statements::CREATE, key))
         }
 
         fn look<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>> {

@@ -38,6 +38,16 @@ impl SqliteBackend {
         self.file.readers.acquire().await
     }
 
+    /// The row that a statement has written, if any.
+    async fn write_row(&self, statement: &'static str, key: &str) -> Result<Option<StreamRow>, sqlx::Error> {
+        let mut connection = self.writes().await?;
+        let rows = sqlx::query_as(statement).bind(key).bind(now_ms());
+        // All rows, of which there is one: SQLite commits after the last, and may fail only then.
+        let rows = rows.fetch_all(&mut *connection).await?;
+        self.done(connection).await?;
+        Ok(rows.into_iter().next().map(stream_row))
+    }
+
     async fn writes(&self) -> Result<PoolConnection<sqlx::Sqlite>, sqlx::Error> {
         self.file.writer.acquire().await
     }

@@ -8,6 +8,11 @@ pub(super) const TAKE: &str = "
     on conflict (key) do update set epoch = agent_webkit_streams.epoch + 1, touched_at_ms = $2
     returning id, epoch, oldest_seq, last_seq, compacted_seq, closed, note";
 
+pub(super) const CREATE: &str = "
+    insert into agent_webkit_streams (key, epoch, touched_at_ms) values ($1, 1, $2)
+    on conflict (key) do nothing
+    returning id, epoch, oldest_seq, last_seq, compacted_seq, closed, note";
+
 pub(super) const LOOK: &str = "
     select id, epoch, oldest_seq, last_seq, compacted_seq, closed, note
     from agent_webkit_streams where key = $1";
