@@ -31,7 +31,12 @@ async fn record(name: &str, server: &Server, session: Session) {
 async fn record_all() {
     let server = Server::start().await;
     let mut session = server.session().await;
-    session.say(Script::new(json!(["I will make it.", bash("toolu_1", "echo made > made && cat made")])).then("Done.")).await;
+    session
+        .say(
+            Script::new(json!(["I will make it.", bash("toolu_1", "echo made > made && cat made")]))
+                .then("Done."),
+        )
+        .await;
     let request = session.until("permission_request").await;
     session.allow(&request).await;
     session.until("result").await;
@@ -44,7 +49,9 @@ async fn record_all() {
     session.say(Script::new(ask).then("Blue, then.")).await;
     session.until("ask_user_question").await;
     let answers = json!([{"question": "Which color?", "selectedOptions": ["Blue"]}]);
-    session.put(&json!({"type": "question_response", "correlation_id": "toolu_ask", "answers": answers})).await;
+    session
+        .put(&json!({"type": "question_response", "correlation_id": "toolu_ask", "answers": answers}))
+        .await;
     session.until("result").await;
     record("question.sse", &server, session).await;
 
