@@ -18,7 +18,7 @@ pub mod host;
 mod json;
 #[cfg(feature = "lookup")]
 pub mod lookup;
-#[cfg(any(feature = "rmcp", feature = "tower-mcp"))]
+#[cfg(feature = "rmcp")]
 pub mod mcp;
 #[cfg(any(feature = "auth", feature = "lookup", feature = "resume"))]
 mod query;

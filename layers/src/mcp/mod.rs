@@ -1,41 +1,38 @@
-//! Lets MCP servers resume their streams and restore their sessions after a restart, and on another host.
+//! Lets the MCP servers of `rmcp` resume their streams and restore their sessions after a restart, and on another host.
 //!
-//! [`McpLog`] implements the traits by which the streamable HTTP servers of `rmcp` (feature `rmcp`) and `tower-mcp` (feature
-//! `tower-mcp`) keep events and sessions, over any [`EventLog`]. A log in memory survives dropped connections. One in a
-//! database, such as agent-webkit's `DurableLog`, survives restarts, and several servers may share it.
-#![cfg_attr(
-    feature = "rmcp",
-    doc = r#"
-```
-use std::sync::Arc;
-
-use agent_webkit_layers::{mcp::McpLog, resume::RingLog};
-use rmcp::{
-    tool, tool_router,
-    transport::streamable_http_server::{
-        StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
-    },
-};
-
-struct Greeter;
-
-#[tool_router(server_handler)]
-impl Greeter {
-    /// Greets.
-    #[tool]
-    async fn greet(&self) -> String {
-        "Hello.".to_owned()
-    }
-}
-
-let log = Arc::new(McpLog::new(RingLog::default()));
-let sessions = LocalSessionManager::default().with_event_store(log.clone());
-let mut config = StreamableHttpServerConfig::default();
-config.session_store = Some(log);
-let service = StreamableHttpService::new(|| Ok(Greeter), Arc::new(sessions), config);
-# drop(service);
-```"#
-)]
+//! [`McpLog`] implements the traits by which its streamable HTTP server keeps events and sessions, over any [`EventLog`]. A
+//! log in memory survives dropped connections. One in a database, such as agent-webkit's `DurableLog`, survives restarts, and
+//! several servers may share it.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use agent_webkit_layers::{mcp::McpLog, resume::RingLog};
+//! use rmcp::{
+//!     tool, tool_router,
+//!     transport::streamable_http_server::{
+//!         StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+//!     },
+//! };
+//!
+//! struct Greeter;
+//!
+//! #[tool_router(server_handler)]
+//! impl Greeter {
+//!     /// Greets.
+//!     #[tool]
+//!     async fn greet(&self) -> String {
+//!         "Hello.".to_owned()
+//!     }
+//! }
+//!
+//! let log = Arc::new(McpLog::new(RingLog::default()));
+//! let sessions = LocalSessionManager::default().with_event_store(log.clone());
+//! let mut config = StreamableHttpServerConfig::default();
+//! config.session_store = Some(log);
+//! let service = StreamableHttpService::new(|| Ok(Greeter), Arc::new(sessions), config);
+//! # drop(service);
+//! ```
 //!
 //! # What is stored
 //!
@@ -47,9 +44,7 @@ let service = StreamableHttpService::new(|| Ok(Greeter), Arc::new(sessions), con
 //! Whoever knows an event id can read the stream after it: `rmcp` does not compare it with the session. Ids contain random
 //! UUIDs, as those of sessions do.
 //!
-//! `tower-mcp` gives events their ids itself, and asks for the events of a session.
-//!
-//! # What a client of `rmcp` gets
+//! # What a client gets
 //!
 //! A client that comes back with `Last-Event-ID` gets the messages after that event, each once, and then those that are
 //! stored later, whichever server stores them. The stream ends after the response to its call. If the event is not known or
@@ -64,12 +59,12 @@ let service = StreamableHttpService::new(|| Ok(Greeter), Arc::new(sessions), con
 //! ([`McpLog::retain_sessions`]), whichever server wrote them. The stream of a call is closed with its response; then a log in
 //! a database holds no memory for it. The number of streams has no other limit.
 
-#[cfg(feature = "rmcp")]
-mod rmcp;
-mod sessions;
+mod event_id;
+mod event_store;
+mod message;
+mod replay;
+mod session_store;
 mod streams;
-#[cfg(feature = "tower-mcp")]
-mod tower_mcp;
 
 use std::{
     collections::HashMap,
@@ -91,7 +86,7 @@ const SESSIONS: &str = "mcp-session:";
 /// How often within the time for which they are retained idle streams are looked for.
 const SWEEPS: u32 = 8;
 
-/// The event store and the session store of an MCP server over any [`EventLog`]: see the [module](self).
+/// The event store and the session store of an `rmcp` server over any [`EventLog`]: see the [module](self).
 pub struct McpLog<L: EventLog> {
     log: L,
     retain: Duration,

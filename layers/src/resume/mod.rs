@@ -99,7 +99,7 @@ pub use body::ResponseBody;
 pub use cursor::{InvalidLastEventId, last_event_id};
 pub use follow::Follow;
 pub use frame::{encode_frame, encode_frame_into};
-#[cfg(any(feature = "rmcp", feature = "tower-mcp"))]
+#[cfg(feature = "rmcp")]
 pub(crate) use framing::events;
 pub use framing::{Framing, Ndjson, NdjsonReader, ReadEvents, Reframed, Sse, SseReader};
 pub use future::ResponseFuture;

@@ -47,7 +47,7 @@ async fn refusals_are_json_unless_something_else_is_asked_for() {
     for (method, stream, last, status) in REFUSED {
         let got = ask(&rig, method, stream, last).await;
         assert_eq!(
-            (got.status.as_u16(), &*got.headers["content-type"].to_str().unwrap()),
+            (got.status.as_u16(), got.headers["content-type"].to_str().unwrap()),
             (status, "application/json")
         );
         let length: usize = got.headers["content-length"].to_str().unwrap().parse().unwrap();

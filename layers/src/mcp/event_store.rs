@@ -1,15 +1,12 @@
+//! Stores the messages of `rmcp`'s streams, and finds them again.
+
 use std::fmt;
 
 use ::rmcp::transport::streamable_http_server::session::{
     EventId as Id, EventStore, EventStoreError, EventStream as Messages, ServerSseMessage,
 };
 
-use super::{
-    super::{McpLog, streams::key},
-    event_id::EventId,
-    message,
-    replay::Replay,
-};
+use super::{McpLog, event_id::EventId, message, replay::Replay, streams::key};
 use crate::resume::{Cursor, EventLog, EventStream, Tail};
 
 #[async_trait::async_trait]

@@ -1,4 +1,0 @@
-//! For the servers of `tower-mcp`.
-
-mod event_store;
-mod session_store;
