@@ -30,7 +30,7 @@ on_both! {
     a_stream_that_is_stopped_before_the_upstream_answers_ends_for_its_caller,
 }
 
-const LEASE: Duration = Duration::from_millis(600);
+const LEASE: Duration = Duration::from_millis(900);
 
 type Key = fn(&Parts) -> Option<String>;
 

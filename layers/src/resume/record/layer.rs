@@ -145,7 +145,7 @@ impl<L: EventLog, I, F> RecordLayer<L, I, F> {
     /// `recording_lost`, for every method. Each process writes such a sign three times in that time for each stream that
     /// it records, so some seconds are right. If a new key comes to several processes at once, one of them calls the
     /// upstream. The others wait until it answers: they read its stream, or make a call of their own if the answer is no
-    /// stream.
+    /// stream. A log of your own implements [`EventLog::create`] for this.
     #[must_use]
     pub fn shared(mut self, lease: Duration) -> Self {
         self.config.shared = Some(lease);
