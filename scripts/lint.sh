@@ -19,7 +19,7 @@ for features in "" service client check console webhooks push metrics claude too
     step cargo clippy --package agent-webkit --lib --no-default-features --features "$features" -- -D warnings
 done
 for features in "" auth axum axum,auth axum,lookup axum,resume builder builder,auth builder,lookup builder,resume \
-    drain expiry host jwt lookup relay resume ticket; do
+    drain expiry host jwt lookup relay resume rmcp ticket; do
     step cargo clippy --package agent-webkit-layers --lib --no-default-features --features "$features" -- -D warnings
 done
 

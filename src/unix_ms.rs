@@ -16,6 +16,11 @@ pub(crate) fn signed(time: SystemTime) -> i64 {
     i64::try_from(of(time)).unwrap_or(i64::MAX)
 }
 
+/// For a column of a table, which has a sign.
+pub(crate) fn now_signed() -> i64 {
+    signed(SystemTime::now())
+}
+
 pub(crate) fn time(millis: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(millis)
 }

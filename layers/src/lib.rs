@@ -18,6 +18,8 @@ pub mod host;
 mod json;
 #[cfg(feature = "lookup")]
 pub mod lookup;
+#[cfg(feature = "rmcp")]
+pub mod mcp;
 #[cfg(any(feature = "auth", feature = "lookup", feature = "resume"))]
 mod query;
 #[cfg(any(feature = "auth", feature = "lookup", feature = "relay", feature = "resume"))]

@@ -8,9 +8,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use agent_webkit_layers::resume::{
-    AppendError, Attachment, Batch, Bounds, Cursor, Event, EventStream, Readers, ResumeLayer, RingConfig,
-    RingStream, RingTail, TailError, encode_frame,
+use agent_webkit_layers::{
+    reply::Problems,
+    resume::{
+        AppendError, Attachment, Batch, Bounds, Cursor, Event, EventStream, Readers, ResumeLayer, RingConfig,
+        RingStream, RingTail, TailError, encode_frame,
+    },
 };
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, request::Parts};
@@ -260,4 +263,18 @@ async fn two_hundred_readers_read_the_same() {
         assert_eq!(reader.await.unwrap(), first);
     }
     assert_eq!(stream.readers().attached, 0);
+}
+
+#[tokio::test]
+async fn refusals_are_rendered_by_the_hook() {
+    let stream = stream().await;
+    let layer = ResumeLayer::attach(move |_| Some(Attachment::new(stream.clone()))).render(Problems);
+    for (id, status) in [("x", 400), ("9", 412)] {
+        let request = Request::get("/stream").header("last-event-id", id).body(()).unwrap();
+        let response = layer.layer(Inner::default()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(body.starts_with(br#"{"type":"about:blank""#), "{body:?}");
+    }
 }

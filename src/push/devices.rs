@@ -11,10 +11,7 @@ use tokio::{task::AbortHandle, time::sleep};
 use super::{Shared, subscription::Subscription};
 use crate::{
     layers::auth::{Principal, Revocation},
-    storage::{
-        catalog::CatalogError,
-        subscriptions::{Device, now_ms},
-    },
+    storage::{catalog::CatalogError, subscriptions::Device},
     sync::lock,
     unix_ms,
 };
@@ -70,7 +67,7 @@ impl Shared {
         caller: Option<&Principal>,
     ) -> Result<String, CatalogError> {
         let owner = caller.map(|caller| caller.name.to_string());
-        let now = now_ms();
+        let now = unix_ms::now_signed();
         let expires_at = caller.and_then(|caller| caller.expires_at).map_or(i64::MAX, unix_ms::signed);
         let device = Device {
             id: subscription.id(),

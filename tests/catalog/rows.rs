@@ -148,6 +148,7 @@ async fn a_tombstone_of_an_earlier_version_is_still_one(place: Place) {
             drop index agent_webkit_sessions_wakes_idx;
             alter table agent_webkit_sessions drop column wakes_at_ms;
             alter table agent_webkit_sessions drop column profile;
+            alter table agent_webkit_streams drop column touched_at_ms;
             delete from agent_webkit_migrations where version >= 5;",
         )
         .await;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use agent_webkit::{
-    layers::resume::{Event, EventLog, EventStream, RecordLayer, StreamIds},
+    layers::resume::{Event, EventLog, EventStream, Framing, RecordLayer, Sse, StreamIds},
     storage::events::{DurableConfig, DurableLog},
 };
 use bytes::Bytes;
@@ -32,28 +32,46 @@ on_both! {
 }
 
 /// After so much silence a gateway counts as dead.
-const LEASE: Duration = Duration::from_millis(900);
+pub(crate) const LEASE: Duration = Duration::from_millis(900);
 
 type Anything = UnsyncBoxBody<Bytes, BoxError>;
 
 /// The upstream: the test sends the parts of each answer that it gives.
-#[derive(Clone, Default)]
-struct Upstream(Arc<Mutex<Vec<Option<UnboundedSender<&'static str>>>>>);
+#[derive(Clone)]
+pub(crate) struct Upstream {
+    answers: Arc<Mutex<Vec<Option<UnboundedSender<&'static str>>>>>,
+    media_type: &'static str,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self::of("text/event-stream")
+    }
+}
 
 impl Upstream {
-    fn calls(&self) -> usize {
-        self.0.lock().unwrap().len()
+    pub(crate) fn of(media_type: &'static str) -> Self {
+        Self { answers: Arc::default(), media_type }
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.answers.lock().unwrap().len()
     }
 
     /// The end of its last answer to write to. Dropping it ends the answer.
-    fn answer(&self) -> UnboundedSender<&'static str> {
-        self.0.lock().unwrap().last_mut().and_then(Option::take).expect("a call that nobody has answered")
+    pub(crate) fn answer(&self) -> UnboundedSender<&'static str> {
+        self.answers
+            .lock()
+            .unwrap()
+            .last_mut()
+            .and_then(Option::take)
+            .expect("a call that nobody has answered")
     }
 
     fn call(&self) -> Response<Fed> {
         let (parts, body) = unbounded_channel();
-        self.0.lock().unwrap().push(Some(parts));
-        Response::builder().header("content-type", "text/event-stream").body(Fed(body)).unwrap()
+        self.answers.lock().unwrap().push(Some(parts));
+        Response::builder().header("content-type", self.media_type).body(Fed(body)).unwrap()
     }
 }
 
@@ -73,16 +91,23 @@ impl Body for Fed {
 }
 
 /// A gateway with a log of its own, as in another process.
-struct Gateway {
-    layer: RecordLayer<DurableLog, StreamIds>,
+pub(crate) struct Gateway<F = Sse> {
+    pub(crate) log: DurableLog,
+    layer: RecordLayer<DurableLog, StreamIds, F>,
     upstream: Upstream,
 }
 
 impl Gateway {
     fn new(place: &Place, upstream: &Upstream) -> Self {
+        Self::with(place, upstream, Sse::new())
+    }
+}
+
+impl<F: Framing> Gateway<F> {
+    pub(crate) fn with(place: &Place, upstream: &Upstream, framing: F) -> Self {
         let log = place.log(DurableConfig::default());
-        let layer = RecordLayer::new(log, StreamIds::new(|| "answer".to_owned())).shared(LEASE);
-        Self { layer, upstream: upstream.clone() }
+        let layer = RecordLayer::new(log.clone(), StreamIds::new(|| "answer".to_owned()));
+        Self { log, layer: layer.shared(LEASE).framing(framing), upstream: upstream.clone() }
     }
 
     async fn ask(&self, request: Request<()>) -> Response<Incoming> {
@@ -100,23 +125,23 @@ impl Gateway {
     }
 
     /// The first request, which starts the stream.
-    async fn start(&self) -> Incoming {
+    pub(crate) async fn start(&self) -> Incoming {
         self.ask(Request::post("/answers").body(()).unwrap()).await.into_body()
     }
 
     /// A client that comes back.
-    async fn resume(&self, method: Method, last_seen: &str) -> Response<Incoming> {
+    pub(crate) async fn resume(&self, method: Method, last_seen: &str) -> Response<Incoming> {
         let request = Request::builder().method(method).uri("/answers").header("stream-id", "answer");
-        self.ask(request.header("last-event-id", last_seen).body(()).unwrap()).await
+        self.ask(request.header("last-event-id", last_seen.as_bytes()).body(()).unwrap()).await
     }
 }
 
 /// A response's body, read as it comes.
-struct Incoming(Anything);
+pub(crate) struct Incoming(Anything);
 
 impl Incoming {
     /// Reads this text.
-    async fn reads(&mut self, text: &str) {
+    pub(crate) async fn reads(&mut self, text: &str) {
         let mut read = String::new();
         while read.len() < text.len() {
             let frame = tokio::time::timeout(PATIENCE, self.0.frame()).await.expect("it says something");
@@ -126,7 +151,7 @@ impl Incoming {
         assert_eq!(read, text);
     }
 
-    async fn ends(mut self) {
+    pub(crate) async fn ends(mut self) {
         let frame = tokio::time::timeout(PATIENCE, self.0.frame()).await.expect("it says something");
         assert!(frame.is_none(), "after the end came {frame:?}");
     }

@@ -120,6 +120,7 @@ async fn what_an_earlier_version_stored_is_read_and_goes_on(place: Place) {
             drop index agent_webkit_sessions_wakes_idx;
             alter table agent_webkit_sessions drop column wakes_at_ms;
             alter table agent_webkit_sessions drop column profile;
+            alter table agent_webkit_streams drop column touched_at_ms;
             delete from agent_webkit_migrations where version >= 4;",
         )
         .await;

@@ -13,6 +13,7 @@ mod broken_streams;
 mod budgets;
 mod create;
 mod elicitation;
+mod fixtures;
 mod genui;
 mod http;
 mod idempotency;

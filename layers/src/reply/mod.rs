@@ -6,10 +6,12 @@ mod json;
 mod problem;
 mod refusal;
 mod render;
-#[cfg(any(feature = "auth", feature = "lookup"))]
+#[cfg(any(feature = "auth", feature = "lookup", feature = "resume"))]
 mod renderer;
 
-#[cfg(any(feature = "auth", feature = "lookup"))]
+#[cfg(feature = "resume")]
+pub(crate) use self::renderer::Refuse;
+#[cfg(any(feature = "auth", feature = "lookup", feature = "resume"))]
 pub(crate) use self::renderer::Renderer;
 pub use self::{
     body::ResponseBody, json::json_response, problem::Problems, refusal::Refusal, render::Render,

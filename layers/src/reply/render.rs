@@ -10,7 +10,7 @@ use super::Refusal;
 /// afterwards, and keeps its length.
 ///
 /// Every `Fn(Refusal, &Parts) -> Response<Bytes>` is one, and [`Problems`](super::Problems) is one that is ready-made. The
-/// same one fits the layers for authentication and id lookup:
+/// same one fits the layers for authentication, id lookup and resumable streams:
 ///
 /// ```
 /// use agent_webkit_layers::reply::{Refusal, Render};

@@ -18,6 +18,14 @@ impl Renderer {
         Self(Some(Arc::new(render)))
     }
 
+    /// Answers the request with this head later, when it is gone. The head is kept only if it is needed.
+    #[cfg(feature = "resume")]
+    pub(crate) fn of(&self, request: &Parts) -> Refuse {
+        let is_head = request.method == Method::HEAD;
+        let rendered = self.0.is_some().then(|| (self.clone(), Box::new(request.clone())));
+        Refuse { is_head, rendered }
+    }
+
     /// The answer to the request with this head.
     pub(crate) fn answer<B: From<Bytes>>(&self, refusal: Refusal, request: &Parts) -> Response<B> {
         let head = request.method == Method::HEAD;
@@ -29,6 +37,24 @@ impl Renderer {
             response.body_mut().clear();
         }
         response.map(B::from)
+    }
+}
+
+/// Answers one request, if it is refused.
+#[cfg(feature = "resume")]
+#[derive(Debug)]
+pub(crate) struct Refuse {
+    is_head: bool,
+    rendered: Option<(Renderer, Box<Parts>)>,
+}
+
+#[cfg(feature = "resume")]
+impl Refuse {
+    pub(crate) fn answer<B: From<Bytes>>(&self, refusal: Refusal) -> Response<B> {
+        match &self.rendered {
+            Some((renderer, request)) => renderer.answer(refusal, request),
+            None => refusal.into_response(self.is_head),
+        }
     }
 }
 

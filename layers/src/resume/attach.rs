@@ -7,8 +7,9 @@ use http::{Method, Response, request::Parts};
 
 use super::{
     Attached, EventStream, Follow, Tail, last_event_id,
-    respond::{head_response, invalid_response, refusal_response, stream_response},
+    respond::{head_response, invalid, not_read, stream_response},
 };
+use crate::reply::Renderer;
 
 /// The stream that a request asks for, and the state frame that its reader receives after the replay.
 ///
@@ -57,24 +58,37 @@ impl<St: EventStream> Attachment<St> {
     where
         B: From<Bytes> + From<Follow<St::Tail>>,
     {
+        self.answer_by(&Renderer::JSON, request, keepalive)
+    }
+
+    pub(super) fn answer_by<B>(
+        self,
+        renderer: &Renderer,
+        request: &Parts,
+        keepalive: Option<Duration>,
+    ) -> impl Future<Output = Response<B>> + Send + use<St, B>
+    where
+        B: From<Bytes> + From<Follow<St::Tail>>,
+    {
+        let refuse = renderer.of(request);
         let head = request.method == Method::HEAD;
         let cursor = last_event_id(request);
         async move {
             let cursor = match cursor {
                 Ok(cursor) => cursor,
-                Err(invalid) => return invalid_response(invalid),
+                Err(error) => return refuse.answer(invalid(error)),
             };
             let bounds = self.stream.bounds();
             // Why a cursor is refused, the stream knows better than its bounds.
             if head && bounds.admit(cursor).is_ok() {
-                return head_response(&bounds, cursor);
+                return head_response(&bounds, cursor).unwrap_or_else(|refusal| refuse.answer(refusal));
             }
             match self.stream.tail(cursor).await {
                 Ok(tail) => {
                     let state = self.state.and_then(|state| state(tail.attached()));
                     stream_response(tail, keepalive, state).map(Into::into)
                 }
-                Err(error) => refusal_response(&error),
+                Err(error) => refuse.answer(not_read(&error)),
             }
         }
     }

@@ -6,6 +6,7 @@ use http::request::Parts;
 use tower_layer::Layer;
 
 use super::{Attachment, Resume, keepalive::DEFAULT_KEEPALIVE};
+use crate::reply::{Render, Renderer};
 
 /// Answers requests for the streams of your own event log, resumably. For an upstream that does not support resuming, see
 /// [`RecordLayer`](super::RecordLayer).
@@ -14,6 +15,7 @@ use super::{Attachment, Resume, keepalive::DEFAULT_KEEPALIVE};
 pub struct ResumeLayer<F> {
     find: Arc<F>,
     keepalive: Option<Duration>,
+    renderer: Renderer,
 }
 
 impl<F> ResumeLayer<F> {
@@ -33,7 +35,7 @@ impl<F> ResumeLayer<F> {
     where
         F: Fn(&Parts) -> Option<Attachment<St>>,
     {
-        Self { find: Arc::new(find), keepalive: Some(DEFAULT_KEEPALIVE) }
+        Self { find: Arc::new(find), keepalive: Some(DEFAULT_KEEPALIVE), renderer: Renderer::JSON }
     }
 
     /// Sets the time of silence after which a stream sends the comment `: keepalive`. Default 15 s; zero means never.
@@ -42,19 +44,26 @@ impl<F> ResumeLayer<F> {
         self.keepalive = Some(every);
         self
     }
+
+    /// Sets how refusals are answered. By default with the JSON of the [module](super#what-a-client-gets).
+    #[must_use]
+    pub fn render(mut self, render: impl Render + Send + Sync + 'static) -> Self {
+        self.renderer = Renderer::new(render);
+        self
+    }
 }
 
 impl<S, F> Layer<S> for ResumeLayer<F> {
     type Service = Resume<S, F>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Resume::new(inner, Arc::clone(&self.find), self.keepalive)
+        Resume::new(inner, Arc::clone(&self.find), self.keepalive, self.renderer.clone())
     }
 }
 
 impl<F> Clone for ResumeLayer<F> {
     fn clone(&self) -> Self {
-        Self { find: Arc::clone(&self.find), keepalive: self.keepalive }
+        Self { find: Arc::clone(&self.find), keepalive: self.keepalive, renderer: self.renderer.clone() }
     }
 }
 

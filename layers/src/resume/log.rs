@@ -4,10 +4,10 @@ use std::{
     borrow::Cow,
     collections::VecDeque,
     fmt,
-    future::{Future, poll_fn},
+    future::{Future, poll_fn, ready},
     ops::RangeInclusive,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -256,6 +256,16 @@ pub trait EventLog: Clone + Send + Sync + 'static {
     /// Opens the stream of `key` for writing, and creates it if it does not exist. In an event log that several
     /// processes share, appends of an earlier opener fail from then on with [`AppendError::Fenced`].
     fn open(&self, key: &str) -> impl Future<Output = Result<Self::Stream, Self::Error>> + Send;
+    /// Opens the stream of `key` if it does not exist yet, and returns `None` if it does. Of several processes that do this
+    /// at once, one opens it. The default finds it first, which is enough for a log of one process.
+    fn create(&self, key: &str) -> impl Future<Output = Result<Option<Self::Stream>, Self::Error>> + Send {
+        async move {
+            match self.find(key).await? {
+                Some(_) => Ok(None),
+                None => self.open(key).await.map(Some),
+            }
+        }
+    }
     /// Finds the stream of `key`, if it exists.
     fn find(&self, key: &str) -> impl Future<Output = Result<Option<Self::Stream>, Self::Error>> + Send;
     /// Finds the stream of `key` for readers, whichever process writes it: its tails also return what is appended after
@@ -273,6 +283,16 @@ pub trait EventLog: Clone + Send + Sync + 'static {
     /// Drops the stream of `key` with all its events. Its tails end. A tail with unread events ends with
     /// [`Evicted`], so that its reader does not mistake this for the end of the stream.
     fn forget(&self, key: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    /// Forgets the streams whose keys begin with `prefix` and to which nothing was appended for the time `idle`, whichever
+    /// process wrote them. Returns their number. The default forgets none, for a log that drops old streams by itself.
+    fn forget_idle(
+        &self,
+        prefix: &str,
+        idle: Duration,
+    ) -> impl Future<Output = Result<u64, Self::Error>> + Send {
+        let _ = (prefix, idle);
+        ready(Ok(0))
+    }
 }
 
 /// One stream of events: appended to by one writer, read by any number of tails.

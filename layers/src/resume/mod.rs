@@ -99,6 +99,8 @@ pub use body::ResponseBody;
 pub use cursor::{InvalidLastEventId, last_event_id};
 pub use follow::Follow;
 pub use frame::{encode_frame, encode_frame_into};
+#[cfg(feature = "rmcp")]
+pub(crate) use framing::events;
 pub use framing::{Framing, Ndjson, NdjsonReader, ReadEvents, Reframed, Sse, SseReader};
 pub use future::ResponseFuture;
 pub use keepalive::DEFAULT_KEEPALIVE;

@@ -28,43 +28,41 @@ pub(super) fn stream_response<T: Tail>(
     stream_head(Follow::new(tail, keepalive).with_state(state))
 }
 
-/// The answer when [`EventStream::tail`](super::EventStream::tail) fails: 412, 404 when the stream was deleted, or 503 with
-/// `retry-after: 1` when the event log cannot be read now or another writer has the stream. The body is `{"detail": "…"}`.
-pub(super) fn refusal_response<B: From<Bytes>>(error: &TailError) -> Response<B> {
+/// The refusal when [`EventStream::tail`](super::EventStream::tail) fails: 412, 404 when the stream was deleted, or 503 with
+/// `retry-after: 1` when the event log cannot be read now or another writer has the stream.
+pub(super) fn not_read(error: &TailError) -> Refusal {
     match error {
         TailError::Evicted(_) | TailError::Ahead { .. } => {
             let detail = format!("the stream cannot be resumed: {error}");
-            Refusal::new(StatusCode::PRECONDITION_FAILED, detail).into_response(false)
+            Refusal::new(StatusCode::PRECONDITION_FAILED, detail)
         }
-        TailError::Forgotten => {
-            Refusal::new(StatusCode::NOT_FOUND, "the stream was deleted").into_response(false)
-        }
-        TailError::Fenced => retry_response("the stream is served elsewhere now; try again"),
-        TailError::Unavailable(source) => unavailable_response(&**source),
+        TailError::Forgotten => Refusal::new(StatusCode::NOT_FOUND, "the stream was deleted"),
+        TailError::Fenced => try_again("the stream is served elsewhere now; try again"),
+        TailError::Unavailable(source) => unavailable(&**source),
     }
 }
 
-/// The 400 answer to a malformed last event id. The body is `{"detail": "…"}`.
-pub(super) fn invalid_response<B: From<Bytes>>(error: InvalidLastEventId) -> Response<B> {
-    Refusal::new(StatusCode::BAD_REQUEST, error.to_string()).into_response(false)
+/// The 400 for a malformed last event id.
+pub(super) fn invalid(error: InvalidLastEventId) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, error.to_string())
 }
 
-/// The 503 answer when the event log fails. The cause is logged and not sent to the client.
-pub(super) fn unavailable_response<B: From<Bytes>>(source: &dyn fmt::Display) -> Response<B> {
+/// The 503 when the event log fails. The cause is logged and not sent to the client.
+pub(super) fn unavailable(source: &dyn fmt::Display) -> Refusal {
     tracing::error!(error = %source, "the event log is unavailable");
-    retry_response("the event log is not available now; try again")
+    try_again("the event log is not available now; try again")
 }
 
-/// A 503 answer with `retry-after: 1`.
-pub(super) fn retry_response<B: From<Bytes>>(detail: &'static str) -> Response<B> {
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_retry_after(1).into_response(false)
+/// A 503 with `retry-after: 1`.
+pub(super) fn try_again(detail: &'static str) -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_retry_after(1)
 }
 
 /// The answer to a HEAD request: status and headers as for GET, without attaching a reader.
-pub(super) fn head_response<B: From<Bytes>>(bounds: &Bounds, cursor: Cursor) -> Response<B> {
+pub(super) fn head_response<B: From<Bytes>>(bounds: &Bounds, cursor: Cursor) -> Result<Response<B>, Refusal> {
     match bounds.admit(cursor) {
-        Ok(_) => stream_head(Bytes::new().into()),
-        Err(error) => refusal_response(&error),
+        Ok(_) => Ok(stream_head(Bytes::new().into())),
+        Err(error) => Err(not_read(&error)),
     }
 }
 

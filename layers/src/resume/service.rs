@@ -11,17 +11,19 @@ use http::{Request, Response, request::Parts};
 use tower_service::Service;
 
 use super::{Attachment, EventStream, ResponseBody, ResponseFuture, respond::asks_for_stream};
+use crate::reply::Renderer;
 
 /// Answers requests for event streams from an event log: see [`ResumeLayer`](super::ResumeLayer).
 pub struct Resume<S, F> {
     inner: S,
     find: Arc<F>,
     keepalive: Option<Duration>,
+    renderer: Renderer,
 }
 
 impl<S, F> Resume<S, F> {
-    pub(super) const fn new(inner: S, find: Arc<F>, keepalive: Option<Duration>) -> Self {
-        Self { inner, find, keepalive }
+    pub(super) const fn new(inner: S, find: Arc<F>, keepalive: Option<Duration>, renderer: Renderer) -> Self {
+        Self { inner, find, keepalive, renderer }
     }
 
     /// The inner service.
@@ -63,14 +65,19 @@ where
         let Some(attachment) = (self.find)(&parts) else {
             return ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)));
         };
-        let answer = attachment.answer(&parts, self.keepalive);
+        let answer = attachment.answer_by(&self.renderer, &parts, self.keepalive);
         ResponseFuture::waiting(async { Ok(answer.await) })
     }
 }
 
 impl<S: Clone, F> Clone for Resume<S, F> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), find: Arc::clone(&self.find), keepalive: self.keepalive }
+        Self {
+            inner: self.inner.clone(),
+            find: Arc::clone(&self.find),
+            keepalive: self.keepalive,
+            renderer: self.renderer.clone(),
+        }
     }
 }
 

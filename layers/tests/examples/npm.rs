@@ -1,6 +1,13 @@
-//! The published npm clients under Node, with the examples. Their tests are in `tests/clients` of the repository.
+//! The published npm clients under Node, and Chromium's EventSource, with the examples. Their tests are in `tests/clients`
+//! and `tests/console` of the repository.
 
-use std::{env, path::Path, process::Stdio, sync::atomic::Ordering, time::Duration};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::atomic::Ordering,
+    time::Duration,
+};
 
 use tokio::process::Command;
 
@@ -33,6 +40,43 @@ async fn published_clients_get_every_event_once_over_connections_that_are_cut() 
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(upstream.calls.load(Ordering::SeqCst), 1, "the upstream is called once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chromiums_event_source_gets_every_event_once_over_connections_that_are_cut() {
+    let Some(chromium) = chromium() else { return };
+    let console = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/console");
+    let upstream = rig::Completions::default();
+    let proxy = rig::serve(openai_proxy_example::app(rig::serve(upstream.app()).await)).await;
+    let output = Command::new("node")
+        .arg("event_source.mjs")
+        .current_dir(&console)
+        .env_clear()
+        .env("PATH", env::var_os("PATH").unwrap_or_default())
+        .env("HOME", env::temp_dir())
+        .env("CHROMIUM", chromium)
+        .env("OPENAI_URL", address(&proxy))
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("Node 20 or newer runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(upstream.calls.load(Ordering::SeqCst), 1, "the upstream is called once");
+}
+
+fn chromium() -> Option<PathBuf> {
+    let on_path = || {
+        let path = env::var_os("PATH")?;
+        env::split_paths(&path).map(|folder| folder.join("chromium")).find(|file| file.exists())
+    };
+    let named = env::var_os("AGENT_WEBKIT_CHROMIUM").filter(|path| !path.is_empty());
+    let found = named.map(PathBuf::from).or_else(on_path);
+    if found.is_none() {
+        eprintln!("SKIPPED: there is no chromium; `make test` installs it where it can.");
+    }
+    found
 }
 
 /// The address without a path.

@@ -4,6 +4,7 @@
 
 mod framing;
 mod methods;
+mod refusals;
 mod rig;
 
 use std::{

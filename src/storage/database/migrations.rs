@@ -24,6 +24,7 @@ macro_rules! migrations {
             ("costs", include_str!(concat!("migrations/", $kind, "/0011_costs.sql"))),
             ("outbox", include_str!(concat!("migrations/", $kind, "/0012_outbox.sql"))),
             ("push", include_str!(concat!("migrations/", $kind, "/0013_push.sql"))),
+            ("touched", include_str!(concat!("migrations/", $kind, "/0014_touched.sql"))),
         ])
     };
 }

@@ -3,6 +3,7 @@
 use std::{
     ops::RangeInclusive,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use super::{DurableLog, DurableStream, DurableTail, LogError};
@@ -62,6 +63,15 @@ impl EventLog for AnyLog {
         }
     }
 
+    async fn create(&self, key: &str) -> Result<Option<AnyStream>, LogError> {
+        match self {
+            Self::Ring(log) => {
+                log.create(key).await.map(|new| new.map(AnyStream::Ring)).map_err(|never| match never {})
+            }
+            Self::Durable(log) => Ok(log.create(key).await?.map(AnyStream::Durable)),
+        }
+    }
+
     async fn find(&self, key: &str) -> Result<Option<AnyStream>, LogError> {
         match self {
             Self::Ring(log) => {
@@ -92,6 +102,13 @@ impl EventLog for AnyLog {
         match self {
             Self::Ring(log) => log.forget(key).await.map_err(|never| match never {}),
             Self::Durable(log) => log.forget(key).await,
+        }
+    }
+
+    async fn forget_idle(&self, prefix: &str, idle: Duration) -> Result<u64, LogError> {
+        match self {
+            Self::Ring(log) => log.forget_idle(prefix, idle).await.map_err(|never| match never {}),
+            Self::Durable(log) => log.forget_idle(prefix, idle).await,
         }
     }
 }

@@ -60,6 +60,7 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     sync::{Arc, MutexGuard},
+    time::Duration,
 };
 
 use tokio::sync::{Semaphore, mpsc};
@@ -86,10 +87,14 @@ use crate::{
     layers::resume::{Event, EventLog},
     metrics::CommitTimes,
     sync::lock,
+    unix_ms,
 };
 
 /// The key of the stream that is written to find out whether the log works. No session has such an id.
 const CHECK: &str = "agent-webkit-check";
+
+/// Number of idle streams that one transaction forgets.
+const IDLE_AT_ONCE: usize = 500;
 
 /// An [`EventLog`] in a database. Clones share their streams.
 ///
@@ -206,12 +211,14 @@ impl EventLog for DurableLog {
             open.release();
         }
         let row = core.source.rows.take(key).await?;
-        let open = Arc::new(OpenStream::new(core.shared(), key, &row));
-        if !row.closed {
-            core.table().insert(key.to_owned(), Arc::clone(&open));
-        }
-        open.look_after();
-        Ok(DurableStream::open(open))
+        Ok(core.opened(key, &row))
+    }
+
+    async fn create(&self, key: &str) -> Result<Option<DurableStream>, LogError> {
+        let core = &*self.core;
+        let _opening = core.opening(key).lock().await;
+        let row = core.source.rows.create(key).await?;
+        Ok(row.map(|row| core.opened(key, &row)))
     }
 
     /// Returns the open stream, otherwise the stored one, which is read-only.
@@ -225,12 +232,9 @@ impl EventLog for DurableLog {
         Ok(row.map(|row| DurableStream::view(key, core.source.clone(), core.config.clone(), row)))
     }
 
+    /// Follows the rows also where the stream is open: another process may have taken it over since, unnoticed here.
     async fn follow(&self, key: &str) -> Result<Option<DurableStream>, LogError> {
         let core = &*self.core;
-        let open = core.table().get(key).cloned();
-        if let Some(open) = open {
-            return Ok(Some(DurableStream::open(open)));
-        }
         let row = core.source.rows.look(key).await?;
         Ok(row.map(|row| DurableStream::followed(key, core.followers.clone(), row)))
     }
@@ -255,9 +259,45 @@ impl EventLog for DurableLog {
         core.followers.wake.grew(key);
         Ok(())
     }
+
+    async fn forget_idle(&self, prefix: &str, idle: Duration) -> Result<u64, LogError> {
+        let core = &*self.core;
+        let before_ms =
+            unix_ms::now_signed().saturating_sub(i64::try_from(idle.as_millis()).unwrap_or(i64::MAX));
+        let mut total = 0;
+        loop {
+            let forgotten = core.source.rows.forget_idle(prefix, before_ms, IDLE_AT_ONCE).await?;
+            for (id, key) in &forgotten {
+                let open = core.table().get(key).filter(|open| open.id == *id).cloned();
+                if let Some(open) = open {
+                    open.forget();
+                }
+                core.followers.wake.grew(key);
+            }
+            total += forgotten.len() as u64;
+            if forgotten.len() < IDLE_AT_ONCE {
+                return Ok(total);
+            }
+        }
+    }
 }
 
 impl Core {
+    /// The stream of this row, of which this process is now the writer.
+    fn opened(&self, key: &str, row: &StreamRow) -> DurableStream {
+        let open = Arc::new(OpenStream::new(self.shared(), key, row));
+        let replaced = match row.closed {
+            true => None,
+            false => self.table().insert(key.to_owned(), Arc::clone(&open)),
+        };
+        // Another process has forgotten it.
+        if let Some(replaced) = replaced {
+            replaced.release();
+        }
+        open.look_after();
+        DurableStream::open(open)
+    }
+
     fn shared(&self) -> Shared {
         Shared {
             source: self.source.clone(),

@@ -51,7 +51,7 @@ impl DbRecords {
     }
 
     fn sql_add(&self) -> SqlStr {
-        let now = self.now;
+        let now = self.database.sql_now();
         safe(format!("insert into agent_webkit_outbox (record, due_at_ms, attempts) values ($1, {now}, 0)"))
     }
 

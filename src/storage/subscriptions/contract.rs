@@ -1,6 +1,7 @@
 //! What holds for devices wherever they are stored.
 
-use super::{Device, Devices, now_ms};
+use super::{Device, Devices};
+use crate::unix_ms;
 
 fn device(id: &str, owner: Option<&str>, renewed_at_ms: i64) -> Device {
     Device {
@@ -8,7 +9,7 @@ fn device(id: &str, owner: Option<&str>, renewed_at_ms: i64) -> Device {
         owner: owner.map(str::to_owned),
         subscription: format!("of {id}"),
         renewed_at_ms,
-        expires_at_ms: now_ms() + 60_000,
+        expires_at_ms: unix_ms::now_signed() + 60_000,
     }
 }
 
@@ -44,7 +45,7 @@ pub(super) async fn holds(devices: &impl Devices) {
     devices.expire(&renewed).await.unwrap();
     assert!(ids(devices, ada).await.is_empty());
 
-    devices.put(Device { expires_at_ms: now_ms() - 1, ..device("5", ada, 1) }, 2).await.unwrap();
+    devices.put(Device { expires_at_ms: unix_ms::now_signed() - 1, ..device("5", ada, 1) }, 2).await.unwrap();
     assert!(ids(devices, ada).await.is_empty() && devices.get("5").await.unwrap().is_none());
     assert_eq!(
         (devices.key([1; 32]).await.unwrap(), devices.key([2; 32]).await.unwrap()),

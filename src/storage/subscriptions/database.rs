@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use super::{Device, Devices, PrivateKey, now_ms};
-use crate::storage::{
-    catalog::{CatalogError, CatalogFuture, query},
-    database::Database,
+use super::{Device, Devices, PrivateKey};
+use crate::{
+    storage::{
+        catalog::{CatalogError, CatalogFuture, query},
+        database::Database,
+    },
+    unix_ms,
 };
 
 const PUT: &str =
@@ -47,7 +50,7 @@ impl Devices for DbDevices {
             let owner = json(device.owner.as_deref());
             let keep = i64::try_from(keep).unwrap_or(i64::MAX);
             query!(&self.database, writes, |connection| async {
-                sqlx::query(SWEEP).bind(now_ms()).execute(&mut *connection).await?;
+                sqlx::query(SWEEP).bind(unix_ms::now_signed()).execute(&mut *connection).await?;
                 let put = sqlx::query(PUT).bind(&device.id).bind(&owner).bind(&device.subscription);
                 let put = put.bind(device.renewed_at_ms).bind(device.expires_at_ms);
                 put.execute(&mut *connection).await?;
@@ -60,7 +63,7 @@ impl Devices for DbDevices {
         Box::pin(async move {
             let owner = json(owner);
             let rows: Vec<Row> = query!(&self.database, reads, |connection| async {
-                sqlx::query_as(OF).bind(&owner).bind(now_ms()).fetch_all(&mut *connection).await
+                sqlx::query_as(OF).bind(&owner).bind(unix_ms::now_signed()).fetch_all(&mut *connection).await
             })?;
             Ok(rows.into_iter().filter_map(device).collect())
         })
@@ -69,7 +72,11 @@ impl Devices for DbDevices {
     fn get<'a>(&'a self, id: &'a str) -> CatalogFuture<'a, Option<Device>> {
         Box::pin(async move {
             let row: Option<Row> = query!(&self.database, reads, |connection| async {
-                sqlx::query_as(GET).bind(id).bind(now_ms()).fetch_optional(&mut *connection).await
+                sqlx::query_as(GET)
+                    .bind(id)
+                    .bind(unix_ms::now_signed())
+                    .fetch_optional(&mut *connection)
+                    .await
             })?;
             Ok(row.and_then(device))
         })

@@ -12,6 +12,7 @@ use std::{fmt, sync::Arc};
 pub(in crate::storage) use self::database::DbDevices;
 pub(crate) use self::memory::MemoryDevices;
 use super::catalog::CatalogFuture;
+use crate::unix_ms;
 
 /// The devices of a database. [`Storage`](super::Storage) has them.
 #[derive(Clone)]
@@ -51,7 +52,7 @@ pub(crate) struct Device {
 
 impl Device {
     fn is_alive(&self) -> bool {
-        self.expires_at_ms > now_ms()
+        self.expires_at_ms > unix_ms::now_signed()
     }
 }
 
@@ -82,9 +83,4 @@ pub(crate) trait Devices: Send + Sync + 'static {
 
     /// The server's key: the stored one, or else this one, which is stored for all hosts.
     fn key(&self, new: PrivateKey) -> CatalogFuture<'_, PrivateKey>;
-}
-
-/// In milliseconds since the Unix epoch.
-pub(crate) fn now_ms() -> i64 {
-    crate::unix_ms::signed(std::time::SystemTime::now())
 }

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{Mutex, MutexGuard},
-    time::SystemTime,
 };
 
 use super::{Entry, SessionSummary, StoreFuture, StoredSession, TranscriptKey, TranscriptStore, summary};
@@ -124,7 +123,7 @@ impl State {
             return;
         }
         let transcript = self.transcripts.entry(key.clone()).or_default();
-        transcript.mtime_ms = transcript.mtime_ms.max(unix_ms::signed(SystemTime::now()));
+        transcript.mtime_ms = transcript.mtime_ms.max(unix_ms::now_signed());
         if key.is_main() {
             let summary = self
                 .summaries

@@ -1,6 +1,6 @@
 //! A transcript store in a SQLite file, which stores entries as their original text.
 
-use std::{future::ready, time::SystemTime};
+use std::future::ready;
 
 use serde_json::Map;
 use sqlx::{Sqlite as Driver, Transaction, sqlite::SqliteConnection};
@@ -91,7 +91,7 @@ impl SqliteTranscripts {
                 return Err(StoreError::Fenced);
             }
         }
-        let now = unix_ms::signed(SystemTime::now());
+        let now = unix_ms::now_signed();
         let new = insert(&mut transaction, key, entries, now).await?;
         if key.is_main() && !new.is_empty() {
             fold(&mut transaction, key, &new, now).await?;

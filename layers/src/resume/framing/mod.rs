@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{Event, EventTooLarge};
 
-pub(in crate::resume) use self::reframed::events;
+pub(crate) use self::reframed::events;
 pub use self::{
     ndjson::{Ndjson, NdjsonReader},
     reframed::Reframed,

@@ -43,7 +43,7 @@ impl<T: Tail, F: Framing> Reframed<T, F> {
 }
 
 /// The events in whole frames of the log, with their sequence numbers.
-pub(in crate::resume) fn events(parser: &mut EventParser, frames: &[u8]) -> Vec<(u64, Event)> {
+pub(crate) fn events(parser: &mut EventParser, frames: &[u8]) -> Vec<(u64, Event)> {
     let mut parsed = Vec::new();
     parser.push(frames, &mut parsed).expect("no event is longer than usize::MAX");
     let numbered = parsed.into_iter().filter_map(|event| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::resume::keepalive::DEFAULT_KEEPALIVE;
+use crate::{reply::Renderer, resume::keepalive::DEFAULT_KEEPALIVE};
 
 /// How often within the time after which it counts as dead a process says that it lives.
 pub(super) const SIGNS: u32 = 3;
@@ -15,6 +15,7 @@ pub(super) struct RecordConfig {
     pub(super) max_streams: usize,
     pub(super) shared: Option<Duration>,
     pub(super) keepalive: Option<Duration>,
+    pub(super) renderer: Renderer,
 }
 
 impl Default for RecordConfig {
@@ -26,6 +27,7 @@ impl Default for RecordConfig {
             max_streams: 10_000,
             shared: None,
             keepalive: Some(DEFAULT_KEEPALIVE),
+            renderer: Renderer::JSON,
         }
     }
 }

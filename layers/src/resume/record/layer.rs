@@ -8,7 +8,10 @@ use super::{
     Identify, Record, RecordConfig,
     registry::{self, Registry},
 };
-use crate::resume::{EventLog, Sse};
+use crate::{
+    reply::{Render, Renderer},
+    resume::{EventLog, Sse},
+};
 
 /// Makes the event streams of an inner service that cannot resume resumable, whatever the method: it records them in a
 /// log, and serves every reader from there.
@@ -140,8 +143,9 @@ impl<L: EventLog, I, F> RecordLayer<L, I, F> {
     ///
     /// A process that shows no sign of life for the time `lease` counts as dead: its streams that are read here end with
     /// `recording_lost`, for every method. Each process writes such a sign three times in that time for each stream that
-    /// it records, so some seconds are right. If the same new key comes to two processes in one moment, both may call the
-    /// upstream; the readers of the earlier recording reconnect and read the later one.
+    /// it records, so some seconds are right. If a new key comes to several processes at once, one of them calls the
+    /// upstream. The others wait until it answers: they read its stream, or make a call of their own if the answer is no
+    /// stream. A log of your own implements [`EventLog::create`] for this.
     #[must_use]
     pub fn shared(mut self, lease: Duration) -> Self {
         self.config.shared = Some(lease);
@@ -152,6 +156,25 @@ impl<L: EventLog, I, F> RecordLayer<L, I, F> {
     #[must_use]
     pub fn keepalive(mut self, every: Duration) -> Self {
         self.config.keepalive = Some(every);
+        self
+    }
+
+    /// Sets how refusals are answered: 400, 404, 412 and 503. By default with the JSON of the
+    /// [module](crate::resume#what-a-client-gets).
+    ///
+    /// ```
+    /// use agent_webkit_layers::{
+    ///     reply::Problems,
+    ///     resume::{RecordLayer, RingLog, StreamIds},
+    /// };
+    ///
+    /// # let next_uuid = || "6b0d".to_owned();
+    /// let layer = RecordLayer::new(RingLog::default(), StreamIds::new(next_uuid)).render(Problems);
+    /// # let _ = layer;
+    /// ```
+    #[must_use]
+    pub fn render(mut self, render: impl Render + Send + Sync + 'static) -> Self {
+        self.config.renderer = Renderer::new(render);
         self
     }
 

@@ -8,6 +8,7 @@ mod position;
 mod reader;
 mod recorder;
 mod registry;
+mod reserve;
 mod service;
 
 use config::RecordConfig;

@@ -21,11 +21,11 @@ use super::{
     recorder::{BoxError, stopped_event},
     registry::Registry,
 };
-use crate::ready::take_ready;
 use crate::resume::{
     Event, EventLog, Framing, ResponseBody, ResponseFuture, Sse,
-    respond::{invalid_response, unavailable_response},
+    respond::{invalid, unavailable},
 };
+use crate::{ready::take_ready, reply::Refusal};
 
 /// Records the inner service's event streams, and answers from the records: see
 /// [`RecordLayer`](super::RecordLayer).
@@ -81,20 +81,20 @@ async fn stop<L: EventLog, B: From<Bytes>>(
     key: &str,
     is_shared: bool,
     stopped: Event,
-) -> Response<B> {
+) -> Result<Response<B>, Refusal> {
     let mut was_there = registry.stop(key);
     if !was_there && is_shared {
         was_there = match elsewhere::stop(&registry.log, key, stopped).await {
             Ok(was_there) => was_there,
-            Err(error) => return unavailable_response(&*error),
+            Err(error) => return Err(unavailable(&*error)),
         };
     }
     if !was_there {
-        return not_found();
+        return Err(not_found());
     }
     let mut stopped = Response::new(Bytes::new().into());
     *stopped.status_mut() = StatusCode::NO_CONTENT;
-    stopped
+    Ok(stopped)
 }
 
 impl<S, L, I, F, ReqBody, ResBody> Service<Request<ReqBody>> for Record<S, L, I, F>
@@ -117,20 +117,22 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (parts, body) = request.into_parts();
+        let refuse = self.config.renderer.of(&parts);
         let (key, start) = match self.ask(&parts) {
             Step::Read(key, start) => (key, start),
             Step::PassOn => return ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body))),
             Step::Stop(key) => {
                 let (registry, shared) = (Arc::clone(&self.registry), self.config.shared.is_some());
                 let stopped = stopped_event(&self.framing);
-                return ResponseFuture::waiting(
-                    async move { Ok(stop(&registry, &key, shared, stopped).await) },
-                );
+                return ResponseFuture::waiting(async move {
+                    let answer = stop(&registry, &key, shared, stopped).await;
+                    Ok(answer.unwrap_or_else(|refusal| refuse.answer(refusal)))
+                });
             }
         };
         let position = match Position::of(&parts, &self.framing) {
             Ok(position) => position,
-            Err(invalid) => return ResponseFuture::ready(invalid_response(invalid)),
+            Err(error) => return ResponseFuture::ready(refuse.answer(invalid(error))),
         };
         let header = self.identify.header().cloned().zip(HeaderValue::from_str(&key).ok());
         let reader = Reader {
@@ -140,15 +142,11 @@ where
             key,
             position,
             start,
+            refuse,
         };
         if parts.method == Method::HEAD {
-            return match (self.registry.recorded(&reader.key), start) {
-                (Some(stream), _) => ResponseFuture::waiting(async move { Ok(reader.head(&stream).await) }),
-                (None, Start::Never) => ResponseFuture::ready(not_found()),
-                (None, Start::IfMissing | Start::Anew) => {
-                    ResponseFuture::inner(self.inner.call(Request::from_parts(parts, body)))
-                }
-            };
+            let inner = take_ready(&mut self.inner);
+            return ResponseFuture::waiting(reader.respond_head(inner, Request::from_parts(parts, body)));
         }
         let inner = take_ready(&mut self.inner);
         let is_safe = parts.method.is_safe();

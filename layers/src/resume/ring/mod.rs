@@ -9,10 +9,11 @@ mod tail;
 mod waiters;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     convert::Infallible,
     fmt,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 pub use config::RingConfig;
@@ -79,6 +80,13 @@ impl EventLog for RingLog {
         Ok(stream)
     }
 
+    async fn create(&self, key: &str) -> Result<Option<RingStream>, Infallible> {
+        match self.streams().entry(key.to_owned()) {
+            Entry::Occupied(_) => Ok(None),
+            Entry::Vacant(entry) => Ok(Some(entry.insert(RingStream::new(self.config.clone())).clone())),
+        }
+    }
+
     async fn find(&self, key: &str) -> Result<Option<RingStream>, Infallible> {
         Ok(self.streams().get(key).cloned())
     }
@@ -89,6 +97,15 @@ impl EventLog for RingLog {
             stream.forget();
         }
         Ok(())
+    }
+
+    async fn forget_idle(&self, prefix: &str, idle: Duration) -> Result<u64, Infallible> {
+        let is_idle = |key: &String, stream: &mut RingStream| {
+            key.starts_with(prefix) && stream.appended_at().elapsed() > idle
+        };
+        let forgotten: Vec<_> = self.streams().extract_if(is_idle).collect();
+        forgotten.iter().for_each(|(_, stream)| stream.forget());
+        Ok(forgotten.len() as u64)
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) struct Inner {
     pub(super) note: Option<Bytes>,
     pub(super) waiters: Waiters,
     pub(super) last_detached: Option<Instant>,
+    pub(super) appended_at: Instant,
 }
 
 impl Shared {
@@ -54,6 +55,7 @@ impl Shared {
             if inner.state.bounds().closed {
                 return Err(AppendError::Closed);
             }
+            inner.appended_at = Instant::now();
             replaced_note = batch.note.map(|note| inner.note.replace(note));
             if !batch.events.is_empty() {
                 inner.state.append(encoded);

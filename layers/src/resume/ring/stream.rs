@@ -2,6 +2,7 @@ use std::{
     fmt,
     ops::RangeInclusive,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -49,7 +50,13 @@ impl RingStream {
     #[must_use]
     pub fn resume_at(config: RingConfig, last_seq: u64, note: Option<Bytes>) -> Self {
         let state = State::resume_at(config, last_seq);
-        let inner = Inner { state, note, waiters: Waiters::default(), last_detached: None };
+        let inner = Inner {
+            state,
+            note,
+            waiters: Waiters::default(),
+            last_detached: None,
+            appended_at: Instant::now(),
+        };
         Self { shared: Arc::new(Shared { appending: Mutex::default(), inner: Mutex::new(inner) }) }
     }
 
@@ -57,6 +64,11 @@ impl RingStream {
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
         self.shared.lock().state.held_bytes()
+    }
+
+    /// When it was made, or last appended to.
+    pub(super) fn appended_at(&self) -> Instant {
+        self.shared.lock().appended_at
     }
 
     /// Closes the stream and drops all its events. Its tails end as after

@@ -86,6 +86,9 @@ pub(super) trait SqlBackend: fmt::Debug + Send + Sync + 'static {
     /// Makes the caller the stream's writer. Creates the stream if there is none.
     fn take<'a>(&'a self, key: &'a str) -> BackendFuture<'a, StreamRow>;
 
+    /// Creates the stream with the caller as its writer. `None` if there is one already.
+    fn create<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>>;
+
     fn look<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>>;
 
     /// Stores the writes and returns for each of them whether it is stored. A write is not stored if its
@@ -101,6 +104,15 @@ pub(super) trait SqlBackend: fmt::Debug + Send + Sync + 'static {
     fn newest<'a>(&'a self, id: i64, name: &'a str, limit: usize) -> BackendFuture<'a, Vec<StoredEvent>>;
 
     fn forget<'a>(&'a self, key: &'a str) -> BackendFuture<'a, ()>;
+
+    /// Forgets streams whose keys begin with `prefix` and that were neither opened nor written since `before_ms`, up to
+    /// `limit` of them. Returns their ids and keys.
+    fn forget_idle<'a>(
+        &'a self,
+        prefix: &'a str,
+        before_ms: i64,
+        limit: usize,
+    ) -> BackendFuture<'a, Vec<(i64, String)>>;
 
     /// Removes the events before `oldest`.
     fn trim(&self, id: i64, epoch: i64, oldest: u64) -> BackendFuture<'_, ()>;
@@ -158,12 +170,13 @@ macro_rules! shared_backend {
     () => {
         fn take<'a>(&'a self, key: &'a str) -> BackendFuture<'a, StreamRow> {
             self.call(Component::Events.writes(), async move {
-                // All rows, of which there is one: SQLite commits after the last, and may fail only then.
-                let mut connection = self.writes().await?;
-                let rows = sqlx::query_as(statements::TAKE).bind(key).fetch_all(&mut *connection).await?;
-                self.done(connection).await?;
-                rows.into_iter().next().map(stream_row).ok_or(sqlx::Error::RowNotFound)
+                let row = self.write_row(statements::TAKE, key).await?;
+                row.ok_or(sqlx::Error::RowNotFound)
             })
+        }
+
+        fn create<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>> {
+            self.call(Component::Events.writes(), self.write_row(statements::CREATE, key))
         }
 
         fn look<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>> {
@@ -215,6 +228,26 @@ macro_rules! shared_backend {
                     sqlx::query(statements::FORGET_EVENTS).bind(id).execute(&mut *transaction).await?;
                 }
                 transaction.commit().await
+            })
+        }
+
+        fn forget_idle<'a>(
+            &'a self,
+            prefix: &'a str,
+            before_ms: i64,
+            limit: usize,
+        ) -> BackendFuture<'a, Vec<(i64, String)>> {
+            self.call(Component::Events.writes().of_many_rows(), async move {
+                let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
+                let forget = sqlx::query_as(statements::FORGET_IDLE).bind(prefix).bind(length);
+                let forget = forget.bind(before_ms).bind(i64::try_from(limit).unwrap_or(i64::MAX));
+                let mut transaction = self.begin().await?;
+                let forgotten: Vec<(i64, String)> = forget.fetch_all(&mut *transaction).await?;
+                for (id, _) in &forgotten {
+                    sqlx::query(statements::FORGET_EVENTS).bind(id).execute(&mut *transaction).await?;
+                }
+                transaction.commit().await?;
+                Ok(forgotten)
             })
         }
 

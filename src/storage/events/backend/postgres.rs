@@ -6,7 +6,10 @@ use super::{
     BackendFuture, Page, SqlBackend, StoredEvent, StreamRow, Write, cut_run, page, run, shared_backend,
     signed, statements, stream_row,
 };
-use crate::storage::database::{Call, Component, Link, Postgres, Transaction};
+use crate::{
+    storage::database::{Call, Component, Link, Postgres, Transaction},
+    unix_ms,
+};
 
 #[derive(Debug)]
 pub(super) struct PostgresBackend {
@@ -34,6 +37,16 @@ impl PostgresBackend {
         self.server.link().await
     }
 
+    /// The row that a statement has written, if any.
+    async fn write_row(&self, statement: &'static str, key: &str) -> Result<Option<StreamRow>, sqlx::Error> {
+        let mut connection = self.writes().await?;
+        let rows = sqlx::query_as(statement).bind(key).bind(unix_ms::now_signed());
+        // All rows, of which there is one: SQLite commits after the last, and may fail only then.
+        let rows = rows.fetch_all(&mut *connection).await?;
+        self.done(connection).await?;
+        Ok(rows.into_iter().next().map(stream_row))
+    }
+
     async fn writes(&self) -> Result<Link, sqlx::Error> {
         self.server.link().await
     }
@@ -48,7 +61,7 @@ impl PostgresBackend {
 const COMMIT: &str = "
     with told as (
         update agent_webkit_streams s
-        set last_seq = w.last_seq, note = coalesce(w.note, s.note), closed = w.closed
+        set last_seq = w.last_seq, note = coalesce(w.note, s.note), closed = w.closed, touched_at_ms = $17
         from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::boolean[])
             as w (id, epoch, expected, last_seq, note, closed)
         where s.id = w.id and s.epoch = w.epoch and s.last_seq = w.expected and not s.closed
@@ -119,6 +132,7 @@ async fn store(connection: &mut PgConnection, writes: &[Write]) -> Result<Vec<(i
         .bind(runs().map(|(.., run)| run.whole_of()).collect::<Vec<_>>())
         .bind(records().map(|(id, _)| id).collect::<Vec<_>>())
         .bind(records().map(|(_, record)| record).collect::<Vec<_>>())
+        .bind(unix_ms::now_signed())
         .fetch_all(connection)
         .await
 }

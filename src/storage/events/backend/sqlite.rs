@@ -6,7 +6,10 @@ use super::{
     BackendFuture, Page, Run, SqlBackend, StoredEvent, StreamRow, Write, cut_run, page, run, shared_backend,
     signed, statements, stream_row,
 };
-use crate::storage::database::{Call, Component, Sqlite};
+use crate::{
+    storage::database::{Call, Component, Sqlite},
+    unix_ms,
+};
 
 #[derive(Debug)]
 pub(super) struct SqliteBackend {
@@ -35,6 +38,16 @@ impl SqliteBackend {
         self.file.readers.acquire().await
     }
 
+    /// The row that a statement has written, if any.
+    async fn write_row(&self, statement: &'static str, key: &str) -> Result<Option<StreamRow>, sqlx::Error> {
+        let mut connection = self.writes().await?;
+        let rows = sqlx::query_as(statement).bind(key).bind(unix_ms::now_signed());
+        // All rows, of which there is one: SQLite commits after the last, and may fail only then.
+        let rows = rows.fetch_all(&mut *connection).await?;
+        self.done(connection).await?;
+        Ok(rows.into_iter().next().map(stream_row))
+    }
+
     async fn writes(&self) -> Result<PoolConnection<sqlx::Sqlite>, sqlx::Error> {
         self.file.writer.acquire().await
     }
@@ -53,14 +66,14 @@ impl SqliteBackend {
 /// did, `sqlx` 0.9 would panic when it resets the first, and leave the file locked.
 const STORE: &str = "
     insert into agent_webkit_runs (stream, seq, events, name, data, sizes, piece_of, whole_of)
-    select $1, $7, $8, $9, $10, $11, $12, $13 from agent_webkit_streams
-    where id = $1 and epoch = $2 and last_seq = $3 and not closed and $8 > 0;
-    update agent_webkit_streams set last_seq = $4, note = coalesce($5, note), closed = $6
+    select $1, $8, $9, $10, $11, $12, $13, $14 from agent_webkit_streams
+    where id = $1 and epoch = $2 and last_seq = $3 and not closed and $9 > 0;
+    update agent_webkit_streams set last_seq = $4, note = coalesce($5, note), closed = $6, touched_at_ms = $7
     where id = $1 and epoch = $2 and last_seq = $3 and not closed";
 /// Inserts each further run.
 const STORE_MORE: &str = "
     insert into agent_webkit_runs (stream, seq, events, name, data, sizes, piece_of, whole_of)
-    values ($1, $7, $8, $9, $10, $11, $12, $13)";
+    values ($1, $8, $9, $10, $11, $12, $13, $14)";
 const POST: &str = "insert into agent_webkit_outbox (record, due_at_ms, attempts) values ($1, 0, 0)";
 const FIND_OUT: &str = "select epoch, last_seq from agent_webkit_streams where id = $1";
 
@@ -107,7 +120,8 @@ fn query(statement: &'static str, write: &Write, run: Option<(RangeInclusive<u64
         .bind(signed(write.expected))
         .bind(signed(write.last()))
         .bind(write.note.as_ref().map(|note| note.to_vec()))
-        .bind(write.close);
+        .bind(write.close)
+        .bind(unix_ms::now_signed());
     let Some((seqs, run)) = run else { return query };
     query
         .bind(signed(*seqs.end()))

@@ -4,8 +4,13 @@
 pub(super) const PAGE_EVENTS: i64 = 512;
 
 pub(super) const TAKE: &str = "
-    insert into agent_webkit_streams (key, epoch) values ($1, 1)
-    on conflict (key) do update set epoch = agent_webkit_streams.epoch + 1
+    insert into agent_webkit_streams (key, epoch, touched_at_ms) values ($1, 1, $2)
+    on conflict (key) do update set epoch = agent_webkit_streams.epoch + 1, touched_at_ms = $2
+    returning id, epoch, oldest_seq, last_seq, compacted_seq, closed, note";
+
+pub(super) const CREATE: &str = "
+    insert into agent_webkit_streams (key, epoch, touched_at_ms) values ($1, 1, $2)
+    on conflict (key) do nothing
     returning id, epoch, oldest_seq, last_seq, compacted_seq, closed, note";
 
 pub(super) const LOOK: &str = "
@@ -38,6 +43,12 @@ pub(super) const NEWEST: &str = "
     order by seq desc limit $3";
 
 pub(super) const FORGET_STREAM: &str = "delete from agent_webkit_streams where key = $1 returning id";
+/// `$2` is the length of the prefix `$1` in characters.
+pub(super) const FORGET_IDLE: &str = "
+    delete from agent_webkit_streams where id in (
+        select id from agent_webkit_streams where substr(key, 1, $2) = $1 and touched_at_ms < $3 limit $4
+    ) and touched_at_ms < $3
+    returning id, key";
 pub(super) const FORGET_EVENTS: &str = "delete from agent_webkit_runs where stream = $1";
 
 pub(super) const MARK_TRIMMED: &str = "
