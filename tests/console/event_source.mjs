@@ -39,9 +39,7 @@ const events = await page.evaluate(
         source.close();
         resolve(events);
       };
-      source.onerror = () =>
-        source.readyState === EventSource.CLOSED &&
-        reject(new Error("it gave up"));
+      source.onerror = () => source.readyState === EventSource.CLOSED && reject(new Error("it gave up"));
     }),
   `${path}?stream_id=${started.headers.get("stream-id")}`,
 );
@@ -56,8 +54,5 @@ const said = events
   .slice(0, -1)
   .map((event) => JSON.parse(event.data).choices[0].delta.content)
   .join("");
-assert.equal(
-  said,
-  Array.from({ length: WORDS }, (_, index) => `word ${index} `).join(""),
-);
+assert.equal(said, Array.from({ length: WORDS }, (_, index) => `word ${index} `).join(""));
 process.exit(0);
