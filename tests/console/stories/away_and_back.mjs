@@ -63,7 +63,8 @@ export default async function (browser) {
   await window.composer.fill("");
   await page.getByRole("button", { name: "Edit" }).click();
   await page.getByText("Not sent.").waitFor({ state: "detached" });
-  equal(await window.composer.inputValue(), "Too large.", "the refused message, to be written again");
+  // The refused message, to be written again.
+  await page.waitForFunction(() => document.getElementById("composer").value === "Too large.");
   await window.composer.fill("");
   await context.unroute("**/input");
 
