@@ -1,6 +1,6 @@
 // Slash commands and files are offered while they are typed, and taken by keyboard or by touch.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { check, equal, host } from "../browser.mjs";
+import { equal, host } from "../browser.mjs";
 
 export default async function (browser) {
   const window = await browser.window();
@@ -23,7 +23,10 @@ export default async function (browser) {
   await keyboard.type("/comp");
   await page.getByRole("listbox", { name: "Commands" }).waitFor();
   // Once all of it is typed.
-  await list.getByRole("option", { selected: true }).filter({ hasText: /^\/compact/ }).waitFor();
+  await list
+    .getByRole("option", { selected: true })
+    .filter({ hasText: /^\/compact/ })
+    .waitFor();
   await window.inspect("commands");
   // A screen reader is told which one is chosen.
   const active = await composer.getAttribute("aria-activedescendant");
