@@ -174,8 +174,10 @@ async fn ctrl_c_interrupts_and_a_second_one_leaves() {
     let mut terminal =
         Terminal::start(Command::new("python3").args(["-c", spawn, program, "attach", server.url(), &id]));
     terminal.until("Ctrl-C interrupts").await;
-    terminal.write(&Script::slow(2000, 20).to_string()).await;
-    terminal.until("w5 ").await;
+    // A terminal takes lines of at most 4096 bytes.
+    terminal.write(&Script::slow(600, 50).to_string()).await;
+    // The answer; what was typed is shown, too.
+    terminal.until("\nw0 w1 ").await;
     terminal.input.as_mut().unwrap().write_all(b"\x03").await.unwrap();
     terminal.until("Interrupted. Ctrl-C again leaves.").await;
     terminal.until("(the turn ended: ").await;
