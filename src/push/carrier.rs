@@ -2,20 +2,21 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
 
-use super::{Shared, notification::Notification, subscription::Subscription, vapid::ServerKey};
+use super::{Shared, notification::Notification, subscription::Subscription};
 use crate::{
     error_text::with_sources,
     layers::resume::Event,
     metrics,
     service::{notices::Noticed, open_prompts},
     storage::{catalog::CatalogError, subscriptions::Device},
+    unix_ms,
     webhooks::{
         EventKind,
         attempt::{Answer, USER_AGENT, send},
@@ -51,8 +52,7 @@ impl Carrier for Pushes {
             Some(owner) => format!("{OWNER}:{owner}"),
             None => OWNER.to_owned(),
         };
-        let now = UNIX_EPOCH.elapsed().unwrap_or_default();
-        vec![Message::new(endpoint, of.id, now, notification.encode())]
+        vec![Message::new(endpoint, of.id, unix_ms::now(), notification.encode())]
     }
 
     fn carries(&self, endpoint: &str) -> bool {
@@ -136,15 +136,17 @@ impl Pushes {
             return Ok(Outcome::Unknown);
         };
         // What is allowed may have changed since.
-        let uri = services.check(&subscription.endpoint);
-        let (Ok(uri), Some(keys)) = (uri, subscription.keys()) else {
+        let address = services.check(&subscription.endpoint);
+        let (Ok((origin, uri)), Some(keys)) = (address, subscription.keys()) else {
             return Ok(Outcome::Refused("the device is at no push service that is allowed".to_owned()));
         };
         let Some(body) = keys.encrypt(notification.encode().as_bytes()) else {
             return Ok(Outcome::Refused("the notification is too long".to_owned()));
         };
         let left = RETRY_FOR.saturating_sub(message.age());
-        let request = request(&uri, self.0.key().await?, contact, notification, body, left);
+        let authorization =
+            self.0.key().await?.authorization(&origin.to_string(), contact, SystemTime::now());
+        let request = request(uri, authorization, notification, body, left);
         let since = Instant::now();
         let answer = send(client, request).await;
         metrics::push_attempted(answer == Answer::Taken, since.elapsed());
@@ -170,28 +172,19 @@ fn is_temporary(status: StatusCode) -> bool {
 }
 
 fn request(
-    uri: &Uri,
-    key: &ServerKey,
-    contact: &str,
+    uri: Uri,
+    authorization: HeaderValue,
     notification: &Notification,
     body: Vec<u8>,
     keep: Duration,
 ) -> Request<Full<Bytes>> {
-    let origin = format!(
-        "{}://{}",
-        uri.scheme_str().unwrap_or_default(),
-        uri.authority().map_or_else(String::new, |authority| authority
-            .as_str()
-            .trim_end_matches(":443")
-            .to_ascii_lowercase())
-    );
     let urgency = if notification.kind == EventKind::Prompts { "high" } else { "normal" };
     let topic = HeaderValue::from_str(&notification.tag).expect("base64url is ASCII");
     let mut request = Request::new(Full::new(Bytes::from(body)));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri.clone();
+    *request.uri_mut() = uri;
     let headers = request.headers_mut();
-    headers.insert(header::AUTHORIZATION, key.authorization(&origin, contact, SystemTime::now()));
+    headers.insert(header::AUTHORIZATION, authorization);
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("aes128gcm"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::USER_AGENT, USER_AGENT);

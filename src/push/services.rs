@@ -1,5 +1,7 @@
 //! Which push services the server sends to. The address of a device is chosen by a client, so anything else is refused.
 
+use std::fmt;
+
 use http::{Uri, uri::Scheme};
 
 /// Longest address of a device, in bytes.
@@ -40,7 +42,7 @@ pub struct InvalidService;
 pub(super) struct NoPushService;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Origin {
+pub(super) struct Origin {
     scheme: Scheme,
     host: String,
     port: u16,
@@ -66,13 +68,14 @@ impl PushServices {
         self.check(endpoint).is_ok()
     }
 
-    /// The address of a device, if it is at one of these push services.
-    pub(super) fn check(&self, endpoint: &str) -> Result<Uri, NoPushService> {
+    /// The push service and the address of a device, if it is at one of these.
+    pub(super) fn check(&self, endpoint: &str) -> Result<(Origin, Uri), NoPushService> {
         if endpoint.len() > LONGEST || endpoint.contains('#') {
             return Err(NoPushService);
         }
         let (origin, uri) = Origin::of(endpoint).ok_or(NoPushService)?;
-        if origin.is_of_a_browser() || self.added.contains(&origin) { Ok(uri) } else { Err(NoPushService) }
+        let is_known = origin.is_of_a_browser() || self.added.contains(&origin);
+        if is_known { Ok((origin, uri)) } else { Err(NoPushService) }
     }
 }
 
@@ -87,7 +90,7 @@ impl Origin {
         if plain != authority.as_str() || host.is_empty() {
             return None;
         }
-        let port = port.unwrap_or(if scheme == Scheme::HTTPS { 443 } else { 80 });
+        let port = port.unwrap_or_else(|| default_port(&scheme));
         Some((Self { scheme, host: host.to_ascii_lowercase(), port }, uri))
     }
 
@@ -96,6 +99,18 @@ impl Origin {
         let is_named = HOSTS.contains(&&**host);
         let is_below = DOMAINS.iter().any(|domain| host.len() > domain.len() && host.ends_with(domain));
         *scheme == Scheme::HTTPS && *port == 443 && (is_named || is_below)
+    }
+}
+
+fn default_port(scheme: &Scheme) -> u16 {
+    if *scheme == Scheme::HTTPS { 443 } else { 80 }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scheme, host, port } = self;
+        write!(f, "{scheme}://{host}")?;
+        if *port == default_port(scheme) { Ok(()) } else { write!(f, ":{port}") }
     }
 }
 

@@ -92,11 +92,10 @@ impl Notices for Courier {
         let mut records = Vec::new();
         for carrier in &self.shared.carriers {
             let messages = events.iter().flat_map(|event| carrier.about(event, of));
-            let messages: Vec<Bytes> = messages.map(|message| message.encode()).collect();
             if self.shared.is_full.load(Ordering::Relaxed) {
-                carrier.lost("queue_full", messages.len());
+                carrier.lost("queue_full", messages.count());
             } else {
-                records.extend(messages);
+                records.extend(messages.map(|message| message.encode()));
             }
         }
         records

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -55,13 +55,13 @@ struct Data<'a> {
 }
 
 impl Message {
-    /// A message about what happened at a time, which is since the Unix epoch.
-    pub(crate) fn new(endpoint: String, session_id: &str, at: Duration, body: String) -> Self {
+    /// A message about what happened at this time, in milliseconds since the Unix epoch.
+    pub(crate) fn new(endpoint: String, session_id: &str, created_at_ms: u64, body: String) -> Self {
         Self {
             id: format!("msg_{}", uuid::Uuid::new_v4().simple()),
             endpoint,
             session_id: session_id.to_owned(),
-            created_at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            created_at_ms,
             body,
         }
     }
@@ -85,7 +85,7 @@ impl Message {
         if endpoints.is_empty() {
             return Vec::new();
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = unix_ms::now();
         let Some((shown, omitted)) = fitting(&event.data) else { return Vec::new() };
         let message = |(name, endpoint): (String, _)| {
             let link = (event.name == "permission_request").then(|| {
@@ -95,7 +95,7 @@ impl Message {
             let (approve_url, expires_at) = link.flatten().unzip();
             let body = Body {
                 r#type: &event.name,
-                timestamp: time(now),
+                timestamp: time(Duration::from_millis(now)),
                 data: Data {
                     session_id: of.id,
                     owner: of.owner,

@@ -12,14 +12,18 @@ use http_body::{Body, Frame};
 use serde::Deserialize;
 use tokio::time::{Interval, interval};
 
-/// So many events, so many ms apart, each of so many bytes. With `hold` the stream stays open and silent.
+/// The query of a request for a stream.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct Settings {
+    /// Number of events.
     pub(crate) events: usize,
+    /// Milliseconds between two events.
     #[serde(default)]
     pace: u64,
+    /// Size of an event's data, in bytes.
     #[serde(default)]
     bytes: usize,
+    /// If not 0, the stream stays open and silent after its last event.
     #[serde(default)]
     hold: u8,
 }

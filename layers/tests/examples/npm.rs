@@ -24,16 +24,11 @@ async fn published_clients_get_every_event_once_over_connections_that_are_cut() 
     );
     let upstream = rig::Completions::default();
     let proxy = rig::serve(openai_proxy_example::app(rig::serve(upstream.app()).await)).await;
-    let output = Command::new("node")
+    let output = node(&clients)
         .args(["--test", "--test-force-exit", "--test-reporter=spec", "layers.test.mjs"])
-        .current_dir(&clients)
-        .env_clear()
-        .env("PATH", env::var_os("PATH").unwrap_or_default())
         .env("AG_UI_URL", address(&rig::serve(ag_ui_example::app(PACE)).await))
         .env("AI_SDK_URL", address(&rig::serve(ai_sdk_example::app(PACE)).await))
         .env("OPENAI_URL", address(&proxy))
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
         .output()
         .await
         .expect("Node 20 or newer runs");
@@ -48,22 +43,25 @@ async fn chromiums_event_source_gets_every_event_once_over_connections_that_are_
     let console = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/console");
     let upstream = rig::Completions::default();
     let proxy = rig::serve(openai_proxy_example::app(rig::serve(upstream.app()).await)).await;
-    let output = Command::new("node")
+    let output = node(&console)
         .arg("event_source.mjs")
-        .current_dir(&console)
-        .env_clear()
-        .env("PATH", env::var_os("PATH").unwrap_or_default())
         .env("HOME", env::temp_dir())
         .env("CHROMIUM", chromium)
         .env("OPENAI_URL", address(&proxy))
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
         .output()
         .await
         .expect("Node 20 or newer runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert_eq!(upstream.calls.load(Ordering::SeqCst), 1, "the upstream is called once");
+}
+
+/// Node in this folder, with nothing of the environment but the path.
+fn node(folder: &Path) -> Command {
+    let mut command = Command::new("node");
+    command.current_dir(folder).env_clear().env("PATH", env::var_os("PATH").unwrap_or_default());
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
 }
 
 fn chromium() -> Option<PathBuf> {

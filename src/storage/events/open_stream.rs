@@ -17,7 +17,7 @@ use super::{
     backend::{Run, StreamRow, Write},
     error::{NulInName, ShutDown},
     replay::{Replay, Source},
-    retention::{Fresh, Hold, HoldGuard, Needed, Retention, Step},
+    retention::{Hold, HoldGuard, Needed, Retention, Step},
     tail::DurableTail,
 };
 use crate::{
@@ -81,7 +81,6 @@ pub(super) struct OpenStream {
     appended: AtomicU64,
     holds: Mutex<Vec<Weak<Hold>>>,
     retention: Mutex<Retention>,
-    fresh: Mutex<Fresh>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +107,6 @@ impl OpenStream {
             appended: AtomicU64::new(0),
             holds: Mutex::default(),
             retention: Mutex::new(Retention::new(row)),
-            fresh: Mutex::new(Fresh::new(row.last)),
         }
     }
 
@@ -250,10 +248,12 @@ impl OpenStream {
     /// The retention step that is due; with `all`, even a small one.
     pub(super) fn due(&self, config: &DurableConfig, all: bool) -> Option<Step> {
         let Bounds { last, closed, .. } = self.ring.bounds();
-        let fresh = lock(&self.fresh).first(last + 1);
-        let by_followers = if self.shared.wake.is_followed(&self.key) { fresh } else { u64::MAX };
-        let needed = Needed { by_replays: self.held().unwrap_or(u64::MAX), by_followers };
-        self.retention().due(config, last, needed, all || closed)
+        let by_replays = self.held().unwrap_or(u64::MAX);
+        let is_followed = self.shared.wake.is_followed(&self.key);
+        let mut retention = self.retention();
+        let fresh = retention.fresh.first(last + 1);
+        let needed = Needed { by_replays, by_followers: if is_followed { fresh } else { u64::MAX } };
+        retention.due(config, last, needed, all || closed)
     }
 
     pub(super) fn stored(&self, write: &Write) {

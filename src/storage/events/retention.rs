@@ -41,6 +41,7 @@ pub(super) struct Retention {
     /// stream, because what was stored before is not known.
     whole: u64,
     oldest: u64,
+    pub(super) fresh: Fresh,
     /// Messages that have pieces and are not whole yet, with the sequence number of the first piece.
     unfinished: VecDeque<(String, u64)>,
     /// Whether a step is queued.
@@ -50,7 +51,14 @@ pub(super) struct Retention {
 impl Retention {
     pub(super) fn new(row: &StreamRow) -> Self {
         let StreamRow { compacted, last: whole, oldest, .. } = *row;
-        Self { compacted, whole, oldest, unfinished: VecDeque::new(), waiting: false }
+        Self {
+            compacted,
+            whole,
+            oldest,
+            fresh: Fresh::new(whole),
+            unfinished: VecDeque::new(),
+            waiting: false,
+        }
     }
 
     /// Records a stored event, or a run of pieces of one message that starts at `seq`.
@@ -129,7 +137,7 @@ pub(super) struct Fresh {
 
 impl Fresh {
     /// Of a stream that is opened and ends at `last`.
-    pub(super) fn new(last: u64) -> Self {
+    fn new(last: u64) -> Self {
         // How old the events of an earlier opener are is not known.
         Self { firsts: [1, last + 1], marked_at: Instant::now() }
     }

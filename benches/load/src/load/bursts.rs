@@ -17,10 +17,14 @@ pub struct Bursts {
 }
 
 impl Bursts {
+    /// Creates a session with this number of readers on each host.
     pub fn start(target: &mut Target, extra: u64, readers: usize) -> Result<Self, Failure> {
         let session = target.control.create()?;
         let mut fleet = Fleet::new()?;
         fleet.join(target.port, &session, 0, readers)?;
+        for host in &target.others {
+            fleet.join(host.port, &session, 0, readers)?;
+        }
         fleet.until(1)?;
         Ok(Self { fleet, session, last: 1, extra })
     }
@@ -29,15 +33,20 @@ impl Bursts {
     pub fn run(&mut self, target: &mut Target, events: u64, bursts: u64) -> Result<Work, Failure> {
         let (delivered, cpu, start) = (self.fleet.delivered(), target.cpu()?, Instant::now());
         for _ in 0..bursts {
-            target.control.input(&self.session, &format!("burst {events} {BYTES}"))?;
-            self.last += events + self.extra;
-            self.fleet.until(self.last)?;
+            self.turn(target, &format!("burst {events} {BYTES}"), events)?;
         }
         Ok(Work {
             delivered: (self.fleet.delivered() - delivered) as f64,
             cpu: target.cpu()? - cpu,
             wall: start.elapsed().as_secs_f64(),
         })
+    }
+
+    /// Runs a turn with this number of events, until every reader has received all of it.
+    pub fn turn(&mut self, target: &mut Target, script: &str, events: u64) -> Result<(), Failure> {
+        target.control.input(&self.session, script)?;
+        self.last += events + self.extra;
+        self.fleet.until(self.last)
     }
 }
 

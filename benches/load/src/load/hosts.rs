@@ -3,20 +3,11 @@
 use std::{env, time::Instant};
 
 use super::{
+    bursts::Bursts,
     cpu,
-    fleet::Fleet,
     target::{Failure, Target},
     tests::{BYTES, Figure, percentile},
 };
-
-/// A session of the first host, with readers on every host.
-struct Spread {
-    fleet: Fleet,
-    session: String,
-    last: u64,
-    extra: u64,
-    postgres: u16,
-}
 
 /// CPU seconds.
 #[derive(Clone, Copy)]
@@ -35,15 +26,15 @@ pub fn burst(
     bursts: u64,
 ) -> Result<Vec<Figure>, Failure> {
     let hosts = 1 + target.others.len();
-    let mut spread = Spread::start(target, extra, readers / hosts)?;
+    let mut bench = Bursts::start(target, extra, readers / hosts)?;
     let script = format!("burst {events} {BYTES}");
-    spread.turn(target, &script, events)?;
-    let (delivered, before, start) = (spread.fleet.delivered(), spread.cpu(target)?, Instant::now());
+    bench.turn(target, &script, events)?;
+    let (delivered, before, start) = (bench.fleet.delivered(), Cpu::of(target)?, Instant::now());
     for _ in 0..bursts {
-        spread.turn(target, &script, events)?;
+        bench.turn(target, &script, events)?;
     }
-    let delivered = (spread.fleet.delivered() - delivered) as f64;
-    let used = spread.cpu(target)?.since(before);
+    let delivered = (bench.fleet.delivered() - delivered) as f64;
+    let used = Cpu::of(target)?.since(before);
     let mut figures = vec![
         ("events per second", delivered / start.elapsed().as_secs_f64()),
         ("events per CPU-second of the hosts", delivered / (used.owner + used.others)),
@@ -55,13 +46,13 @@ pub fn burst(
 
 /// Measures single events, with pauses, to one reader on each host.
 pub fn trickle(target: &mut Target, extra: u64, events: u64, pause: u64) -> Result<Vec<Figure>, Failure> {
-    let mut spread = Spread::start(target, extra, 1)?;
-    spread.turn(target, &format!("trickle 20 {pause}"), 20)?;
-    spread.fleet.latencies.clear();
-    let before = spread.cpu(target)?;
-    spread.turn(target, &format!("trickle {events} {pause}"), events)?;
-    let used = spread.cpu(target)?.since(before);
-    let mut latencies = std::mem::take(&mut spread.fleet.latencies);
+    let mut bench = Bursts::start(target, extra, 1)?;
+    bench.turn(target, &format!("trickle 20 {pause}"), 20)?;
+    bench.fleet.latencies.clear();
+    let before = Cpu::of(target)?;
+    bench.turn(target, &format!("trickle {events} {pause}"), events)?;
+    let used = Cpu::of(target)?.since(before);
+    let mut latencies = std::mem::take(&mut bench.fleet.latencies);
     latencies.sort_unstable();
     let mut figures = used.per_event(events as f64, target.others.len());
     figures.extend([
@@ -71,34 +62,14 @@ pub fn trickle(target: &mut Target, extra: u64, events: u64, pause: u64) -> Resu
     Ok(figures)
 }
 
-impl Spread {
-    fn start(target: &mut Target, extra: u64, readers: usize) -> Result<Self, Failure> {
+impl Cpu {
+    fn of(target: &Target) -> Result<Self, Failure> {
         let url = env::var("DATABASE_URL")?;
         let port = url.rsplit(':').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
-        let session = target.control.create()?;
-        let mut fleet = Fleet::new()?;
-        fleet.join(target.port, &session, 0, readers)?;
-        for host in &target.others {
-            fleet.join(host.port, &session, 0, readers)?;
-        }
-        fleet.until(1)?;
-        Ok(Self { fleet, session, last: 1, extra, postgres: port.parse()? })
-    }
-
-    /// Runs a turn, until every reader has received all of it.
-    fn turn(&mut self, target: &mut Target, script: &str, events: u64) -> Result<(), Failure> {
-        target.control.input(&self.session, script)?;
-        self.last += events + self.extra;
-        self.fleet.until(self.last)
-    }
-
-    fn cpu(&self, target: &Target) -> Result<Cpu, Failure> {
         let others = target.others.iter().map(Target::cpu).sum::<Result<f64, Failure>>()?;
-        Ok(Cpu { owner: target.cpu()?, others, postgres: cpu::postgres(self.postgres)? })
+        Ok(Self { owner: target.cpu()?, others, postgres: cpu::postgres(port.parse()?)? })
     }
-}
 
-impl Cpu {
     fn since(self, before: Self) -> Self {
         Self {
             owner: self.owner - before.owner,

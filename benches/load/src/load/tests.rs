@@ -45,8 +45,7 @@ pub fn trickle(
     bench.run(target, 10, 2)?;
     bench.fleet.latencies.clear();
     let (delivered, cpu) = (bench.fleet.delivered(), target.cpu()?);
-    target.control.input(&bench.session, &format!("trickle {events} {pause}"))?;
-    bench.fleet.until(bench.last + events + extra)?;
+    bench.turn(target, &format!("trickle {events} {pause}"), events)?;
     let cpu = target.cpu()? - cpu;
     let delivered = bench.fleet.delivered() - delivered;
     let mut latencies = std::mem::take(&mut bench.fleet.latencies);

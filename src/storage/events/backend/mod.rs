@@ -170,13 +170,15 @@ macro_rules! shared_backend {
     () => {
         fn take<'a>(&'a self, key: &'a str) -> BackendFuture<'a, StreamRow> {
             self.call(Component::Events.writes(), async move {
-                let row = self.write_row(statements::TAKE, key).await?;
-                row.ok_or(sqlx::Error::RowNotFound)
+                write_row!(self, statements::TAKE, key).ok_or(sqlx::Error::RowNotFound)
             })
         }
 
         fn create<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>> {
-            self.call(Component::Events.writes(), self.write_row(statements::CREATE, key))
+            self.call(
+                Component::Events.writes(),
+                async move { Ok(write_row!(self, statements::CREATE, key)) },
+            )
         }
 
         fn look<'a>(&'a self, key: &'a str) -> BackendFuture<'a, Option<StreamRow>> {
@@ -284,6 +286,19 @@ macro_rules! shared_backend {
     };
 }
 use shared_backend;
+
+/// The row that a statement about a key has written, if any.
+macro_rules! write_row {
+    ($backend:ident, $statement:expr, $key:expr) => {{
+        let mut connection = $backend.writes().await?;
+        let rows = sqlx::query_as($statement).bind($key).bind(unix_ms::now_signed());
+        // All rows, of which there is one: SQLite commits after the last, and may fail only then.
+        let rows = rows.fetch_all(&mut *connection).await?;
+        $backend.done(connection).await?;
+        rows.into_iter().next().map(stream_row)
+    }};
+}
+use write_row;
 
 /// Removes the events before `first` from the run that contains both.
 macro_rules! cut_run {

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use super::{
     BackendFuture, Page, SqlBackend, StoredEvent, StreamRow, Write, cut_run, page, run, shared_backend,
-    signed, statements, stream_row,
+    signed, statements, stream_row, write_row,
 };
 use crate::{
     storage::database::{Call, Component, Link, Postgres, Transaction},
@@ -35,16 +35,6 @@ impl PostgresBackend {
 
     async fn reads(&self) -> Result<Link, sqlx::Error> {
         self.server.link().await
-    }
-
-    /// The row that a statement has written, if any.
-    async fn write_row(&self, statement: &'static str, key: &str) -> Result<Option<StreamRow>, sqlx::Error> {
-        let mut connection = self.writes().await?;
-        let rows = sqlx::query_as(statement).bind(key).bind(unix_ms::now_signed());
-        // All rows, of which there is one: SQLite commits after the last, and may fail only then.
-        let rows = rows.fetch_all(&mut *connection).await?;
-        self.done(connection).await?;
-        Ok(rows.into_iter().next().map(stream_row))
     }
 
     async fn writes(&self) -> Result<Link, sqlx::Error> {

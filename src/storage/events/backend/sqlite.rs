@@ -4,7 +4,7 @@ use sqlx::{Transaction, pool::PoolConnection, sqlite::SqliteArguments};
 
 use super::{
     BackendFuture, Page, Run, SqlBackend, StoredEvent, StreamRow, Write, cut_run, page, run, shared_backend,
-    signed, statements, stream_row,
+    signed, statements, stream_row, write_row,
 };
 use crate::{
     storage::database::{Call, Component, Sqlite},
@@ -36,16 +36,6 @@ impl SqliteBackend {
 
     async fn reads(&self) -> Result<PoolConnection<sqlx::Sqlite>, sqlx::Error> {
         self.file.readers.acquire().await
-    }
-
-    /// The row that a statement has written, if any.
-    async fn write_row(&self, statement: &'static str, key: &str) -> Result<Option<StreamRow>, sqlx::Error> {
-        let mut connection = self.writes().await?;
-        let rows = sqlx::query_as(statement).bind(key).bind(unix_ms::now_signed());
-        // All rows, of which there is one: SQLite commits after the last, and may fail only then.
-        let rows = rows.fetch_all(&mut *connection).await?;
-        self.done(connection).await?;
-        Ok(rows.into_iter().next().map(stream_row))
     }
 
     async fn writes(&self) -> Result<PoolConnection<sqlx::Sqlite>, sqlx::Error> {
