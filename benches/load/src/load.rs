@@ -1,4 +1,4 @@
-//! The load bench: `load [ROUNDS [FILTER]]`. See README.md.
+//! The load bench: `load [ROUNDS [FILTER [SERVER]]]`. See README.md.
 
 mod load {
     pub mod bursts;
@@ -35,13 +35,14 @@ fn run() -> Result<(), Failure> {
     let mut arguments = env::args().skip(1);
     let rounds: usize = arguments.next().map_or(Ok(5), |rounds| rounds.parse())?;
     let filter = arguments.next().unwrap_or_default();
+    let only = arguments.next();
     let tests = plan::tests();
     let mut report = Report::default();
     for round in 1..=rounds {
         for test in tests.iter().filter(|test| test.name.contains(&filter)) {
             // The servers take turns within a round, so that a disturbance of the machine affects all of
             // them.
-            for server in test.servers {
+            for server in test.servers.iter().filter(|server| only.as_ref().is_none_or(|only| server.name() == only)) {
                 eprintln!("round {round} of {rounds}: {}, {}", test.name, server.name());
                 let failed = |failure: Failure| format!("{}, {}: {failure}", test.name, server.name());
                 for (figure, value) in test.run(*server).map_err(failed)? {

@@ -1,10 +1,8 @@
 //! Decodes `stream_event` frames, the pieces of messages. This is the hot path.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
-use serde_json::value::RawValue;
-
-use super::wire::{BlockDelta, Frame, Members, StreamEvent, read, text};
+use super::wire::{BlockDelta, DeltaFrame, Frame, Members, StreamEvent, Text, read, text};
 use crate::proto::{AgentEvent, Delta};
 
 /// The messages that are being written: at most one of the agent and one of each sub-agent.
@@ -34,15 +32,7 @@ impl Streams {
         let event: StreamEvent<'_> = frame.event.and_then(read)?;
         let parent = frame.parent_tool_use_id.and_then(text);
         match &*event.kind.0 {
-            "content_block_delta" => {
-                let writing = self.writing(parent.as_deref())?;
-                let delta = delta(writing, event.index, event.delta?)?;
-                Some(AgentEvent::Delta {
-                    message_id: writing.message_id.clone(),
-                    parent_tool_use_id: parent.map(Into::into),
-                    delta,
-                })
-            }
+            "content_block_delta" => self.delta(event.index, &read(event.delta?)?, parent),
             "content_block_start" => {
                 let block = Members::of(event.content_block);
                 if let (Some(id), Some(name)) = (block.text("id"), block.text("name")) {
@@ -79,6 +69,23 @@ impl Streams {
         }
     }
 
+    /// Decodes a delta.
+    pub(crate) fn handle_delta(
+        &self,
+        DeltaFrame { event, parent_tool_use_id }: DeltaFrame<'_>,
+    ) -> Option<AgentEvent> {
+        self.delta(event.index, &event.delta, parent_tool_use_id.map(|Text(parent)| parent))
+    }
+
+    fn delta(&self, index: u64, delta: &BlockDelta<'_>, parent: Option<Cow<'_, str>>) -> Option<AgentEvent> {
+        let writing = self.writing(parent.as_deref())?;
+        Some(AgentEvent::Delta {
+            message_id: writing.message_id.clone(),
+            delta: writing.delta(index, delta)?,
+            parent_tool_use_id: parent.map(Into::into),
+        })
+    }
+
     /// Returns the id of the message that is being written by the agent, or by this sub-agent.
     pub(crate) fn message_id(&self, parent: Option<&str>) -> Option<&str> {
         self.writing(parent).map(|writing| &*writing.message_id)
@@ -99,21 +106,22 @@ impl Streams {
     }
 }
 
-fn delta(writing: &Writing, index: u64, raw: &RawValue) -> Option<Delta> {
-    let delta: BlockDelta<'_> = read(raw)?;
-    match &*delta.kind.0 {
-        "text_delta" => delta.text.map(|text| Delta::Text(text.to_owned())),
-        "thinking_delta" => delta.thinking.map(|thinking| Delta::Thinking(thinking.to_owned())),
-        "input_json_delta" => {
-            let (_, call) = writing.calls.iter().find(|(at, _)| *at == index)?;
-            Some(Delta::InputJson {
-                tool_use_id: call.id.clone(),
-                name: call.name.clone(),
-                partial_json: delta.partial_json?.to_owned(),
-            })
+impl Writing {
+    fn delta(&self, index: u64, delta: &BlockDelta<'_>) -> Option<Delta> {
+        match &*delta.kind.0 {
+            "text_delta" => delta.text.map(|text| Delta::Text(text.to_owned())),
+            "thinking_delta" => delta.thinking.map(|thinking| Delta::Thinking(thinking.to_owned())),
+            "input_json_delta" => {
+                let (_, call) = self.calls.iter().find(|(at, _)| *at == index)?;
+                Some(Delta::InputJson {
+                    tool_use_id: call.id.clone(),
+                    name: call.name.clone(),
+                    partial_json: delta.partial_json?.to_owned(),
+                })
+            }
+            // Signatures and citations are relayed with the finished block.
+            _ => None,
         }
-        // Signatures and citations are relayed with the finished block.
-        _ => None,
     }
 }
 

@@ -48,6 +48,26 @@ pub(crate) struct StreamEvent<'a> {
     pub(crate) message: Option<&'a RawValue>,
 }
 
+/// How the CLI begins the line of a delta. A line that begins otherwise is parsed as any other frame.
+pub(crate) const DELTA: &[u8] = br#"{"type":"stream_event","event":{"type":"content_block_delta","#;
+
+/// A line that begins with [`DELTA`]. Most lines are deltas, so they are parsed in one pass.
+#[derive(Debug, Deserialize)]
+pub(crate) struct DeltaFrame<'a> {
+    #[serde(borrow)]
+    pub(crate) event: DeltaEvent<'a>,
+    #[serde(borrow)]
+    pub(crate) parent_tool_use_id: Option<Text<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct DeltaEvent<'a> {
+    #[serde(default)]
+    pub(crate) index: u64,
+    #[serde(borrow)]
+    pub(crate) delta: BlockDelta<'a>,
+}
+
 /// The `delta` of a `content_block_delta`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct BlockDelta<'a> {

@@ -3,10 +3,14 @@
 
 use std::{
     future::{Future, pending, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
+    task::{Context, Poll},
 };
 
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::{
+    sync::mpsc::{self, error::TrySendError},
+    task::yield_now,
+};
 use tower::{BoxError, ServiceExt};
 
 use crate::{
@@ -78,6 +82,11 @@ impl<A: Agent> AgentConnection<A> {
 
     /// Closes the agent's command channel, upon which it ends, and discards its further events.
     pub(crate) fn retire(&mut self) {
+        self.events.clear();
+        self.leave();
+    }
+
+    fn leave(&mut self) {
         self.wanted = None;
         self.phase = match std::mem::replace(&mut self.phase, Phase::Absent) {
             Phase::Running(AgentIo { events, .. }) | Phase::Leaving(events) => Phase::Leaving(events),
@@ -141,17 +150,14 @@ impl<A: Agent> AgentConnection<A> {
                     return AgentUpdate::Started(outcome);
                 }
                 Phase::Running(io) => {
-                    if poll_fn(|cx| io.events.poll_recv_many(cx, &mut self.events, BURST)).await == 0 {
-                        let message = "the agent ended without a message".to_owned();
-                        self.events.push(AgentEvent::Exited { message });
-                    }
+                    poll_fn(|cx| poll_burst(cx, &mut io.events, &mut self.events)).await;
                     if self.metrics.is_unready() && self.events.iter().any(is_ready) {
                         self.metrics.ready();
                     }
                     if let Some(end) = self.events.iter().position(is_exit) {
                         self.metrics.lost();
                         self.events.truncate(end + 1);
-                        self.retire();
+                        self.leave();
                     }
                     return AgentUpdate::Events;
                 }
@@ -192,6 +198,26 @@ impl<A: Agent> AgentConnection<A> {
             }
             Phase::Absent | Phase::Starting(_) | Phase::Running(_) => {}
         }
+    }
+}
+
+/// Receives the events that are there. Of several, more are likely to be on their way: the other tasks that are ready
+/// run first, until no more come. So a burst is appended, stored and written to each reader in few pieces.
+fn poll_burst(
+    cx: &mut Context<'_>,
+    channel: &mut mpsc::Receiver<AgentEvent>,
+    events: &mut Vec<AgentEvent>,
+) -> Poll<()> {
+    let before = events.len();
+    match channel.poll_recv_many(cx, events, BURST.saturating_sub(before)) {
+        Poll::Ready(0) if before < BURST => {
+            let message = "the agent ended without a message".to_owned();
+            events.push(AgentEvent::Exited { message });
+            Poll::Ready(())
+        }
+        Poll::Ready(2..) if events.len() < BURST => pin!(yield_now()).poll(cx),
+        Poll::Pending if before == 0 => Poll::Pending,
+        Poll::Ready(_) | Poll::Pending => Poll::Ready(()),
     }
 }
 
@@ -249,6 +275,25 @@ mod tests {
         }
         connection.next().await;
         assert_eq!(connection.events.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_burst_that_is_still_coming_comes_at_once() {
+        let (mut connection, mut far) = connection();
+        let agent = up(&mut connection, &mut far).await;
+        let says = tokio::spawn(async move {
+            for _ in 0..100 {
+                agent.events.send(AgentEvent::Ready).await.unwrap();
+            }
+            agent
+        });
+        while connection.events.len() < 2 {
+            connection.next().await;
+        }
+        assert_eq!(connection.events.len(), 100, "the channel holds eight");
+        connection.start(spec());
+        assert!(connection.events.is_empty(), "those of an agent that is retired are discarded");
+        drop(says.await.unwrap());
     }
 
     #[tokio::test]

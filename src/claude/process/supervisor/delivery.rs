@@ -5,7 +5,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Supervisor;
-use crate::{claude::transcripts::mirror::incomplete, proto::AgentEvent};
+use crate::{
+    claude::transcripts::mirror::incomplete,
+    proto::{AgentEvent, Ask},
+};
+
+/// Whether an event waits for the transcript store, if there is one.
+const fn may_wait(event: &AgentEvent) -> bool {
+    matches!(event, AgentEvent::TurnEnded(_) | AgentEvent::Ask(Ask { resumable: true, .. }))
+}
 
 /// Maximum time that an event waits for the CLI to write to its transcript. Measured: a turn is written before its
 /// end, and a tool call up to 0.1 s after the CLI has asked.
@@ -17,11 +25,17 @@ impl Supervisor {
         if self.events.is_closed() {
             self.bridge.events().clear();
         }
-        while !self.bridge.events().is_empty()
-            && let Ok(permit) = self.events.clone().try_reserve_owned()
-            && !self.is_held()
-        {
-            permit.send(self.bridge.events().pop_front().expect("there is one"));
+        while !self.bridge.events().is_empty() && !self.is_held() {
+            // The first one may be sent, and all others up to the next one that may have to wait.
+            let others = self.bridge.events().iter().skip(1).take_while(|event| !may_wait(event)).count();
+            let room = self.events.capacity().min(1 + others);
+            match self.events.try_reserve_many(room) {
+                Ok(permits) if room > 0 => {
+                    let events = self.bridge.events().drain(..room);
+                    permits.zip(events).for_each(|(permit, event)| permit.send(event));
+                }
+                _ => break,
+            }
         }
     }
 

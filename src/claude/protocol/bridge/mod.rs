@@ -27,7 +27,7 @@ use super::{
     stream::Streams,
     transcribed::Transcribed,
     wakeups::Wakeups,
-    wire::{Frame, Members, Text},
+    wire::{DELTA, DeltaFrame, Frame, Members, Text},
 };
 use crate::{
     claude::options::Handshake,
@@ -180,6 +180,10 @@ impl Bridge {
 
     /// Handles a line from the CLI.
     pub(crate) fn handle_line(&mut self, line: &[u8]) {
+        if let Some(delta) = parse_delta(line) {
+            self.events.extend(self.streams.handle_delta(delta));
+            return;
+        }
         let Some((text, frame)) = parse(line) else {
             tracing::warn!(bytes = line.len(), "the agent wrote a line that is not a frame");
             return;
@@ -553,6 +557,11 @@ impl Bridge {
         self.asked.insert(self.last_request, asked);
         self.outbox.push(&RequestFrame::new(self.last_request, request));
     }
+}
+
+fn parse_delta(line: &[u8]) -> Option<DeltaFrame<'_>> {
+    let text = std::str::from_utf8(line.starts_with(DELTA).then_some(line)?).ok()?;
+    serde_json::from_str(text).ok()
 }
 
 fn parse(line: &[u8]) -> Option<(&str, Frame<'_>)> {
