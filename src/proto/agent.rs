@@ -362,6 +362,12 @@ pub enum AgentCommand {
         /// What to read.
         look: Look,
     },
+    /// Says whether anybody reads the session's events. While nobody does, an agent may send several pieces of a message
+    /// as one, so that fewer events are stored. Without this command, somebody does.
+    Watched {
+        /// Whether anybody reads them.
+        watched: bool,
+    },
     /// Names the owner of the session whose agent this is now. Sent first, to an agent that was started before its
     /// session.
     SetOwner {

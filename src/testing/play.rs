@@ -220,7 +220,7 @@ impl Player {
                 self.say(AgentEvent::Looked { request, found: raw(&found) }).await?;
                 return Ok(None);
             }
-            AgentCommand::SetOwner { .. } => return Ok(None),
+            AgentCommand::SetOwner { .. } | AgentCommand::Watched { .. } => return Ok(None),
             AgentCommand::Abort => return Err(Stop::Ended),
         }))
     }

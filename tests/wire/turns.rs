@@ -1,8 +1,10 @@
 //! Turns: messages, events, and cost.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::support::{Frame, Script, Server, bash, tool};
+use crate::support::{Frame, Script, Server, bash, eventually, tool};
 
 /// An image of one pixel.
 const PIXEL: &str =
@@ -250,4 +252,46 @@ async fn several_tools_of_one_message_ask_one_by_one() {
     session.until("result").await;
     assert!(server.workspace().join("a").exists() && server.workspace().join("b").exists());
     session.close().await;
+}
+
+#[tokio::test]
+async fn pieces_are_joined_while_nobody_reads_and_live_again_with_the_first_reader() {
+    let server = Server::start().await;
+    let client = server.client();
+    let id = client.created(&json!({})).await;
+    let say = async |words| {
+        let message = json!({"type": "user_message", "content": Script::slow(words, 10)});
+        assert_eq!(client.input(&id, &message).await.status, 204);
+    };
+    let whole = |words: usize| (0..words).map(|word| format!("w{word}")).collect::<Vec<_>>().join(" ");
+
+    say(200).await;
+    let is_over = async || {
+        let session = client.get(&format!("/sessions/{id}")).await.json();
+        session["status"] == "idle" && session["as_of_seq"].as_u64() > Some(3)
+    };
+    eventually("the turn ends", is_over).await;
+    let mut reader = client.events(&id).await;
+    reader.until("result").await;
+    assert_eq!(streamed(&reader.seen), whole(200));
+    let joined = named(&reader.seen, "message_delta").len();
+    assert!((2..50).contains(&joined), "200 words came in {joined} pieces");
+    let last = reader.last_id();
+    drop(reader);
+
+    say(600).await;
+    // A reader that has left is expected back for two seconds; after them the agent holds its pieces for one.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let mut late = client.events_after(&id, last).await;
+    late.until("result").await;
+    assert_eq!(streamed(&late.seen), whole(600));
+    let pieces = named(&late.seen, "message_delta");
+    let words =
+        |piece: &Frame| piece["delta"]["text"].as_str().map_or(0, |text| text.split_whitespace().count());
+    let live = pieces.iter().rev().take_while(|piece| words(piece) == 1).count();
+    let longest = pieces.iter().map(|piece| words(piece)).max();
+    assert!(
+        live > 20 && longest > Some(20),
+        "the longest has {longest:?} words, {live} came one by one at the end"
+    );
 }

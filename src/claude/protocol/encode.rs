@@ -87,6 +87,9 @@ pub(crate) enum Request<'a> {
     StopTask {
         task_id: &'a str,
     },
+    SetHasSubscribers {
+        has_subscribers: bool,
+    },
 }
 
 /// Settings for one process.

@@ -5,6 +5,7 @@ mod cancelling;
 mod input;
 mod looking;
 mod noted;
+mod presence;
 mod restore;
 mod spending;
 mod time;
@@ -18,8 +19,8 @@ use std::{
 
 use serde_json::value::RawValue;
 
-pub use self::looking::Looked;
 use self::{looking::Known, noted::Noted, spending::Spending, waking::Clock};
+pub use self::{looking::Looked, presence::Presence};
 use super::{
     AgentCommand, Look, NoAnswer, OutEvent, Output, Status,
     cost::Cost,
@@ -65,15 +66,6 @@ pub enum WhenIdle {
     Close,
     /// It may leave memory, because it can be restored from its event log: [`Output::Release`].
     Release,
-}
-
-/// The readers of a session, as its event log reports them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Presence {
-    /// Number of attached readers.
-    pub readers: usize,
-    /// When a reader last detached.
-    pub last_detached: Option<Instant>,
 }
 
 /// The state machine of one session, without I/O: inputs, agent events and the time go in, [`Output`]s come
@@ -141,6 +133,8 @@ pub struct Session {
     idle_at: Instant,
     closed: bool,
     suspended: bool,
+    /// Whether the agent was told that nobody reads. A new one takes it that somebody does.
+    told_unwatched: bool,
     noted: Noted,
 }
 
@@ -194,6 +188,7 @@ impl Session {
             next_request: 1,
             closed: false,
             suspended: false,
+            told_unwatched: false,
             noted: Noted::default(),
         }
     }
@@ -301,6 +296,7 @@ impl Session {
 
     fn start_agent(&mut self, commands: Vec<AgentCommand>, open_prompts: Vec<String>) {
         self.agent = Agent::Starting(commands);
+        self.told_unwatched = false;
         self.wakeups.process_starts(self.last_unix_ms());
         self.outputs.push_back(Output::Start {
             model: self.config.model.clone(),

@@ -95,7 +95,7 @@ fn attach<L: EventLog>(handle: SessionHandle<L>, cursor: Cursor) -> Attaching<L>
     Box::pin(async move {
         loop {
             let place = handle.current().await?.place;
-            let stream = WatchedStream::new(place.stream().clone(), place.ending().clone(), true);
+            let stream = WatchedStream::of(&place, true);
             match stream.tail(cursor).await {
                 // It has left memory since it was found.
                 Err(TailError::Fenced) if was_released(&place) => tokio::task::yield_now().await,

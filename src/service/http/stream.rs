@@ -38,7 +38,5 @@ pub(super) fn attach<L: EventLog>(
     if is_reader && last_event_id(request).is_err() {
         Attach::Malformed.count();
     }
-    let ending = session.place().ending().clone();
-    let stream = WatchedStream::new(session.stream().clone(), ending, is_reader);
-    Attachment::new(stream).state(session_state)
+    Attachment::new(WatchedStream::of(session.place(), is_reader)).state(session_state)
 }

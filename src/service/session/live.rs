@@ -35,6 +35,8 @@ pub(crate) enum Mail {
         look: Look,
         reply: oneshot::Sender<Found>,
     },
+    /// A reader came while [`LiveSession::unwatched`] was set.
+    Reader,
 }
 
 impl Mail {
@@ -43,6 +45,7 @@ impl Mail {
         match self {
             Self::Input { reply, .. } => drop(reply.send(Err(NotTaken::Released))),
             Self::Look { reply, .. } => drop(reply.send(Err(NotTaken::Released))),
+            Self::Reader => {}
         }
     }
 }
@@ -85,6 +88,8 @@ pub(crate) struct LiveSession<S> {
     pub(crate) latest: Mutex<Latest>,
     /// The sequence number of the newest event that `latest` covers. Readers receive an event a moment before.
     pub(crate) covered: watch::Receiver<u64>,
+    /// Whether the agent was told that nobody reads: the next reader takes it back.
+    pub(crate) unwatched: AtomicBool,
     /// Why it ended on this host. Set before its stream ends.
     pub(crate) end: OnceLock<End>,
 }
@@ -208,6 +213,14 @@ impl<S> LiveSession<S> {
     pub(crate) fn set_deleted(&self, is: bool) {
         if let Some(deleted) = &self.deleted {
             deleted.store(is, Ordering::Release);
+        }
+    }
+
+    /// Tells the session's task that a reader has come, if it has to know.
+    pub(crate) fn reader_came(&self) {
+        if self.unwatched.swap(false, Ordering::AcqRel) {
+            // With a full mailbox the task is at work, and looks for readers with its next events.
+            let _ = self.mailbox.send(Mail::Reader);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     ops::RangeInclusive,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,27 +12,39 @@ use serde_json::json;
 
 use crate::{
     layers::resume::{
-        AppendError, Attached, Batch, Bounds, Chunk, Cursor, Event, EventStream, Evicted, Readers, Tail,
-        TailError, encode_frame,
+        AppendError, Attached, Batch, Bounds, Chunk, Cursor, Event, EventLog, EventStream, Evicted, Readers,
+        Tail, TailError, encode_frame,
     },
     metrics::{Attach, ReaderMetrics},
-    service::session::live::Ending,
+    service::session::{
+        live::{Ending, LiveSession},
+        place::Place,
+    },
 };
 
 /// A stream that counts its readers in the metrics and records the start of each in the request's span.
 ///
 /// A reader that has not read everything when the session's events are deleted gets an `error` that says so.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WatchedStream<S> {
     stream: S,
     ending: Ending,
+    /// The session, if it is in memory here.
+    live: Option<Arc<LiveSession<S>>>,
     /// A HEAD request asks as a reader would, and is none.
     is_reader: bool,
 }
 
 impl<S> WatchedStream<S> {
-    pub(crate) const fn new(stream: S, ending: Ending, is_reader: bool) -> Self {
-        Self { stream, ending, is_reader }
+    pub(crate) fn of<L: EventLog<Stream = S>>(place: &Place<L>, is_reader: bool) -> Self
+    where
+        S: Clone,
+    {
+        let live = match place {
+            Place::Here(live) => Some(Arc::clone(live)),
+            Place::Elsewhere(_) => None,
+        };
+        Self { stream: place.stream().clone(), ending: place.ending().clone(), live, is_reader }
     }
 }
 
@@ -48,6 +61,9 @@ impl<S: EventStream> EventStream for WatchedStream<S> {
             attach(cursor, &tail).count();
         }
         let tail = tail?;
+        if let Some(live) = self.live.as_ref().filter(|_| self.is_reader) {
+            live.reader_came();
+        }
         let given = tail.attached().after;
         tracing::Span::current().record("from_seq", given + 1);
         Ok(WatchedTail { tail, given, ending: self.ending.clone(), metrics: ReaderMetrics::attached() })
@@ -71,6 +87,12 @@ impl<S: EventStream> EventStream for WatchedStream<S> {
 
     async fn newest(&self, name: &str, limit: usize) -> Result<Vec<Event>, TailError> {
         self.stream.newest(name, limit).await
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for WatchedStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchedStream").field("stream", &self.stream).finish_non_exhaustive()
     }
 }
 

@@ -97,6 +97,7 @@ enum Asked {
     FlagSettings,
     PlanMode,
     Cost,
+    Watched,
     /// A command of the session with this number.
     Command(u64),
     Look {
@@ -267,6 +268,9 @@ impl Bridge {
                 self.rewind(request, message_uuid, dry_run);
             }
             AgentCommand::Look { request, look } => self.look(request, look),
+            AgentCommand::Watched { watched } => {
+                self.ask(Asked::Watched, Request::SetHasSubscribers { has_subscribers: watched });
+            }
             // The supervisor handles them.
             AgentCommand::SetOwner { .. } | AgentCommand::Abort => {}
         }
@@ -458,7 +462,14 @@ impl Bridge {
             (Asked::Interrupt, Ok(answer)) => self.interrupted(&answer),
             (Asked::Cost, Ok(answer)) => self.cost(&answer),
             (Asked::McpStatus, Ok(answer)) => self.mcp_servers(answer.get("mcpServers")),
-            (Asked::ContextUsage | Asked::FlagSettings | Asked::PlanMode | Asked::McpMessage, Ok(_)) => {}
+            (
+                Asked::ContextUsage
+                | Asked::FlagSettings
+                | Asked::PlanMode
+                | Asked::McpMessage
+                | Asked::Watched,
+                Ok(_),
+            ) => {}
             (Asked::PlanMode, Err(words)) => {
                 let message = format!("The agent did not return to plan mode: {words}");
                 self.events.push_back(AgentEvent::Error { code: "mode_lost".to_owned(), message });
@@ -482,6 +493,7 @@ impl Bridge {
                 | Asked::McpMessage
                 | Asked::ContextUsage
                 | Asked::Cost
+                | Asked::Watched
                 | Asked::Settings { .. },
                 Err(words),
             ) => {

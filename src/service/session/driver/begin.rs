@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     iter,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::SystemTime,
 };
 
@@ -153,6 +153,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             deleted: deleted.clone(),
             latest: Latest { as_of: last, ..Latest::default() }.into(),
             covered,
+            unwatched: AtomicBool::new(false),
             end: OnceLock::new(),
         });
         let kept = stored.zip(deleted).zip(sessions.persistence());

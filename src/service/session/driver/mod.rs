@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     ops::ControlFlow,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -155,6 +155,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                                 self.take(input, key, reply);
                             }
                             Mail::Look { look, reply } => self.look(look, reply),
+                            Mail::Reader => self.note_presence(),
                         }
                     }
                 }
@@ -181,6 +182,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
             timer.reset(due);
         }
         true
+    }
+
+    fn note_presence(&mut self) {
+        let presence = self.presence();
+        self.session.handle_presence(now(), presence);
     }
 
     fn presence(&self) -> Presence {
@@ -255,6 +261,7 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
                 for event in std::mem::take(&mut self.connection.events) {
                     self.session.handle_agent(now, event);
                 }
+                self.note_presence();
             }
             AgentUpdate::Gone => {}
         }
@@ -435,6 +442,11 @@ impl<A: Agent, L: EventLog> Driver<A, L> {
     fn tell(&mut self, command: AgentCommand) {
         if interrupts(&command) {
             self.metrics.turn_interrupted();
+        }
+        if let AgentCommand::Watched { watched: false } = command {
+            // A reader that came before this is seen by the look after it, and a later one takes it back.
+            self.live.unwatched.store(true, Ordering::Release);
+            self.note_presence();
         }
         if let Err(Stuck) = self.connection.send(command) {
             self.connection.retire();
