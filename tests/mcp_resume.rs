@@ -22,6 +22,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/postgres.rs"]
 mod postgres;
 

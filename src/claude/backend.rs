@@ -1,7 +1,7 @@
 //! [`Claude`]: the builder of the backend, and the service that starts agents.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fmt, fs,
     future::Future,
     io,
@@ -45,6 +45,9 @@ use crate::{
 
 /// The permission mode in which the CLI asks for nothing.
 const BYPASS: &str = "bypassPermissions";
+
+/// The variable with which the CLI joins the pieces of a message. Then it has to know whether anybody reads.
+const HOLD: &str = "CLAUDE_CODE_STREAM_EVENT_HOLD_MS";
 
 /// The `claude` CLI as an agent backend: a `Service<SessionSpec, Response = AgentIo>`.
 ///
@@ -411,6 +414,7 @@ impl Claude {
         let bridge = Bridge::new(hooks.as_deref(), &options.handshake(), &permissions, again)
             .with_in_process(in_process.server_names(), in_process.has_policies());
         let bridge = bridge.with_wakeups(spec.wakeups);
+        let bridge = if environment.contains_key(OsStr::new(HOLD)) { bridge.with_joining() } else { bridge };
         let bridge = if spec.report_cost { bridge.with_costs() } else { bridge };
         let bridge = if plans { bridge.with_plan_mode() } else { bridge };
         let answering = in_process.answer(Caller::new(&spec.session_id, spec.owner), &cwd);

@@ -16,11 +16,6 @@ use super::{
 };
 use crate::storage::transcripts::AnyTranscriptStore;
 
-/// How long the CLI holds a piece of a message, to join it with the next ones: while somebody reads, and while nobody
-/// does, in milliseconds. Measured: without the first the CLI joins nothing, and a piece every 10 ms still comes alone.
-const HOLDS: [(&str, &str); 2] =
-    [("CLAUDE_CODE_STREAM_EVENT_HOLD_MS", "1"), ("CLAUDE_CODE_STREAM_EVENT_NO_SUBSCRIBER_HOLD_MS", "1000")];
-
 /// The timeouts of an agent's start and of the steps of its termination.
 ///
 /// With the defaults an agent ends within 15 s, or within 25 s if its transcript store is unavailable.
@@ -108,9 +103,6 @@ impl Settings {
         // Measured: without it an agent opens a socket in a common directory, over which the SendMessage tool of
         // any other agent starts turns in it.
         environment.insert("CLAUDE_CODE_HARBOR_KITE".into(), "0".into());
-        for (name, milliseconds) in HOLDS {
-            environment.entry(name.into()).or_insert(milliseconds.into());
-        }
         if self.file_checkpoints {
             environment.entry("CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING".into()).or_insert("1".into());
         }

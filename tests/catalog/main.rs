@@ -1,6 +1,8 @@
 //! The session catalog on SQLite and on Postgres: its rows, and which host may run a session.
 #![cfg(all(feature = "sqlite", feature = "postgres"))]
 
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/way.rs"]

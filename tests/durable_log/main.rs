@@ -22,6 +22,8 @@ mod runs;
 mod window;
 mod writers;
 
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/small_disk.rs"]

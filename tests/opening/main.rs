@@ -3,6 +3,8 @@
 
 #[path = "../support/pooler.rs"]
 mod pooler_process;
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/postgres.rs"]
 mod postgres;
 

@@ -20,6 +20,8 @@ mod events;
 mod faults;
 #[cfg(feature = "nats")]
 pub(crate) mod nats;
+#[cfg(any(feature = "nats", feature = "postgres"))]
+mod ports;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 #[cfg(target_os = "linux")]

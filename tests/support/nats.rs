@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use super::postgres::free_port;
+use super::ports::free_port;
 
 /// A NATS server. It ends when it is dropped, or when this process ends in any way.
 #[derive(Debug)]

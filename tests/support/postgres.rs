@@ -20,7 +20,6 @@
 use std::{
     hash::{BuildHasher, RandomState},
     io::{BufRead, BufReader},
-    net::TcpListener,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -29,6 +28,8 @@ use std::{
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
+
+use super::ports::free_port;
 
 /// A server of one test, in a private folder and on loopback. It ends when it is dropped, or when this
 /// process ends in any way.
@@ -267,13 +268,4 @@ fn stand_in() -> Option<(u32, u32)> {
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     };
     Some(ids("postgres").or_else(|| ids("nobody")).expect("a user that is not root"))
-}
-
-/// Returns a free port outside the range of outgoing connections, so that it is still free after an outage.
-pub(crate) fn free_port() -> u16 {
-    let random = RandomState::new().hash_one(std::process::id());
-    (0..1000)
-        .map(|step| 15_000 + ((random.wrapping_add(step)) % 15_000) as u16)
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("a free port")
 }

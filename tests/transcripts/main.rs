@@ -1,6 +1,8 @@
 //! The contract of transcript stores, on each of them.
 #![cfg(all(feature = "sqlite", feature = "postgres"))]
 
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[macro_use]

@@ -256,7 +256,10 @@ async fn several_tools_of_one_message_ask_one_by_one() {
 
 #[tokio::test]
 async fn pieces_are_joined_while_nobody_reads_and_live_again_with_the_first_reader() {
-    let server = Server::start().await;
+    let holds = Server::builder()
+        .env("CLAUDE_CODE_STREAM_EVENT_HOLD_MS", "1")
+        .env("CLAUDE_CODE_STREAM_EVENT_NO_SUBSCRIBER_HOLD_MS", "1000");
+    let server = holds.start().await;
     let client = server.client();
     let id = client.created(&json!({})).await;
     let say = async |words| {

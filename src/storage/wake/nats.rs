@@ -240,8 +240,49 @@ fn token(key: &str) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/support/ports.rs"]
+mod ports;
+#[cfg(test)]
+#[allow(dead_code, reason = "the tests of hosts use more of it")]
+#[path = "../../../tests/support/nats.rs"]
+mod real;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    fn mail(session: &str) -> Outgoing {
+        Outgoing { hints: [Hint::Mail(session.to_owned())].into(), ..Outgoing::default() }
+    }
+
+    #[tokio::test]
+    async fn a_host_hears_that_no_host_reads_an_inbox() {
+        let Some(server) = real::Nats::start() else { return };
+        let bus: Bus = server.url().parse().unwrap();
+        let [asks, has] = ["asks", "has"].map(|host| Wake::new(host, true));
+        let mut asking = Nats::connect(bus.clone(), asks.clone()).await;
+        let mut having = Nats::connect(bus, has.clone()).await;
+        let reads = |reads| Outgoing {
+            changed: [(Hint::Mail("its".to_owned()), reads)].into(),
+            ..Outgoing::default()
+        };
+        having.say(reads(true)).await;
+        having.client.flush().await.unwrap();
+        let heard = |session: &str| asks.subscribe(Hint::Freed(session.to_owned()));
+        let (its, nobodys) = (heard("its"), heard("nobodys"));
+
+        asking.say(mail("its")).await;
+        assert_eq!(has.mail().await, ["its".to_owned()].into());
+        // The answers come in the order of the questions.
+        asking.say(mail("nobodys")).await;
+        timeout(CALL, nobodys.hinted()).await.expect("the server says so");
+        assert!(timeout(Duration::ZERO, its.hinted()).await.is_err());
+
+        having.say(reads(false)).await;
+        having.client.flush().await.unwrap();
+        asking.say(mail("its")).await;
+        timeout(CALL, its.hinted()).await.expect("the server says so");
+    }
 
     #[test]
     fn a_subject_is_valid_whatever_the_key() {

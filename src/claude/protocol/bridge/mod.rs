@@ -60,6 +60,8 @@ pub(crate) struct Bridge {
     commands: Commands,
     /// Whether to report costs before the end of a turn.
     reports_cost: bool,
+    /// Whether the CLI joins pieces while nobody reads, and so has to know.
+    joins: bool,
     mcp_messages: McpMessages,
     /// The names of the MCP servers in this process.
     mcp_servers: Vec<Arc<str>>,
@@ -143,6 +145,7 @@ impl Bridge {
             effort_typed: None,
             commands: Commands::default(),
             reports_cost: false,
+            joins: false,
             mcp_messages: McpMessages::default(),
             mcp_servers: Vec::new(),
             has_policies: false,
@@ -159,6 +162,12 @@ impl Bridge {
             bridge.ask(Asked::FlagSettings, Request::ApplyFlagSettings { settings });
         }
         bridge
+    }
+
+    /// For a CLI that joins pieces while nobody reads.
+    pub(crate) fn with_joining(mut self) -> Self {
+        self.joins = true;
+        self
     }
 
     /// Adds the wake-ups that the session's earlier agents scheduled.
@@ -268,9 +277,10 @@ impl Bridge {
                 self.rewind(request, message_uuid, dry_run);
             }
             AgentCommand::Look { request, look } => self.look(request, look),
-            AgentCommand::Watched { watched } => {
+            AgentCommand::Watched { watched } if self.joins => {
                 self.ask(Asked::Watched, Request::SetHasSubscribers { has_subscribers: watched });
             }
+            AgentCommand::Watched { .. } => {}
             // The supervisor handles them.
             AgentCommand::SetOwner { .. } | AgentCommand::Abort => {}
         }
