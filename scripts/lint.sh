@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the format, lints, the documentation, and the dependencies of each feature.
+# Checks the format, lints, the documentation, the dependencies of each feature, and the cost of hot paths.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -53,6 +53,9 @@ for framework in axum axum-core tonic hyper; do
     lacks "$framework" agent-webkit service,claude,webhooks,push
     lacks "$framework" agent-webkit client
 done
+
+# What the hot paths cost, where valgrind is or can be installed.
+step benches/instructions.sh
 
 # The page for browsers is what its sources give.
 if command -v node >/dev/null; then

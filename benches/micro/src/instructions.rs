@@ -1,9 +1,9 @@
-//! Runs one hot path this many times: `instructions codec|append|wake|replay TIMES`. The difference of two
+//! Runs one hot path this many times: `instructions codec|append|pipe|wake|replay|create TIMES`. The difference of two
 //! counts is the cost of a run.
 
 use std::{env, hint::black_box};
 
-use agent_webkit_micro::{append, batch, codec, lines, read, reader, stream};
+use agent_webkit_micro::{Pipe, append, batch, codec, create_and_delete, lines, read, reader, stream};
 
 fn main() {
     let mut arguments = env::args().skip(1);
@@ -14,6 +14,10 @@ fn main() {
         "append" => {
             let (stream, batch) = (stream(), batch(100));
             (0..times).for_each(|_| append(&stream, batch.clone()));
+        }
+        "pipe" => {
+            let (mut pipe, lines) = (Pipe::default(), lines(100));
+            (0..times).for_each(|_| pipe.feed(&lines));
         }
         "wake" => {
             let (stream, batch) = (stream(), batch(1));
@@ -28,6 +32,7 @@ fn main() {
             (0..9).for_each(|_| append(&stream, batch(100)));
             black_box((0..times).map(|_| read(&mut reader(&stream))).sum::<usize>());
         }
+        "create" => create_and_delete(times),
         other => panic!("there is no path {other:?}"),
     }
 }

@@ -1,5 +1,8 @@
 //! The hot paths, each as one function, to measure their time and to count their instructions.
 
+mod pipe;
+mod requests;
+
 use std::{
     future::Future,
     pin::pin,
@@ -11,6 +14,8 @@ use agent_webkit::{
     layers::resume::{Batch, Cursor, Event, EventStream, RingConfig, RingStream, RingTail, Tail},
     proto::AgentEvent,
 };
+
+pub use self::{pipe::Pipe, requests::create_and_delete};
 
 /// The CLI's lines for a message with this many deltas.
 pub fn lines(deltas: usize) -> Vec<u8> {
