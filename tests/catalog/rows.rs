@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use agent_webkit::storage::catalog::{Acquired, Catalog, CatalogError, SessionMetadata, SessionRecord};
+use agent_webkit::storage::catalog::{
+    Acquired, Catalog, CatalogError, Page, PageEnd, SessionMetadata, SessionRecord,
+};
 
 use super::{LONG, Place, metadata, record};
 
@@ -21,6 +23,7 @@ macro_rules! on_both {
 on_both! {
     a_record_reads_back
     a_list_is_its_owners_and_oldest_first
+    pages_are_newest_first_and_each_session_is_on_one
     what_is_saved_is_found
     any_text_is_stored_and_stays_its_owners
     an_id_is_given_once
@@ -60,6 +63,34 @@ async fn a_list_is_its_owners_and_oldest_first(place: Place) {
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].id, nobodys.id);
     assert!(host.list(Some("bob")).await.unwrap().is_empty());
+}
+
+async fn pages_are_newest_first_and_each_session_is_on_one(place: Place) {
+    let host = place.host(LONG).await;
+    let mut of_ada = Vec::new();
+    for age in [3, 1, 2, 2, 2, 9, 7] {
+        let created_at_ms = 1_700_000_000_000 - age;
+        let session = SessionRecord { created_at_ms, ..record(Some("ada")) };
+        host.create(&session).await.unwrap();
+        of_ada.push((created_at_ms, session.id));
+    }
+    host.create(&record(None)).await.unwrap();
+    of_ada.sort();
+    of_ada.reverse();
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let listed = host.list_page(Some("ada"), &Page { before, limit: 2 }).await.unwrap();
+        assert!(listed.len() <= 2);
+        let Some(last) = listed.last() else { break };
+        before = Some(PageEnd::of(last));
+        seen.extend(listed.into_iter().map(|session| (session.created_at_ms, session.id)));
+    }
+    assert_eq!(seen, of_ada);
+    // The end of a page holds without its session.
+    let gone = PageEnd { created_at_ms: 1_700_000_000_000 - 4, id: String::new() };
+    let listed = host.list_page(Some("ada"), &Page { before: Some(gone), limit: 9 }).await.unwrap();
+    assert_eq!(listed.len(), 2);
+    assert_eq!(host.list_page(None, &Page { before: None, limit: 9 }).await.unwrap().len(), 1);
 }
 
 async fn what_is_saved_is_found(place: Place) {
@@ -146,6 +177,7 @@ async fn a_tombstone_of_an_earlier_version_is_still_one(place: Place) {
             "update agent_webkit_sessions set status = 'buried' where tombstoned_at_ms is not null;
             alter table agent_webkit_sessions drop column tombstoned_at_ms;
             drop index agent_webkit_sessions_wakes_idx;
+            drop index agent_webkit_sessions_page_idx;
             alter table agent_webkit_sessions drop column wakes_at_ms;
             alter table agent_webkit_sessions drop column profile;
             alter table agent_webkit_streams drop column touched_at_ms;

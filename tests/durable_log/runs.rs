@@ -118,6 +118,7 @@ async fn what_an_earlier_version_stored_is_read_and_goes_on(place: Place) {
             alter table agent_webkit_runs rename to agent_webkit_events;
             alter table agent_webkit_sessions drop column tombstoned_at_ms;
             drop index agent_webkit_sessions_wakes_idx;
+            drop index agent_webkit_sessions_page_idx;
             alter table agent_webkit_sessions drop column wakes_at_ms;
             alter table agent_webkit_sessions drop column profile;
             alter table agent_webkit_streams drop column touched_at_ms;

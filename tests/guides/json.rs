@@ -81,6 +81,7 @@ fn check(block: &Block<'_>) -> Result<(), String> {
         "json session" => whole::<SessionInfo>(&value),
         "json ticket" => whole::<Ticket>(&value),
         "json files" if value["files"].is_array() => Ok(()),
+        "json page" if value["sessions"].is_array() && value["next"].is_string() => Ok(()),
         "json components" => GenUi::from_json(&block.body).map(drop).map_err(|error| error.to_string()),
         "json genui" => {
             let tool = &value["tools"][0];

@@ -50,6 +50,10 @@ fn check(api: &OpenApi, block: &Block<'_>) -> Result<(), String> {
             let get = &api.0["paths"]["/sessions/{id}/files"]["get"]["responses"]["200"]["content"];
             whole(api, &get["application/json"]["schema"], &value)
         }
+        "json page" => {
+            let get = &api.0["paths"]["/sessions"]["get"]["responses"]["200"]["content"];
+            whole(api, &get["application/json"]["schema"], &value)
+        }
         // The agent adds members to these.
         "json" if heading == "result" || heading == "status" => api.check(&api.events()[heading], &value),
         "json" if block.section == "Events" => whole(api, &api.events()[heading], &value),

@@ -1,5 +1,7 @@
 //! The rules that hold for every route, on HTTP/1.1 and HTTP/2.
 
+use std::time::Duration;
+
 use http::{HeaderValue, Method};
 use serde_json::json;
 
@@ -131,6 +133,43 @@ async fn health_needs_no_token() {
     let stranger = server.client().with_token(None);
     assert_eq!(stranger.get("/healthz").await.status, 200);
     assert_eq!(stranger.get("/readyz").await.status, 200);
+}
+
+#[tokio::test]
+async fn sessions_come_in_pages_if_asked_for() {
+    for store in ["memory", "sqlite"] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = format!("sqlite:{}", folder.path().join("s.db").display());
+        let store = if store == "memory" { store } else { &place };
+        let server = Server::builder().option("--store", store).start().await;
+        let client = server.client();
+        let mut made = Vec::new();
+        for _ in 0..3 {
+            made.push(client.created(&json!({})).await);
+            // Those of one millisecond are ordered by their ids.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let page = async |query: &str| {
+            let reply = client.get(&format!("/sessions{query}")).await;
+            assert_eq!(reply.status, 200, "{reply:?}");
+            let page = reply.json();
+            let sessions = page["sessions"].as_array().unwrap();
+            let ids: Vec<_> =
+                sessions.iter().map(|session| session["session_id"].as_str().unwrap().to_owned()).collect();
+            (ids, page["next"].as_str().map(str::to_owned))
+        };
+        assert_eq!(page("").await, (made.clone(), None), "oldest first");
+        let newest: Vec<_> = made.iter().rev().cloned().collect();
+        let (first, next) = page("?limit=2").await;
+        let next = next.expect("another page");
+        assert_eq!(first, newest[..2]);
+        client.delete(&first[1]).await;
+        assert_eq!(page(&format!("?limit=2&before={next}")).await, (newest[2..].to_vec(), None));
+        assert_eq!(page("?limit=1000").await.0, [newest[0].clone(), newest[2].clone()]);
+        for query in ["limit=0", "limit=many", "before=yesterday"] {
+            assert_eq!(client.get(&format!("/sessions?{query}")).await.status, 400, "{query}");
+        }
+    }
 }
 
 #[tokio::test]

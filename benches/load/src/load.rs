@@ -8,6 +8,7 @@ mod load {
     pub mod fleet;
     pub mod hosts;
     pub mod parser;
+    pub mod picture;
     pub mod plan;
     pub mod report;
     pub mod rings;
@@ -42,7 +43,9 @@ fn run() -> Result<(), Failure> {
         for test in tests.iter().filter(|test| test.name.contains(&filter)) {
             // The servers take turns within a round, so that a disturbance of the machine affects all of
             // them.
-            for server in test.servers.iter().filter(|server| only.as_ref().is_none_or(|only| server.name() == only)) {
+            for server in
+                test.servers.iter().filter(|server| only.as_ref().is_none_or(|only| server.name() == only))
+            {
                 eprintln!("round {round} of {rounds}: {}, {}", test.name, server.name());
                 let failed = |failure: Failure| format!("{}, {}: {failure}", test.name, server.name());
                 for (figure, value) in test.run(*server).map_err(failed)? {

@@ -13,15 +13,13 @@ use std::{
 use bytes::Buf;
 use http::{Method, Request, Response, StatusCode, request::Parts};
 use http_body::Body;
-use serde::Serialize;
-use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tower::{BoxError, Service};
 
 use super::{
     body, create,
     failure::Failure,
-    input, looks, reply,
+    input, list, looks, reply,
     route::Route,
     scope::{Caller, DRIVE, READ},
     stream, ticket,
@@ -173,7 +171,7 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             }
             (&Method::GET | &Method::HEAD, Route::Sessions) => {
                 caller.must(READ)?;
-                Ok(list(sessions.describe_all(caller.name()).await?))
+                list::list(sessions, caller.name(), &parts.uri).await
             }
             (&Method::DELETE, Route::Session(id)) => {
                 caller.must(DRIVE)?;
@@ -226,14 +224,6 @@ impl<A: Agent, L: EventLog> AgentService<A, L> {
             }
         }
     }
-}
-
-fn list<F>(sessions: Vec<Box<RawValue>>) -> Response<ResponseBody<F>> {
-    #[derive(Serialize)]
-    struct List {
-        sessions: Vec<Box<RawValue>>,
-    }
-    reply::json(StatusCode::OK, &List { sessions })
 }
 
 impl<A, L: EventLog> Clone for AgentService<A, L> {

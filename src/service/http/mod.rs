@@ -5,6 +5,7 @@ pub(crate) mod body;
 pub(crate) mod create;
 pub(crate) mod failure;
 pub(crate) mod input;
+mod list;
 mod looks;
 pub(crate) mod reply;
 pub(crate) mod resolving;

@@ -38,7 +38,7 @@ use crate::{
         },
     },
     storage::{
-        catalog::{Lease, SessionRecord},
+        catalog::{Lease, Page, PageEnd, SessionRecord},
         persistence::Persistence,
     },
     sync::lock,
@@ -210,23 +210,50 @@ impl<L: EventLog> Sessions<L> {
         &self,
         caller: Option<&str>,
     ) -> Result<Vec<Box<RawValue>>, SessionError> {
-        let here = self.live(caller);
-        let mut described = Vec::new();
         let Some(persistence) = self.persistence() else {
-            for session in &here {
+            let mut described = Vec::new();
+            for session in self.live(caller) {
                 described.push(session.describe(false).await);
             }
             return Ok(described);
         };
         let stored = persistence.catalog.list(caller).await?;
-        let here: HashMap<&str, &Live<L>> = here.iter().map(|session| (&*session.id, session)).collect();
-        for record in &stored {
-            described.push(match here.get(record.id.as_str()) {
+        Ok(self.describe_each(&stored).await)
+    }
+
+    /// Describes a page of the caller's sessions, newest first. Returns where the next page ends too, if there is one.
+    pub(crate) async fn describe_page(
+        &self,
+        caller: Option<&str>,
+        page: &Page,
+    ) -> Result<(Vec<Box<RawValue>>, Option<PageEnd>), SessionError> {
+        let Some(persistence) = self.persistence() else {
+            let mut here = self.live(caller);
+            here.retain(|session| page.before.as_ref().is_none_or(|end| session.place_in_order() < *end));
+            let next = (here.len() > page.limit).then(|| here[here.len() - page.limit].place_in_order());
+            let mut described = Vec::new();
+            for session in here.iter().rev().take(page.limit) {
+                described.push(session.describe(false).await);
+            }
+            return Ok((described, next));
+        };
+        let one_more = Page { before: page.before.clone(), limit: page.limit + 1 };
+        let mut stored = persistence.catalog.list_page(caller, &one_more).await?;
+        let has_more = stored.len() > page.limit;
+        stored.truncate(page.limit);
+        let next = stored.last().filter(|_| has_more).map(PageEnd::of);
+        Ok((self.describe_each(&stored).await, next))
+    }
+
+    async fn describe_each(&self, stored: &[SessionRecord]) -> Vec<Box<RawValue>> {
+        let mut described = Vec::with_capacity(stored.len());
+        for record in stored {
+            described.push(match self.in_memory(&record.id) {
                 Some(session) => session.describe(false).await,
                 None => describe::stored(record, false),
             });
         }
-        Ok(described)
+        described
     }
 
     /// Describes a stored session, with its open prompts, from what is stored.

@@ -17,6 +17,7 @@ use super::{describe::Description, mailbox, receipt::Reply};
 use crate::{
     layers::resume::{EventLog, EventStream},
     proto::{Exceeded, IdempotencyKey, Inbound, Look, NoAnswer, Note, Refused},
+    storage::catalog::PageEnd,
     sync::lock,
     unix_ms,
 };
@@ -199,6 +200,11 @@ impl<S> LiveSession<S> {
     /// Whether the caller with this name owns it.
     pub(crate) fn is_visible_to(&self, caller: Option<&str>) -> bool {
         self.owner.as_deref() == caller
+    }
+
+    /// Its place in the order of lists.
+    pub(crate) fn place_in_order(&self) -> PageEnd {
+        PageEnd { created_at_ms: unix_ms::signed(self.created_at), id: self.id.to_string() }
     }
 
     /// Whether the session is stored, so that it can be restored after it has left memory.

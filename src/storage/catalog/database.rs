@@ -11,7 +11,7 @@ use std::{
 use sqlx::{FromRow, Row};
 
 use super::{
-    Acquired, Catalog, CatalogError, CatalogFuture, Lease, SessionMetadata, SessionRecord, Spent,
+    Acquired, Catalog, CatalogError, CatalogFuture, Lease, Page, SessionMetadata, SessionRecord, Spent,
     StreamRecord, query,
     statements::Sql,
     text::{read, stored},
@@ -186,6 +186,25 @@ impl Catalog for DbCatalog {
         Box::pin(async move {
             query!(&self.inner.db, reads, |connection| sqlx::query_as::<_, Stored>(self.sql().list())
                 .bind(owner.map(stored))
+                .fetch_all(connection))
+            .map(|found| found.into_iter().map(|found| self.record(found)).collect())
+        })
+    }
+
+    fn list_page<'a>(
+        &'a self,
+        owner: Option<&'a str>,
+        page: &'a Page,
+    ) -> CatalogFuture<'a, Vec<SessionRecord>> {
+        Box::pin(async move {
+            let before = page.before.as_ref();
+            let (created_at_ms, id) = before.map_or((i64::MAX, ""), |end| (end.created_at_ms, &*end.id));
+            let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
+            query!(&self.inner.db, reads, |connection| sqlx::query_as::<_, Stored>(self.sql().list_page())
+                .bind(owner.map(stored))
+                .bind(created_at_ms)
+                .bind(stored(id))
+                .bind(limit)
                 .fetch_all(connection))
             .map(|found| found.into_iter().map(|found| self.record(found)).collect())
         })

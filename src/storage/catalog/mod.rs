@@ -6,6 +6,7 @@
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod database;
+mod page;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod query;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -28,6 +29,7 @@ use crate::{proto::DayCost, unix_ms};
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::database::{DEFAULT_LEASE, DbCatalog};
+pub use self::page::{InvalidPageEnd, Page, PageEnd};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(in crate::storage) use self::query::query;
 
@@ -178,6 +180,13 @@ pub trait Catalog: fmt::Debug + Send + Sync + 'static {
 
     /// Returns an owner's sessions, oldest first.
     fn list<'a>(&'a self, owner: Option<&'a str>) -> CatalogFuture<'a, Vec<SessionRecord>>;
+
+    /// Returns a page of an owner's sessions, newest first.
+    fn list_page<'a>(
+        &'a self,
+        owner: Option<&'a str>,
+        page: &'a Page,
+    ) -> CatalogFuture<'a, Vec<SessionRecord>>;
 
     /// Acquires the lease of a session that no host runs, or whose holder's lease has expired. Of several
     /// hosts that try at once, one succeeds.

@@ -75,6 +75,13 @@ impl Sql {
         self.select("s.owner is not distinct from $1 order by s.created_at_ms, s.id")
     }
 
+    pub(super) fn list_page(&self) -> SqlStr {
+        self.select(
+            "s.owner is not distinct from $1 and (s.created_at_ms, s.id) < ($2, $3)
+             order by s.created_at_ms desc, s.id desc limit $4",
+        )
+    }
+
     pub(super) fn waking(&self) -> SqlStr {
         let (now, unheld) = (self.now, self.unheld.as_deref().unwrap_or("true"));
         self.select(&format!("s.wakes_at_ms <= {now} + $1 and {unheld} order by s.wakes_at_ms limit 1000"))

@@ -25,6 +25,7 @@ macro_rules! migrations {
             ("outbox", include_str!(concat!("migrations/", $kind, "/0012_outbox.sql"))),
             ("push", include_str!(concat!("migrations/", $kind, "/0013_push.sql"))),
             ("touched", include_str!(concat!("migrations/", $kind, "/0014_touched.sql"))),
+            ("pages", include_str!(concat!("migrations/", $kind, "/0015_pages.sql"))),
         ])
     };
 }

@@ -31,7 +31,8 @@ pub fn postgres(port: u16) -> Result<f64, Failure> {
     let main = main.ok_or("Postgres does not run on this machine")?;
     let is_its = |pid: &u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
+        let parent =
+            stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
         parent == Some(main)
     };
     let children = pids().filter(is_its).filter_map(|pid| of_process(pid).ok());

@@ -152,12 +152,12 @@ pub fn tests() -> Vec<Test> {
         Test { name: "one stalled of 100", servers: TWO, run: |t, x| stalled::one_of_many(t, x, 8) },
         Test {
             name: "pipe, 1 reader",
-            servers: &[Server::Pipe],
+            servers: &[Server::Ours, Server::Pipe],
             run: |t, x| tests::burst(t, x, 1, 20_000, 20),
         },
         Test {
             name: "pipe, trickle",
-            servers: &[Server::Pipe],
+            servers: &[Server::Ours, Server::Pipe],
             run: |t, x| tests::trickle(t, x, 1, 500, 2000),
         },
         Test {
@@ -165,8 +165,16 @@ pub fn tests() -> Vec<Test> {
             servers: LOGS,
             run: |t, x| tests::burst(t, x, 100, 1000, 25),
         },
-        Test { name: "hosts, burst, 300 readers", servers: HOSTS, run: |t, x| hosts::burst(t, x, 300, 1000, 10) },
-        Test { name: "hosts, trickle, a reader each", servers: HOSTS, run: |t, x| hosts::trickle(t, x, 1000, 4000) },
+        Test {
+            name: "hosts, burst, 300 readers",
+            servers: HOSTS,
+            run: |t, x| hosts::burst(t, x, 300, 1000, 10),
+        },
+        Test {
+            name: "hosts, trickle, a reader each",
+            servers: HOSTS,
+            run: |t, x| hosts::trickle(t, x, 1000, 4000),
+        },
         Test { name: "logs, burst, 1 reader", servers: LOGS, run: |t, x| tests::burst(t, x, 1, 1000, 200) },
         Test {
             name: "logs, trickle, 1 reader",

@@ -1,8 +1,13 @@
 //! The table of the results.
 
-use std::{fmt::Write, fs, process::Command};
+use std::{fmt::Write, fs, path::Path, process::Command};
 
-use super::{first, plan::Server, target::Failure};
+use super::{
+    first,
+    picture::{Bar, Chart, svg},
+    plan::Server,
+    target::Failure,
+};
 
 #[derive(Default)]
 pub struct Report {
@@ -35,14 +40,13 @@ impl Report {
     pub fn table(&self) -> String {
         let mut table =
             String::from("| test | figure | server | median | range | ratio |\n|---|---|---|--:|--:|--:|\n");
-        for Row { test, figure, values } in &self.rows {
-            let limit = values.iter().find(|(name, _)| [Server::Copy.name(), first::BARE].contains(name));
-            let limit = limit.map(|(_, values)| median(values));
+        for row in &self.rows {
+            let Row { test, figure, values } = row;
+            let limit = row.limit();
             for (server, values) in values {
                 let middle = median(values);
                 let ratio = limit.map_or(String::new(), |limit| format!("{:.2}", middle / limit));
-                let (least, most) =
-                    values.iter().fold((f64::MAX, f64::MIN), |(l, m), v| (l.min(*v), m.max(*v)));
+                let (least, most) = range(values);
                 let (middle, least, most) = (short(middle), short(least), short(most));
                 let _ = writeln!(
                     table,
@@ -53,7 +57,20 @@ impl Report {
         table
     }
 
-    /// Writes the table as a page, with a description of the machine.
+    /// The figures of more than one server: those with `copy` or the bare CLI among them, or the others.
+    fn picture(&self, is_compared: bool) -> String {
+        let several = self.rows.iter().filter(|row| row.values.len() > 1);
+        let charts = several.filter(|row| row.limit().is_some() == is_compared).map(|row| {
+            let bars = row.values.iter().map(|(server, values)| {
+                let ((least, most), median) = (range(values), median(values));
+                Bar { server, label: short(median), median, least, most }
+            });
+            Chart { title: format!("{}: {}", row.test, row.figure), bars: bars.collect() }
+        });
+        svg(&charts.collect::<Vec<_>>())
+    }
+
+    /// Writes the table as a page, with a description of the machine, and the pictures beside it.
     pub fn write(&self, place: &str, rounds: usize) -> Result<(), Failure> {
         let cpus = fs::read_to_string("/proc/cpuinfo")?;
         let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
@@ -65,17 +82,35 @@ impl Report {
         let page = format!(
             "# Results\n\n\
              Made by `make bench` on {date}: {cores} × {model}, {kernel}, {compiler}; {rounds} interleaved rounds, \
-             the server alone on one core and the load on the other. `load/README.md` describes the tests.\n\n{}",
+             the server alone on one core and the load on the other. `load/README.md` describes the tests.\n\n\
+             ![Ours beside bare hyper, axum and the bare CLI](pictures/compared.svg)\n\n\
+             ![Ours in its forms](pictures/ours.svg)\n\n{}",
             self.table()
         );
         fs::write(place, page)?;
+        let pictures = Path::new(place).with_file_name("pictures");
+        fs::create_dir_all(&pictures)?;
+        fs::write(pictures.join("compared.svg"), self.picture(true))?;
+        fs::write(pictures.join("ours.svg"), self.picture(false))?;
         Ok(())
+    }
+}
+
+impl Row {
+    /// The median of what the others are compared with.
+    fn limit(&self) -> Option<f64> {
+        let limit = self.values.iter().find(|(name, _)| [Server::Copy.name(), first::BARE].contains(name));
+        limit.map(|(_, values)| median(values))
     }
 }
 
 fn output(program: &str, arguments: &str) -> Result<String, Failure> {
     let output = Command::new(program).args(arguments.split(' ')).output()?;
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+fn range(values: &[f64]) -> (f64, f64) {
+    values.iter().fold((f64::MAX, f64::MIN), |(least, most), value| (least.min(*value), most.max(*value)))
 }
 
 fn median(values: &[f64]) -> f64 {
