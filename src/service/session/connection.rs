@@ -46,6 +46,8 @@ pub(crate) struct AgentConnection<A> {
     metrics: AgentMetrics,
     /// The events received and not yet handled.
     pub(crate) events: Vec<AgentEvent>,
+    /// Number of events of a burst that [`AgentConnection::next`] has not reported yet.
+    gathered: usize,
 }
 
 type Start = Pin<Box<dyn Future<Output = Result<AgentIo, BoxError>> + Send>>;
@@ -63,7 +65,14 @@ enum Phase {
 impl<A: Agent> AgentConnection<A> {
     /// Creates a connection without an agent.
     pub(crate) fn new(agent: A) -> Self {
-        Self { agent, phase: Phase::Absent, wanted: None, metrics: AgentMetrics::new(), events: Vec::new() }
+        Self {
+            agent,
+            phase: Phase::Absent,
+            wanted: None,
+            metrics: AgentMetrics::new(),
+            events: Vec::new(),
+            gathered: 0,
+        }
     }
 
     /// Creates a connection that starts an agent.
@@ -83,6 +92,7 @@ impl<A: Agent> AgentConnection<A> {
     /// Closes the agent's command channel, upon which it ends, and discards its further events.
     pub(crate) fn retire(&mut self) {
         self.events.clear();
+        self.gathered = 0;
         self.leave();
     }
 
@@ -150,7 +160,7 @@ impl<A: Agent> AgentConnection<A> {
                     return AgentUpdate::Started(outcome);
                 }
                 Phase::Running(io) => {
-                    poll_fn(|cx| poll_burst(cx, &mut io.events, &mut self.events)).await;
+                    poll_fn(|cx| poll_burst(cx, &mut io.events, &mut self.events, &mut self.gathered)).await;
                     if self.metrics.is_unready() && self.events.iter().any(is_ready) {
                         self.metrics.ready();
                     }
@@ -203,22 +213,28 @@ impl<A: Agent> AgentConnection<A> {
 
 /// Receives the events that are there. Of several, more are likely to be on their way: the other tasks that are ready
 /// run first, until no more come. So a burst is appended, stored and written to each reader in few pieces.
+///
+/// `gathered` counts what has come of the burst, for `events` may have others, of an agent that waits for its session.
 fn poll_burst(
     cx: &mut Context<'_>,
     channel: &mut mpsc::Receiver<AgentEvent>,
     events: &mut Vec<AgentEvent>,
+    gathered: &mut usize,
 ) -> Poll<()> {
-    let before = events.len();
-    match channel.poll_recv_many(cx, events, BURST.saturating_sub(before)) {
-        Poll::Ready(0) if before < BURST => {
+    match channel.poll_recv_many(cx, events, BURST - *gathered) {
+        Poll::Ready(0) if *gathered == 0 => {
             let message = "the agent ended without a message".to_owned();
             events.push(AgentEvent::Exited { message });
-            Poll::Ready(())
         }
-        Poll::Ready(2..) if events.len() < BURST => pin!(yield_now()).poll(cx),
-        Poll::Pending if before == 0 => Poll::Pending,
-        Poll::Ready(_) | Poll::Pending => Poll::Ready(()),
+        Poll::Ready(count @ 2..) if *gathered + count < BURST => {
+            *gathered += count;
+            return pin!(yield_now()).poll(cx);
+        }
+        Poll::Pending if *gathered == 0 => return Poll::Pending,
+        Poll::Ready(_) | Poll::Pending => {}
     }
+    *gathered = 0;
+    Poll::Ready(())
 }
 
 fn is_ready(event: &AgentEvent) -> bool {
@@ -231,9 +247,9 @@ fn is_exit(event: &AgentEvent) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{sync::Arc, time::Duration};
 
-    use tokio::sync::Mutex;
+    use tokio::{sync::Mutex, time::timeout};
     use tower::service_fn;
 
     use super::*;
@@ -294,6 +310,20 @@ mod tests {
         connection.start(spec());
         assert!(connection.events.is_empty(), "those of an agent that is retired are discarded");
         drop(says.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn events_that_nobody_has_taken_yet_are_not_reported_again() {
+        let (mut connection, mut far) = connection();
+        let agent = up(&mut connection, &mut far).await;
+        for count in [1, 3] {
+            for _ in 0..count {
+                agent.events.send(AgentEvent::Ready).await.unwrap();
+            }
+            connection.next().await;
+        }
+        assert_eq!(connection.events.len(), 4);
+        assert!(timeout(Duration::from_millis(10), connection.next()).await.is_err());
     }
 
     #[tokio::test]
